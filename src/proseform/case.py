@@ -1,0 +1,85 @@
+"""A case: what is judged, and, where it is known, the gold judgement in prose and in JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, get_args
+
+from proseform.errors import RowError
+
+Split = Literal["train", "valid", "test"]
+SPLITS: tuple[Split, ...] = get_args(Split)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One case with its gold judgement.
+
+    Attributes:
+        id: Unique within a dataset.
+        level: Difficulty, one of the task's levels.
+        split: ``train``, ``valid`` or ``test``.
+        groups: Identities that may not cross splits, such as ``person:amina-okafor`` or ``job:17``.
+        inputs: The task's named inputs as text.
+        prose: The gold evaluation.
+        answer: The gold JSON, of the task's whole schema.
+        facts: Ground truth for the reward terms, as JSON; what it holds is the task's own affair.
+    """
+
+    id: str
+    level: str
+    split: Split
+    inputs: Mapping[str, str]
+    prose: str
+    answer: Mapping[str, Any]
+    groups: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """One line of JSON, keys in order, for ``cases.jsonl`` and dataset files."""
+        return json.dumps(asdict(self), ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, line: str, where: str = "case") -> Case:
+        """Read what :meth:`to_json` wrote.
+
+        Raises:
+            RowError: Not JSON, a field missing, unknown or of the wrong type; ``where`` and the field are named.
+        """
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise RowError(f"{where}: not a line of JSON ({error}).") from error
+        if not isinstance(row, dict):
+            raise RowError(f"{where}: expected an object, found {type(row).__name__}.")
+        required = {"id": str, "level": str, "split": str, "inputs": dict, "prose": str, "answer": dict}
+        optional = {"groups": list, "facts": dict}
+        for name, kind in required.items():
+            if name not in row:
+                raise RowError(f"{where}: field '{name}' is missing.", hint=f"A case has {', '.join(required)}.")
+            if not isinstance(row[name], kind):
+                raise RowError(f"{where}: field '{name}' is {type(row[name]).__name__}, expected {kind.__name__}.")
+        for name in row.keys() - required.keys():
+            if name not in optional:
+                raise RowError(f"{where}: unknown field '{name}'.", hint=f"Known: {', '.join([*required, *optional])}.")
+            if not isinstance(row[name], optional[name]):
+                raise RowError(f"{where}: field '{name}' is {type(row[name]).__name__}, expected {optional[name].__name__}.")
+        if row["split"] not in SPLITS:
+            raise RowError(f"{where}: field 'split' is '{row['split']}', expected one of {', '.join(SPLITS)}.")
+        for name, text in row["inputs"].items():
+            if not isinstance(text, str):
+                raise RowError(f"{where}: field 'inputs.{name}' is {type(text).__name__}, expected str.")
+        return cls(**{**row, "groups": tuple(row.get("groups", ()))})
+
+
+def read_cases(lines: Iterable[str], where: str = "cases.jsonl") -> Iterator[Case]:
+    """Cases from lines of JSON; blank lines are passed over.
+
+    Raises:
+        RowError: With the line number and the field.
+    """
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            yield Case.from_json(line, f"{where}, line {number}")

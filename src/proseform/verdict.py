@@ -1,0 +1,47 @@
+"""A verdict on a text: what it says, or the first reason against it. A bad completion is a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Reason(StrEnum):
+    """Why a text was not accepted."""
+
+    EMPTY = "empty"
+    FORM = "form"  # prose: not in the form that the task's reader knows
+    NOT_JSON = "not_json"
+    DUPLICATE_KEY = "duplicate_key"
+    TRAILING = "trailing_text"
+    TRUNCATED = "truncated"
+    SCHEMA = "schema"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The outcome of verifying one text.
+
+    Attributes:
+        value: What the text says, as JSON; meaningful where ``ok``.
+        reason: The first reason against; None where the text is accepted.
+        where: A JSON pointer or a section of the prose.
+        detail: One clause for people.
+    """
+
+    value: Any = None
+    reason: Reason | None = None
+    where: str = ""
+    detail: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the text was accepted."""
+        return self.reason is None
+
+    def __str__(self) -> str:
+        """``verified``, or the reason in words."""
+        if self.ok:
+            return "verified"
+        return f"{self.reason}{f' at {self.where}' if self.where else ''}{f': {self.detail}' if self.detail else ''}"

@@ -1,0 +1,92 @@
+"""The verifier: takes text and gives a verdict, or the first reason against.
+
+The same functions are the format part of the GRPO reward, a row of the evaluation report and the last word of the
+transformer: training, evaluation and serving cannot disagree. Pure; whether the *content* is right is another
+question, answered in :mod:`proseform.reward` where a gold answer is known.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from proseform.verdict import Reason, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from proseform.schema import Schema
+    from proseform.task import Task
+
+
+class _DuplicateKeyError(ValueError):
+    """A key that stands twice in one object."""
+
+
+def answer(text: str, schema: Schema) -> Verdict:
+    """Verify a completion that should be one JSON value of a schema, and nothing else.
+
+    Stricter than :func:`json.loads`: a key may stand once in an object, NaN and infinities are no numbers,
+    lone surrogates are no text, and behind the value only white space may follow.
+
+    >>> from proseform.schema import Schema
+    >>> schema = Schema({"type": "object", "properties": {"score": {"type": "integer"}}, "required": ["score"]})
+    >>> answer('{"score": 7}', schema).value
+    {'score': 7}
+    >>> str(answer('{"score": 7} I hope this helps!', schema))
+    'trailing_text: "I hope this helps!" follows the JSON'
+    >>> str(answer('{"score": "7"}', schema))
+    'schema at /score: "7" is not of type "integer"'
+    """
+    stripped = text.strip(" \t\r\n")
+    if not stripped:
+        return Verdict(reason=Reason.EMPTY, detail="no text")
+    try:
+        value, end = _DECODER.raw_decode(stripped)
+    except _DuplicateKeyError as error:
+        return Verdict(reason=Reason.DUPLICATE_KEY, detail=str(error))
+    except (ValueError, RecursionError) as error:
+        cut = stripped[0] in '{["' and isinstance(error, json.JSONDecodeError) and error.pos >= len(stripped) - 1
+        detail = getattr(error, "msg", str(error)) or type(error).__name__
+        return Verdict(reason=Reason.TRUNCATED if cut else Reason.NOT_JSON, detail=detail)
+    rest = stripped[end:].strip()
+    if rest:
+        return Verdict(reason=Reason.TRAILING, detail=f'"{rest[:40]}" follows the JSON')
+    try:
+        stripped.encode()
+    except UnicodeEncodeError:
+        return Verdict(reason=Reason.NOT_JSON, detail="a lone surrogate is no text")
+    fault = schema.fault(value)
+    return Verdict(reason=Reason.SCHEMA, where=fault[0], detail=fault[1]) if fault else Verdict(value)
+
+
+def prose(text: str, task: Task) -> Verdict:
+    """Verify an evaluation in prose: it is in the task's form, and what it says conforms to the task's schema.
+
+    The verdict's value is the JSON that the prose states, of the task's whole schema.
+    """
+    if not text.strip():
+        return Verdict(reason=Reason.EMPTY, detail="no text")
+    verdict = task.read(text)
+    if not verdict.ok:
+        return verdict
+    fault = task.schema.fault(verdict.value)
+    return Verdict(reason=Reason.SCHEMA, where=fault[0], detail=fault[1]) if fault else verdict
+
+
+def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose keys each stand once."""
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise _DuplicateKeyError(f'"{twice}" stands twice')
+    return value
+
+
+def _refuse(token: str) -> Any:
+    """NaN and infinities are Python's, not JSON's."""
+    raise ValueError(f"{token} is no JSON number")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse)
