@@ -1,0 +1,73 @@
+"""One protocol for engines: requests in, completions out. In process, or any OpenAI-compatible server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from proseform.bundle import Bundle, Role
+from proseform.prompt import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One completion that is wanted.
+
+    Attributes:
+        role: Whose model completes.
+        prompt: Messages (chat) or one string (plain), as :meth:`proseform.prompt.Prompt.render` gives.
+        prefill: The beginning of the completion, given.
+        schema: The JSON schema that the completion is constrained to; None lets it run free.
+        max_tokens: The longest completion, in tokens, prefill not counted.
+        temperature: 0 is greedy.
+        seed: Of the sampling; equal seeds give equal completions on one engine and batch.
+    """
+
+    role: Role
+    prompt: list[Message] | str
+    prefill: str = ""
+    schema: Mapping[str, Any] | None = None
+    max_tokens: int = 256
+    temperature: float = 0.0
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What came back.
+
+    Attributes:
+        text: The completion, prefill included, special tokens left out.
+        finish: ``stop`` where the model ended by itself, ``length`` where it was cut.
+        tokens: Generated tokens.
+        seconds: Wall-clock seconds of the call (of its batch, in process).
+    """
+
+    text: str
+    finish: Literal["stop", "length"]
+    tokens: int
+    seconds: float
+
+
+class Engine(Protocol):
+    """Completes requests for the roles of one bundle. Thread-safe."""
+
+    bundle: Bundle
+
+    def generate(self, requests: Sequence[Request]) -> list[Completion]:
+        """One completion a request, in order.
+
+        Raises:
+            EngineError: The engine is away or refused; the request's fault is not retryable.
+        """
+
+    def close(self) -> None:
+        """Release models and connections."""
+
+
+def ask(bundle: Bundle, role: Role, values: Mapping[str, str], *, schema: Mapping[str, Any] | None = None, **overrides: Any) -> Request:
+    """The request that a bundle's role makes of some values: its prompt, prefill and longest completion."""
+    part = bundle.parts[role]
+    request = {"max_tokens": part.max_tokens, **overrides}
+    return Request(role=role, prompt=part.prompt.render(values), prefill=part.prompt.prefill, schema=schema, **request)

@@ -1,0 +1,170 @@
+"""A launcher starts a worker and waits for it; a worker cannot tell which launcher started it.
+
+A worker is the *name* of a module, such as ``proseform.train.grpo``, whose ``main(job)`` does the work. It is handed
+a job as JSON: references instead of paths, a place for its output, a folder for checkpoints and progress. Here it is
+a local torchrun; on a cluster a PyTorchJob or TrainJob follows the same protocol.
+
+Workers end when their parent does (a parent-death signal; torchrun gives its workers sessions of their own, so
+killing the parent alone would leave them writing beside the next run).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from proseform import errors, store
+from proseform.errors import ProseformError, StageError
+
+PROGRESS = "progress.jsonl"
+ERROR = "error.json"
+LOG = "worker.log"
+_PR_SET_PDEATHSIG = 1
+_GRACE_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a worker is handed.
+
+    Attributes:
+        stage: The step's name, such as ``sft-evaluator``.
+        work: Folder for checkpoints, ``progress.jsonl`` and ``error.json``; survives an interruption.
+        out: Folder for the output; rank 0 fills it, and it is complete when the worker ends well.
+        inputs: Name to reference, each as ``<uri>#<digest>``.
+        settings: The resolved configuration that the worker needs, as JSON.
+        world_size: How many processes must be there; the worker refuses to run with another number.
+        threads: Threads of each process.
+    """
+
+    stage: str
+    work: str
+    out: str
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    world_size: int = 1
+    threads: int = 1
+
+    def input(self, name: str) -> Path:
+        """An input as a local folder, verified."""
+        return store.fetch(store.Ref.parse(self.inputs[name]), Path(self.work) / "inputs")
+
+    def progress(self, done: int, total: int, **figures: float | str) -> None:
+        """Append a line to ``progress.jsonl``; only rank 0 does.
+
+        Args:
+            done: Units done, from 0 to total.
+            total: Units in all.
+            figures: What to show beside it.
+        """
+        if int(os.environ.get("RANK", "0")) == 0:
+            report_progress(Path(self.work), done, total, **figures)
+
+
+class Launcher(Protocol):
+    """Starts workers."""
+
+    def run(self, worker: str, job: Job) -> None:
+        """Run a worker to its end.
+
+        Raises:
+            StageError: It failed; the message is its own reason.
+        """
+
+
+class Local:
+    """A torchrun on this machine."""
+
+    def run(self, worker: str, job: Job) -> None:
+        """See :meth:`Launcher.run`."""
+        work = Path(job.work)
+        work.mkdir(parents=True, exist_ok=True)
+        (work / ERROR).unlink(missing_ok=True)
+        store.write_json(work / "job.json", asdict(job))
+        env = {**os.environ, "OMP_NUM_THREADS": str(job.threads), "MKL_NUM_THREADS": str(job.threads), "TOKENIZERS_PARALLELISM": "false"}
+        with (work / LOG).open("ab") as log:
+            process = subprocess.Popen(argv(worker, job), env=env, stdout=log, stderr=subprocess.STDOUT, preexec_fn=end_with_parent)
+            try:
+                code = process.wait()
+            except BaseException:
+                _end(process)
+                raise
+        if code != 0:
+            raise failure(job, code)
+
+
+def argv(worker: str, job: Job) -> list[str]:
+    """The command line of a local worker."""
+    run = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={job.world_size}", "--max-restarts=0"]
+    return [*run, "-m", worker, "--job", f"{job.work}/job.json"]
+
+
+def worker(main: Callable[[Job], None]) -> None:
+    """The entry point of every worker module: read the job, guard it, write its error.
+
+    Asserts the world size (a plain start with only MASTER_* set sees world size 1, silently) and leaves
+    ``error.json`` behind when ``main`` raises.
+    """
+    end_with_parent()
+    job = Job(**json.loads(Path(sys.argv[sys.argv.index("--job") + 1]).read_text()))
+    try:
+        world = int(os.environ.get("WORLD_SIZE", "1"))
+        if world != job.world_size:
+            raise StageError(f"{job.stage}: {world} processes are here, {job.world_size} were asked for.", hint="Start it by torchrun.")
+        main(job)
+    except Exception as error:
+        write_error(Path(job.work), error)
+        raise
+
+
+def report_progress(work: Path, done: int, total: int, **figures: float | str) -> None:
+    """Append one line to a stage's ``progress.jsonl``: ``t`` (Unix seconds), ``done``, ``total`` and figures."""
+    with (work / PROGRESS).open("a") as file:
+        file.write(json.dumps({"t": round(time.time(), 2), "done": done, "total": total, **figures}) + "\n")
+
+
+def write_error(work: Path, error: BaseException) -> None:
+    """Leave the reason of a failure in ``error.json``; the first rank that writes keeps the word."""
+    if (work / ERROR).exists():
+        return
+    known = isinstance(error, ProseformError)
+    words = error.as_dict() if known else {"type": type(error).__name__, "message": f"{type(error).__name__}: {error}", "hint": ""}
+    store.write_json(work / ERROR, words)
+
+
+def failure(job: Job, code: int) -> ProseformError:
+    """The error of a worker that ended with a code: its own words, else the end of its log."""
+    path = Path(job.work) / ERROR
+    if path.exists():
+        words = json.loads(path.read_text())
+        kind = getattr(errors, words["type"], StageError)
+        kind = kind if isinstance(kind, type) and issubclass(kind, ProseformError) and kind is not errors.Refusal else StageError
+        error: ProseformError = kind(words["message"], hint=words["hint"] or f"The log is {job.work}/{LOG}.")
+        return error
+    lines = (Path(job.work) / LOG).read_text(errors="replace").strip().splitlines()
+    ended = f"was ended by signal {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
+    return StageError(f"{job.stage}: its worker {ended}. {lines[-1] if lines else ''}", hint=f"The log is {job.work}/{LOG}.")
+
+
+def end_with_parent() -> None:
+    """Ask the kernel to kill this process when its parent ends (Linux)."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End torchrun, which ends its workers; by force after a while."""
+    process.terminate()
+    try:
+        process.wait(_GRACE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -1,0 +1,201 @@
+"""Payloads at URIs: components pass references, and the store keeps what they refer to.
+
+A reference is a URI and a digest. A result is a payload that was committed under a stage's key: first the files,
+last ``result.json``, which is the commit; what has no ``result.json`` does not exist. Over fsspec, so a folder, a
+PVC and ``s3://`` are alike. On a local file system commits are a rename, and locks are the kernel's, so that they
+vanish with their holder. Left out: a lock on object stores; there two runs may do the same work twice, and the last
+commit stands (both are of the same key, hence equal in meaning).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from proseform import digest
+from proseform.errors import StoreError
+
+RESULT = "result.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """A payload: where it lies and what it is.
+
+    Attributes:
+        uri: A folder, as a path or a URI that fsspec knows.
+        digest: Of the folder's files.
+    """
+
+    uri: str
+    digest: str
+
+    def __str__(self) -> str:
+        """``<uri>#<digest>``, as it travels between components."""
+        return f"{self.uri}#{self.digest}"
+
+    @classmethod
+    def parse(cls, text: str) -> Ref:
+        """Read what :meth:`__str__` wrote.
+
+        Raises:
+            StoreError: No digest in it.
+        """
+        uri, mark, rest = text.rpartition("#")
+        if not mark or not rest.startswith("sha256:"):
+            raise StoreError(f"'{text}' is no reference.", hint="A reference is <uri>#sha256:<64 hex>.")
+        return cls(uri, rest)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a stage committed.
+
+    Attributes:
+        ref: The payload.
+        key: The stage's key: a digest of everything that went in.
+        figures: Key figures, as JSON.
+        seconds: How long the stage took when it ran, in wall-clock seconds.
+    """
+
+    ref: Ref
+    key: str
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+class Store:
+    """Results by stage and key, below one root.
+
+    Args:
+        root: A path or a URI.
+    """
+
+    def __init__(self, root: str) -> None:
+        self.fs, self.root = fsspec.core.url_to_fs(root)
+        self.local = isinstance(self.fs, LocalFileSystem)
+
+    def place(self, stage: str, key: str) -> str:
+        """The URI of a stage's payload; exists once it is committed."""
+        return str(self.fs.unstrip_protocol(f"{self.root}/{stage}/{digest.short(key)}"))
+
+    def result(self, stage: str, key: str) -> Result | None:
+        """The committed result of that key, or None."""
+        path = f"{self.root}/{stage}/{digest.short(key)}/{RESULT}"
+        if not self.fs.exists(path):
+            return None
+        raw = json.loads(self.fs.cat_file(path))
+        return Result(Ref(self.place(stage, key), raw["digest"]), raw["key"], raw["figures"], raw["seconds"])
+
+    def commit(self, stage: str, key: str, folder: Path, figures: Mapping[str, Any], seconds: float) -> Result:
+        """Commit a folder's files as the result of a key; a result that is already there stands.
+
+        Args:
+            stage: The stage's step name, such as ``sft-evaluator``.
+            key: The stage's key.
+            folder: Local; is left as it is.
+            figures: Key figures, as JSON.
+            seconds: Wall-clock seconds.
+        """
+        done = self.result(stage, key)
+        if done is not None:
+            return done
+        content = digest.of_files(folder)
+        record = {"digest": content, "key": key, "figures": dict(figures), "seconds": round(seconds, 2)}
+        text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
+        target = f"{self.root}/{stage}/{digest.short(key)}"
+        if self.local:
+            Path(target).parent.mkdir(parents=True, exist_ok=True)
+            staging = Path(tempfile.mkdtemp(prefix=".commit-", dir=Path(target).parent))
+            shutil.copytree(folder, staging, dirs_exist_ok=True)
+            _write_durably(staging / RESULT, text)
+            shutil.rmtree(target, ignore_errors=True)
+            staging.rename(target)
+        else:
+            self.fs.put(f"{folder}/", f"{target}/", recursive=True)
+            self.fs.pipe_file(f"{target}/{RESULT}", text.encode())
+        return Result(Ref(self.place(stage, key), content), key, dict(figures), record["seconds"])
+
+    @contextmanager
+    def lock(self, stage: str, key: str) -> Iterator[bool]:
+        """Hold the key: one process at a time works on it; the next one waits and then adopts what is there.
+
+        Yields:
+            Whether somebody else held it before, so that a wait happened.
+        """
+        if not self.local:
+            yield False
+            return
+        path = Path(f"{self.root}/.locks/{stage}-{digest.short(key)}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                waited = False
+            except BlockingIOError:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                waited = True
+            yield waited
+
+
+def fetch(ref: Ref, into: Path) -> Path:
+    """A payload as a local folder, verified against its digest.
+
+    Args:
+        ref: What to fetch. A payload on a local file system is used where it lies.
+        into: Where to put it otherwise; kept between calls.
+
+    Raises:
+        StoreError: It is not there, or its files are not those of the digest.
+    """
+    fs, path = fsspec.core.url_to_fs(ref.uri)
+    if isinstance(fs, LocalFileSystem):
+        folder = Path(path)
+    else:
+        folder = into / digest.short(ref.digest)
+        if not folder.is_dir():
+            staging = Path(tempfile.mkdtemp(prefix=".fetch-", dir=_made(into)))
+            fs.get(f"{path}/", f"{staging}/", recursive=True)
+            staging.rename(folder)
+    if not folder.is_dir():
+        raise StoreError(f"{ref.uri}: no payload here.", hint="Run the pipeline again; it makes what is missing.")
+    found = digest.of_files(folder, [p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file() and p.name != RESULT])
+    if found != ref.digest:
+        raise StoreError(
+            f"{ref.uri}: its files are not those of {digest.short(ref.digest)} (found {digest.short(found)}).",
+            hint="They were altered after the commit; delete the folder and run again.",
+        )
+    return folder
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON atomically: a reader sees the old file or the new one, never a part."""
+    staging = path.with_name(f".{path.name}.{os.getpid()}.{time.monotonic_ns()}")
+    _write_durably(staging, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    staging.rename(path)
+
+
+def _made(folder: Path) -> Path:
+    """The folder, made where it is missing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _write_durably(path: Path, text: str) -> None:
+    """Write and flush to the disk."""
+    with path.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
