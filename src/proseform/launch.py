@@ -92,7 +92,7 @@ class Local:
         store.write_json(work / "job.json", asdict(job))
         env = {**os.environ, "OMP_NUM_THREADS": str(job.threads), "MKL_NUM_THREADS": str(job.threads), "TOKENIZERS_PARALLELISM": "false"}
         with (work / LOG).open("ab") as log:
-            process = subprocess.Popen(argv(worker, job), env=env, stdout=log, stderr=subprocess.STDOUT, preexec_fn=end_with_parent)
+            process = subprocess.Popen(argv(worker, job), env=env, stdout=log, stderr=subprocess.STDOUT, preexec_fn=end_with_parent)  # noqa: PLW1509 - one prctl, no locks
             try:
                 code = process.wait()
             except BaseException:
@@ -117,13 +117,18 @@ def worker(main: Callable[[Job], None]) -> None:
     end_with_parent()
     job = Job(**json.loads(Path(sys.argv[sys.argv.index("--job") + 1]).read_text()))
     try:
-        world = int(os.environ.get("WORLD_SIZE", "1"))
-        if world != job.world_size:
-            raise StageError(f"{job.stage}: {world} processes are here, {job.world_size} were asked for.", hint="Start it by torchrun.")
+        _check_world(job)
         main(job)
     except Exception as error:
         write_error(Path(job.work), error)
         raise
+
+
+def _check_world(job: Job) -> None:
+    """As many processes are here as were asked for."""
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    if world != job.world_size:
+        raise StageError(f"{job.stage}: {world} processes are here, {job.world_size} were asked for.", hint="Start it by torchrun.")
 
 
 def report_progress(work: Path, done: int, total: int, **figures: float | str) -> None:
@@ -136,19 +141,24 @@ def write_error(work: Path, error: BaseException) -> None:
     """Leave the reason of a failure in ``error.json``; the first rank that writes keeps the word."""
     if (work / ERROR).exists():
         return
-    known = isinstance(error, ProseformError)
-    words = error.as_dict() if known else {"type": type(error).__name__, "message": f"{type(error).__name__}: {error}", "hint": ""}
-    store.write_json(work / ERROR, words)
+    store.write_json(work / ERROR, words(error))
+
+
+def words(error: BaseException) -> dict[str, Any]:
+    """An error as JSON: its own words, or its type and text where it is not one of ours."""
+    if isinstance(error, ProseformError):
+        return error.as_dict()
+    return {"type": type(error).__name__, "message": f"{type(error).__name__}: {error}", "hint": "", "retryable": False}
 
 
 def failure(job: Job, code: int) -> ProseformError:
     """The error of a worker that ended with a code: its own words, else the end of its log."""
     path = Path(job.work) / ERROR
     if path.exists():
-        words = json.loads(path.read_text())
-        kind = getattr(errors, words["type"], StageError)
+        said = json.loads(path.read_text())
+        kind = getattr(errors, said["type"], StageError)
         kind = kind if isinstance(kind, type) and issubclass(kind, ProseformError) and kind is not errors.Refusal else StageError
-        error: ProseformError = kind(words["message"], hint=words["hint"] or f"The log is {job.work}/{LOG}.")
+        error: ProseformError = kind(said["message"], hint=said["hint"] or f"The log is {job.work}/{LOG}.")
         return error
     lines = (Path(job.work) / LOG).read_text(errors="replace").strip().splitlines()
     ended = f"was ended by signal {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"

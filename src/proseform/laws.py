@@ -13,6 +13,9 @@ from proseform.task import Task
 FOREIGN = ("", "Lorem ipsum dolor sit amet, consectetur adipiscing elit.", "{}", "I'd be happy to help! Could you share more?")
 """Texts that are nobody's evaluation."""
 
+_EXACT = 1e-9
+"""What rounding may cost."""
+
 _SAMPLE = 12
 """Generated cases that are looked at, for each level and split."""
 
@@ -81,10 +84,10 @@ def _cases(task: Task, cases: list[Case]) -> Iterator[str]:
         elif verdict.value != case.answer:
             yield f"the gold prose of case '{case.id}' reads as another answer than its gold JSON"
         scores = {text: reward.prose(text, case, task, rubric) for text in (case.prose, *FOREIGN)}
-        if scores[case.prose] < 1.0 - 1e-9:
+        if scores[case.prose] < 1.0 - _EXACT:
             yield f"the gold prose of case '{case.id}' earns {scores[case.prose]:.3f}, expected 1"
         for text in FOREIGN:
-            if scores[text] > 1e-9:
+            if scores[text] > _EXACT:
                 yield f"case '{case.id}': foreign text earns {scores[text]:.3f}, expected 0: {text[:30]!r}"
 
 

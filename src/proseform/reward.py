@@ -23,7 +23,7 @@ ATTEMPTED = 0.1
 
 
 def gated_json(text: str, gold: Any, schema: Schema) -> float:
-    """The gated reward of a JSON completion, in {0, 0.1} ∪ [1, 2].
+    """The gated reward of a JSON completion, 0, 0.1, or within [1, 2].
 
     0.0 for nothing, 0.1 for an attempt (a brace is opened), and for a document that the verifier accepts
     1.0 plus the share of the content that is right.
@@ -49,7 +49,8 @@ def content_share(value: Any, gold: Any) -> float:
     """
     ours, theirs = dict(_leaves(value, ())), dict(_leaves(gold, ()))
     paths = ours.keys() | theirs.keys()
-    return sum(path in ours and path in theirs and _same(ours[path], theirs[path]) for path in paths) / len(paths)
+    agreed = sum(path in ours and path in theirs and _same(ours[path], theirs[path]) for path in paths)
+    return agreed / len(paths)
 
 
 def powered(score: float, exponent: float) -> float:
@@ -58,7 +59,7 @@ def powered(score: float, exponent: float) -> float:
     >>> powered(0.5, 4), round(powered(0.8, 3), 3)
     (0.0625, 0.512)
     """
-    return score**exponent
+    return float(score**exponent)
 
 
 def composite(scores: Mapping[str, float], rubric: Rubric) -> float:

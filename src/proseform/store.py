@@ -113,7 +113,7 @@ class Store:
         if done is not None:
             return done
         content = digest.of_files(folder)
-        record = {"digest": content, "key": key, "figures": dict(figures), "seconds": round(seconds, 2)}
+        record: dict[str, Any] = {"digest": content, "key": key, "figures": dict(figures), "seconds": round(seconds, 2)}
         text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
         target = f"{self.root}/{stage}/{digest.short(key)}"
         if self.local:

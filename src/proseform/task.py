@@ -159,9 +159,13 @@ def from_package(package: ModuleType) -> Task:
             digest=digest.of_files(folder, _own_files(folder)),
         )
     except KeyError as error:
-        raise TaskError(f"{folder.name}/task.toml: field {error} is missing.", hint="It has name, title, inputs, levels, formats and rubric.") from error
+        raise TaskError(
+            f"{folder.name}/task.toml: field {error} is missing.", hint="It has name, title, inputs, levels, formats and rubric."
+        ) from error
     except AttributeError as error:
-        raise TaskError(f"Task folder '{folder.name}': {error}.", hint="source.py gives generate and annotate; rewards.py gives read and TERMS.") from error
+        raise TaskError(
+            f"Task folder '{folder.name}': {error}.", hint="source.py gives generate and annotate; rewards.py gives read and TERMS."
+        ) from error
 
 
 def _own_files(folder: Path) -> list[str]:

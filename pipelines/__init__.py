@@ -1,0 +1,1 @@
+"""The story in KFP's words: train.py, then promote.py."""

@@ -1,0 +1,23 @@
+"""gate → promote → probe: a separate act, which can be run again."""
+
+from kfp import dsl
+
+from components import gate, probe, promote
+
+
+@dsl.pipeline(name="proseform-promote", description="Let the candidate through its gate, make it champion, and ask it.")
+def promote_candidate(task: str, run: str, tracking_uri: str = "", name: str = "", example: str = "") -> None:
+    """Promote the candidate, if its gate is open.
+
+    Args:
+        task: The installed task's name.
+        run: A shipped run's name, or TOML text; its ``[gate]`` holds the thresholds.
+        tracking_uri: MLflow's; empty takes SQLite in the home folder.
+        name: The registered model's name; empty takes proseform-<task>.
+        example: A JSON object of input name to text, which the champion is asked first; may be empty.
+    """
+    where = {"task": task, "run": run, "tracking_uri": tracking_uri, "name": name}
+    verdict = gate(**where)
+    with dsl.If(verdict.output == "open", name="gate-open"):
+        promoted = promote(**where)
+        probe(**where, version=promoted.output, example=example)

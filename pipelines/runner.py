@@ -1,0 +1,55 @@
+"""A whole run on this machine: KFP's local runner in a child process, the display beside it, the answer at the end."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from proseform import config, display
+from proseform.errors import StageError
+from proseform.launch import end_with_parent
+from proseform.stages import STEPS, frame, probe
+
+
+def run(task: str, run: str, tracking_uri: str, name: str, example: Path | None, *, fresh: bool) -> None:
+    """Run both pipelines to their end, and print what came of it.
+
+    Raises:
+        InputError: A wrong config key, an unknown task, an unreadable example; before anything is started.
+        StageError: A stage failed; in its own words.
+    """
+    console = Console()
+    resolved = config.load(run)
+    the_task = frame.load_task(task)
+    asked = probe.read_example(the_task, example) if example else {}
+    moment = time.strftime("%Y%m%d-%H%M%S")
+    os.environ.setdefault("PROSEFORM_RUN", f"{task}-{resolved.name}-{moment}")
+    os.environ["PROSEFORM_FRESH"] = moment if fresh else os.environ.get("PROSEFORM_FRESH", "")
+    os.environ["PROSEFORM_TIED"] = "1"
+    home = frame.home()
+    home.runs.mkdir(parents=True, exist_ok=True)
+    console.print(f"[bold]{the_task.title}[/bold], run [bold]{resolved.name}[/bold]: {resolved.description}")
+    console.print(f"{len(STEPS)} steps; state and logs in {home.runs}", style="dim")
+    parameters = {"task": task, "run": config.toml(run), "tracking_uri": tracking_uri, "name": name}
+    with (home.runs / "kfp.log").open("ab") as log:
+        command = [sys.executable, "-m", "pipelines.local", json.dumps({**parameters, "example": json.dumps(asked) if asked else ""})]
+        child = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, preexec_fn=end_with_parent)  # noqa: PLW1509 - one prctl, no locks
+        try:
+            steps = display.follow(home.runs, lambda: child.poll() is None, console)
+        except KeyboardInterrupt:
+            child.terminate()
+            child.wait()
+            raise
+    failed = next((event for event in steps.values() if event["state"] == "failed"), None)
+    if failed:
+        raise StageError(f"{failed['stage']}: {failed['message']}", hint=failed["hint"])
+    if child.returncode != 0:
+        raise StageError(
+            f"The pipeline ended with code {child.returncode}.", hint=f"Its log is {home.runs / 'kfp.log'}; the same command goes on."
+        )
+    console.print(display.summary(steps))
+    display.conclude(steps, the_task.name, console)

@@ -1,0 +1,1 @@
+"""The data room: cases of a task into the rows that the two roles are trained on, and random schemas."""

@@ -1,0 +1,190 @@
+"""Text: decoding, the one normalisation, Markdown to lines, strict JSON.
+
+Knowingly left out: indentation and aligned columns. A line is its words, so that it is the same out of a PDF, a DOCX and a Markdown file.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+import unicodedata
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from proseform.errors import DocumentError
+
+if TYPE_CHECKING:
+    from markdown_it.token import Token
+
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)  # UTF-32 LE begins as UTF-16 LE does
+_LIGATURES = {chr(code): unicodedata.normalize("NFKC", chr(code)) for code in range(0xFB00, 0xFB07)}  # ff fi fl ffi ffl st st
+_NEWLINES = re.compile("\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+# Invisible characters: zero width, bidi controls, and the tag block, in which instructions to a model can hide.
+_INVISIBLE = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\U000e0000-\U000e007f]")
+_JOINERS = re.compile("(?<![\u0590-\U0010ffff])[\u200c\u200d]")  # noise after Latin, spelling in Persian and Hindi
+_CONTROLS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f]")
+_SPACES = re.compile("[ \t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
+_BULLET = re.compile("(?m)^ ?[•‣▪◦●○■□▸►∙·⁃–—*\uf0b7\uf0a7\uf0d8] +(?=\\S)")  # \uf0..: Word's Symbol and Wingdings fonts
+_BINARY_SHARE = 0.01  # control characters; text has none or a stray one
+_HTML = re.compile(r"</?[a-zA-Z][^<>]*>")
+
+
+def shown(name: str) -> str:
+    """A name fit for a message: printable, at most 120 characters."""
+    clean = "".join(c if c.isprintable() else "?" for c in name) or "the document"
+    return clean if len(clean) <= 120 else f"{clean[:100]}…{clean[-15:]}"  # noqa: PLR2004 - as the docstring says
+
+
+def too_long(where: str, max_chars: int) -> DocumentError:
+    """The error for a document with too much text."""
+    return DocumentError(f"{where} holds more than {max_chars:,} characters.", hint="Give the part that matters.")
+
+
+def decode(data: bytes, where: str) -> tuple[str, str]:
+    """Bytes to text and the encoding: by byte order mark, else UTF-8, else Windows-1252, in which old editors of the West wrote.
+
+    Raises:
+        DocumentError: NULs, undecodable bytes, or more control characters than text has.
+    """
+    binary = DocumentError(f"{where} is not text.", hint="Readable are PDF, DOCX, Markdown, plain text and JSON.")
+    encoding = next((name for bom, name in _BOMS if data.startswith(bom)), "")
+    try:
+        if encoding:
+            text = data.decode("utf-8-sig" if encoding == "utf-8" else encoding)
+        else:
+            text, encoding = _guess(data)
+    except UnicodeDecodeError as error:
+        raise binary from error
+    if "\0" in text:
+        raise DocumentError(
+            f"{where} contains NUL characters: it is binary, or UTF-16 without its byte order mark.", hint="Save it as UTF-8 text."
+        )
+    if len(_CONTROLS.findall(text)) > _BINARY_SHARE * len(text):
+        raise binary
+    return text, encoding
+
+
+def _guess(data: bytes) -> tuple[str, str]:
+    """Text without a byte order mark."""
+    try:
+        return data.decode("utf-8"), "utf-8"
+    except UnicodeDecodeError:
+        return data.decode("cp1252"), "cp1252"
+
+
+def normalise(text: str) -> str:
+    """The form that every document ends in; idempotent.
+
+    NFC; ``\\n`` newlines; ligatures spelled out; soft hyphens and invisible characters removed; every kind and run of blanks one space;
+    no blanks at either end of a line; bullets of all shapes ``- ``; at most one blank line in a row, none at the ends.
+
+    Example:
+        >>> normalise("of\\ufb01ce\\u00a0 work \\r\\n\\r\\n\\r\\n\\u2022\\tPython")
+        'office work\\n\\n- Python'
+    """
+    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # half surrogate pairs out of broken PDFs
+    text = _NEWLINES.sub("\n", text)
+    text = re.sub("\u00ad *\n *(?=\\w)|\u00ad", "", text)  # a word broken at a line's end becomes whole
+    text = _CONTROLS.sub("", _INVISIBLE.sub("", text))
+    text = _JOINERS.sub("", text)
+    text = re.sub("[\ufb00-\ufb06]", lambda m: _LIGATURES[m.group()], text)
+    text = unicodedata.normalize("NFC", _SPACES.sub(" ", text))
+    text = _BULLET.sub("- ", text)
+    text = "\n".join(line.strip() for line in text.split("\n"))
+    return re.sub("\n{3,}", "\n\n", text).strip()
+
+
+def parse_json(text: str, where: str) -> Any:
+    """Strict JSON (RFC 8259) with an object or array at the top and no key twice.
+
+    Raises:
+        DocumentError: With line and column where the parser gives them.
+    """
+
+    def constant(word: str) -> NoReturn:
+        raise ValueError(f"{word} is not JSON")
+
+    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        made = dict(items)
+        if len(made) < len(items):
+            keys = [key for key, _ in items]
+            raise ValueError(f"key {shown(next(k for k in keys if keys.count(k) > 1))!r} occurs twice in one object")
+        return made
+
+    try:
+        value = json.loads(text, parse_constant=constant, object_pairs_hook=pairs)
+        dump_json(value).encode()  # half surrogate pairs are legal escapes, but no text
+    except (ValueError, RecursionError) as error:  # JSONDecodeError and UnicodeEncodeError are ValueErrors
+        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        reason = "half of a surrogate pair" if isinstance(error, UnicodeEncodeError) else reason
+        raise DocumentError(f"{where} is not valid JSON: {reason}.", hint="Correct it there, or export it again.") from error
+    if not isinstance(value, dict | list):
+        raise DocumentError(f"{where} holds a single JSON {type(value).__name__}, expected an object.", hint="Export the whole document.")
+    return value
+
+
+def dump_json(value: Any) -> str:
+    """JSON for reading: indented by 1, characters as themselves."""
+    return json.dumps(value, ensure_ascii=False, indent=1)
+
+
+def markdown(source: str) -> str:
+    """Markdown (CommonMark and tables) to lines: markup goes, the source's own lines and blank lines stay.
+
+    ``# Title`` is ``Title``; bold, italics and code their words; links and pictures their text; list items ``- `` or ``1. ``;
+    table rows ``a | b``.
+    """
+    from markdown_it import MarkdownIt  # plain text and PDFs do without
+
+    first, *rest = source.split("<!--")  # comments go before the parser sees them: it takes quadratic time over unclosed ones
+    source = first + "".join(part.partition("-->")[2] if "-->" in part else part for part in rest)
+    source = re.sub("<(?=[!?])", "&lt;", source)  # as over <? and <![CDATA[
+    lines = source.split("\n")
+    end, out = 0, []
+    for start, stop, text in _blocks(MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(source)):
+        if any(not line.strip() for line in lines[end:start]):
+            out.append("")
+        out.append(text)
+        end = stop
+    return "\n".join(out)
+
+
+def _blocks(tokens: list[Token]) -> Iterator[tuple[int, int, str]]:
+    """Pieces of text with the source lines [start, stop) that they come from."""
+    prefix, cells, row = "", [""], (0, 0)
+    in_row = False
+    for token in tokens:
+        start, stop = token.map or row
+        if token.type == "list_item_open":
+            prefix = f"{token.info}. " if token.info else "- "
+        elif token.type == "tr_open":
+            cells, row, in_row = [], (start, stop), True
+        elif token.type == "tr_close":
+            yield *row, " | ".join(cells)
+            in_row = False
+        elif token.type in {"inline", "fence", "code_block", "html_block"}:
+            text = _inline(token) if token.type == "inline" else token.content
+            text = _HTML.sub("", text) if token.type == "html_block" else text
+            if in_row:
+                cells.append(text.replace("\n", " "))
+            elif text.strip():
+                yield start, stop, prefix + text.rstrip("\n")
+                prefix = ""
+
+
+def _inline(token: Token) -> str:
+    """The words of a run of inline markup."""
+    out = []
+    for child in token.children or ():
+        if child.type in {"text", "code_inline", "image"}:  # a picture's content is its alternative text
+            out.append(child.content)
+        elif child.type in {"softbreak", "hardbreak"} or (child.type == "html_inline" and child.content.lower().startswith("<br")):
+            out.append("\n")
+    return "".join(out)

@@ -1,0 +1,203 @@
+"""Outcomes become figures, and figures a page.
+
+The rows of :mod:`proseform.outcome` come in; :func:`summarise` makes ``report.json`` of them and :func:`render` one
+self-contained HTML page. Pure.
+
+Intervals are Wilson's score intervals at 95 % (Wilson 1927) on an effective sample size (Dean & Pagano 2015), see
+:func:`estimate`. Left out: comparison across runs and seeds, which is ``make bench``'s.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib import resources
+from itertools import repeat
+from statistics import fmean, pvariance
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+
+from proseform.outcome import Row, headline
+
+if TYPE_CHECKING:
+    from proseform.case import Case
+    from proseform.task import Task
+
+Z = 1.959964
+"""Two-sided 95 %."""
+NONE = "(none)"
+"""The headline of a text that states none."""
+_JUDGED = ("reward", "ok", "complete", "share", "whole_right", "headline_right")
+_ANSWERED = ("ok", "share", "whole_right", "headline_right")
+_FORMATTED = ("ok", "exact", "share")
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A mean with its 95 % interval: ``low ≤ value ≤ high``; ``n`` counts independent cases, not completions."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+def estimate(values: Sequence[float], cases: Iterable[Hashable] | None = None) -> Estimate | None:
+    """The mean of values in [0, 1] with its interval; None where there are none.
+
+    Completions of one case are not independent: they are averaged first, and ``n`` is the number of cases. The interval
+    is Wilson's for p = mean and n_eff = p(1-p) / (variance of the case means / n), which for shares of single
+    completions is Wilson's own n, and never below it. Where all cases agree, n_eff = n, so that no interval is a point.
+
+    >>> estimate([1, 1, 1, 0])
+    Estimate(value=0.75, low=0.300642, high=0.954413, n=4)
+    """
+    groups: dict[Hashable, list[float]] = {}
+    for value, case in zip(values, cases if cases is not None else range(len(values)), strict=True):
+        groups.setdefault(case, []).append(float(value))
+    if not groups:
+        return None
+    means = [fmean(group) for group in groups.values()]
+    n, p = len(means), min(1.0, max(0.0, fmean(means)))
+    spread = pvariance(means) / n
+    size = max(n, p * (1 - p) / spread) if spread > 1e-12 else n
+    shrink = 1 + Z * Z / size
+    centre = (p + Z * Z / (2 * size)) / shrink
+    half = Z / shrink * math.sqrt(p * (1 - p) / size + Z * Z / (4 * size * size))
+    return Estimate(round(p, 6), round(max(0.0, min(p, centre - half)), 6), round(min(1.0, max(p, centre + half)), 6), n)
+
+
+def summarise(
+    rows: Sequence[Row], task: Task, *, meta: Mapping[str, Any], level: str, shipped: str = "grpo",
+    metrics: Mapping[str, Sequence[Mapping[str, Any]]] | None = None, cases: Iterable[Case] = (),
+) -> dict[str, Any]:  # fmt: skip
+    """The report as JSON.
+
+    Args:
+        rows: All outcomes, in any order; rungs appear in the order in which they first occur.
+        task: For the headline's labels and the order of fields.
+        meta: Passed through: run, machine, digests (a table of name to digest), format, whatever identifies the report.
+        level: The level that was trained; ladder, fields and gate are of it, other levels are listed by themselves.
+        shipped: The rung that goes into the bundle.
+        metrics: Step name to the rows of its ``metrics.jsonl``.
+        cases: Cases for the examples.
+
+    Returns:
+        ``meta figures ladder formatter fields confusion levels training examples``. ``figures`` has the names of
+        ``config.Gate``; an estimate is ``{"value", "low", "high", "n"}`` or None where nothing was measured.
+    """
+    head = headline(task)
+    here = [row for row in rows if row.get("level", level) == level]
+    prose = _where(here, kind="evaluator", rung=shipped, mode="greedy")
+    answers = _where(here, kind="answer", rung=shipped, constrained=True)
+    gold = _where(here, kind="formatter", of="gold", constrained=False)
+    held = [row for row in rows if row.get("constrained") and row.get("rung", shipped) == shipped]
+    fields = [name for name in task.schema.fields if any(name in row["fields"] for row in prose + answers + gold)]
+    figures = {
+        "schema_valid": _of(held, "ok"), "formatter_exact": _of(gold, "exact"), "evaluator_reward": _of(prose, "reward"),
+        "recommendation_right": _of(answers, "headline_right" if head else "whole_right"), "lift": _lift(here, shipped),
+    }  # fmt: skip
+    levels = dict.fromkeys(row["level"] for row in _where(rows, kind="evaluator", rung=shipped))
+    return {
+        "meta": {"task": task.name, "title": task.title, "task_digest": task.digest, "level": level, "shipped": shipped, "headline": head, **meta},
+        "figures": figures,
+        "ladder": [_rung(_where(here, rung=rung), rung) for rung in dict.fromkeys(row["rung"] for row in here if "rung" in row)],
+        "formatter": [
+            {"of": of, "constrained": tight, **_table(chosen, _FORMATTED)}
+            for of in ("gold", "own", "schemas") for tight in (False, True)
+            if (chosen := _where(rows, kind="formatter", of=of, constrained=tight))
+        ],
+        "fields": [
+            {"field": name, "prose": _field(prose, name), "answer": _field(answers, name), "formatter": _field(gold, name)}
+            for name in fields
+        ],
+        "confusion": _confusion(answers or prose, head, task),
+        "levels": [{"level": name, **_rung(_where(rows, rung=shipped, level=name), shipped)} for name in levels],
+        "training": {name: [_finite(row) for row in series] for name, series in (metrics or {}).items()},
+        "examples": _examples(prose, answers, {case.id: case for case in cases}),
+    }  # fmt: skip
+
+
+def render(report: Mapping[str, Any]) -> str:
+    """The report as one HTML page without external assets; everything a model wrote is escaped."""
+    page = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
+    page.filters.update(json=lambda value: json.dumps(value, ensure_ascii=False))
+    return page.from_string((resources.files("proseform") / "report.html.j2").read_text(encoding="utf-8")).render(report=report)
+
+
+def _where(rows: Iterable[Row], **wanted: Any) -> list[Row]:
+    return [row for row in rows if all(row.get(key) == value for key, value in wanted.items())]
+
+
+def _estimate(rows: Sequence[Row], pick: Callable[[Row], Any]) -> dict[str, Any] | None:
+    known = [(float(value), row["id"]) for row in rows if (value := pick(row)) is not None]
+    found = estimate([value for value, _ in known], [case for _, case in known])
+    return asdict(found) if found else None
+
+
+def _of(rows: Sequence[Row], name: str) -> dict[str, Any] | None:
+    return _estimate(rows, lambda row: row[name])
+
+
+def _field(rows: Sequence[Row], name: str) -> dict[str, Any] | None:
+    return _estimate(rows, lambda row: row["fields"].get(name))
+
+
+def _table(rows: Sequence[Row], names: Iterable[str]) -> dict[str, Any]:
+    return dict(zip(names, map(_of, repeat(rows), names), strict=True))
+
+
+def _rung(rows: Sequence[Row], rung: str) -> dict[str, Any]:
+    """One rung: its evaluations greedy and sampled, its JSON free and constrained, and why texts were not accepted."""
+    prose = {mode: _table(_where(rows, kind="evaluator", mode=mode), _JUDGED) for mode in ("greedy", "sampled")}
+    answers = {word: _table(_where(rows, kind="answer", constrained=word == "constrained"), _ANSWERED) for word in ("free", "constrained")}
+    return {"rung": rung, **prose, **answers, "reasons": dict(Counter(row["reason"] for row in _where(rows, kind="evaluator", ok=False)))}
+
+
+def _finite(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of metrics as JSON: NaN and infinities, which JSON does not have, become None."""
+    return {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in row.items()}
+
+
+def _lift(rows: Sequence[Row], shipped: str) -> dict[str, Any] | None:
+    """What the shipped rung adds to SFT's reward, paired by case, in [-1, 1]: sampled, or greedy where nothing was."""
+    for mode in ("sampled", "greedy"):
+        before, after = ({}, {})  # type: tuple[dict[str, list[float]], dict[str, list[float]]]
+        for rung, rewards in (("sft", before), (shipped, after)):
+            for row in _where(rows, kind="evaluator", rung=rung, mode=mode):
+                rewards.setdefault(row["id"], []).append(row["reward"])
+        # An estimate wants [0, 1]: the difference is moved there and back.
+        found = estimate([(fmean(after[case]) - fmean(before[case]) + 1) / 2 for case in before if case in after])
+        if found:
+            return {"value": round(2 * found.value - 1, 6), "low": round(2 * found.low - 1, 6), "high": round(2 * found.high - 1, 6), "n": found.n}
+    return None
+
+
+def _confusion(rows: Sequence[Row], head: str, task: Task) -> dict[str, Any] | None:
+    """Gold (rows) against said (columns) for the headline; what states none is the last column."""
+    if not head or not rows:
+        return None
+    labels = list(task.schema.document["properties"][head]["enum"])
+    counts = Counter((row["gold"], row["said"] if row["said"] in labels else NONE) for row in rows)
+    return {"field": head, "labels": labels, "columns": [*labels, NONE], "counts": [[counts[g, s] for s in [*labels, NONE]] for g in labels]}
+
+
+def _examples(prose: Sequence[Row], answers: Sequence[Row], cases: Mapping[str, Case]) -> list[dict[str, Any]]:
+    """At most two cases that went right and three that went wrong, as they came."""
+    ends = {row["id"]: row for row in answers}
+    both = [(row, ends.get(row["id"])) for row in prose if row["id"] in cases]
+    right = [pair for pair in both if all(row is None or row["whole_right"] for row in pair)]
+    wrong = [pair for pair in both if pair not in right]
+    return [
+        {
+            "id": row["id"], "right": row["whole_right"] and (end is None or end["whole_right"]), "inputs": dict(cases[row["id"]].inputs),
+            "prose": row["text"], "verdict": row["verdict"], "reward": row["reward"], "gold": dict(cases[row["id"]].answer),
+            "wrong_fields": [name for name, good in (end or row)["fields"].items() if not good],
+            "answer": end and end["text"], "answer_verdict": end and end["verdict"],
+        }
+        for row, end in [*right[:2], *wrong[:3]]
+    ]  # fmt: skip

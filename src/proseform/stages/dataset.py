@@ -1,0 +1,34 @@
+"""dataset: cases of the task in disjoint splits, and the rows of each role."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from proseform import config, digest, launch
+from proseform.data import dataset as data
+from proseform.stages import frame
+
+
+def run(task: str, run: str, dataset: frame.Artifact) -> None:
+    """Make the dataset of a run.
+
+    Args:
+        task: The task's name.
+        run: A run's name, path or TOML text.
+        dataset: Is handed the result.
+
+    Raises:
+        InputError: An unknown task, run, level or format, or a case file that does not fit.
+    """
+    wanted, the_task = config.load(run), frame.load_task(task)
+    tests = dict.fromkeys(wanted.evaluate.levels, wanted.evaluate.cases)
+    inputs: dict[str, Any] = {"task": the_task.digest, "dataset": wanted.dataset.model_dump(mode="json"), "tests": tests}
+    if wanted.dataset.file and Path(wanted.dataset.file).is_file():
+        inputs["file"] = digest.of_files(Path(wanted.dataset.file).parent, [Path(wanted.dataset.file).name])
+
+    def body(work: Path, out: Path) -> dict[str, Any]:
+        counts = data.write(the_task, wanted.dataset, tests, out, lambda done, total: launch.report_progress(work, done, total))
+        return {"cases": sum(n for name, n in counts.items() if name.startswith("cases")), "rows": counts}
+
+    frame.hand_over(frame.once("dataset", inputs, body), dataset)

@@ -1,0 +1,219 @@
+"""evaluate: measure the ladder base, SFT, GRPO, and the formatter, on held-out cases."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import platform
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from proseform import config, launch, outcome, report, verify
+from proseform.bundle import Bundle
+from proseform.case import Case, read_cases
+from proseform.infer import Engine, Request, ask
+from proseform.schema import Schema
+from proseform.stages import frame, policy
+from proseform.store import write_json
+from proseform.task import Task
+
+
+def run(
+    task: str,
+    run: str,
+    dataset: frame.Artifact,
+    sft: frame.Artifact,
+    grpo: frame.Artifact,
+    formatter: frame.Artifact,
+    measured: frame.Artifact,
+) -> None:
+    """Measure what training has made.
+
+    Args:
+        task: The task's name.
+        run: A run's name, path or TOML text.
+        dataset: Holds the held-out cases.
+        sft: The evaluator after SFT.
+        grpo: The evaluator after GRPO, which goes into the bundle.
+        formatter: The formatter.
+        measured: Is handed the result: ``report.json``, ``report.html``, ``outcomes.jsonl``.
+    """
+    wanted, the_task = config.load(run), frame.load_task(task)
+    trained = {"sft": sft, "grpo": grpo, "formatter": formatter}
+    digests = {name: frame.ref(artifact).digest for name, artifact in {"dataset": dataset, **trained}.items()}
+    base = policy.base(wanted, task, dataset)
+    inputs = {"task": the_task.digest, "evaluate": wanted.evaluate.model_dump(mode="json"), "format": wanted.dataset.format, **digests}
+
+    def body(work: Path, out: Path) -> dict[str, Any]:
+        untrained = policy.Policy(policy.fetched(base), None)
+        made = {name: policy.of(artifact) for name, artifact in trained.items()}
+        pairs = {
+            "base": (untrained, untrained),
+            "sft": (made["sft"], made["formatter"]),
+            "grpo": (made["grpo"], made["formatter"]),
+        }
+        bundles = {rung: policy.assemble(work / "bundles" / rung, the_task, wanted, *pair) for rung, pair in pairs.items()}
+        measure = _Measure(the_task, wanted, frame.folder(dataset), work)
+        for rung in pairs:
+            measure.rung(rung, work / "bundles" / rung)
+        meta = {
+            "run": wanted.name, "run_digest": wanted.digest, "format": wanted.dataset.format, "machine": machine(),
+            "digests": {**digests, "bundle": bundles["grpo"].digest},
+        }  # fmt: skip
+        return measure.write(out, meta, {name: frame.folder(artifact) for name, artifact in trained.items()})
+
+    frame.hand_over(frame.once("evaluate", inputs, body), measured)
+
+
+def machine() -> str:
+    """This machine in words: processor, cores, memory."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return f"{os.cpu_count()} cores ({model}), {memory:.0f} GiB, {platform.system()}"
+
+
+_KEY = {"evaluator_reward": "reward", "lift": "of which GRPO", "formatter_exact": "formatter exact", "schema_valid": "valid"}
+"""The figures that stand in the run's table."""
+
+
+class _Measure:
+    """Generates texts and collects their outcomes.
+
+    Args:
+        task: The task.
+        run: The run.
+        dataset: The dataset's folder.
+        work: Where progress goes.
+    """
+
+    def __init__(self, task: Task, run: config.Run, dataset: Path, work: Path) -> None:
+        self.task, self.run, self.work = task, run, work
+        self.rubric = task.rubric(run.grpo.rubric)
+        about = json.loads((dataset / "dataset.json").read_text())
+        self.level, self.schema = str(about["level"]), Schema(about["schema"])
+        self.cases = _first(dataset / "cases-test.jsonl", run.evaluate.cases)
+        self.harder = {level: _first(dataset / f"cases-test-{level}.jsonl", run.evaluate.cases) for level in run.evaluate.levels}
+        lines = (dataset / "schemas-test.jsonl").read_text().splitlines()
+        self.strange = [json.loads(line) for line in lines[: run.evaluate.schemas]]
+        self.rows: list[outcome.Row] = []
+        self._asked = 0
+
+    def total(self) -> int:
+        """Texts that will be asked for."""
+        cases, strange = len(self.cases), len(self.strange)
+        base, sft = 3 * cases, (2 + self.run.evaluate.samples) * cases
+        grpo = (3 + self.run.evaluate.samples) * cases + 2 * (2 * cases + strange)
+        return base + sft + grpo + 2 * sum(len(cases) for cases in self.harder.values())
+
+    def rung(self, rung: str, folder: Path) -> None:
+        """Measure one rung; the shipped one also with its formatter alone, and on harder levels."""
+        from proseform.infer.local import LocalEngine
+
+        engine = LocalEngine(folder, check_files=False)
+        try:
+            prose = self._evaluations(engine, rung, self.cases)
+            if rung != "base":
+                self._samples(engine, rung)
+            self._answers(engine, rung, self.cases, prose, constrained=True)
+            if rung != "sft":
+                self._answers(engine, rung, self.cases, prose, constrained=False)
+            if rung == "grpo":
+                for constrained in (False, True):
+                    self._formatter(engine, prose, constrained=constrained)
+                for cases in self.harder.values():
+                    self._answers(engine, rung, cases, self._evaluations(engine, rung, cases), constrained=True)
+        finally:
+            engine.close()
+
+    def write(self, out: Path, meta: Mapping[str, Any], trained: Mapping[str, Path]) -> dict[str, Any]:
+        """Write report and outcomes; the key figures."""
+        metrics = {name: _lines(folder / "metrics.jsonl") for name, folder in trained.items() if (folder / "metrics.jsonl").exists()}
+        found = report.summarise(self.rows, self.task, meta=meta, level=self.level, metrics=metrics, cases=self.cases)
+        write_json(out / "report.json", found)
+        (out / "report.html").write_text(report.render(found), encoding="utf-8")
+        (out / "outcomes.jsonl").write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in self.rows), encoding="utf-8")
+        figures = {name: figure["value"] for name, figure in found["figures"].items() if figure}
+        key = ", ".join(f"{words} {figures[name]:.2f}" for name, words in _KEY.items() if name in figures)
+        return {"key": key, **figures, "bundle": meta["digests"]["bundle"]}
+
+    def _evaluations(self, engine: Engine, rung: str, cases: list[Case]) -> list[str]:
+        """Greedy evaluations, and their outcomes."""
+        texts = self._texts(engine, [ask(engine.bundle, "evaluator", case.inputs) for case in cases])
+        self.rows += [outcome.judged(case, self.task, self.rubric, text, rung=rung) for case, text in zip(cases, texts, strict=True)]
+        return texts
+
+    def _samples(self, engine: Engine, rung: str) -> None:
+        """Sampled evaluations: what the policy does when it is not held to its likeliest word."""
+        many = [(case, seed) for seed in range(self.run.evaluate.samples) for case in self.cases]
+        temperature = self.run.grpo.temperature
+        wanted = [ask(engine.bundle, "evaluator", case.inputs, temperature=temperature, seed=seed) for case, seed in many]
+        for (case, _), text in zip(many, self._texts(engine, wanted), strict=True):
+            self.rows.append(outcome.judged(case, self.task, self.rubric, text, rung=rung, mode="sampled"))
+
+    def _answers(self, engine: Engine, rung: str, cases: list[Case], prose: list[str], *, constrained: bool) -> None:
+        """JSON end to end, out of the rung's own prose."""
+        texts = self._format(engine, prose, self.schema, constrained=constrained)
+        for case, text in zip(cases, texts, strict=True):
+            self.rows.append(outcome.answered(case, self.task, self.schema, text, rung=rung, constrained=constrained))
+
+    def _formatter(self, engine: Engine, own: list[str], *, constrained: bool) -> None:
+        """The formatter alone: on gold prose, on the evaluator's own, on random schemas."""
+        gold = self._format(engine, [case.prose for case in self.cases], self.schema, constrained=constrained)
+        for case, text in zip(self.cases, gold, strict=True):
+            self._formatted(case.id, self.schema, text, case.answer, of="gold", constrained=constrained)
+        again = self._format(engine, own, self.schema, constrained=constrained)
+        for case, prose, text in zip(self.cases, own, again, strict=True):
+            said = verify.prose(prose, self.task)
+            self._formatted(case.id, self.schema, text, said.value if said.ok else None, of="own", constrained=constrained)
+        schemas = [Schema(row["schema"]) for row in self.strange]
+        texts = self._texts(
+            engine,
+            [self._request(engine.bundle, row["prose"], schema, constrained) for row, schema in zip(self.strange, schemas, strict=True)],
+        )
+        for row, schema, text in zip(self.strange, schemas, texts, strict=True):
+            self._formatted(row["id"], schema, text, row["answer"], of="schemas", constrained=constrained)
+
+    def _formatted(self, name: str, schema: Schema, text: str, gold: Any, **how: Any) -> None:
+        """One outcome of the formatter, compared in the fields of the schema."""
+        wanted = {field: gold[field] for field in schema.fields if field in gold} if gold is not None else None
+        self.rows.append(outcome.formatted(name, schema, text, wanted, **how))
+
+    def _format(self, engine: Engine, prose: Iterable[str], schema: Schema, *, constrained: bool) -> list[str]:
+        """JSON of some prose."""
+        return self._texts(engine, [self._request(engine.bundle, text, schema, constrained) for text in prose])
+
+    def _request(self, bundle: Bundle, prose: str, schema: Schema, constrained: bool) -> Request:
+        """The formatter's request."""
+        values = {"prose": prose, "schema": schema.signature()}
+        return ask(bundle, "formatter", values, schema=schema.document if constrained else None)
+
+    def _texts(self, engine: Engine, wanted: list[Request]) -> list[str]:
+        """Completions in batches; a prompt that leaves no room is answered with nothing."""
+        texts: list[str] = []
+        for batch in _batched(wanted, self.run.evaluate.batch):
+            fits = [(room := engine.room(request)) is None or room > 0 for request in batch]
+            done = iter(engine.generate(list(itertools.compress(batch, fits))) if any(fits) else ())
+            texts += [next(done).text if fit else "" for fit in fits]
+            self._asked += len(batch)
+            launch.report_progress(self.work, self._asked, self.total())
+        return texts
+
+
+def _batched(items: list[Request], size: int) -> Iterable[list[Request]]:
+    """Slices of a list."""
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def _first(path: Path, count: int) -> list[Case]:
+    """The first cases of a file."""
+    with path.open() as lines:
+        return list(itertools.islice(read_cases(lines, path.name), count))
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    """Rows of a JSON Lines file."""
+    return [json.loads(line) for line in path.read_text().splitlines() if line.strip()]

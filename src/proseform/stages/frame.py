@@ -1,0 +1,142 @@
+"""What all stages share: where things lie, the key of a stage, its lock, its commit, and what it tells of itself.
+
+A stage's key is the digest of (the package's code, and what the stage names as its inputs: the task, its own part of
+the resolved run, the digests of its inputs). A result that is there is adopted; one that another process is making is
+waited for and adopted; else the stage runs, and commits atomically. Events go to ``runs/<run>/events.jsonl`` in the
+home folder, where the pipeline's display reads them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Protocol
+
+from proseform import digest, launch, laws
+from proseform import task as tasks
+from proseform.store import Ref, Result, Store, fetch
+from proseform.task import Task
+
+NOT_IN_STAGES = ("cli.py", "testing.py", "serve", "kube", "tasks")
+"""What no stage's result depends on; the task has a digest of its own."""
+
+
+class Artifact(Protocol):
+    """What travels between components: KFP's own artifacts have this shape."""
+
+    uri: str
+    metadata: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where things lie: ``PROSEFORM_HOME`` (``.proseform`` in the working directory by default).
+
+    Attributes:
+        root: The home folder: work, runs, and by default the store and the registry.
+        store: Where payloads lie: ``PROSEFORM_STORE``, by default ``store`` below the root.
+        run: The name of the pipeline run: ``PROSEFORM_RUN``.
+        fresh: Not empty where nothing that earlier runs made is to be adopted: ``PROSEFORM_FRESH``.
+    """
+
+    root: Path
+    store: Store
+    run: str
+    fresh: str
+
+    @property
+    def runs(self) -> Path:
+        """The folder of this pipeline run."""
+        return self.root / "runs" / self.run
+
+    def tell(self, **event: Any) -> None:
+        """Append an event to the run's ``events.jsonl``."""
+        self.runs.mkdir(parents=True, exist_ok=True)
+        with (self.runs / "events.jsonl").open("a") as file:
+            file.write(json.dumps({"t": round(time.time(), 2), **event}, ensure_ascii=False) + "\n")
+
+
+def home() -> Home:
+    """The home of this process."""
+    root = Path(os.environ.get("PROSEFORM_HOME", ".proseform")).absolute()
+    store = Store(os.environ.get("PROSEFORM_STORE") or str(root / "store"))
+    return Home(root, store, os.environ.get("PROSEFORM_RUN", "by-hand"), os.environ.get("PROSEFORM_FRESH", ""))
+
+
+def load_task(name: str) -> Task:
+    """The task, after its laws have been checked.
+
+    Raises:
+        TaskError: No such task, or a broken law.
+    """
+    task = tasks.load(name)
+    laws.check(task)
+    return task
+
+
+def once(stage: str, inputs: Mapping[str, Any], body: Callable[[Path, Path], Mapping[str, Any]]) -> Result:
+    """Run a stage's body, unless its result is there.
+
+    Args:
+        stage: The step's name.
+        inputs: Everything that the result depends on beside the code, as JSON.
+        body: ``(work, out) -> figures``: fills the folder ``out``; ``work`` survives an interruption.
+
+    Raises:
+        ProseformError: The body's own; it is left in ``error.json`` too.
+    """
+    place = home()
+    key = digest.of_json({"stage": stage, "code": code_digest(), "fresh": place.fresh, **inputs})
+    work = place.root / "work" / f"{stage}-{digest.short(key)}"
+    with place.store.lock(stage, key) as waited:
+        done = place.store.result(stage, key)
+        if done is not None:
+            place.tell(stage=stage, state="reused", waited=waited, seconds=done.seconds, figures=dict(done.figures), uri=done.ref.uri)
+            return done
+        place.tell(stage=stage, state="started", work=str(work), resumed=(work / "checkpoints").is_dir())
+        out = work / "out"
+        shutil.rmtree(out, ignore_errors=True)
+        out.mkdir(parents=True)
+        started = time.monotonic()
+        try:
+            figures = body(work, out)
+        except Exception as error:
+            launch.write_error(work, error)
+            place.tell(stage=stage, state="failed", **launch.words(error))
+            raise
+        done = place.store.commit(stage, key, out, figures, time.monotonic() - started)
+        place.tell(stage=stage, state="done", seconds=done.seconds, figures=dict(done.figures), uri=done.ref.uri)
+        shutil.rmtree(out, ignore_errors=True)
+        shutil.rmtree(work / "checkpoints", ignore_errors=True)
+    return done
+
+
+def ref(artifact: Artifact) -> Ref:
+    """The reference that an artifact carries."""
+    return Ref(artifact.uri, str(artifact.metadata["digest"]))
+
+
+def folder(artifact: Artifact) -> Path:
+    """An artifact's payload as a local folder, verified."""
+    return fetch(ref(artifact), home().root / "fetched")
+
+
+def hand_over(result: Result, artifact: Artifact) -> None:
+    """Let an artifact carry a result: its URI, its digest and its figures."""
+    artifact.uri = result.ref.uri
+    artifact.metadata["digest"] = result.ref.digest
+    artifact.metadata["figures"] = json.dumps(dict(result.figures))
+
+
+@cache
+def code_digest() -> str:
+    """The digest of the code that stages depend on."""
+    root = Path(__file__).parent.parent
+    names = [p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file() and p.suffix in {".py", ".toml", ".j2"}]
+    return digest.of_files(root, [name for name in names if name.split("/")[0] not in NOT_IN_STAGES])

@@ -1,0 +1,31 @@
+"""grpo: group relative policy optimisation of the evaluator, rewarded by the task's rubric."""
+
+from __future__ import annotations
+
+from proseform import config
+from proseform.stages import frame, policy
+
+
+def run(task: str, run: str, dataset: frame.Artifact, evaluator: frame.Artifact, model: frame.Artifact) -> None:
+    """Go on with the SFT evaluator.
+
+    Args:
+        task: The task's name.
+        run: A run's name, path or TOML text.
+        dataset: The dataset; its training cases are the prompts.
+        evaluator: The SFT policy.
+        model: Is handed the result.
+
+    Raises:
+        NoSignalError: No group has carried a signal for the run's ``signal_window``.
+        StageError: The worker failed; in its own words.
+    """
+    wanted, the_task = config.load(run), frame.load_task(task)
+    base = policy.base(wanted, task, dataset)
+    inputs = {
+        "task": the_task.digest, "dataset": frame.ref(dataset).digest, "policy": frame.ref(evaluator).digest, "base": base.ref.digest,
+        "grpo": wanted.grpo.model_dump(mode="json"), "model": wanted.model.model_dump(mode="json"),
+    }  # fmt: skip
+    refs = {"dataset": frame.ref(dataset), "base": base.ref, "policy": frame.ref(evaluator)}
+    done = policy.train("grpo", "proseform.train.grpo", wanted, inputs, refs, {"task": task, "role": "evaluator"})
+    frame.hand_over(done, model)

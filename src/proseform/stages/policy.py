@@ -1,0 +1,132 @@
+"""A policy between stages: the payload of sft and grpo, and the base that an adapter belongs to.
+
+The payload holds ``weights/`` (a whole model, or an adapter) and ``model.json``, which names role and base.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from proseform import config, digest
+from proseform.bundle import Bundle, Part, Role
+from proseform.launch import Job, Launcher, Local
+from proseform.stages import frame
+from proseform.store import Ref, Result, fetch
+from proseform.task import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A model of one role, as local folders.
+
+    Attributes:
+        base: The base model; the whole model where there is no adapter.
+        adapter: The adapter's folder, or None.
+    """
+
+    base: Path
+    adapter: Path | None
+
+
+def launcher() -> Launcher:
+    """How workers are started here."""
+    return Local()
+
+
+def base(run: config.Run, task: str, dataset: frame.Artifact) -> Result:
+    """The base that both roles start from, made once.
+
+    A tiny model's tokenizer is learnt from the dataset's rows, so its key holds the dataset; others stand alone.
+    """
+    inputs: dict[str, Any] = {"model": run.model.model_dump(mode="json"), "seed": run.sft.evaluator.seed}
+    if run.model.source == "tiny":
+        inputs["dataset"] = frame.ref(dataset).digest
+    return train("base", "proseform.train.base", run, inputs, {"dataset": frame.ref(dataset)}, {"task": task}, processes=1)
+
+
+def train(
+    stage: str,
+    worker: str,
+    run: config.Run,
+    inputs: dict[str, Any],
+    refs: dict[str, Ref],
+    settings: dict[str, Any],
+    processes: int | None = None,
+) -> Result:
+    """Run a training worker as a stage.
+
+    Args:
+        stage: The step's name.
+        worker: The worker's module.
+        run: The resolved run.
+        inputs: What the key is made of.
+        refs: The worker's inputs.
+        settings: The worker's settings beside the run.
+        processes: torchrun processes; the run's by default.
+    """
+    world = processes or run.launch.processes
+
+    def body(work: Path, out: Path) -> dict[str, Any]:
+        everything = {**settings, "run": run.model_dump(mode="json", by_alias=True)}
+        sources = {name: str(ref) for name, ref in refs.items()}
+        launcher().run(worker, Job(stage, str(work), str(out), sources, everything, world, run.launch.threads))
+        about = out / "model.json"
+        return dict(json.loads(about.read_text())["figures"]) if about.exists() else {}
+
+    return frame.once(stage, {**inputs, "processes": world}, body)
+
+
+def fetched(result: Result) -> Path:
+    """A result's payload as a local folder, verified."""
+    return fetch(result.ref, frame.home().root / "fetched")
+
+
+def of(artifact: frame.Artifact) -> Policy:
+    """The policy that an artifact carries, fetched and verified."""
+    payload = frame.folder(artifact)
+    about = json.loads((payload / "model.json").read_text())
+    if not about["adapter"]:
+        return Policy(payload / "weights", None)
+    return Policy(fetch(Ref.parse(about["base"]), frame.home().root / "fetched"), payload / "weights")
+
+
+def assemble(into: Path, task: Task, run: config.Run, evaluator: Policy, formatter: Policy) -> Bundle:
+    """Put two policies together as a bundle's folder.
+
+    A base that both share is there once. Files are hard links where the file system allows it.
+    """
+    schema = task.format(run.dataset.format) if run.dataset.format else task.schema
+    shared = evaluator.base == formatter.base
+    parts: dict[Role, Part] = {}
+    for role, policy, prompt, tokens in (
+        ("evaluator", evaluator, task.evaluator, run.evaluate.evaluator_tokens),
+        ("formatter", formatter, task.formatter, run.evaluate.formatter_tokens),
+    ):
+        name = "base" if shared else role if policy.adapter is None else f"{role}-base"
+        base_digest = _link(policy.base, into / name)
+        adapter_digest = _link(policy.adapter, into / role) if policy.adapter else ""
+        parts[role] = Part(name, base_digest, prompt, tokens, role if policy.adapter else "", adapter_digest)  # type: ignore[index]
+    bundle = Bundle(task.name, task.digest, parts["evaluator"], parts["formatter"], schema.document, {"dtype": run.model.dtype})
+    bundle.write(into)
+    return bundle
+
+
+def _link(source: Path, target: Path) -> str:
+    """Link a folder's files; their digest."""
+    if not target.is_dir():
+        shutil.copytree(source, target, copy_function=_hard_link, ignore=shutil.ignore_patterns("result.json"))
+    return digest.of_files(target)
+
+
+def _hard_link(source: str, target: str) -> str:
+    """Link, or copy across file systems."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+    return target

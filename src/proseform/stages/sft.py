@@ -1,0 +1,31 @@
+"""sft: supervised fine-tuning of one role on the dataset's rows."""
+
+from __future__ import annotations
+
+from proseform import config
+from proseform.bundle import Role
+from proseform.stages import frame, policy
+
+
+def run(task: str, run: str, role: Role, dataset: frame.Artifact, model: frame.Artifact) -> None:
+    """Train one role.
+
+    Args:
+        task: The task's name.
+        run: A run's name, path or TOML text.
+        role: ``evaluator`` imitates the annotators; ``formatter`` turns prose into JSON.
+        dataset: The dataset.
+        model: Is handed the result.
+
+    Raises:
+        StageError: The worker failed; in its own words.
+    """
+    wanted, the_task = config.load(run), frame.load_task(task)
+    base = policy.base(wanted, task, dataset)
+    inputs = {
+        "task": the_task.digest, "role": role, "dataset": frame.ref(dataset).digest, "base": base.ref.digest,
+        "sft": getattr(wanted.sft, role).model_dump(mode="json"), "model": wanted.model.model_dump(mode="json"),
+    }  # fmt: skip
+    refs = {"dataset": frame.ref(dataset), "base": base.ref}
+    done = policy.train(f"sft-{role}", "proseform.train.sft", wanted, inputs, refs, {"task": task, "role": role})
+    frame.hand_over(done, model)

@@ -1,0 +1,84 @@
+"""Working lives: periods of months, with gaps and overlaps, and how a CV dates them."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from proseform.tasks.cv.drawing import data
+from proseform.tasks.cv.judgement import Period
+
+STYLES = ("iso", "slash", "name")
+"""How a CV writes a month: 2019-03, 03/2019, Mar 2019."""
+_LATEST = (12 * 2024, 12 * 2026 + 6)
+_SHORTEST = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Career:
+    """Dated work, latest first.
+
+    Attributes:
+        periods: First and last month of each employment.
+        words: The same in the CV's words.
+        updated: When the CV was written, in its own words; empty where nothing runs to the present.
+    """
+
+    periods: tuple[Period, ...]
+    words: tuple[str, ...]
+    updated: str = ""
+
+
+NOTHING = Career((), ())
+"""No dated work."""
+
+
+def draw(rng: random.Random, months: int, *, rugged: bool) -> Career:
+    """A career of about that many months in all; exactly that many unless ``rugged``.
+
+    Args:
+        rng: Where chance comes from.
+        months: Months to spread over employments; 0 gives no career.
+        rugged: Overlapping employments, other date styles and "present" come in.
+    """
+    if months == 0:
+        return NOTHING
+    end = rng.randint(*_LATEST)
+    present = rugged and rng.random() < 0.4
+    style = rng.choice(STYLES) if rugged else "iso"
+    periods: list[Period] = []
+    last = end if present else end - rng.randint(1, 20)
+    for length in _pieces(rng, months):
+        periods.append((last - length + 1, last))
+        last -= length + (rng.randint(0, 9) if rng.random() < 0.6 else 0)
+    if rugged and rng.random() < 0.6:
+        first, final = rng.choice(periods)
+        start = rng.randint(first - 6, final)
+        periods.append((start, min(start + rng.randint(_SHORTEST, 18), periods[0][1])))
+    periods.sort(key=lambda period: (-period[1], period[0]))
+    ends = ["present" if present and index == 0 else month(final, style) for index, (_, final) in enumerate(periods)]
+    words = tuple(f"{month(first, style)} to {final}" for (first, _), final in zip(periods, ends, strict=True))
+    return Career(tuple(periods), words, month(end, style) if present else "")
+
+
+def month(number: int, style: str) -> str:
+    """A month in words.
+
+    >>> [month(12 * 2019 + 2, style) for style in STYLES]
+    ['2019-03', '03/2019', 'Mar 2019']
+    """
+    year, index = divmod(number, 12)
+    match style:
+        case "slash":
+            return f"{index + 1:02}/{year}"
+        case "name":
+            return f"{data('phrases')['months'][index]} {year}"
+        case _:
+            return f"{year}-{index + 1:02}"
+
+
+def _pieces(rng: random.Random, months: int) -> list[int]:
+    """The months as one to four lengths that sum to them."""
+    most = min(4, months // (2 * _SHORTEST)) or 1
+    cuts = sorted(rng.sample(range(1, months), rng.randint(1, most) - 1)) if most > 1 else []
+    return [end - start for start, end in zip([0, *cuts], [*cuts, months], strict=True)]

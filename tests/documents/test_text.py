@@ -1,0 +1,72 @@
+"""Text: normalisation and Markdown."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proseform.documents.text import markdown, normalise
+
+
+@pytest.mark.parametrize(
+    ("given_", "becomes"),
+    [
+        ("a\r\nb\rc\u2028d\fe", "a\nb\nc\nd\ne"),  # every newline there is
+        ("e\u0301", "é"),  # NFC
+        ("e\ufb03cient \ufb02ow", "efficient flow"),  # ligatures out of PDFs
+        ("½ ² ①", "½ ² ①"),  # but NFKC would write 2 for a square: not done
+        ("exam\u00ad\nple, so\u00adft", "example, soft"),  # soft hyphens, also at a line's end
+        ("a\u00a0b\u2009c\u3000d\te  f", "a b c d e f"),  # blanks of all kinds and lengths
+        ("\ufeffa\u200bb\u2060", "ab"),  # zero width
+        ("pay\u202etxt\u202c", "paytxt"),  # bidi controls reverse what people see
+        ("hi\U000e0041\U000e0042", "hi"),  # tag characters: text that only a model sees
+        ("کتاب\u200cها", "کتاب\u200cها"),  # the Persian joiner is spelling
+        ("a\u200db", "ab"),  # between Latin letters it is noise
+        ("  a  \n   \n\n\n b \n\n", "a\n\nb"),  # trailing blanks, runs of blank lines
+        ("• a\n▪ b\n* c\n– d\n\uf0b7 e\n- f", "- a\n- b\n- c\n- d\n- e\n- f"),  # bullets of all shapes
+        ("2019 – 2023\n*\n**b**", "2019 – 2023\n*\n**b**"),  # dashes and stars that are none
+        ("a\x01b", "ab"),  # a stray control character
+        ("\ud83d\ude00 \ud800", "😀 \ufffd"),  # surrogates out of broken PDFs
+    ],
+)
+def test_text_is_normalised(given_: str, becomes: str) -> None:
+    """One form whatever the program."""
+    assert normalise(given_) == becomes
+
+
+@given(st.text())
+def test_normalising_twice_changes_nothing(text: str) -> None:
+    """Text that was read may be saved and read again."""
+    once = normalise(text)
+    assert normalise(once) == once
+
+
+@pytest.mark.parametrize(
+    ("source", "lines"),
+    [
+        ("# A\ntext\n\nB\n===\ntext", "A\ntext\n\nB\ntext"),  # both kinds of headings; blank lines as written
+        ("**a** *b* `c` ~~d~~ [e](https://x) ![f](y.png) <https://g.example>", "a b c d e f https://g.example"),
+        ("one\ntwo  \nthree\\\nfour", "one\ntwo\nthree\nfour"),  # lines stay lines
+        ("- a\n- b\n  - c\n\n3. d\n4) e", "- a\n- b\n- c\n\n3. d\n4. e"),
+        ("| a | b |\n|---|---|\n| c | **d** |", "a | b\nc | d"),
+        ("a\n\n---\n\nb", "a\n\nb"),  # a rule is a gap
+        ("> quoted", "quoted"),
+        ("```py\nx = 1\n```", "x = 1"),
+        ("a<br>b <b>c</b> &amp; \\*d\\*", "a\nb c & *d*"),
+        ("<div>\nboxed\n</div>\n\nafter", "boxed\n\nafter"),
+        ("a <!-- hidden\nmore --> b", "a b"),  # what people do not see the model does not see
+        ("5 < 6 <! x", "5 < 6 <! x"),
+        ("C# and C++\n\n#hashtag", "C# and C++\n\n#hashtag"),
+        ("snake_case_name 2*3*4", "snake_case_name 234"),  # CommonMark reads 2*3*4 so
+    ],
+)
+def test_markdown_comes_down_to_its_lines(source: str, lines: str) -> None:
+    """Markup goes, words and lines stay."""
+    assert normalise(markdown(source)) == lines
+
+
+def test_hostile_markdown_takes_no_quadratic_time() -> None:
+    """Unclosed comments took the parser minutes."""
+    for piece in ("<!--", "<?", "<![CDATA[", "["):
+        normalise(markdown(piece * 5_000))
