@@ -52,4 +52,6 @@ def run(task: str, run: str, tracking_uri: str, name: str, example: Path | None,
             f"The pipeline ended with code {child.returncode}.", hint=f"Its log is {home.runs / 'kfp.log'}; the same command goes on."
         )
     console.print(display.summary(steps))
-    display.conclude(steps, the_task.name, console)
+    display.conclude(home.runs, steps, console)
+    files = " ".join(f"--input {name}=FILE" for name in the_task.inputs)
+    console.print(f"Next: [bold]{Path(sys.prefix).name}/bin/proseform answer --task {task} {files}[/bold]", soft_wrap=True, highlight=False)

@@ -96,7 +96,7 @@ def read(folder: Path, *, check_files: bool = True) -> Bundle:
     """
     path = folder / MANIFEST
     try:
-        raw = json.loads(path.read_text())
+        raw = dict(json.loads(path.read_text(encoding="utf-8")))
         stated = raw.pop("digest")
         parts = {role: Part(**{**raw.pop(role), "prompt": Prompt(**prompt)}) for role in ROLES if (prompt := raw[role]["prompt"])}
         bundle = Bundle(evaluator=parts["evaluator"], formatter=parts["formatter"], **raw)
@@ -109,6 +109,8 @@ def read(folder: Path, *, check_files: bool = True) -> Bundle:
     if check_files:
         for role, part in bundle.parts.items():
             for name, expected in ((part.base, part.base_digest), (part.adapter, part.adapter_digest)):
+                if name and not (folder / name).resolve().is_relative_to(folder.resolve()):
+                    raise StoreError(f"{path}: the {role}'s folder '{name}' lies outside of the bundle.")
                 if name and digest.of_files(folder / name) != expected:
                     raise StoreError(f"{folder / name}: the {role}'s files are not those that the bundle names.")
     return bundle

@@ -50,7 +50,7 @@ class Case:
         """
         try:
             row = json.loads(line)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise RowError(f"{where}: not a line of JSON ({error}).") from error
         if not isinstance(row, dict):
             raise RowError(f"{where}: expected an object, found {type(row).__name__}.")
@@ -60,6 +60,9 @@ class Case:
         for name, text in row["inputs"].items():
             if not isinstance(text, str):
                 raise RowError(f"{where}: field 'inputs.{name}' is {type(text).__name__}, expected str.")
+        for group in row.get("groups", ()):
+            if not isinstance(group, str):
+                raise RowError(f"{where}: field 'groups' holds {group!r}, expected str.")
         return cls(**{**row, "groups": tuple(row.get("groups", ()))})
 
 

@@ -7,6 +7,7 @@ A run file is TOML; ``runs/`` holds the shipped ones (``small``, ``smollm2``, ``
 from __future__ import annotations
 
 import tomllib
+from contextlib import suppress
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -23,9 +24,9 @@ Rate = Annotated[float, Field(gt=0, lt=1)]
 
 
 class _Section(BaseModel):
-    """Frozen, and no key but the known ones."""
+    """Frozen, no key but the known ones, and nothing converted: TOML has types, so ``true`` or ``"5"`` is no number."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True)
 
 
 class Lora(_Section):
@@ -188,7 +189,7 @@ class Evaluate(_Section):
     """Sampled completions of each case beside the greedy one; 0 measures greedy only."""
     schemas: Positive = 100
     """Random schemas that the formatter is measured on."""
-    levels: tuple[str, ...] = ()
+    levels: Annotated[tuple[str, ...], Field(strict=False)] = ()
     """Harder levels that are reported too."""
     batch: Positive = 32
     """Cases generated at once."""
@@ -326,9 +327,9 @@ def _text(run: str) -> str:
         return run
     if run in shipped():
         return (resources.files("proseform.runs") / f"{run}.toml").read_text()
-    path = Path(run)
-    if path.is_file():
-        return path.read_text()
+    with suppress(OSError):  # a name too long for a file is no file
+        if Path(run).is_file():
+            return Path(run).read_text(encoding="utf-8")
     raise ConfigError(f"No run '{run}'; shipped: {', '.join(shipped())}.", hint="Or give the path of a TOML file.")
 
 

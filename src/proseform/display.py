@@ -11,10 +11,16 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlparse
 
 from rich.console import Console
+from rich.json import JSON
+from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
+
+from proseform import digest
 
 _QUIET_S = 15.0
 """Seconds between two lines about the same step where there is no terminal."""
@@ -68,6 +74,8 @@ def follow(run: Path, alive: Callable[[], bool], console: Console) -> dict[str, 
             over = not alive()
             for event in events:
                 step = event["stage"]
+                if event["state"] == "reused" and steps.get(step, event)["state"] == "done":
+                    continue  # made by this very run, and used again
                 steps[step] = event
                 if event["state"] == "started":
                     bars[step] = progress.add_task(step, total=None, note="goes on" if event.get("resumed") else "")
@@ -106,6 +114,22 @@ def summary(steps: dict[str, dict[str, Any]]) -> Table:
         how = "" if event["state"] == "done" else f" ({event['state']})"
         table.add_row(step, f"{event.get('seconds', 0):.1f} s{how}", str(event.get("figures", {}).get("key", event.get("message", ""))))
     return table
+
+
+def conclude(run: Path, steps: dict[str, dict[str, Any]], console: Console) -> None:
+    """The end of a run: what the champion said of the example, where the report lies, and what to type next."""
+    probe = run / "probe.json"
+    said = json.loads(probe.read_text()).get("example") if probe.exists() else None
+    if said and "answer" in said:
+        console.print(Panel(Text(said["prose"]), title="The evaluator's prose", title_align="left", subtitle=said["prose_verdict"]))
+        title = f"The answer: {said['verdict']}, by bundle {digest.short(said['bundle'])}"
+        console.print(Panel(JSON.from_data(said["answer"], ensure_ascii=False), title=title, title_align="left"))
+    elif said:
+        console.print(Panel(f"{said['message']} {said['hint']}", title=f"Refused: {said['reason']}", title_align="left"))
+    if steps.get("gate", {}).get("figures", {}).get("key", "").startswith("closed"):
+        console.print("The gate is closed, so nothing was promoted; the table says why.")
+    report = Path(urlparse(str(steps.get("evaluate", {}).get("uri", ""))).path) / "report.html"
+    console.print(f"Report: {report}", soft_wrap=True)
 
 
 def _short(value: Any) -> str:

@@ -13,7 +13,8 @@
     │   └── NoSignalError                GRPO: no group has carried a signal for N steps
     ├── StoreError              exit 5   a payload is missing, incomplete or altered
     ├── RegistryError           exit 5   no such model, alias or bundle
-    └── EngineError             exit 6   the engine is away or refused the request; mostly retryable
+    └── EngineError             exit 6   the engine is away or answered nonsense; asking again can help
+        └── EngineFaultError             the engine refused the request; asking again cannot help
 
 A bad completion is a value, never an error: see :mod:`proseform.verify`.
 """
@@ -113,7 +114,13 @@ class RegistryError(ProseformError):
 
 
 class EngineError(ProseformError):
-    """The engine is away, too slow, or refused the request."""
+    """The engine is away, too slow, or answered nonsense."""
 
     exit_code = 6
     retryable = True
+
+
+class EngineFaultError(EngineError):
+    """The engine refused the request itself: no such model, no permission, a parameter it does not know."""
+
+    retryable = False

@@ -86,6 +86,7 @@ def _content(verdict: Verdict, gold: Mapping[str, Any], head: str) -> Row:
     right = {name: name in said and reward.content_share(said[name], gold[name]) == 1.0 for name in gold}
     share = reward.content_share(value, dict(gold)) if verdict.ok else 0.0
     return {
-        "ok": verdict.ok, "reason": verdict.reason and str(verdict.reason), "verdict": str(verdict), "share": share, "whole_right": share == 1.0,
-        "headline_right": right.get(head), "said": said.get(head), "gold": gold.get(head), "fields": right,
+        "ok": verdict.ok, "reason": verdict.reason and str(verdict.reason), "verdict": str(verdict),
+        "share": share, "whole_right": share == 1.0, "headline_right": right.get(head),
+        "said": said.get(head), "gold": gold.get(head), "fields": right,
     }  # fmt: skip

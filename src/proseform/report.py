@@ -1,10 +1,8 @@
 """Outcomes become figures, and figures a page.
 
 The rows of :mod:`proseform.outcome` come in; :func:`summarise` makes ``report.json`` of them and :func:`render` one
-self-contained HTML page. Pure.
-
-Intervals are Wilson's score intervals at 95 % (Wilson 1927) on an effective sample size (Dean & Pagano 2015), see
-:func:`estimate`. Left out: comparison across runs and seeds, which is ``make bench``'s.
+self-contained HTML page. Pure. Intervals: :func:`estimate` (Wilson 1927; Dean & Pagano 2015).
+Left out: comparison across runs, which is ``make bench``'s.
 """
 
 from __future__ import annotations
@@ -12,12 +10,12 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import reduce
 from importlib import resources
-from itertools import repeat
 from statistics import fmean, pvariance
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import jinja2
 
@@ -27,10 +25,10 @@ if TYPE_CHECKING:
     from proseform.case import Case
     from proseform.task import Task
 
-Z = 1.959964
-"""Two-sided 95 %."""
+Z = 1.959964  # two-sided 95 %
 NONE = "(none)"
 """The headline of a text that states none."""
+_SAME = 1e-12
 _JUDGED = ("reward", "ok", "complete", "share", "whole_right", "headline_right")
 _ANSWERED = ("ok", "share", "whole_right", "headline_right")
 _FORMATTED = ("ok", "exact", "share")
@@ -56,15 +54,12 @@ def estimate(values: Sequence[float], cases: Iterable[Hashable] | None = None) -
     >>> estimate([1, 1, 1, 0])
     Estimate(value=0.75, low=0.300642, high=0.954413, n=4)
     """
-    groups: dict[Hashable, list[float]] = {}
-    for value, case in zip(values, cases if cases is not None else range(len(values)), strict=True):
-        groups.setdefault(case, []).append(float(value))
-    if not groups:
+    means = _by_case(values, cases if cases is not None else range(len(values)))
+    if not means:
         return None
-    means = [fmean(group) for group in groups.values()]
-    n, p = len(means), min(1.0, max(0.0, fmean(means)))
-    spread = pvariance(means) / n
-    size = max(n, p * (1 - p) / spread) if spread > 1e-12 else n
+    n, p = len(means), min(1.0, max(0.0, fmean(means.values())))
+    spread = pvariance(means.values()) / n
+    size = max(n, p * (1 - p) / spread) if spread > _SAME else n
     shrink = 1 + Z * Z / size
     centre = (p + Z * Z / (2 * size)) / shrink
     half = Z / shrink * math.sqrt(p * (1 - p) / size + Z * Z / (4 * size * size))
@@ -102,8 +97,9 @@ def summarise(
         "recommendation_right": _of(answers, "headline_right" if head else "whole_right"), "lift": _lift(here, shipped),
     }  # fmt: skip
     levels = dict.fromkeys(row["level"] for row in _where(rows, kind="evaluator", rung=shipped))
+    own = {"task": task.name, "title": task.title, "task_digest": task.digest, "level": level, "shipped": shipped, "headline": head}
     return {
-        "meta": {"task": task.name, "title": task.title, "task_digest": task.digest, "level": level, "shipped": shipped, "headline": head, **meta},
+        "meta": {**own, **meta},
         "figures": figures,
         "ladder": [_rung(_where(here, rung=rung), rung) for rung in dict.fromkeys(row["rung"] for row in here if "rung" in row)],
         "formatter": [
@@ -112,7 +108,7 @@ def summarise(
             if (chosen := _where(rows, kind="formatter", of=of, constrained=tight))
         ],
         "fields": [
-            {"field": name, "prose": _field(prose, name), "answer": _field(answers, name), "formatter": _field(gold, name)}
+            {"field": name, **{who: _of(of, "fields", name) for who, of in (("prose", prose), ("answer", answers), ("formatter", gold))}}
             for name in fields
         ],
         "confusion": _confusion(answers or prose, head, task),
@@ -130,25 +126,19 @@ def render(report: Mapping[str, Any]) -> str:
 
 
 def _where(rows: Iterable[Row], **wanted: Any) -> list[Row]:
+    """The rows that have these values."""
     return [row for row in rows if all(row.get(key) == value for key, value in wanted.items())]
 
 
-def _estimate(rows: Sequence[Row], pick: Callable[[Row], Any]) -> dict[str, Any] | None:
-    known = [(float(value), row["id"]) for row in rows if (value := pick(row)) is not None]
-    found = estimate([value for value, _ in known], [case for _, case in known])
+def _of(rows: Sequence[Row], *path: str) -> dict[str, Any] | None:
+    """The estimate of what stands at a path of the rows, over those where it was measured."""
+    known = [(value, row["id"]) for row in rows if (value := reduce(lambda node, step: node.get(step), path, cast("Any", row))) is not None]
+    found = estimate([float(value) for value, _ in known], [case for _, case in known])
     return asdict(found) if found else None
 
 
-def _of(rows: Sequence[Row], name: str) -> dict[str, Any] | None:
-    return _estimate(rows, lambda row: row[name])
-
-
-def _field(rows: Sequence[Row], name: str) -> dict[str, Any] | None:
-    return _estimate(rows, lambda row: row["fields"].get(name))
-
-
 def _table(rows: Sequence[Row], names: Iterable[str]) -> dict[str, Any]:
-    return dict(zip(names, map(_of, repeat(rows), names), strict=True))
+    return {name: _of(rows, name) for name in names}
 
 
 def _rung(rows: Sequence[Row], rung: str) -> dict[str, Any]:
@@ -156,6 +146,14 @@ def _rung(rows: Sequence[Row], rung: str) -> dict[str, Any]:
     prose = {mode: _table(_where(rows, kind="evaluator", mode=mode), _JUDGED) for mode in ("greedy", "sampled")}
     answers = {word: _table(_where(rows, kind="answer", constrained=word == "constrained"), _ANSWERED) for word in ("free", "constrained")}
     return {"rung": rung, **prose, **answers, "reasons": dict(Counter(row["reason"] for row in _where(rows, kind="evaluator", ok=False)))}
+
+
+def _by_case(values: Iterable[float], cases: Iterable[Hashable]) -> dict[Hashable, float]:
+    """Case to the mean of its values."""
+    groups: dict[Hashable, list[float]] = {}
+    for value, case in zip(values, cases, strict=True):
+        groups.setdefault(case, []).append(float(value))
+    return {case: fmean(group) for case, group in groups.items()}
 
 
 def _finite(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -166,14 +164,12 @@ def _finite(row: Mapping[str, Any]) -> dict[str, Any]:
 def _lift(rows: Sequence[Row], shipped: str) -> dict[str, Any] | None:
     """What the shipped rung adds to SFT's reward, paired by case, in [-1, 1]: sampled, or greedy where nothing was."""
     for mode in ("sampled", "greedy"):
-        before, after = ({}, {})  # type: tuple[dict[str, list[float]], dict[str, list[float]]]
-        for rung, rewards in (("sft", before), (shipped, after)):
-            for row in _where(rows, kind="evaluator", rung=rung, mode=mode):
-                rewards.setdefault(row["id"], []).append(row["reward"])
+        of = [_where(rows, kind="evaluator", rung=rung, mode=mode) for rung in ("sft", shipped)]
+        before, after = (_by_case([row["reward"] for row in each], [row["id"] for row in each]) for each in of)
         # An estimate wants [0, 1]: the difference is moved there and back.
-        found = estimate([(fmean(after[case]) - fmean(before[case]) + 1) / 2 for case in before if case in after])
+        found = estimate([(after[case] - before[case] + 1) / 2 for case in before if case in after])
         if found:
-            return {"value": round(2 * found.value - 1, 6), "low": round(2 * found.low - 1, 6), "high": round(2 * found.high - 1, 6), "n": found.n}
+            return {**{end: round(2 * getattr(found, end) - 1, 6) for end in ("value", "low", "high")}, "n": found.n}
     return None
 
 
@@ -182,8 +178,9 @@ def _confusion(rows: Sequence[Row], head: str, task: Task) -> dict[str, Any] | N
     if not head or not rows:
         return None
     labels = list(task.schema.document["properties"][head]["enum"])
+    columns = [*labels, NONE]
     counts = Counter((row["gold"], row["said"] if row["said"] in labels else NONE) for row in rows)
-    return {"field": head, "labels": labels, "columns": [*labels, NONE], "counts": [[counts[g, s] for s in [*labels, NONE]] for g in labels]}
+    return {"field": head, "labels": labels, "columns": columns, "counts": [[counts[gold, said] for said in columns] for gold in labels]}
 
 
 def _examples(prose: Sequence[Row], answers: Sequence[Row], cases: Mapping[str, Case]) -> list[dict[str, Any]]:

@@ -94,7 +94,7 @@ def silent_share(rewards: Sequence[float], group_size: int) -> float:
     >>> silent_share([1, 1, 0, 1], group_size=2)
     0.5
     """
-    if not rewards or len(rewards) % group_size:
+    if not rewards or group_size < 1 or len(rewards) % group_size:
         raise ValueError(f"{len(rewards)} rewards do not divide into groups of {group_size}")
     groups = [rewards[start : start + group_size] for start in range(0, len(rewards), group_size)]
     return sum(len(set(group)) == 1 for group in groups) / len(groups)

@@ -31,20 +31,33 @@ class Rubric:
         Raises:
             TaskError: Unknown variant, a weight ≤ 0, weights that do not sum to 1, an exponent < 1 or of no term.
         """
-        variants = table.get("variants", {})
+        variants, exponents = (_table(table, name, where) for name in ("variants", "exponents"))
         if variant not in variants:
             raise TaskError(f"{where}: no rubric variant '{variant}'; there are: {', '.join(variants) or 'none'}.")
-        weights = dict(variants[variant])
+        variants = {name: _table(variants, name, f"{where}, variants") for name in variants}
+        weights = variants[variant]
         for term, weight in weights.items():
-            if not isinstance(weight, int | float) or weight <= 0:
+            if not _number(weight) or weight <= 0:
                 raise TaskError(f"{where}: variants.{variant}.{term} is {weight!r}, expected a number above 0.")
         if not math.isclose(sum(weights.values()), 1.0, abs_tol=1e-9):
             raise TaskError(f"{where}: the weights of variants.{variant} sum to {sum(weights.values()):g}, expected 1.")
         known = {term for terms in variants.values() for term in terms}
-        exponents = dict(table.get("exponents", {}))
         for term, exponent in exponents.items():
             if term not in known:
                 raise TaskError(f"{where}: exponents.{term} names no term; there are: {', '.join(sorted(known))}.")
-            if not isinstance(exponent, int | float) or exponent < 1:
+            if not _number(exponent) or exponent < 1:
                 raise TaskError(f"{where}: exponents.{term} is {exponent!r}, expected a number of at least 1.")
         return cls(weights, {term: exponents[term] for term in weights if term in exponents})
+
+
+def _table(table: Mapping[str, Any], name: str, where: str) -> dict[str, Any]:
+    """A table within a table; empty where it is missing."""
+    found = table.get(name, {})
+    if not isinstance(found, Mapping):
+        raise TaskError(f"{where}: {name} is {found!r}, expected a table.")
+    return dict(found)
+
+
+def _number(value: Any) -> bool:
+    """A finite number; true and false are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

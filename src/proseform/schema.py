@@ -13,16 +13,20 @@ from typing import Any
 
 import jsonschema_rs
 
-from proseform import digest
+from proseform import digest, signature
 from proseform.errors import InputError
 
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
 UNENFORCEABLE = frozenset(
     {"uniqueItems", "contains", "not", "if", "then", "else", "dependentRequired", "dependentSchemas", "oneOf",
      "propertyNames", "unevaluatedProperties", "unevaluatedItems", "patternProperties", "$dynamicRef"},
 )  # fmt: skip
 """Keywords that token-level decoders refuse or, worse, ignore."""
 
-_CHILDREN = {"properties": "map", "$defs": "map", "items": "one", "prefixItems": "list", "anyOf": "list", "allOf": "list"}
+_CHILDREN = {
+    "properties": "map", "$defs": "map", "definitions": "map", "items": "one", "additionalProperties": "one",
+    "prefixItems": "list", "anyOf": "list", "allOf": "list",
+}  # fmt: skip
 
 
 class Schema:
@@ -37,23 +41,28 @@ class Schema:
     """
 
     def __init__(self, document: Mapping[str, Any], where: str = "schema") -> None:
+        if not isinstance(document, Mapping):
+            raise InputError(f"{where}: a schema is an object, this is {type(document).__name__}.")
         self.document = dict(document)
+        if self.document.get("$schema", DIALECT).rstrip("#") != DIALECT:
+            raise InputError(f"{where}: is written in {self.document['$schema']}.", hint=f"Write it in {DIALECT}, or leave $schema out.")
         try:
             jsonschema_rs.meta.validate(self.document)
-        except jsonschema_rs.ValidationError as error:
-            path = "/".join(map(str, error.instance_path)) or "its root"
-            raise InputError(f"{where}: not a JSON schema, at {path}: {error.message}.") from error
-        for path, node in _walk(self.document, ""):
+            self._validator = jsonschema_rs.validator_for(self.document, validate_formats=True, offline=True)
+        except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
+            path = "/".join(map(str, getattr(error, "instance_path", ()))) or "its root"
+            raise InputError(f"{where}: not a JSON schema, at {path}: {getattr(error, 'message', error)}.") from error
+        nodes = dict(_walk(self.document, ""))
+        for path, node in nodes.items():
             banned = UNENFORCEABLE & node.keys()
             if banned:
                 raise InputError(
                     f"{where}: {path or '/'} uses {', '.join(sorted(banned))}, which decoders cannot enforce.",
                     hint="State it as plain properties, enums and bounds, or check it behind the answer.",
                 )
-            reference = node.get("$ref", "#")
-            if not str(reference).startswith("#"):
-                raise InputError(f"{where}: {path or '/'} refers to '{reference}'.", hint="Only references within the schema are followed.")
-        self._validator = jsonschema_rs.validator_for(self.document, validate_formats=True)
+            if _target(node) not in nodes:
+                hint = "References point at a subschema of the same schema, by its path."
+                raise InputError(f"{where}: {path or '/'} refers to '{node['$ref']}'.", hint=hint)
 
     @cached_property
     def digest(self) -> str:
@@ -81,7 +90,10 @@ class Schema:
         >>> Schema({"type": "string"}).unbounded()
         ['/: a string without maxLength, enum or const']
         """
-        return [f"{path or '/'}: {fault}" for path, node in _walk(self.document, "") if (fault := _open_end(node))]
+        nodes = dict(_walk(self.document, ""))
+        references = {path: _target(node) for path, node in nodes.items() if "$ref" in node}
+        endless = [f"{path}: a reference to what holds it" for path in references if _leads_back(path, references)]
+        return [f"{path or '/'}: {fault}" for path, node in nodes.items() if (fault := _open_end(node))] + endless
 
     def project(self, fields: Iterable[str]) -> Schema:
         """The same schema with only some of its top-level properties, in the schema's own order.
@@ -105,7 +117,7 @@ class Schema:
         ...     "tags": {"type": "array", "items": {"type": "string"}}}}).signature()
         '{verdict: yes|no, score: 0..9, tags: [text]}'
         """
-        return _signature(self.document, self.document.get("$defs", {}))
+        return signature.of(self.document)
 
 
 def _walk(node: Any, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -117,12 +129,30 @@ def _walk(node: Any, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
         child = node.get(keyword)
         if shape == "map" and isinstance(child, Mapping):
             for name, sub in child.items():
-                yield from _walk(sub, f"{path}/{keyword}/{name}")
+                yield from _walk(sub, f"{path}/{keyword}/{name.replace('~', '~0').replace('/', '~1')}")
         elif shape == "list" and isinstance(child, list):
             for index, sub in enumerate(child):
                 yield from _walk(sub, f"{path}/{keyword}/{index}")
         elif shape == "one":
             yield from _walk(child, f"{path}/{keyword}")
+
+
+def _target(node: Mapping[str, Any]) -> str:
+    """Where a reference points, as a path of :func:`_walk`; a remote one stays what it is, no reference is the root."""
+    return str(node.get("$ref", "#")).removeprefix("#")
+
+
+def _leads_back(start: str, references: Mapping[str, str]) -> bool:
+    """Whether following the reference at ``start`` comes to ``start`` again."""
+    seen, todo = set(), [references[start]]
+    while todo:
+        target = todo.pop()
+        inside = [path for path in references if path == target or path.startswith(f"{target}/")]
+        if start in inside:
+            return True
+        todo += [references[path] for path in inside if references[path] not in seen]
+        seen.add(target)
+    return False
 
 
 def _open_end(node: Mapping[str, Any]) -> str:
@@ -142,28 +172,3 @@ def _open_end(node: Mapping[str, Any]) -> str:
     if "object" in kinds and node.get("additionalProperties") is not False:
         return "an object that is not closed (additionalProperties: false)"
     return ""
-
-
-def _signature(node: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
-    """See :meth:`Schema.signature`."""
-    if "$ref" in node:
-        node = definitions[str(node["$ref"]).rsplit("/", 1)[-1]]
-    if "enum" in node:
-        return "|".join("null" if item is None else str(item) for item in node["enum"])
-    if "const" in node:
-        return str(node["const"])
-    if "anyOf" in node:
-        return "|".join(_signature(option, definitions) for option in node["anyOf"])
-    match node.get("type"):
-        case "object":
-            return "{" + ", ".join(f"{name}: {_signature(sub, definitions)}" for name, sub in node.get("properties", {}).items()) + "}"
-        case "array":
-            return f"[{_signature(node.get('items', {}), definitions)}]"
-        case "integer" | "number" if {"minimum", "maximum"} <= node.keys():
-            return f"{node['minimum']:g}..{node['maximum']:g}"
-        case "string":
-            return "text"
-        case "boolean":
-            return "true|false"
-        case other:
-            return str(other)

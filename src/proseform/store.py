@@ -108,10 +108,15 @@ class Store:
             folder: Local; is left as it is.
             figures: Key figures, as JSON.
             seconds: Wall-clock seconds.
+
+        Raises:
+            StoreError: The folder holds a ``result.json`` of its own, which is the commit's name.
         """
         done = self.result(stage, key)
         if done is not None:
             return done
+        if (folder / RESULT).exists():
+            raise StoreError(f"{folder}: holds a {RESULT}, which is the name of the commit.", hint="Give the stage's file another name.")
         content = digest.of_files(folder)
         record: dict[str, Any] = {"digest": content, "key": key, "figures": dict(figures), "seconds": round(seconds, 2)}
         text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
@@ -171,7 +176,7 @@ def fetch(ref: Ref, into: Path) -> Path:
             staging.rename(folder)
     if not folder.is_dir():
         raise StoreError(f"{ref.uri}: no payload here.", hint="Run the pipeline again; it makes what is missing.")
-    found = digest.of_files(folder, [p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file() and p.name != RESULT])
+    found = digest.of_files(folder, [p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file() and p != folder / RESULT])
     if found != ref.digest:
         raise StoreError(
             f"{ref.uri}: its files are not those of {digest.short(ref.digest)} (found {digest.short(found)}).",

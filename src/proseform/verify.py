@@ -8,6 +8,8 @@ question, answered in :mod:`proseform.reward` where a gold answer is known.
 from __future__ import annotations
 
 import json
+import math
+import re
 from typing import TYPE_CHECKING, Any
 
 from proseform.verdict import Reason, Verdict
@@ -26,8 +28,9 @@ class _DuplicateKeyError(ValueError):
 def answer(text: str, schema: Schema) -> Verdict:
     """Verify a completion that should be one JSON value of a schema, and nothing else.
 
-    Stricter than :func:`json.loads`: a key may stand once in an object, NaN and infinities are no numbers,
-    lone surrogates are no text, and behind the value only white space may follow.
+    Stricter than :func:`json.loads`: a key may stand once in an object, NaN and infinities are no numbers (nor is
+    ``1e999``, which reads as one), lone surrogates are no text, spelt out or escaped, and behind the value only JSON's
+    own white space may follow.
 
     >>> from proseform.schema import Schema
     >>> schema = Schema({"type": "object", "properties": {"score": {"type": "integer"}}, "required": ["score"]})
@@ -38,7 +41,7 @@ def answer(text: str, schema: Schema) -> Verdict:
     >>> str(answer('{"score": "7"}', schema))
     'schema at /score: "7" is not of type "integer"'
     """
-    stripped = text.strip(" \t\r\n")
+    stripped = text.strip(_BLANK)
     if not stripped:
         return Verdict(reason=Reason.EMPTY, detail="no text")
     try:
@@ -46,14 +49,13 @@ def answer(text: str, schema: Schema) -> Verdict:
     except _DuplicateKeyError as error:
         return Verdict(reason=Reason.DUPLICATE_KEY, detail=str(error))
     except (ValueError, RecursionError) as error:
-        cut = stripped[0] in '{["' and isinstance(error, json.JSONDecodeError) and error.pos >= len(stripped) - 1
         detail = getattr(error, "msg", str(error)) or type(error).__name__
-        return Verdict(reason=Reason.TRUNCATED if cut else Reason.NOT_JSON, detail=detail)
-    rest = stripped[end:].strip()
+        return Verdict(reason=Reason.TRUNCATED if _cut(stripped, error) else Reason.NOT_JSON, detail=detail)
+    rest = stripped[end:].strip(_BLANK)
     if rest:
         return Verdict(reason=Reason.TRAILING, detail=f'"{rest[:40]}" follows the JSON')
     try:
-        stripped.encode()
+        json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         return Verdict(reason=Reason.NOT_JSON, detail="a lone surrogate is no text")
     fault = schema.fault(value)
@@ -84,9 +86,26 @@ def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     return value
 
 
+def _cut(text: str, error: Exception) -> bool:
+    """Whether the error is that the text stops: what stands where reading failed is the beginning of something."""
+    if text[0] not in '{["' or not isinstance(error, json.JSONDecodeError):
+        return False
+    return error.msg.startswith("Unterminated string") or _STUMP.fullmatch(text, min(error.pos, len(text))) is not None
+
+
+def _finite(token: str) -> float:
+    """A number; one that overflows is none."""
+    number = float(token)
+    if math.isinf(number):
+        raise ValueError(f"{token[:20]} is too large a number")
+    return number
+
+
 def _refuse(token: str) -> Any:
     """NaN and infinities are Python's, not JSON's."""
     raise ValueError(f"{token} is no JSON number")
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse)
+_BLANK = " \t\r\n"
+_STUMP = re.compile(r"|,|-|t|tr|tru|f|fa|fal|fals|n|nu|nul|\.|[eE][+-]?|(\\?u)?[0-9a-fA-F]{0,4}")
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_float=_finite, parse_constant=_refuse)

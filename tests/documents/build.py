@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 
-from docx import Document as open_docx
+import docx as python_docx
 from fpdf import FPDF
 from PIL import Image
 from pypdf import PdfReader, PdfWriter
@@ -19,7 +19,7 @@ Data engineer, *Porto*
 * **Python**: 4 years
 * **SQL**: 2 years at [Lume](https://lume.example)
 
-Office & workflow: "efficient", 2019 – 2023
+Office & workflow: "efficient", 2019 \u2013 2023
 """
 
 CV_TEXT = """Ana Silva
@@ -31,7 +31,7 @@ Experience
 - Python: 4 years
 - SQL: 2 years at Lume
 
-Office & workflow: "efficient", 2019 – 2023"""
+Office & workflow: "efficient", 2019 \u2013 2023"""
 
 
 def pdf(text: str, *, bullet: str = "•") -> bytes:
@@ -43,7 +43,7 @@ def pdf(text: str, *, bullet: str = "•") -> bytes:
         page.set_font("helvetica", "B" if number == 0 else "", 20 if number == 0 else 11)
         if line:  # the core fonts are Latin-1 and Windows-1252 has the bullet, but not in fpdf2: chr(149) is its code
             page.cell(
-                0, 6, line.replace("- ", f"{bullet} ", 1).replace("•", chr(149)).replace("–", chr(150)), new_x="LMARGIN", new_y="NEXT"
+                0, 6, line.replace("- ", f"{bullet} ", 1).replace("•", chr(149)).replace("\u2013", chr(150)), new_x="LMARGIN", new_y="NEXT"
             )
         else:
             page.ln(5)
@@ -94,7 +94,7 @@ def pdf_by_hand(content: bytes, pages: bytes = b"<< /Type /Pages /Kids [3 0 R] /
 
 def docx() -> bytes:
     """The CV of ``CV_TEXT``, made as Word users make it."""
-    document = open_docx()
+    document = python_docx.Document()
     document.add_heading("Ana Silva", 0)
     for line in CV_TEXT.split("\n")[1:]:
         if line == "Experience":
@@ -108,7 +108,7 @@ def docx() -> bytes:
 
 def docx_with_body(xml: str) -> bytes:
     """A DOCX whose body is the given WordprocessingML."""
-    document = open_docx()
+    document = python_docx.Document()
     document.add_paragraph("MARK")
     original = zipfile.ZipFile(io.BytesIO(_bytes(document.save)))
     parts = {name: original.read(name) for name in original.namelist()}

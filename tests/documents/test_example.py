@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from proseform.documents import read
+from proseform.documents import read, read_bytes
 
 FOLDER = Path(__file__).parents[2] / "examples" / "cv"
 
@@ -51,9 +51,7 @@ def test_the_example_is_made_the_same_twice(make: Any, tmp_path: Path) -> None:
 
 def test_a_text_with_blank_lines_and_bullets_survives_as_well(make: Any) -> None:
     """The form of the higher levels."""
-    from proseform.documents import read_bytes
-
-    text = "Ana Silva\nData Engineer\n\nSummary in a line.\n\nExperience\n2015-03 to 2018-02, Engineer, Lume\n\nSkills:\n- basic Python\n- advanced SQL"
+    text = "Ana Silva\nData Engineer\n\nA summary.\n\nExperience\n2015-03 to 2018-02, Lume\n\nSkills:\n- basic Python\n- advanced SQL"
     assert read_bytes(make.pdf(text), "cv.pdf").text == text
     assert read_bytes(make.docx(text), "cv.docx").text == text
     assert read_bytes(make.job(text), "job.md").text == text

@@ -161,6 +161,15 @@ def test_a_name_from_outside_cannot_write_on_the_terminal() -> None:
     assert len(raised.value.message) < 200
 
 
+def test_a_reason_that_quotes_the_file_is_cut() -> None:
+    """zipfile quotes a part's name as the file has it, and the file may say that the name is 64 KiB long."""
+    at = DOCX.index(b"word/document.xml") - 30  # its local header
+    data = DOCX[: at + 26] + b"\xff\xff" + DOCX[at + 28 :]  # the length of the name in the local header
+    with pytest.raises(DocumentError, match="damaged DOCX") as raised:
+        read_bytes(data, "cv.docx")
+    assert len(str(raised.value)) < 400
+
+
 @settings(max_examples=150, deadline=2000)
 @given(
     st.binary(max_size=400),

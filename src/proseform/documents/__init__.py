@@ -92,14 +92,14 @@ def read(path: Path, *, max_bytes: int = MAX_BYTES, max_pages: int = MAX_PAGES, 
 
 
 def read_bytes(data: bytes, name: str, *, max_bytes: int = MAX_BYTES, max_pages: int = MAX_PAGES, max_chars: int = MAX_CHARS) -> Document:
-    """Read an upload: its bytes, and its name for messages and where bytes cannot tell the kind; limits as in :func:`read`.
+    r"""Read an upload: its bytes, and its name for messages and where bytes cannot tell the kind; limits as in :func:`read`.
 
     Raises:
         DocumentError: Empty, oversized, encrypted, scanned, corrupt, a picture, an old or foreign format, or not text; it says which.
 
     Example:
-        >>> read_bytes(b"# Ana Silva\\r\\n* **Python**: 4 years\\r\\n", "cv.md").text
-        'Ana Silva\\n- Python: 4 years'
+        >>> read_bytes(b"# Ana Silva\r\n* **Python**: 4 years\r\n", "cv.md").text
+        'Ana Silva\n- Python: 4 years'
     """
     suffix = PurePath(name).suffix.lower()
     where = texts.shown(name)

@@ -14,7 +14,7 @@ import zipfile
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from proseform.documents.text import too_long
+from proseform.documents.text import reason, too_long
 from proseform.errors import DocumentError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MAX_SECONDS = 20.0
 """Of walking; a CV takes about 0.02 s."""
 MAX_UNPACKED = 64 * 1024 * 1024
-MAX_XML = 16 * 1024 * 1024
+MAX_XML = 8 * 1024 * 1024
 MAX_PARTS = 2000
 
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
@@ -50,18 +50,17 @@ def extract(data: bytes, where: str, *, max_chars: int) -> str:
     Raises:
         DocumentError: Not a DOCX, damaged, larger unpacked than ``MAX_UNPACKED``, too much text, or not done within ``MAX_SECONDS``.
     """
-    from docx import Document as open_docx  # see the package's head
+    import docx  # see the package's head
 
     try:
         _check_archive(data, where)
-        walk = _Walk(open_docx(io.BytesIO(data)), where, max_chars)
+        walk = _Walk(docx.Document(io.BytesIO(data)), where, max_chars)
         return "\n".join(walk.everything())
     except DocumentError:
         raise
     except Exception as error:  # zipfile, lxml and python-docx raise errors of a dozen kinds on broken files
-        reason = (str(error) or type(error).__name__).rstrip(".")
         raise DocumentError(
-            f"{where} is a damaged DOCX: {reason}.", hint="Open it in a word processor and save it again, or as PDF."
+            f"{where} is a damaged DOCX: {reason(error)}.", hint="Open it in a word processor and save it again, or as PDF."
         ) from error
 
 
@@ -70,7 +69,7 @@ def _check_archive(data: bytes, where: str) -> None:
     try:
         parts = zipfile.ZipFile(io.BytesIO(data)).infolist()
     except (zipfile.BadZipFile, NotImplementedError, ValueError, UnicodeDecodeError) as error:
-        raise DocumentError(f"{where} is a damaged zip archive or DOCX: {error}.", hint="Download or save it again.") from error
+        raise DocumentError(f"{where} is a damaged zip archive or DOCX: {reason(error)}.", hint="Download or save it again.") from error
     names = [part.filename for part in parts]
     if "word/document.xml" not in names:
         what, hint = next(
@@ -97,7 +96,7 @@ class _Walk:
         for style in document.styles:
             if (style.name or "").startswith(("Heading", "Title")):
                 self.headings.add(style.style_id)
-            elif (style.name or "").startswith("List") or next(style.element.iter(f"{_W}numPr"), None) is not None:
+            elif (style.name or "").startswith("List") or any(n.get(f"{_W}val") != "0" for n in style.element.iter(f"{_W}numId")):
                 self.lists.add(style.style_id)
 
     def everything(self) -> list[str]:

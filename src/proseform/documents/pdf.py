@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from proseform.documents.text import too_long
+from proseform.documents.text import reason, too_long
 from proseform.errors import DocumentError
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class _Lines:
     places: list[tuple[float, float] | None] = field(default_factory=lambda: [None])
 
     def add(self, piece: str, cm: list[float], tm: list[float], font: object, size: float) -> None:
-        """A piece of text that begins at the origin of tm × cm."""
+        """A piece of text that begins at the origin of tm by cm."""
         del font
         for number, part in enumerate(piece.split("\n")):
             if number:
@@ -97,16 +97,15 @@ def extract(data: bytes, where: str, *, max_pages: int, max_chars: int) -> tuple
         with apply_configuration(**_GUARDS):
             reader = PdfReader(io.BytesIO(data), strict=False)
             if reader.is_encrypted and not reader.decrypt(""):  # a PDF that anyone may open, but not edit, opens with the empty password
-                raise locked
+                raise locked  # noqa: TRY301 - where it is found out
             return _extract(reader, where, max_pages, max_chars)
     except DocumentError:
         raise
     except (DependencyError, FileNotDecryptedError) as error:
         raise locked from error
     except Exception as error:  # "broken PDF files might cause other Exceptions", says pypdf
-        reason = (str(error) or type(error).__name__).rstrip(".")
         hint = "Open it in a viewer and print it to PDF, or export it again."
-        raise DocumentError(f"{where} is a damaged PDF: {reason}.", hint=hint) from error
+        raise DocumentError(f"{where} is a damaged PDF: {reason(error)}.", hint=hint) from error
 
 
 def _extract(reader: PdfReader, where: str, max_pages: int, max_chars: int) -> tuple[str, int]:

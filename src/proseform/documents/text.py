@@ -28,10 +28,10 @@ _LIGATURES = {chr(code): unicodedata.normalize("NFKC", chr(code)) for code in ra
 _NEWLINES = re.compile("\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 # Invisible characters: zero width, bidi controls, and the tag block, in which instructions to a model can hide.
 _INVISIBLE = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\U000e0000-\U000e007f]")
-_JOINERS = re.compile("(?<![\u0590-\U0010ffff])[\u200c\u200d]")  # noise after Latin, spelling in Persian and Hindi
+_JOINERS = re.compile("(?<![\u0590-\U0010ffff])[\u200c\u200d]+")  # noise after Latin, spelling in Persian and Hindi
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f]")
 _SPACES = re.compile("[ \t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
-_BULLET = re.compile("(?m)^ ?[•‣▪◦●○■□▸►∙·⁃–—*\uf0b7\uf0a7\uf0d8] +(?=\\S)")  # \uf0..: Word's Symbol and Wingdings fonts
+_BULLET = re.compile("(?m)^ ?[•‣▪◦●○■□▸►∙·\u2043\u2013\u2014*\uf0b7\uf0a7\uf0d8] +(?=\\S)")  # \uf0..: Word's Symbol and Wingdings fonts
 _BINARY_SHARE = 0.01  # control characters; text has none or a stray one
 _HTML = re.compile(r"</?[a-zA-Z][^<>]*>")
 
@@ -40,6 +40,11 @@ def shown(name: str) -> str:
     """A name fit for a message: printable, at most 120 characters."""
     clean = "".join(c if c.isprintable() else "?" for c in name) or "the document"
     return clean if len(clean) <= 120 else f"{clean[:100]}…{clean[-15:]}"  # noqa: PLR2004 - as the docstring says
+
+
+def reason(error: Exception) -> str:
+    """A library's reason fit for a message; zipfile's can hold half the file."""
+    return shown(str(error) or type(error).__name__).rstrip(".")
 
 
 def too_long(where: str, max_chars: int) -> DocumentError:
@@ -80,22 +85,21 @@ def _guess(data: bytes) -> tuple[str, str]:
 
 
 def normalise(text: str) -> str:
-    """The form that every document ends in; idempotent.
+    r"""The form that every document ends in; idempotent.
 
-    NFC; ``\\n`` newlines; ligatures spelled out; soft hyphens and invisible characters removed; every kind and run of blanks one space;
+    NFC; ``\n`` newlines; ligatures spelled out; soft hyphens and invisible characters removed; every kind and run of blanks one space;
     no blanks at either end of a line; bullets of all shapes ``- ``; at most one blank line in a row, none at the ends.
 
     Example:
-        >>> normalise("of\\ufb01ce\\u00a0 work \\r\\n\\r\\n\\r\\n\\u2022\\tPython")
-        'office work\\n\\n- Python'
+        >>> normalise("of\ufb01ce\u00a0 work \r\n\r\n\r\n\u2022\tPython")
+        'office work\n\n- Python'
     """
     text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # half surrogate pairs out of broken PDFs
-    text = _NEWLINES.sub("\n", text)
+    text = _NEWLINES.sub("\n", unicodedata.normalize("NFC", text))
+    text = _SPACES.sub(" ", _CONTROLS.sub("", _INVISIBLE.sub("", text)))
     text = re.sub("\u00ad *\n *(?=\\w)|\u00ad", "", text)  # a word broken at a line's end becomes whole
-    text = _CONTROLS.sub("", _INVISIBLE.sub("", text))
-    text = _JOINERS.sub("", text)
     text = re.sub("[\ufb00-\ufb06]", lambda m: _LIGATURES[m.group()], text)
-    text = unicodedata.normalize("NFC", _SPACES.sub(" ", text))
+    text = unicodedata.normalize("NFC", _SPACES.sub(" ", _JOINERS.sub("", text)))  # again: what was removed may have stood between
     text = _BULLET.sub("- ", text)
     text = "\n".join(line.strip() for line in text.split("\n"))
     return re.sub("\n{3,}", "\n\n", text).strip()

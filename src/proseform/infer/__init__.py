@@ -9,6 +9,17 @@ from typing import Any, Literal, Protocol
 from proseform.bundle import Bundle, Role
 from proseform.prompt import Message
 
+FORM: dict[str, Any] = {
+    "whitespace_flexible": False,
+    "item_separator": ", ",
+    "key_separator": ": ",
+    "json_allowed_escapes": '"\\bfnrt',  # no \\u: a character is at most four bytes long, and lone surrogates cannot be spelt
+}
+"""How constrained JSON is written, in llguidance's words: as :func:`json.dumps` writes it, in one line.
+
+vLLM's guidance back end reads the same options from a schema's ``x-guidance``.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -22,6 +33,7 @@ class Request:
         max_tokens: The longest completion, in tokens, prefill not counted.
         temperature: 0 is greedy.
         seed: Of the sampling; equal seeds give equal completions on one engine and batch.
+        deadline: When to give up, on the clock of :func:`time.monotonic`, in seconds; None waits.
     """
 
     role: Role
@@ -31,6 +43,7 @@ class Request:
     max_tokens: int = 256
     temperature: float = 0.0
     seed: int = 0
+    deadline: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +52,13 @@ class Completion:
 
     Attributes:
         text: The completion, prefill included, special tokens left out.
-        finish: ``stop`` where the model ended by itself, ``length`` where it was cut.
+        finish: ``stop`` where the model ended by itself, ``length`` where it was cut, ``deadline`` where time was up.
         tokens: Generated tokens.
         seconds: Wall-clock seconds of the call (of its batch, in process).
     """
 
     text: str
-    finish: Literal["stop", "length"]
+    finish: Literal["stop", "length", "deadline"]
     tokens: int
     seconds: float
 
@@ -59,8 +72,13 @@ class Engine(Protocol):
         """One completion a request, in order.
 
         Raises:
-            EngineError: The engine is away or refused; the request's fault is not retryable.
+            EngineError: The engine is away or answered nonsense; ``retryable`` says whether asking again can help.
+            InputError: A schema that the engine cannot enforce, by the name of what it cannot.
+            Refusal: A prompt that is too long for the model (``too_long``), or no time is left (``deadline``).
         """
+
+    def room(self, request: Request) -> int | None:
+        """How many tokens the model has left for a completion, at most; None where only the server knows."""
 
     def close(self) -> None:
         """Release models and connections."""

@@ -29,6 +29,7 @@ def run(task: str, run: str, dataset: frame.Artifact) -> None:
 
     def body(work: Path, out: Path) -> dict[str, Any]:
         counts = data.write(the_task, wanted.dataset, tests, out, lambda done, total: launch.report_progress(work, done, total))
-        return {"cases": sum(n for name, n in counts.items() if name.startswith("cases")), "rows": counts}
+        cases = sum(number for name, number in counts.items() if name.startswith("cases"))
+        return {"key": f"{cases} cases", "cases": cases, "rows": counts}
 
     frame.hand_over(frame.once("dataset", inputs, body), dataset)

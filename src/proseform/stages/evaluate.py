@@ -6,14 +6,14 @@ import itertools
 import json
 import os
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from proseform import config, launch, outcome, report, verify
-from proseform.bundle import Bundle
 from proseform.case import Case, read_cases
 from proseform.infer import Engine, Request, ask
+from proseform.infer.answer import Formatted, formatted
 from proseform.schema import Schema
 from proseform.stages import frame, policy
 from proseform.store import write_json
@@ -156,40 +156,39 @@ class _Measure:
 
     def _answers(self, engine: Engine, rung: str, cases: list[Case], prose: list[str], *, constrained: bool) -> None:
         """JSON end to end, out of the rung's own prose."""
-        texts = self._format(engine, prose, self.schema, constrained=constrained)
+        texts = self._format(engine, prose, [self.schema] * len(prose), constrained=constrained)
         for case, text in zip(cases, texts, strict=True):
             self.rows.append(outcome.answered(case, self.task, self.schema, text, rung=rung, constrained=constrained))
 
     def _formatter(self, engine: Engine, own: list[str], *, constrained: bool) -> None:
         """The formatter alone: on gold prose, on the evaluator's own, on random schemas."""
-        gold = self._format(engine, [case.prose for case in self.cases], self.schema, constrained=constrained)
-        for case, text in zip(self.cases, gold, strict=True):
-            self._formatted(case.id, self.schema, text, case.answer, of="gold", constrained=constrained)
-        again = self._format(engine, own, self.schema, constrained=constrained)
-        for case, prose, text in zip(self.cases, own, again, strict=True):
-            said = verify.prose(prose, self.task)
-            self._formatted(case.id, self.schema, text, said.value if said.ok else None, of="own", constrained=constrained)
-        schemas = [Schema(row["schema"]) for row in self.strange]
-        texts = self._texts(
-            engine,
-            [self._request(engine.bundle, row["prose"], schema, constrained) for row, schema in zip(self.strange, schemas, strict=True)],
+        said = [verdict.value if (verdict := verify.prose(prose, self.task)).ok else None for prose in own]
+        sources = (
+            ("gold", [(case.id, self.schema, case.prose, case.answer) for case in self.cases]),
+            ("own", [(case.id, self.schema, prose, value) for case, prose, value in zip(self.cases, own, said, strict=True)]),
+            ("schemas", [(row["id"], Schema(row["schema"]), row["prose"], row["answer"]) for row in self.strange]),
         )
-        for row, schema, text in zip(self.strange, schemas, texts, strict=True):
-            self._formatted(row["id"], schema, text, row["answer"], of="schemas", constrained=constrained)
+        for of, items in sources:
+            texts = self._format(
+                engine, [prose for _, _, prose, _ in items], [schema for _, schema, _, _ in items], constrained=constrained
+            )
+            for (name, schema, _, value), text in zip(items, texts, strict=True):
+                wanted = None if value is None else {field: value[field] for field in schema.fields if field in value}
+                self.rows.append(outcome.formatted(name, schema, text, wanted, of=of, constrained=constrained))  # type: ignore[arg-type]
 
-    def _formatted(self, name: str, schema: Schema, text: str, gold: Any, **how: Any) -> None:
-        """One outcome of the formatter, compared in the fields of the schema."""
-        wanted = {field: gold[field] for field in schema.fields if field in gold} if gold is not None else None
-        self.rows.append(outcome.formatted(name, schema, text, wanted, **how))
-
-    def _format(self, engine: Engine, prose: Iterable[str], schema: Schema, *, constrained: bool) -> list[str]:
-        """JSON of some prose."""
-        return self._texts(engine, [self._request(engine.bundle, text, schema, constrained) for text in prose])
-
-    def _request(self, bundle: Bundle, prose: str, schema: Schema, constrained: bool) -> Request:
-        """The formatter's request."""
-        values = {"prose": prose, "schema": schema.signature()}
-        return ask(bundle, "formatter", values, schema=schema.document if constrained else None)
+    def _format(self, engine: Engine, prose: Sequence[str], schemas: Sequence[Schema], *, constrained: bool) -> list[str]:
+        """JSON of some prose: on the very path that serving takes, or unconstrained to see what the model itself would write."""
+        if constrained:
+            made: list[str] = []
+            for start in range(0, len(prose), self.run.evaluate.batch):
+                some = slice(start, start + self.run.evaluate.batch)
+                made += [done.text if isinstance(done, Formatted) else "" for done in formatted(engine, prose[some], schemas[some])]
+                self._tell(len(prose[some]))
+            return made
+        pairs = zip(prose, schemas, strict=True)
+        return self._texts(
+            engine, [ask(engine.bundle, "formatter", {"prose": text, "schema": schema.signature()}) for text, schema in pairs]
+        )
 
     def _texts(self, engine: Engine, wanted: list[Request]) -> list[str]:
         """Completions in batches; a prompt that leaves no room is answered with nothing."""
@@ -198,9 +197,13 @@ class _Measure:
             fits = [(room := engine.room(request)) is None or room > 0 for request in batch]
             done = iter(engine.generate(list(itertools.compress(batch, fits))) if any(fits) else ())
             texts += [next(done).text if fit else "" for fit in fits]
-            self._asked += len(batch)
-            launch.report_progress(self.work, self._asked, self.total())
+            self._tell(len(batch))
         return texts
+
+    def _tell(self, asked: int) -> None:
+        """Progress: so many more texts."""
+        self._asked += asked
+        launch.report_progress(self.work, self._asked, self.total())
 
 
 def _batched(items: list[Request], size: int) -> Iterable[list[Request]]:

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 
 from proseform import digest, launch, laws
 from proseform import task as tasks
-from proseform.store import Ref, Result, Store, fetch
+from proseform.store import Ref, Result, Store, fetch, write_json
 from proseform.task import Task
 
 NOT_IN_STAGES = ("cli.py", "testing.py", "serve", "kube", "tasks")
@@ -92,6 +92,7 @@ def once(stage: str, inputs: Mapping[str, Any], body: Callable[[Path, Path], Map
         ProseformError: The body's own; it is left in ``error.json`` too.
     """
     place = home()
+    tie()
     key = digest.of_json({"stage": stage, "code": code_digest(), "fresh": place.fresh, **inputs})
     work = place.root / "work" / f"{stage}-{digest.short(key)}"
     with place.store.lock(stage, key) as waited:
@@ -115,6 +116,40 @@ def once(stage: str, inputs: Mapping[str, Any], body: Callable[[Path, Path], Map
         shutil.rmtree(out, ignore_errors=True)
         shutil.rmtree(work / "checkpoints", ignore_errors=True)
     return done
+
+
+def act(stage: str, body: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Run a stage that acts on the registry: never adopted from an earlier run, since the registry may have moved on.
+
+    Args:
+        stage: The step's name; its figures are kept as ``<stage>.json`` in the run's folder.
+        body: Does it, and gives the figures; doing it again must do no harm.
+    """
+    place = home()
+    tie()
+    work = made(place.root / "work" / f"{stage}-{place.run}")
+    place.tell(stage=stage, state="started", work=str(work))
+    started = time.monotonic()
+    try:
+        figures = body()
+    except Exception as error:
+        place.tell(stage=stage, state="failed", **launch.words(error))
+        raise
+    write_json(place.runs / f"{stage}.json", dict(figures))
+    place.tell(stage=stage, state="done", seconds=round(time.monotonic() - started, 2), figures={"key": figures.get("key", "")})
+    return figures
+
+
+def tie() -> None:
+    """End with the parent, where the pipeline's runner asked for it (``PROSEFORM_TIED``)."""
+    if os.environ.get("PROSEFORM_TIED"):
+        launch.end_with_parent()
+
+
+def made(folder: Path) -> Path:
+    """The folder, made where it is missing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def ref(artifact: Artifact) -> Ref:

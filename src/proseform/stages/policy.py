@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,9 +77,17 @@ def train(
         sources = {name: str(ref) for name, ref in refs.items()}
         launcher().run(worker, Job(stage, str(work), str(out), sources, everything, world, run.launch.threads))
         about = out / "model.json"
-        return dict(json.loads(about.read_text())["figures"]) if about.exists() else {}
+        figures = dict(json.loads(about.read_text())["figures"]) if about.exists() else {}
+        return {"key": _key(figures), **figures}
 
     return frame.once(stage, {**inputs, "processes": world}, body)
+
+
+def _key(figures: Mapping[str, Any]) -> str:
+    """What training came to, in the run's table."""
+    if "reward_first" in figures:
+        return f"reward {figures['reward_first']:.2f} → {figures['reward_last']:.2f} in {figures['steps']} steps"
+    return f"loss {figures['loss']:.3f}, on held-out rows {figures['valid_loss']:.3f}" if "valid_loss" in figures else ""
 
 
 def fetched(result: Result) -> Path:

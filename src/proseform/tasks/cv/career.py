@@ -11,7 +11,10 @@ from proseform.tasks.cv.judgement import Period
 STYLES = ("iso", "slash", "name")
 """How a CV writes a month: 2019-03, 03/2019, Mar 2019."""
 _LATEST = (12 * 2024, 12 * 2026 + 6)
+"""When CVs were written: from and to, as months."""
 _SHORTEST = 2
+PRESENT, BREAK, OVERLAP = 0.4, 0.6, 0.6
+"""Chances that work runs to the present, that months lie between two employments, and that one more overlaps them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +47,14 @@ def draw(rng: random.Random, months: int, *, rugged: bool) -> Career:
     if months == 0:
         return NOTHING
     end = rng.randint(*_LATEST)
-    present = rugged and rng.random() < 0.4
+    present = rugged and rng.random() < PRESENT
     style = rng.choice(STYLES) if rugged else "iso"
     periods: list[Period] = []
     last = end if present else end - rng.randint(1, 20)
     for length in _pieces(rng, months):
         periods.append((last - length + 1, last))
-        last -= length + (rng.randint(0, 9) if rng.random() < 0.6 else 0)
-    if rugged and rng.random() < 0.6:
+        last -= length + (rng.randint(0, 9) if rng.random() < BREAK else 0)
+    if rugged and rng.random() < OVERLAP:
         first, final = rng.choice(periods)
         start = rng.randint(first - 6, final)
         periods.append((start, min(start + rng.randint(_SHORTEST, 18), periods[0][1])))

@@ -60,8 +60,8 @@ LEVELS: Mapping[str, Level] = {
     "expert": Level(
         requirements=(3, 7), preferred=(1, 3), extra=(2, 7), years=12, professions=22,
         dated=True, rugged=True, hearsay=(1, 3), plain_names=False,
-    ),  # fmt: skip
-}
+    ),
+}  # fmt: skip
 PLAIN = 60
 """Names of each list that are single ASCII words."""
 FITNESS = (0.25, 0.5, 0.8)

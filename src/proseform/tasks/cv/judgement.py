@@ -58,7 +58,7 @@ def skill_verdict(needed: str, found: str) -> str:
     return "met" if SKILL_LEVELS.index(found) >= SKILL_LEVELS.index(needed) else "below"
 
 
-def judge(  # noqa: PLR0913 - what a case is made of, named
+def judge(
     *, candidate: str, role: str, requirements: Sequence[Mapping[str, str]], required_years: int, months: int, periods: Sequence[str]
 ) -> dict[str, Any]:
     """The exact answer of the whole schema.

@@ -13,9 +13,10 @@ from typing import Any
 from proseform.errors import DocumentError
 
 _SECTIONS = (
-    "work", "volunteer", "education", "awards", "certificates", "publications", "skills", "languages", "interests", "references", "projects",
+    "work", "volunteer", "education", "awards", "certificates", "publications",
+    "skills", "languages", "interests", "references", "projects",
 )  # fmt: skip
-_DATE = re.compile(r"([12][0-9]{3})(?:-(0[1-9]|1[0-2]))?(?:-(?:0[1-9]|[12][0-9]|3[01]))?")
+_DATE = re.compile(r"([12][0-9]{3})(?:-(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12][0-9]|3[01]))?)?")
 _LEVELS = {
     "basic": ("basic", "beginner", "novice", "elementary", "foundation", "junior", "entry"),
     "intermediate": ("intermediate", "competent", "proficient", "medium", "working"),
@@ -44,7 +45,9 @@ def from_json(input_name: str, value: Any) -> str:
         )
     if not isinstance(value, Mapping):
         raise DocumentError(f"JSON Resume: expected an object, found {_kind(value)}.", hint="See https://jsonresume.org/schema.")
-    basics = _object(value.get("basics"), "basics")
+    if "basics" not in value:
+        raise DocumentError("JSON Resume: field 'basics' is missing.", hint="See https://jsonresume.org/schema.")
+    basics = _object(value["basics"], "basics")
     name = _text(basics, "name", "basics")
     if not name:
         raise DocumentError("JSON Resume: field 'basics.name' is missing.", hint="An evaluation names its candidate.")
@@ -120,8 +123,6 @@ def _month(row: Mapping[str, Any], key: str, where: str) -> str:
 
 def _object(value: Any, where: str) -> Mapping[str, Any]:
     """An object, or the error."""
-    if value is None:
-        raise DocumentError(f"JSON Resume: field '{where}' is missing.", hint="See https://jsonresume.org/schema.")
     if not isinstance(value, Mapping):
         raise DocumentError(f"JSON Resume: field '{where}' is {_kind(value)}, expected an object.")
     return value
@@ -134,7 +135,7 @@ def _rows(value: Mapping[str, Any], section: str) -> list[Mapping[str, Any]]:
         return []
     if not isinstance(rows, list):
         raise DocumentError(f"JSON Resume: field '{section}' is {_kind(rows)}, expected an array.")
-    return [_object(row if row is not None else [], f"{section}[{index}]") for index, row in enumerate(rows)]
+    return [_object(row, f"{section}[{index}]") for index, row in enumerate(rows)]
 
 
 def _text(row: Mapping[str, Any], key: str, where: str) -> str:

@@ -49,7 +49,8 @@ def explanation(prose: str, case: Case) -> float:
 
     A line of evidence is worth half for what the job wants and half for what the CV shows, quoted as it stands there.
     The summary (strengths, gaps, counts, and score with recommendation) is held against the evaluation's
-    own lines, true or not, and is worth the share of the requirements that have a line.
+    own lines, true or not, and is worth the share of the requirements that have a line. A strength or gap that its own
+    line does not bear out counts as one more thing got wrong.
     """
     found, gold = form.scan(prose), case.answer
     claims = _claims(found)
@@ -62,7 +63,7 @@ def explanation(prose: str, case: Case) -> float:
         evidence += 0.5 * ((claim["years"], claim["months"], periods) == (truth["years"], truth["months"], gold["periods"]))
     items = len(gold["requirements"]) + 1
     covered = (sum(_key(item) in claims for item in gold["requirements"]) + (experience is not None)) / items
-    return (evidence + covered * _consistency(found)) / (items + _SUMMARY + _surplus(found, case))
+    return (evidence + covered * _consistency(found)) / (items + _SUMMARY + _surplus(found, case) + _unfounded(found))
 
 
 def format(prose: str, case: Case) -> float:  # noqa: A001 - the rubric's word
@@ -154,6 +155,17 @@ def _grounded(claim: Mapping[str, Any] | None, truth: Mapping[str, Any], case: C
     wider = bool(truth["quote"]) and truth["quote"] in claim["quote"] and claim["quote"] in case.inputs["cv"]
     shown = claim["found"] == truth["found"] and (claim["quote"] == truth["quote"] or wider)
     return 0.5 * _agree(claim, truth, "importance", "needed") + 0.5 * shown
+
+
+def _unfounded(found: form.Scan) -> int:
+    """Strengths whose lines do not say met, gaps whose lines do, and those without a line, each time they are listed."""
+    verdicts = {skill: item["verdict"] for skill, item in _claims(found).items()}
+    if (experience := found.only("experience")) is not None:
+        verdicts[form.EXPERIENCE] = experience[0]["verdict"]
+    strengths, gaps = ([name for listed in found.said[section] for name in listed] for section in ("strengths", "gaps"))
+    return len([name for name in strengths if verdicts.get(name) != "met"]) + len(
+        [name for name in gaps if verdicts.get(name, "met") == "met"]
+    )
 
 
 def _consistency(found: form.Scan) -> int:

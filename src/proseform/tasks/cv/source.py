@@ -27,6 +27,10 @@ NO_EXPERIENCE = 0.05
 """Share of expert CVs without any work."""
 ALIAS = 0.5
 """How often an expert CV calls a skill by its other name, where it has one."""
+LEVELLED = 0.5
+"""How often hearsay in an expert CV names a level too."""
+BACKGROUND = 0.5
+"""How often an expert job names a skill that it does not ask for."""
 
 
 def generate(level: str, split: Split, seed: int, count: int) -> Iterator[Case]:
@@ -36,7 +40,7 @@ def generate(level: str, split: Split, seed: int, count: int) -> Iterator[Case]:
         InputError: Unknown level.
     """
     drawing.level(level)
-    rng = random.Random(f"proseform/cv/{level}/{split}/{seed}")  # noqa: S311 - to be repeated, not to be secret
+    rng = random.Random(f"proseform/cv/{level}/{split}/{seed}")
     for index in range(count):
         yield _case(rng, level, split, f"{level}-{split}-{seed}-{index:06d}")
 
@@ -87,9 +91,7 @@ def _case(rng: random.Random, level: str, split: Split, identity: str) -> Case:
         {"skill": skill, "importance": importance, "needed": needed, "found": found[skill], "quote": quotes.get(skill, "")}
         for importance, needed, skill in job.wants
     ]
-    answer = judgement.judge(
-        candidate=name, role=job.role, requirements=items, required_years=job.years, months=months, periods=periods
-    )
+    answer = judgement.judge(candidate=name, role=job.role, requirements=items, required_years=job.years, months=months, periods=periods)
     return Case(
         id=identity,
         level=level,
@@ -115,7 +117,7 @@ def _hearsay(rng: random.Random, level: str, found: Mapping[str, str], shows: Ma
     others = rng.sample(drawing.skills(level), shape.hearsay[1])
     sentences = []
     for skill in dict.fromkeys([*absent, *others][: rng.randint(*shape.hearsay)]):
-        if shape.rugged and rng.random() < 0.5:
+        if shape.rugged and rng.random() < LEVELLED:
             level_said = rng.choice([item for item in form.SKILL_LEVELS if item != shows.get(skill)])
             sentences.append(rng.choice(words["hearsay_with_level"]).format(quote=f"{level_said} {skill}"))
         elif skill not in shows:
@@ -126,4 +128,6 @@ def _hearsay(rng: random.Random, level: str, found: Mapping[str, str], shows: Ma
 def _background(rng: random.Random, level: str, found: Mapping[str, str]) -> tuple[str, ...]:
     """At most one sentence of a job that names a skill it does not ask for."""
     skill = rng.choice(drawing.skills(level))
-    return () if skill in found or rng.random() < 0.5 else (rng.choice(drawing.data("phrases")["background"]).format(skill=skill),)
+    if skill in found or rng.random() >= BACKGROUND:
+        return ()
+    return (rng.choice(drawing.data("phrases")["background"]).format(skill=skill),)

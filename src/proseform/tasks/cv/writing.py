@@ -13,7 +13,12 @@ FORMS = ("sections", "bullets", "paragraph")
 """The forms of a dated CV."""
 JOB_FORMS = ("plain", "markdown", "sentences")
 """The forms of a job beyond the short one."""
-_AT_WORK = 0.5
+AT_WORK = 0.5
+"""How often a skill is told at an employment instead of among the skills."""
+PLAIN_QUOTE = 0.5
+"""How often a level is said in the plainest way whatever the other ways are."""
+SKILLS_FIRST = 0.3
+"""How often the skills stand before the work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,7 @@ def short_job(job: drawing.Job) -> str:
 def quote(rng: random.Random, level: str, skill: str) -> str:
     """Words for a skill with its level; the plainest half of the time."""
     phrases = drawing.data("phrases")["quotes"]
-    phrase = phrases[0] if rng.random() < 0.5 else rng.choice(phrases)
+    phrase = phrases[0] if rng.random() < PLAIN_QUOTE else rng.choice(phrases)
     return str(phrase.format(level=level, skill=skill))
 
 
@@ -64,7 +69,7 @@ def dated_cv(rng: random.Random, profile: Profile, roles: Sequence[str]) -> str:
     ]
     listed: list[str] = []
     for phrase in profile.quotes:
-        if work and rng.random() < _AT_WORK:
+        if work and rng.random() < AT_WORK:
             rng.choice(work).append(rng.choice(words["evidence"]).format(quote=phrase))
         else:
             listed.append(phrase)
@@ -79,7 +84,7 @@ def dated_cv(rng: random.Random, profile: Profile, roles: Sequence[str]) -> str:
         ("Education", [education]),
         ("Other", other),
     ]
-    if rng.random() < 0.3:
+    if rng.random() < SKILLS_FIRST:
         sections[0], sections[1] = sections[1], sections[0]
     head = [profile.name, f"{profile.title}, {city}", *([f"Updated {career.updated}"] if career.updated else [])]
     match rng.choice(FORMS):
@@ -102,7 +107,8 @@ def long_job(rng: random.Random, job: drawing.Job, background: Sequence[str]) ->
         case "markdown":
             wanted = ["", "## Nice to have", "", *(f"- {text}" for text in preferred)] if preferred else []
             needed = [f"- {text}" for text in (*required, f"{years} of experience")]
-            lines = [f"# {job.role}", "", *background, "", "## Required", "", *needed, *wanted]
+            aside = [*background, ""] if background else []
+            lines = [f"# {job.role}", "", *aside, "## Required", "", *needed, *wanted]
         case _:
             wish = [f"A plus: {', '.join(preferred)}."] if preferred else []
             needs = f"You bring {', '.join(required)} and at least {years} of experience."

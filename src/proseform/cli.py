@@ -1,0 +1,148 @@
+"""The command line: it only dispatches. Heavy imports stand inside functions, so that ``--help`` is instant."""
+
+import importlib.metadata
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from proseform.errors import InputError, ProseformError
+
+EXIT_CODES = (
+    "Exit codes: 0 done; 2 what was given cannot be used; 3 no valid answer came of it; 4 a stage failed; "
+    "5 a payload, model or alias is missing; 6 the engine is away; 1 anything else."
+)
+_KSERVE = {"ignore_unknown_options": True, "allow_extra_args": True}
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, epilog=EXIT_CODES)
+TaskName = Annotated[str, typer.Option("--task", help="The installed task.")]
+BundleFolder = Annotated[Path | None, typer.Option("--bundle", help="A bundle's folder, in the place of an alias.")]
+Name = Annotated[str, typer.Option("--name", help="The registered model; empty takes proseform-<task>.")]
+Uri = Annotated[str, typer.Option("--tracking-uri", envvar="MLFLOW_TRACKING_URI", help="MLflow; empty takes SQLite in the home folder.")]
+Url = Annotated[str, typer.Option("--engine", help="An OpenAI-compatible server that runs the bundle; empty runs it in this process.")]
+Models = Annotated[str, typer.Option("--models", help="Names of evaluator and formatter at that server.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+
+
+def guarded(typer_app: typer.Typer) -> None:
+    """Run an app; an error of ours becomes one paragraph (with ``--json``, an object) on stderr, and its exit code."""
+    try:
+        typer_app()
+    except ProseformError as error:
+        if "--json" in sys.argv:
+            sys.stderr.write(json.dumps({"error": error.as_dict()}, ensure_ascii=False) + "\n")
+        else:
+            console = Console(stderr=True, soft_wrap=True)
+            console.print(f"[bold red]{type(error).__name__}:[/] ", end="")
+            console.print(str(error), markup=False, highlight=False)
+        raise SystemExit(error.exit_code) from None
+
+
+@app.callback(invoke_without_command=True)
+def top(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    """Judge in prose, answer in JSON."""
+    if version:
+        typer.echo(importlib.metadata.version("proseform"))
+        raise typer.Exit
+
+
+@app.command(epilog=EXIT_CODES)
+def answer(
+    task: TaskName = "cv",
+    inputs: Annotated[list[str] | None, typer.Option("--input", help="NAME=FILE, once for each of the task's inputs.")] = None,
+    schema: Annotated[Path | None, typer.Option(help="A JSON schema to answer instead of the bundle's.")] = None,
+    timeout_s: Annotated[float, typer.Option(help="Longest time for the answer, in seconds.")] = 300.0,
+    bundle: BundleFolder = None, alias: Annotated[str, typer.Option(help="An alias or a version.")] = "champion",
+    name: Name = "", tracking_uri: Uri = "", engine: Url = "", models: Models = "evaluator,formatter", as_json: Json = False,
+) -> None:  # fmt: skip
+    """Answer one case from files: PDF, DOCX, Markdown, text or JSON."""
+    import time
+
+    from proseform import task as tasks
+    from proseform.documents import read
+    from proseform.infer.answer import answer as answered
+    from proseform.serve.reading import as_schema
+    from proseform.stages.engine import opened, read_inputs
+
+    the_task = tasks.load(task)
+    texts = read_inputs(the_task, inputs or [])
+    own = as_schema(read(schema).data) if schema else None
+    running = opened(the_task, bundle, alias, name, tracking_uri, engine, models)
+    try:
+        given = answered(running, the_task, texts, deadline=time.monotonic() + timeout_s, schema=own)
+    finally:
+        running.close()
+    if as_json:
+        typer.echo(json.dumps(given.as_dict(), ensure_ascii=False))
+        return
+    console = Console()
+    console.print(given.prose, markup=False, highlight=False)
+    console.print_json(json.dumps(given.value, ensure_ascii=False))
+    seconds = sum(given.seconds.values())
+    console.print(f"JSON verified; prose {given.prose_verdict}; bundle {given.bundle}; {seconds:.2f} s", style="dim", markup=False)
+
+
+@app.command(epilog=EXIT_CODES, context_settings=_KSERVE)
+def serve(
+    task: TaskName = "cv",
+    alias: Annotated[list[str] | None, typer.Option(help="An alias or version, =weight; repeat it to split. Else champion.")] = None,
+    bundle: BundleFolder = None, name: Name = "", tracking_uri: Uri = "", engine: Url = "", models: Models = "evaluator,formatter",
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 in a container.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", "--http_port", help="TCP port.")] = 8080,
+    timeout_s: Annotated[float, typer.Option(help="Longest time for an answer, in seconds.")] = 60.0,
+    queue: Annotated[int, typer.Option(help="Requests that may wait.")] = 64,
+    model_name: Annotated[str, typer.Option("--model_name", help="The model's name in KServe's protocols.")] = "",
+    predictor_host: Annotated[str, typer.Option("--predictor_host", help="As KServe appends it: the engine's host.")] = "",
+) -> None:  # fmt: skip
+    """Serve verified answers by KServe's protocols; stands until a signal ends it."""
+    from proseform import task as tasks
+    from proseform.serve import server
+    from proseform.serve.router import Weighted
+    from proseform.stages.engine import opened
+
+    the_task = tasks.load(task)
+    url = engine or (predictor_host and f"http://{predictor_host}")
+    split = [text.partition("=") for text in (alias if alias and not bundle else ["champion"])]
+    if not all((weight or "1").isdigit() for _, _, weight in split):
+        raise InputError(f"A weight of {', '.join(alias or ())} is no whole number.", hint="Such as --alias champion=90.")
+    engines = [Weighted(opened(the_task, bundle, which, name, tracking_uri, url, models), int(weight or 1)) for which, _, weight in split]
+    concurrency = 16 if url else 1
+    server.run(engines, the_task, name=model_name, host=host, port=port, timeout_s=timeout_s, concurrency=concurrency, queue=queue)
+
+
+@app.command(name="tasks")
+def list_tasks(*, as_json: Json = False) -> None:
+    """List the installed tasks."""
+    from proseform import task as tasks
+
+    known = [tasks.load(name) for name in sorted(tasks.installed())]
+    rows = [(each.name, each.title, ", ".join(each.inputs), ", ".join(each.levels)) for each in known]
+    _table(("task", "title", "inputs", "levels"), rows, as_json=as_json)
+
+
+@app.command(name="runs")
+def list_runs(*, as_json: Json = False) -> None:
+    """List the shipped runs."""
+    from proseform import config
+
+    _table(("run", "description"), [(name, config.load(name).description) for name in config.shipped()], as_json=as_json)
+
+
+def _table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, as_json: bool) -> None:
+    """A table for people, a list of objects for machines."""
+    if as_json:
+        typer.echo(json.dumps([dict(zip(columns, row, strict=True)) for row in rows], ensure_ascii=False))
+        return
+    table = Table(*columns)
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
+
+
+def main() -> None:
+    """The entry point."""
+    guarded(app)

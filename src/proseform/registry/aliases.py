@@ -1,0 +1,101 @@
+"""Moving aliases: promotion and rollback, each two or three writes that survive being cut short.
+
+MLflow sets one alias at a time. So the wanted end state is written first, as the tag ``proseform.move`` of the
+registered model; then the aliases; then the tag goes. Whoever comes next finishes a move that was left open before
+doing anything of its own, so running the same command again ends where it would have ended. ``champion`` always
+names a version, the old one or the new one. The order is: previous, champion, candidate.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from proseform.errors import RegistryError
+from proseform.registry import Registry, speaking
+from proseform.registry.models import CANDIDATE, CHAMPION, PREVIOUS, Version, aliases, get, verdict
+
+MOVE = "proseform.move"
+_ORDER = (PREVIOUS, CHAMPION, CANDIDATE)
+
+
+def promote(registry: Registry, name: str, which: str = CANDIDATE) -> Version:
+    """Make a version the champion; the champion before it becomes ``previous``.
+
+    Args:
+        registry: Where.
+        name: The registered model.
+        which: ``candidate``, another alias, or a version number. The champion itself stays what it is.
+
+    Raises:
+        RegistryError: No such version, or its gate is not open for this very bundle; the reasons are in the message.
+    """
+    finished = _finish(registry, name)
+    known = aliases(registry, name)
+    if which == CANDIDATE and CANDIDATE not in known and finished.get("act") == "promote":
+        return get(registry, name, CHAMPION)
+    version = get(registry, name, which)
+    if known.get(CHAMPION) == version.version:
+        return version
+    _open_gate(registry, version)
+    ends = {CHAMPION: version.version, PREVIOUS: known.get(CHAMPION), CANDIDATE: _unless(known.get(CANDIDATE), version.version)}
+    _begin(registry, name, {"act": "promote", "ends": ends})
+    return get(registry, name, CHAMPION)
+
+
+def rollback(registry: Registry, name: str) -> Version:
+    """Swap ``champion`` and ``previous``; run again after it was cut short, it finishes that swap and makes no other.
+
+    Raises:
+        RegistryError: No such model, or nothing to return to.
+    """
+    if _finish(registry, name).get("act") == "rollback":
+        return get(registry, name, CHAMPION)
+    known = aliases(registry, name)
+    if PREVIOUS not in known or CHAMPION not in known:
+        raise RegistryError(f"'{name}' has no previous champion to return to.", hint="There is one after the second promotion.")
+    ends = {CHAMPION: known[PREVIOUS], PREVIOUS: known[CHAMPION], CANDIDATE: known.get(CANDIDATE)}
+    _begin(registry, name, {"act": "rollback", "ends": ends})
+    return get(registry, name, CHAMPION)
+
+
+def _open_gate(registry: Registry, version: Version) -> None:
+    """Refuse a version whose gate is not open for the bundle that it is."""
+    found = verdict(registry, version)
+    who = f"'{version.name}', version {version.version}"
+    if found is None:
+        raise RegistryError(f"{who} cannot be promoted: no gate has judged it.", hint="Run the gate stage.")
+    if found.bundle != version.bundle:
+        raise RegistryError(f"{who} cannot be promoted: its verdict is of another bundle.", hint="Run the gate stage.")
+    if not found.open:
+        raise RegistryError(f"{who} cannot be promoted: its gate is closed: {'; '.join(found.reasons)}.")
+
+
+def _begin(registry: Registry, name: str, move: dict[str, Any]) -> None:
+    """Write the move down, then make it."""
+    with speaking(registry):
+        registry.client.set_registered_model_tag(name, MOVE, json.dumps(move))
+    _finish(registry, name)
+
+
+def _finish(registry: Registry, name: str) -> dict[str, Any]:
+    """Make the move that is written down, if there is one, and strike it out; what was made, or nothing."""
+    known = aliases(registry, name)
+    with speaking(registry):
+        written = registry.client.get_registered_model(name).tags.get(MOVE)
+        if not written:
+            return {}
+        move: dict[str, Any] = json.loads(written)
+        for alias in _ORDER:
+            version = move["ends"].get(alias)
+            if version is None and alias in known:
+                registry.client.delete_registered_model_alias(name, alias)
+            elif version is not None and known.get(alias) != version:
+                registry.client.set_registered_model_alias(name, alias, version)
+        registry.client.delete_registered_model_tag(name, MOVE)
+    return move
+
+
+def _unless(value: str | None, other: str) -> str | None:
+    """The value, or None where it is the other."""
+    return None if value == other else value

@@ -1,0 +1,98 @@
+"""The desk: admits requests, has them answered in threads, and counts what becomes of them.
+
+Admission is bounded twice: so many are answered at once, so many may wait; the next one is told to come again
+(:class:`~proseform.serve.faults.BusyError`) at once, because a queue that only grows answers nobody. Left out:
+batching requests of different callers; the engine by URL does that itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+from prometheus_client import Counter, Histogram
+
+from proseform.errors import Refusal
+from proseform.infer import answer as path
+from proseform.infer.answer import Answer
+from proseform.schema import Schema
+from proseform.serve import faults
+from proseform.serve.router import Router
+from proseform.task import Task
+
+ANSWERS = Counter("proseform_answers", "Verified answers.", ["task", "bundle"])
+REFUSALS = Counter("proseform_refusals", "Requests that got an error instead, by reason.", ["task", "reason"])
+_BUCKETS_S = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
+SECONDS = Histogram("proseform_answer_seconds", "From admission to the verified answer.", ["task"], buckets=_BUCKETS_S)
+
+
+class Desk:
+    """Answers cases of one task.
+
+    Args:
+        router: The engines.
+        task: The task; every engine's bundle must have been made for it.
+        timeout_s: Longest time for one answer, waiting included, in seconds.
+        concurrency: Answers in the making at once; 1 for an engine in this process, which takes one call at a time.
+        queue: Requests that may wait.
+
+    Raises:
+        TaskError: A bundle that was made for another task, or another state of it.
+    """
+
+    def __init__(self, router: Router, task: Task, *, timeout_s: float = 60.0, concurrency: int = 1, queue: int = 64) -> None:
+        for each in router.engines:
+            path.agree(each.engine.bundle, task)
+        self.router = router
+        self.task = task
+        self.timeout_s = timeout_s
+        self._places = concurrency + queue
+        self._taken = 0
+        self._slots = asyncio.Semaphore(concurrency)
+        self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="answer")
+
+    async def answer(self, inputs: Mapping[str, Any], *, schema: Schema | None = None, timeout_s: float | None = None) -> Answer:
+        """A verified answer.
+
+        Args:
+            inputs: The task's inputs as text.
+            schema: Answer this schema instead of the bundle's.
+            timeout_s: Less time than the desk's own.
+
+        Raises:
+            ProseformError: As :func:`proseform.infer.answer.answer`, and :class:`~proseform.serve.faults.BusyError`.
+        """
+        began = time.monotonic()
+        try:
+            path.check_inputs(self.task, inputs)
+            given = await self._admitted(inputs, schema, began + min(timeout_s or self.timeout_s, self.timeout_s))
+        except Exception as error:
+            REFUSALS.labels(self.task.name, faults.reason(error)).inc()
+            raise
+        ANSWERS.labels(self.task.name, given.bundle).inc()
+        SECONDS.labels(self.task.name).observe(time.monotonic() - began)
+        return given
+
+    async def _admitted(self, inputs: Mapping[str, Any], schema: Schema | None, deadline: float) -> Answer:
+        """Wait for a slot, then answer in a thread."""
+        if self._taken >= self._places:
+            hint = f"Come again in {faults.RETRY_AFTER_S} s."
+            raise faults.BusyError(f"{self._taken} requests are being answered or waiting.", hint=hint)
+        self._taken += 1
+        try:
+            try:
+                async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
+                    await self._slots.acquire()
+            except TimeoutError as error:
+                raise Refusal("deadline", "Time was up in the queue.", hint="Allow more time, or come again.") from error
+            try:
+                call = partial(path.answer, self.router.choose(), self.task, inputs, deadline=deadline, schema=schema)
+                return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+            finally:
+                self._slots.release()
+        finally:
+            self._taken -= 1

@@ -1,0 +1,59 @@
+"""Which bundle answers: the same weights as an HTTPRoute would split by, kept in this process.
+
+Smooth weighted round-robin (nginx, ``ngx_http_upstream_round_robin.c``): in every run of as many choices as the
+weights sum to, each bundle is chosen exactly as often as it weighs, spread evenly. No randomness.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from proseform.errors import ConfigError
+from proseform.infer import Engine
+
+
+@dataclass(frozen=True, slots=True)
+class Weighted:
+    """An engine and its share.
+
+    Attributes:
+        engine: Runs one bundle.
+        weight: ≥ 0; its share is this over the sum. 0 takes no traffic.
+    """
+
+    engine: Engine
+    weight: int = 1
+
+
+class Router:
+    """Chooses engines by their weights. Thread-safe.
+
+    Args:
+        engines: At least one, of which at least one has a weight above 0.
+
+    Raises:
+        ConfigError: No engine, a negative weight, or nothing but zeros.
+
+    >>> router = Router([Weighted("a", 2), Weighted("b", 1)])
+    >>> [router.choose() for _ in range(6)]
+    ['a', 'b', 'a', 'a', 'b', 'a']
+    """
+
+    def __init__(self, engines: Sequence[Weighted]) -> None:
+        weights = [each.weight for each in engines]
+        if min(weights, default=0) < 0 or sum(weights) <= 0:
+            raise ConfigError(f"The weights of the bundles are {weights}.", hint="Give at least one above 0, none below.")
+        self.engines = tuple(engines)
+        self._credit = [0] * len(engines)
+        self._lock = threading.Lock()
+
+    def choose(self) -> Engine:
+        """The next engine."""
+        with self._lock:
+            for index, each in enumerate(self.engines):
+                self._credit[index] += each.weight
+            best = max(range(len(self._credit)), key=self._credit.__getitem__)
+            self._credit[best] -= sum(each.weight for each in self.engines)
+            return self.engines[best].engine

@@ -1,0 +1,71 @@
+"""The engine of a bundle: from the registry by alias, or from a folder; in this process, or behind a URL.
+
+Not a stage: what ``proseform answer`` and ``proseform serve`` share, here because it ties registry and engines together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from proseform import bundle as bundles
+from proseform.errors import InputError
+from proseform.infer import Engine
+from proseform.infer.answer import agree
+from proseform.stages import frame
+from proseform.stages.probe import read_input
+from proseform.task import Task
+
+
+def opened(task: Task, folder: Path | None, alias: str, name: str, tracking_uri: str, url: str, models: str) -> Engine:
+    """An engine that runs a bundle of this very task.
+
+    Args:
+        task: The task.
+        folder: A bundle's folder; None asks the registry, and needs nothing else of what stages left behind.
+        alias: Which bundle of the registry: an alias or a version.
+        name: The registered model; empty takes the task's own.
+        tracking_uri: MLflow's; empty takes SQLite in the home folder.
+        url: An OpenAI-compatible server that runs the bundle; empty loads it into this process.
+        models: The names of evaluator and formatter at that server, with a comma between.
+
+    Raises:
+        RegistryError: No such model, alias or version.
+        StoreError: No whole bundle in the folder.
+        TaskError: A bundle that was made for another task, or another state of it.
+        InputError: Not two model names.
+    """
+    if folder is None:
+        from proseform import registry
+        from proseform.registry.models import fetch
+
+        root = frame.home().root
+        folder = fetch(registry.connect(root, tracking_uri), name or registry.model_name(task.name), alias, root / "bundles")
+    agree(bundles.read(folder, check_files=False), task)  # before weights are loaded
+    if not url:
+        from proseform.infer.local import LocalEngine
+
+        return LocalEngine(folder)
+    from proseform.infer.http import HttpEngine
+
+    evaluator, comma, formatter = models.partition(",")
+    if not comma:
+        raise InputError(f"--models {models}: two names were expected.", hint="Such as --models evaluator,formatter.")
+    return HttpEngine(url, bundles.read(folder, check_files=False), evaluator_model=evaluator, formatter_model=formatter)
+
+
+def read_inputs(task: Task, pairs: Sequence[str]) -> dict[str, str]:
+    """The task's inputs as text, from ``NAME=FILE`` pairs.
+
+    Raises:
+        InputError: Not the task's inputs, each once.
+        DocumentError: A file that cannot be read as text.
+    """
+    split = [text.partition("=") for text in pairs]
+    wanted = " ".join(f"--input {name}=FILE" for name in task.inputs)
+    for name, _, file in split:
+        if name not in task.inputs or not file:
+            raise InputError(f"Task '{task.name}' has no input '{name}' or no file stands behind it.", hint=f"Give {wanted}.")
+    if sorted(name for name, _, _ in split) != sorted(task.inputs):
+        raise InputError(f"{len(split)} inputs were given; task '{task.name}' wants each once.", hint=f"Give {wanted}.")
+    return {name: read_input(task, name, Path(file)) for name, _, file in split}

@@ -1,0 +1,48 @@
+"""gate: judge the candidate by the report that was filed with it. A closed gate is a value with its reasons."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from proseform import config, gate
+from proseform.registry import connect, models
+from proseform.stages import frame
+from proseform.stages.register import registered_name
+
+
+def run(task: str, run: str, tracking_uri: str, name: str) -> str:
+    """Judge the candidate, or the champion where there is no candidate.
+
+    Args:
+        task: The task's name.
+        run: A run's name, path or TOML text; its ``[gate]`` holds the thresholds.
+        tracking_uri: MLflow's; empty takes SQLite in the home folder.
+        name: The registered model; see :func:`proseform.stages.register.registered_name`.
+
+    Returns:
+        ``open`` or ``closed``.
+
+    Raises:
+        RegistryError: Nothing is registered, or no report was filed with it.
+    """
+    wanted = config.load(run)
+
+    def body() -> dict[str, Any]:
+        registry = connect(frame.home().root, tracking_uri)
+        model = registered_name(task, wanted, name)
+        version = models.get(registry, model, candidate(models.aliases(registry, model)))
+        report = json.loads(models.attached(registry, version, "report.json"))
+        verdict = gate.judge(report, wanted.gate, version.bundle, version.tags["proseform.task_digest"])
+        models.judge(registry, version, verdict)
+        state = "open" if verdict.open else "closed"
+        passed = sum(check.passed for check in verdict.checks)
+        key = f"{state}, {passed} of {len(verdict.checks)} checks passed"
+        return {"key": f"{key}: {'; '.join(verdict.reasons)}" if verdict.reasons else key, "state": state, "verdict": verdict.as_dict()}
+
+    return str(frame.act("gate", body)["state"])
+
+
+def candidate(aliases: dict[str, str]) -> str:
+    """Which alias is up for promotion: running again after a promotion finds the champion."""
+    return models.CANDIDATE if models.CANDIDATE in aliases else models.CHAMPION

@@ -1,0 +1,83 @@
+"""register: evaluator and formatter as one bundle in MLflow, with the runs that made it and the report on it."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from proseform import config
+from proseform.errors import StageError
+from proseform.registry import Registry, connect, model_name, models, track
+from proseform.stages import frame, policy
+
+_STEPS = {"dataset": "dataset", "sft": "sft-evaluator", "grpo": "grpo", "formatter": "sft-formatter", "report": "evaluate"}
+"""What the artifacts are, as steps."""
+
+
+def run(task: str, run: str, made: Mapping[str, frame.Artifact], tracking_uri: str, name: str) -> str:
+    """Register what training has made.
+
+    Args:
+        task: The task's name.
+        run: A run's name, path or TOML text.
+        made: The artifacts ``dataset``, ``sft``, ``grpo``, ``formatter`` and ``report``.
+        tracking_uri: MLflow's; empty takes SQLite in the home folder.
+        name: The registered model; empty takes the run's, and then proseform-<task>.
+
+    Returns:
+        The version.
+
+    Raises:
+        StageError: The report measured another bundle than these models make.
+        RegistryError: MLflow refused.
+    """
+    wanted, the_task = config.load(run), frame.load_task(task)
+
+    def body() -> dict[str, Any]:
+        registry = connect(frame.home().root, tracking_uri)
+        report = frame.folder(made["report"])
+        measured = json.loads((report / "report.json").read_text())
+        parent = _track(registry, task, wanted, made)
+        with tempfile.TemporaryDirectory(dir=frame.made(frame.home().root / "work")) as folder:
+            bundle = policy.assemble(Path(folder), the_task, wanted, policy.of(made["grpo"]), policy.of(made["formatter"]))
+            if measured["meta"]["digests"]["bundle"] != bundle.digest:
+                raise StageError("The report measured another bundle than these models make.", hint="Run evaluate again.")
+            tags = {f"proseform.stage.{step}": frame.ref(made[key]).digest for key, step in _STEPS.items()}
+            version = models.register(
+                registry, Path(folder), name=registered_name(task, wanted, name), tags=tags, report=measured, source_run=parent
+            )
+        models.attach(registry, version, {file: (report / file).read_text(encoding="utf-8") for file in ("report.json", "report.html")})
+        return {
+            "key": f"{version.name}, version {version.version}",
+            "name": version.name,
+            "version": version.version,
+            "bundle": version.bundle,
+        }
+
+    return str(frame.act("register", body)["version"])
+
+
+def registered_name(task: str, run: config.Run, name: str) -> str:
+    """The registered model's name: the one asked for, else the run's, else the task's own."""
+    return name or run.register_.name or model_name(task)
+
+
+def _track(registry: Registry, task: str, run: config.Run, made: Mapping[str, frame.Artifact]) -> str:
+    """Log every stage with its parameters, metrics and figures below one run; that run's id."""
+    parameters = run.model_dump(mode="json", by_alias=True)
+    own = {"sft": parameters["sft"]["evaluator"], "formatter": parameters["sft"]["formatter"], "report": parameters["evaluate"]}
+    parent = track.log_pipeline(registry, task, run, frame.ref(made["report"]).digest)
+    for key, step in _STEPS.items():
+        folder, ref = frame.folder(made[key]), frame.ref(made[key])
+        track.log_stage(
+            registry, task, step, ref.digest, parent=parent,
+            params=own.get(key) or parameters[step],
+            metrics=track.read_metrics(folder / "metrics.jsonl"),
+            figures=json.loads(made[key].metadata.get("figures", "{}")),
+            tags={"proseform.digest": ref.digest, "proseform.uri": ref.uri},
+            files=[folder / "report.html"] if key == "report" else [],
+        )  # fmt: skip
+    return parent

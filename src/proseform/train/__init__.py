@@ -1,0 +1,11 @@
+"""Training: the workers that a launcher starts by name, and what they share.
+
+- :mod:`~proseform.train.base` makes the model that both roles start from
+- :mod:`~proseform.train.sft` imitates: prose for the evaluator, JSON for the formatter
+- :mod:`~proseform.train.grpo` enforces: the rubric on a policy that imitates careless annotators
+- :mod:`~proseform.train.rows`, :mod:`~proseform.train.checkpoints`, :mod:`~proseform.train.progress`,
+  :mod:`~proseform.train.signal`, :mod:`~proseform.train.models`, :mod:`~proseform.train.muon`: what they share
+
+TRL's trainers do the training; nothing distributed is written here. torch, transformers and TRL are imported inside
+functions, so that importing this package costs nothing.
+"""

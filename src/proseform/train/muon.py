@@ -1,0 +1,95 @@
+"""Muon for the matrices, AdamW for the rest: one optimiser, so that trainer and checkpoints see one state.
+
+Source: K. Jordan et al., "Muon: an optimizer for hidden layers in neural networks" (2024), with the quintic
+Newton-Schulz iteration and its coefficients; the update is scaled by sqrt(max(1, rows / columns)). On models of a million parameters the
+iteration costs little, since matrices of one shape go through it together. Left out: sharded parameters.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+_COEFFICIENTS = (3.4445, -4.7750, 2.0315)
+_ROUNDS = 5
+_MOMENTUM = 0.95
+
+
+def orthogonalised(stack: torch.Tensor) -> torch.Tensor:
+    """The nearest (semi-)orthogonal matrices, roughly: singular values come out between about 0.7 and 1.2.
+
+    Args:
+        stack: (matrices, rows, columns), float.
+    """
+    a, b, c = _COEFFICIENTS
+    wide = stack.size(-2) <= stack.size(-1)
+    x = stack if wide else stack.mT
+    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
+    for _ in range(_ROUNDS):
+        gram = x @ x.mT
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    return x if wide else x.mT
+
+
+def optimizer(model: Any, rate: float, matrix_rate: float, beta2: float, weight_decay: float) -> torch.optim.Optimizer:
+    """The optimiser of a model's trainable parameters.
+
+    Args:
+        model: Its two-dimensional parameters outside of embeddings and head are matrices; the rest is AdamW's.
+        rate: AdamW's peak learning rate.
+        matrix_rate: Muon's peak learning rate.
+        beta2: AdamW's second moment.
+        weight_decay: Of the matrices, decoupled.
+    """
+    import torch  # noqa: PLC0415
+
+    class Muon(torch.optim.Optimizer):
+        """See the module."""
+
+        @torch.no_grad()
+        def step(self, closure: Any = None) -> None:
+            """One update of every parameter that has a gradient."""
+            for group in self.param_groups:
+                params = [p for p in group["params"] if p.grad is not None]
+                (self._matrices if group["matrices"] else self._rest)(params, group)
+
+        def _matrices(self, params: list[torch.Tensor], group: dict[str, Any]) -> None:
+            shapes = defaultdict(list)
+            for p in params:
+                shapes[p.shape].append(p)
+            for (rows, columns), same in shapes.items():
+                updates = []
+                for p in same:
+                    momentum = self.state[p].setdefault("momentum", torch.zeros_like(p))
+                    momentum.lerp_(p.grad, 1 - _MOMENTUM)
+                    updates.append(p.grad.lerp(momentum, _MOMENTUM))
+                stack = orthogonalised(torch.stack(updates))
+                scale = max(1.0, rows / columns) ** 0.5
+                for p, update in zip(same, stack, strict=True):
+                    p.mul_(1 - group["lr"] * group["weight_decay"])
+                    p.add_(update, alpha=-group["lr"] * scale)
+
+        def _rest(self, params: list[torch.Tensor], group: dict[str, Any]) -> None:
+            beta1, second = group["betas"]
+            for p in params:
+                state = self.state[p]
+                state["step"] = state.get("step", 0) + 1
+                m = state.setdefault("exp_avg", torch.zeros_like(p))
+                v = state.setdefault("exp_avg_sq", torch.zeros_like(p))
+                m.lerp_(p.grad, 1 - beta1)
+                v.mul_(second).addcmul_(p.grad, p.grad, value=1 - second)
+                m_hat = m / (1 - beta1 ** state["step"])
+                p.addcdiv_(m_hat, (v / (1 - second ** state["step"])).sqrt_().add_(1e-8), value=-group["lr"])
+
+    matrices, rest = [], []
+    for name, p in model.named_parameters():
+        if p.requires_grad:
+            (matrices if p.ndim == 2 and "embed" not in name and "lm_head" not in name else rest).append(p)
+    groups = [
+        {"params": matrices, "lr": matrix_rate, "weight_decay": weight_decay, "matrices": True, "betas": (0.9, beta2)},
+        {"params": rest, "lr": rate, "weight_decay": 0.0, "matrices": False, "betas": (0.9, beta2)},
+    ]
+    return Muon([group for group in groups if group["params"]], {})

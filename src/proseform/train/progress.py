@@ -1,0 +1,109 @@
+"""What a trainer tells the world: progress for people, metrics for the registry, seals for checkpoints."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from proseform import launch
+from proseform.train import checkpoints
+
+if TYPE_CHECKING:
+    from transformers import TrainerCallback
+
+METRICS = "metrics.jsonl"
+
+_NAMES = {
+    "loss": "loss",
+    "grad_norm": "grad_norm",
+    "learning_rate": "learning_rate",
+    "entropy": "entropy",
+    "mean_token_accuracy": "token_accuracy",
+    "reward": "reward",
+    "reward_std": "reward_std",
+    "kl": "kl",
+    "frac_silent": "frac_silent",
+    "completions/mean_length": "completion_tokens",
+    "completions/clipped_ratio": "clipped",
+}
+"""TRL's names of what is kept, to ours."""
+
+
+def metrics(logs: dict[str, Any]) -> dict[str, float]:
+    """The figures of one step's logs that are worth keeping, rounded to six significant digits.
+
+    >>> metrics({"loss": 0.12345678, "epoch": 1.0, "rewards/accuracy/mean": 0.5})
+    {'loss': 0.123457, 'reward/accuracy': 0.5}
+    """
+    kept = {ours: logs[theirs] for theirs, ours in _NAMES.items() if theirs in logs}
+    for name, value in logs.items():
+        if name.startswith("rewards/") and name.endswith("/mean"):
+            kept[f"reward/{name.split('/')[1]}"] = value
+    return {name: float(f"{value:.6g}") for name, value in kept.items() if isinstance(value, int | float) and math.isfinite(value)}
+
+
+def callback(job: launch.Job, total: int, shown: str) -> TrainerCallback:
+    """A callback that writes ``progress.jsonl`` and ``metrics.jsonl`` each step and seals checkpoints.
+
+    Args:
+        job: Whose ``work`` folder is written to, by rank 0 alone.
+        total: Optimiser steps in all.
+        shown: The metric that is shown beside the bar, ``loss`` or ``reward``.
+    """
+    from transformers import TrainerCallback  # noqa: PLC0415
+
+    path = Path(job.work) / METRICS
+
+    class Progress(TrainerCallback):
+        """See :func:`callback`."""
+
+        def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
+            """Forget what was written after the step that is resumed from."""
+            self.began = time.monotonic()
+            if state.is_world_process_zero:
+                lines = path.read_text().splitlines() if path.exists() else []
+                path.write_text("".join(f"{line}\n" for line in lines if _step(line) <= state.global_step))
+                job.progress(state.global_step, total)
+
+        def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:  # noqa: ARG002
+            """Keep one step's figures."""
+            figures = metrics(logs or {})
+            if not state.is_world_process_zero or "loss" not in figures:
+                return
+            with path.open("a") as file:
+                file.write(json.dumps({"step": state.global_step, "seconds": round(time.monotonic() - self.began, 2), **figures}) + "\n")
+            job.progress(state.global_step, total, **{shown: figures.get(shown, figures["loss"])})
+
+        def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
+            """Seal the checkpoint once every process has written its part."""
+            import torch.distributed as dist  # noqa: PLC0415
+
+            if dist.is_initialized():
+                dist.barrier()
+            if state.is_world_process_zero:
+                checkpoints.seal(Path(args.output_dir) / f"checkpoint-{state.global_step}", args.world_size)
+
+    return Progress()
+
+
+def history(job: launch.Job) -> list[dict[str, float]]:
+    """The metrics of every step so far."""
+    path = Path(job.work) / METRICS
+    return [json.loads(line) for line in path.read_text().splitlines() if _step(line)] if path.exists() else []
+
+
+def mean(rows: list[dict[str, float]], name: str) -> float | None:
+    """The mean of a metric over rows that have it, or None."""
+    values = [row[name] for row in rows if name in row]
+    return round(sum(values) / len(values), 4) if values else None
+
+
+def _step(line: str) -> int:
+    """The step of a line; 0 where a kill cut it short."""
+    try:
+        return int(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):
+        return 0

@@ -1,0 +1,171 @@
+"""Dataset rows to token ids, and the order in which they are trained on.
+
+The boundary trap: a BPE tokenizer may merge across the border of prompt and completion, so prompt, prefill and the
+rest of the completion are tokenised apart here, exactly as they are at inference, and joined as ids.
+The order trap: samplers that draw while training make a resumed run another run. Steps are known beforehand, so the
+whole order is: shuffled epochs, batches of rows of like length (little padding), batches shuffled again.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from proseform.errors import ConfigError, RowError
+from proseform.prompt import Message
+
+IGNORED = -100
+"""The label of a token that carries no loss."""
+
+_POOL = 16
+"""Batches that are cut together from rows of like length."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One training row.
+
+    Attributes:
+        id: Of the case it came from.
+        prompt: Messages (chat) or one string (plain).
+        completion: What is to be said, prefill included.
+    """
+
+    id: str
+    prompt: list[Message] | str
+    completion: str
+
+
+def read(path: Path) -> list[Row]:
+    """The rows of one ``.jsonl`` file.
+
+    Raises:
+        RowError: The file is missing or empty, or a row has the wrong shape; line and field are named.
+    """
+    if not path.is_file():
+        raise RowError(f"{path.name}: the dataset has no such file.", hint=f"It has {', '.join(sorted(p.name for p in path.parent.glob('*.jsonl'))) or 'none'}.")
+    rows = [_row(line, f"{path.name}, line {number}") for number, line in enumerate(path.read_text().splitlines(), start=1) if line.strip()]
+    if not rows:
+        raise RowError(f"{path.name}: there are no rows in it.")
+    return rows
+
+
+def _row(line: str, where: str) -> Row:
+    """One row of a file."""
+    try:
+        raw = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise RowError(f"{where}: not a line of JSON ({error}).") from error
+    if not isinstance(raw, dict):
+        raise RowError(f"{where}: expected an object, found {type(raw).__name__}.")
+    for name in ("id", "prompt", "completion"):
+        if name not in raw:
+            raise RowError(f"{where}: field '{name}' is missing.", hint="A row has id, prompt and completion.")
+    if not isinstance(raw["completion"], str) or not raw["completion"]:
+        raise RowError(f"{where}: field 'completion' is {raw['completion']!r:.40}, expected text.")
+    prompt = raw["prompt"]
+    chat = isinstance(prompt, list) and prompt and all(isinstance(m, dict) and isinstance(m.get("content"), str) and "role" in m for m in prompt)
+    if not chat and not isinstance(prompt, str):
+        raise RowError(f"{where}: field 'prompt' is {type(prompt).__name__}, expected text or messages with role and content.")
+    return Row(str(raw["id"]), prompt, raw["completion"])
+
+
+def rendered(tokenizer: Any, prompt: list[Message] | str) -> str:
+    """The prompt as text: messages by the chat template, with the generation prompt; plain text as it is."""
+    return prompt if isinstance(prompt, str) else str(tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True))
+
+
+def prompt_ids(tokenizer: Any, prompts: Sequence[list[Message] | str]) -> list[list[int]]:
+    """Token ids of prompts. A chat template writes its own special tokens; plain text gets the tokenizer's (BOS where it has one)."""
+    texts = [rendered(tokenizer, prompt) for prompt in prompts]
+    ids: list[list[int]] = tokenizer(texts, add_special_tokens=isinstance(prompts[0], str))["input_ids"]
+    return ids
+
+
+def completion_ids(tokenizer: Any, rows: Sequence[Row], prefill: str = "") -> list[list[int]]:
+    """Token ids of completions: prefill and rest tokenised apart, the end-of-turn token last.
+
+    Raises:
+        RowError: A completion that does not begin with the prefill.
+    """
+    for row in rows:
+        if not row.completion.startswith(prefill):
+            raise RowError(f"Row '{row.id}': the completion begins with {row.completion[:12]!r}, not with the prefill {prefill!r}.")
+    head: list[int] = tokenizer(prefill, add_special_tokens=False)["input_ids"] if prefill else []
+    rests = tokenizer([row.completion.removeprefix(prefill) for row in rows], add_special_tokens=False)["input_ids"]
+    return [[*head, *rest, tokenizer.eos_token_id] for rest in rests]
+
+
+def encode(tokenizer: Any, rows: Sequence[Row], prefill: str, max_length: int) -> tuple[dict[str, list[list[int]]], int]:
+    """Rows as ``input_ids`` and ``labels`` (loss on the completion only), and how many were too long and left out.
+
+    A row is never cut: a cut completion would teach to stop short.
+
+    Raises:
+        RowError: Every row is longer than ``max_length``.
+    """
+    pairs = zip(prompt_ids(tokenizer, [row.prompt for row in rows]), completion_ids(tokenizer, rows, prefill), strict=True)
+    kept = [(prompt, completion) for prompt, completion in pairs if len(prompt) + len(completion) <= max_length]
+    if not kept:
+        raise RowError(f"All {len(rows)} rows are longer than {max_length} tokens.", hint="Raise model.max_length.")
+    columns = {
+        "input_ids": [prompt + completion for prompt, completion in kept],
+        "labels": [[IGNORED] * len(prompt) + completion for prompt, completion in kept],
+    }
+    return columns, len(rows) - len(kept)
+
+
+def order(lengths: Sequence[int], batch: int, steps: int, seed: int) -> list[int]:
+    """The rows of every step, in order: ``steps * batch`` indices, each epoch a permutation.
+
+    >>> order([5, 5, 5], batch=2, steps=3, seed=1) == order([5, 5, 5], batch=2, steps=3, seed=1)
+    True
+    >>> sorted(order([9, 1, 5, 3], batch=2, steps=2, seed=0))
+    [0, 1, 2, 3]
+    """
+    rng = random.Random(f"order/{seed}")
+    chosen: list[int] = []
+    rest: list[int] = []
+    while len(chosen) < steps * batch:
+        epoch = list(range(len(lengths)))
+        rng.shuffle(epoch)
+        rest += epoch
+        whole = len(rest) - len(rest) % batch
+        for start in range(0, whole, _POOL * batch):
+            pool = sorted(rest[start : min(start + _POOL * batch, whole)], key=lengths.__getitem__)
+            batches = [pool[at : at + batch] for at in range(0, len(pool), batch)]
+            rng.shuffle(batches)
+            chosen += [index for one in batches for index in one]
+        rest = rest[whole:]
+    return chosen[: steps * batch]
+
+
+def micro_batch(batch: int, wanted: int, processes: int, where: str) -> int:
+    """The rows of one forward pass: the largest divisor of a process's share that is at most ``wanted``.
+
+    Raises:
+        ConfigError: The batch does not divide among the processes.
+
+    >>> micro_batch(48, 16, 2, "sft.evaluator")
+    12
+    """
+    if batch % processes:
+        raise ConfigError(f"{where}: a batch of {batch} does not divide among {processes} processes.", hint="Choose a multiple.")
+    share = batch // processes
+    return max(size for size in range(1, min(share, wanted) + 1) if share % size == 0)
+
+
+def texts(rows: Iterable[Row]) -> Iterable[str]:
+    """Every text of rows, for a tokenizer to be trained on."""
+    for row in rows:
+        if isinstance(row.prompt, str):
+            yield row.prompt
+        else:
+            for message in row.prompt:
+                yield f"{message['role']}\n{message['content']}"
+            yield "assistant\n"
+        yield row.completion

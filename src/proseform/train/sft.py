@@ -1,0 +1,111 @@
+"""The sft worker: supervised fine-tuning of one role, whole weights or LoRA, by TRL's SFTTrainer.
+
+Rows are tokenised and ordered beforehand (:mod:`proseform.train.rows`); the loss is on completions only. Interrupted
+at any moment, the next start goes on from the last sealed checkpoint and ends with the same weights.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from proseform import config, launch, task
+from proseform.errors import ConfigError
+from proseform.train import checkpoints, models, progress, rows
+
+_VALID = 200
+"""Validation rows at most; the loss on them is a figure, nothing is chosen by it."""
+
+
+def main(job: launch.Job) -> None:
+    """Train the role of ``job.settings["role"]`` on ``job.inputs["dataset"]``, from ``job.inputs["base"]``.
+
+    Raises:
+        ConfigError: An unknown role, a batch that does not divide among the processes.
+        RowError: A row of the wrong shape.
+    """
+    began = time.monotonic()
+    models.quiet()
+    run = models.read_run(job)
+    role = str(job.settings.get("role"))
+    knobs = {"evaluator": run.sft.evaluator, "formatter": run.sft.formatter}.get(role)
+    if knobs is None:
+        raise ConfigError(f"sft: no role '{role}'; there are: evaluator, formatter.")
+    micro = rows.micro_batch(knobs.batch, knobs.micro_batch, job.world_size, f"sft.{role}")
+    dataset, base = job.input("dataset"), job.input("base")
+    tokenizer = models.tokenizer(base)
+    prompt = getattr(task.load(str(job.settings["task"])), role)
+    train, dropped = rows.encode(tokenizer, rows.read(dataset / f"{role}-train.jsonl"), prompt.prefill, run.model.max_length)
+    valid, _ = rows.encode(tokenizer, rows.read(dataset / f"{role}-valid.jsonl")[:_VALID], prompt.prefill, run.model.max_length)
+
+    folder = Path(job.work) / checkpoints.FOLDER
+    last = checkpoints.latest(folder, job.world_size)
+    trainer = _trainer(job, run, knobs, micro, tokenizer, base, train, valid)
+    trainer.accelerator.wait_for_everyone()
+    if trainer.is_world_process_zero():
+        checkpoints.sweep(folder, last)
+    trainer.accelerator.wait_for_everyone()
+    trainer.train(resume_from_checkpoint=str(last) if last else None)
+    valid_loss = trainer.evaluate()["eval_loss"]
+
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    past = progress.history(job)
+    figures = {
+        "loss": progress.mean(past[-20:], "loss"),
+        "valid_loss": round(float(valid_loss), 4),
+        "steps": knobs.steps,
+        "rows": len(train["input_ids"]),
+        "dropped": dropped,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "trained_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
+        "seconds": round(time.monotonic() - began, 1),
+    }
+    models.write(job, model, tokenizer, run, figures)
+    trainer.accelerator.wait_for_everyone()
+    trainer.accelerator.end_training()
+
+
+def _trainer(
+    job: launch.Job, run: config.Run, knobs: config.Sft, micro: int, tokenizer: Any, base: Path, train: dict[str, Any], valid: dict[str, Any]
+) -> Any:
+    """The trainer, with every row of every step laid out in order."""
+    from datasets import Dataset  # noqa: PLC0415
+    from datasets.utils import logging as talk  # noqa: PLC0415
+    from trl import SFTConfig, SFTTrainer  # noqa: PLC0415
+
+    talk.disable_progress_bar()
+
+    class Trainer(SFTTrainer):  # type: ignore[misc]
+        """SFTTrainer without a model card at each checkpoint."""
+
+        def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+            """The registry writes the card."""
+
+    whole = knobs.lora is None
+    model = models.load(base, run.model, whole=whole)
+    if knobs.lora is not None:
+        import torch  # noqa: PLC0415
+
+        torch.manual_seed(knobs.seed)
+        model = models.with_new_adapter(model, knobs.lora)
+    order = rows.order([len(ids) for ids in train["input_ids"]], knobs.batch, knobs.steps, knobs.seed)
+    return Trainer(
+        model=model,
+        args=SFTConfig(
+            **models.arguments(run, knobs, job, micro=micro, accumulate=knobs.batch // (micro * job.world_size), whole=whole),
+            max_length=None,
+            train_sampling_strategy="sequential",
+            dataset_kwargs={"skip_prepare_dataset": True},
+            per_device_eval_batch_size=micro,
+        ),
+        train_dataset=Dataset.from_dict(train).select(order),
+        eval_dataset=Dataset.from_dict(valid),
+        processing_class=tokenizer,
+        callbacks=[progress.callback(job, knobs.steps, "loss")],
+        optimizers=models.optimizers(model, knobs),
+    )
+
+
+if __name__ == "__main__":
+    launch.worker(main)

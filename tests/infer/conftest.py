@@ -1,0 +1,31 @@
+"""One bundle of random weights, made and loaded once."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from proseform import testing
+from proseform.task import Task
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(scope="session")
+def task() -> Task:
+    return testing.toy_task()
+
+
+@pytest.fixture(scope="session")
+def folder(task: Task, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return testing.random_bundle(tmp_path_factory.mktemp("bundle"), task)
+
+
+@pytest.fixture(scope="session")
+def engine(folder: Path) -> Iterator[object]:
+    from proseform.infer.local import LocalEngine
+
+    loaded = LocalEngine(folder)
+    yield loaded
+    loaded.close()

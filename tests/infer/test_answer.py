@@ -1,0 +1,154 @@
+"""The one path of an answer, on engines that say what they are told, and on models that know nothing."""
+
+import time
+from dataclasses import replace
+
+import pytest
+
+from proseform import testing
+from proseform.errors import EngineError, InputError, Refusal, TaskError
+from proseform.infer.answer import Answer, answer, answers, formatted
+from proseform.infer.grounding import grounding
+from proseform.schema import Schema
+
+PROSE = "The parcel weighs 90 g, 100 g are allowed. Note: a map. Verdict: send."
+JSON = '{"verdict": "send", "grams": 90, "note": "a map"}'
+INPUTS = {"parcel": "a map, 90 g", "rule": "at most 100 g"}
+
+
+def scripted(task, evaluator=PROSE, formatter=JSON, **options):
+    said = {"evaluator": evaluator, "formatter": formatter}
+    return testing.ScriptedEngine(testing.toy_bundle(task), lambda request: said[request.role], **options)
+
+
+def test_an_answer_names_its_bundle_and_its_task(task):
+    engine = scripted(task)
+    given = answer(engine, task, INPUTS)
+    assert given.value == {"verdict": "send", "grams": 90, "note": "a map"}
+    assert (given.bundle, given.task) == (engine.bundle.digest, task.digest)
+    assert given.prose_verdict.ok
+    assert given.as_dict()["verdict"] == "verified"
+
+
+def test_the_formatter_sees_the_prose_and_the_schema_but_not_the_case(task):
+    engine = scripted(task)
+    answer(engine, task, INPUTS)
+    asked = engine.requests[1]
+    assert PROSE in asked.prompt
+    assert task.schema.signature() in asked.prompt
+    assert "at most 100 g" not in asked.prompt
+
+
+def test_swapping_the_prose_of_two_cases_swaps_what_the_formatter_is_asked(engine, task):
+    """The JSON comes of the prose alone: the same prose gives the same JSON, wherever it stands."""
+    proses = [PROSE, "The parcel weighs 700 g, 100 g are allowed. Note: two books. Verdict: refuse."]
+    one, two = formatted(engine, proses, task.schema)
+    assert [made.text for made in formatted(engine, proses[::-1], task.schema)] == [two.text, one.text]
+    recorder = testing.ScriptedEngine(testing.toy_bundle(task), lambda _request: JSON)
+    formatted(recorder, proses, task.schema)
+    formatted(recorder, proses[::-1], task.schema)
+    prompts = [request.prompt for request in recorder.requests]
+    assert prompts[:2] == prompts[:1:-1]
+    assert prompts[0] != prompts[1]
+
+
+def test_prose_out_of_form_is_reported_and_not_refused(task):
+    given = answer(scripted(task, evaluator="I'd be happy to help!"), task, INPUTS)
+    assert str(given.prose_verdict.reason) == "form"
+    assert given.value["grams"] == 90
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ("Sure! Here it is.", "not_json"),
+        (JSON + " Hope this helps!", "trailing_text"),
+        ('{"verdict": "send", "grams": 90', "truncated"),
+        ('{"verdict": "send", "grams": 9000, "note": "x"}', "schema"),
+        ('{"verdict": "send", "verdict": "refuse", "grams": 1, "note": "x"}', "duplicate_key"),
+        ("", "empty"),
+    ],
+)
+def test_json_that_does_not_verify_never_leaves(task, said, reason):
+    engine = scripted(task, formatter=said)
+    with pytest.raises(Refusal) as caught:
+        answer(engine, task, INPUTS)
+    assert caught.value.reason == reason
+    assert len(engine.requests) == 4, "one evaluation and three attempts at JSON"
+
+
+def test_a_model_that_rambled_is_asked_again_under_a_narrower_schema(task):
+    said = iter([PROSE, '{"verdict": "send", "grams": 90, "note": "and so on and', JSON])
+    engine = testing.ScriptedEngine(testing.toy_bundle(task), lambda _request: next(said))
+    given = answer(engine, task, INPUTS)
+    assert given.narrowed
+    first, second = engine.requests[1:]
+    assert second.schema["properties"]["note"]["maxLength"] <= first.schema["properties"]["note"]["maxLength"]
+    assert second.schema["properties"]["verdict"] == first.schema["properties"]["verdict"]
+    assert second.max_tokens == 2 * first.max_tokens
+
+
+def test_time_that_is_up_is_a_refusal(task):
+    with pytest.raises(Refusal) as caught:
+        answer(scripted(task), task, INPUTS, deadline=time.monotonic() - 1)
+    assert caught.value.reason == "deadline"
+    with pytest.raises(Refusal) as caught:
+        answer(scripted(task, finish="deadline"), task, INPUTS)
+    assert caught.value.reason == "deadline"
+
+
+def test_one_refusal_in_a_batch_leaves_the_others_alone(engine, task):
+    long = {**INPUTS, "parcel": "a map " * 4000}
+    outcomes = answers(engine, task, [INPUTS, long, INPUTS])
+    assert [type(outcome).__name__ for outcome in outcomes] == ["Answer", "Refusal", "Answer"]
+    assert outcomes[1].reason == "too_long"
+
+
+def test_a_refusal_of_the_engine_is_told_apart_within_a_batch(task):
+    """An engine that only knows when asked refuses one; the others are asked on their own."""
+
+    def script(request):
+        if "heavy" in str(request.prompt):
+            return Refusal("too_long", "Too long.")
+        return PROSE if request.role == "evaluator" else JSON
+
+    outcomes = answers(testing.ScriptedEngine(testing.toy_bundle(task), script), task, [INPUTS, {**INPUTS, "parcel": "heavy"}])
+    assert isinstance(outcomes[0], Answer)
+    assert outcomes[1].reason == "too_long"
+
+
+def test_an_engine_that_is_away_is_an_error_not_a_refusal(task):
+    with pytest.raises(EngineError):
+        answer(scripted(task, evaluator=EngineError("away")), task, INPUTS)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "named"),
+    [
+        ({"parcel": "x"}, "'rule' is missing"),
+        ({**INPUTS, "colour": "red"}, "Unknown input 'colour'"),
+        ({**INPUTS, "rule": 5}, "'rule' is int"),
+        ({**INPUTS, "rule": "  "}, "'rule' is blank"),
+    ],
+)
+def test_inputs_that_are_not_the_tasks_are_refused_by_name(task, inputs, named):
+    with pytest.raises(InputError, match=named):
+        answer(scripted(task), task, inputs)
+
+
+def test_a_bundle_of_another_state_of_the_task_is_refused(task):
+    changed = replace(task, digest="sha256:" + "0" * 64)
+    with pytest.raises(TaskError, match="000000000000"):
+        answer(scripted(task), changed, INPUTS)
+
+
+def test_any_schema_can_be_asked_for(engine, task):
+    own = Schema({"type": "array", "items": {"enum": ["a", "b"]}, "maxItems": 3})
+    assert own.fault(answer(engine, task, INPUTS, schema=own).value) is None
+
+
+def test_grounding_counts_free_strings_only(task):
+    assert grounding({"verdict": "send", "note": "A  Map"}, PROSE, task.schema) == 1.0
+    assert grounding({"verdict": "send", "note": "a hat"}, PROSE, task.schema) == 0.0
+    assert grounding({"verdict": "send", "note": "a hat", "more": ["a map"]}, PROSE, task.schema) == 0.5
+    assert grounding({"grams": 3}, PROSE, task.schema) == 1.0

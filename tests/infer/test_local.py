@@ -1,0 +1,189 @@
+"""The in-process engine, on models that know nothing: what holds for them holds for any."""
+
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from proseform import task as tasks
+from proseform import testing, verify
+from proseform.errors import EngineError, InputError, Refusal, StoreError
+from proseform.infer import Request, ask
+from proseform.infer.answer import Formatted, answers, formatted
+from proseform.infer.local import LocalEngine
+from proseform.schema import Schema
+
+TEXT = {"type": "string", "maxLength": 12}
+WHOLE = {"type": "integer", "minimum": -5, "maximum": 120}
+
+
+def closed(**properties: object) -> dict[str, object]:
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+
+
+ODD = {
+    "one enum": closed(a={"enum": ["yes", "no"]}),
+    "enum of many types": closed(a={"enum": [1, "1", None, True, 2.5]}),
+    "unicode enum": closed(färbe={"enum": ["grün", "блакитний", "赤", "🟣"]}),
+    "keys that need escapes": closed(**{'a"b': WHOLE, "tab\there": TEXT, "new\nline": TEXT}),
+    "empty key": closed(**{"": TEXT}),
+    "const": closed(a={"const": "fixed"}, b={"const": None}, c={"const": [1, {"d": 2}]}),
+    "bounds": closed(a=WHOLE, b={"type": "number", "minimum": 0, "maximum": 1, "multipleOf": 0.01}),
+    "exclusive bounds": closed(a={"type": "integer", "exclusiveMinimum": 0, "exclusiveMaximum": 10}),
+    "multiples": closed(a={"type": "integer", "minimum": 0, "maximum": 100, "multipleOf": 5}),
+    "a fraction without end": closed(a={"type": "number", "minimum": 0, "maximum": 1}, b={"type": "number"}),
+    "a whole number without bounds": closed(a={"type": "integer"}),
+    "booleans and nulls": closed(a={"type": "boolean"}, b={"type": "null"}),
+    "type lists": closed(a={"type": ["string", "null"], "maxLength": 5}, b={"type": ["integer", "boolean"], "minimum": 0, "maximum": 3}),
+    "exact length": closed(a={"type": "string", "minLength": 7, "maxLength": 7}),
+    "empty string only": closed(a={"type": "string", "maxLength": 0}),
+    "pattern": closed(a={"type": "string", "pattern": "^[A-Z]{2}-\\d{3}$"}),
+    "pattern and maxLength": closed(a={"type": "string", "pattern": "^[a-zé ]*$", "maxLength": 9}),
+    "formats": closed(a={"type": "string", "format": "date"}, b={"type": "string", "format": "uuid"}, c={"type": "string", "format": "ipv4"}),
+    "no items": closed(a={"type": "array", "items": TEXT, "maxItems": 0}),
+    "some items": closed(a={"type": "array", "items": WHOLE, "minItems": 2, "maxItems": 4}),
+    "arrays of arrays": closed(a={"type": "array", "items": {"type": "array", "items": {"enum": ["x", "o"]}, "maxItems": 3}, "maxItems": 3}),
+    "arrays of objects": closed(a={"type": "array", "items": closed(n=TEXT, k={"enum": ["a", "b"]}), "minItems": 1, "maxItems": 3}),
+    "a tuple": closed(a={"type": "array", "prefixItems": [WHOLE, TEXT], "items": False, "minItems": 2, "maxItems": 2}),
+    "alternatives": closed(a={"anyOf": [WHOLE, TEXT, closed(z={"type": "boolean"})]}),
+    "references": {**closed(a={"$ref": "#/$defs/t"}, b={"type": "array", "items": {"$ref": "#/$defs/t"}, "maxItems": 2}), "$defs": {"t": closed(x=TEXT)}},
+    "deep": closed(a=closed(b=closed(c=closed(d=closed(e=closed(f={"enum": ["deep"]})))))),
+    "ten fields": closed(**{f"field_{i}": [WHOLE, TEXT, {"enum": ["a", "b"]}, {"type": "boolean"}][i % 4] for i in range(12)}),
+    "only optional": {"type": "object", "properties": {"a": WHOLE, "b": TEXT}, "additionalProperties": False},
+    "no fields": {"type": "object", "additionalProperties": False},
+    "root array": {"type": "array", "items": WHOLE, "maxItems": 3},
+    "root string": TEXT,
+    "root number": WHOLE,
+    "root enum": {"enum": ["a", 2]},
+    "a long list of long texts": closed(a={"type": "array", "items": {"type": "string", "maxLength": 500}, "maxItems": 50}),
+    "an open text": closed(a={"type": "string"}),
+    "open objects in a list": closed(a={"type": "array", "items": {"type": "object", "properties": {"b": {"type": "string"}}}}),
+}
+
+
+def test_random_weights_give_valid_json_on_every_odd_schema(engine):
+    """Nothing is learned, everything is valid: where the model rambles, a narrower schema is enforced."""
+    schemas = [Schema(document, name) for name, document in ODD.items()]
+    made = formatted(engine, [f"Case {index}." for index in range(len(schemas))], schemas)
+    for name, schema, outcome in zip(ODD, schemas, made, strict=True):
+        assert isinstance(outcome, Formatted), f"{name}: {outcome}"
+        assert verify.answer(outcome.text, schema).ok, name
+        assert schema.fault(outcome.value) is None, name
+
+
+def test_random_weights_give_valid_json_on_the_cv_schema(tmp_path):
+    cv = tasks.load("cv")
+    loaded = LocalEngine(testing.random_bundle(tmp_path, cv))
+    inputs = [case.inputs for case in cv.generate(cv.levels[0], "test", 0, 12)]
+    outcomes = answers(loaded, cv, inputs)
+    assert [type(outcome).__name__ for outcome in outcomes] == ["Answer"] * 12
+    assert all(cv.schema.fault(outcome.value) is None for outcome in outcomes)
+
+
+def test_json_is_written_as_json_dumps_writes_it(engine, task):
+    """The form is the one that training rows have, so that the model meets what it learned."""
+    made = formatted(engine, [f"Parcel {index}." for index in range(8)], task.schema)
+    for outcome in made:
+        assert outcome.text == json.dumps(outcome.value, ensure_ascii=False)
+
+
+def test_a_batch_says_what_single_requests_say(engine, task):
+    cases = list(task.generate("easy", "test", 0, 12))
+    asked = [ask(engine.bundle, "evaluator", case.inputs) for case in cases]
+    asked += [ask(engine.bundle, "formatter", {"prose": case.prose, "schema": "{}"}, schema=engine.bundle.schema) for case in cases]
+    together = [completion.text for completion in engine.generate(asked)]
+    assert together == [engine.generate([request])[0].text for request in asked]
+
+
+def test_sampling_is_fixed_by_each_requests_own_seed(engine, task):
+    inputs = task.gold[0].inputs
+    asked = [ask(engine.bundle, "evaluator", inputs, temperature=1.0, seed=seed) for seed in (1, 2, 1)]
+    first = [completion.text for completion in engine.generate(asked)]
+    assert first == [completion.text for completion in engine.generate(asked)]
+    assert first[0] == first[2] != first[1]
+
+
+def test_a_prefill_begins_the_text_and_the_grammar_goes_on_behind_it(engine, task):
+    given = '{"verdict": "send", "gr'
+    request = Request("formatter", "JSON:", given, task.schema.document, 160)
+    completion = engine.generate([request])[0]
+    assert completion.text.startswith(given)
+    assert verify.answer(completion.text, task.schema).value["verdict"] == "send"
+    free = engine.generate([Request("evaluator", "Say:", "The parcel", max_tokens=5)])[0]
+    assert free.text.startswith("The parcel")
+
+
+def test_a_prefill_outside_the_schema_is_refused(engine, task):
+    with pytest.raises(InputError, match="begins no document"):
+        engine.generate([Request("formatter", "JSON:", '{"wrong', task.schema.document)])
+
+
+def test_what_cannot_be_enforced_is_refused_by_name(engine):
+    with pytest.raises(InputError, match="uniqueItems"):
+        engine.generate([Request("formatter", "JSON:", schema={"type": "array", "items": {"type": "integer"}, "uniqueItems": True})])
+
+
+def test_a_completion_that_is_cut_says_so(engine, task):
+    completion = engine.generate([Request("formatter", "JSON:", schema=task.schema.document, max_tokens=3)])[0]
+    assert (completion.finish, completion.tokens) == ("length", 3)
+    assert str(verify.answer(completion.text, task.schema).reason) == "truncated"
+
+
+def test_time_that_is_up_ends_a_completion(engine, task):
+    request = Request("formatter", "JSON:", schema=task.schema.document, deadline=time.monotonic() - 1)
+    assert engine.generate([request])[0].finish == "deadline"
+
+
+def test_a_prompt_beyond_the_model_is_refused_with_both_figures(engine):
+    request = Request("evaluator", "word " * 3000)
+    assert engine.room(request) < 0
+    with pytest.raises(Refusal, match="2048") as caught:
+        engine.generate([request])
+    assert caught.value.reason == "too_long"
+
+
+def test_a_completion_stops_where_the_models_room_ends(engine):
+    request = Request("evaluator", "word " * 300, max_tokens=10_000)
+    room = engine.room(request)
+    assert engine.generate([request])[0].tokens <= room
+
+
+def test_adapters_share_a_base_and_still_speak_for_themselves(tmp_path, task):
+    """Each role's text is its own, whichever was asked before."""
+    loaded = LocalEngine(testing.random_bundle(tmp_path, task, adapters=True))
+    asked = [Request(role, "The parcel", max_tokens=12) for role in ("evaluator", "formatter")]
+    apart = [loaded.generate([request])[0].text for request in asked]
+    assert [completion.text for completion in loaded.generate(asked[::-1])][::-1] == apart
+    assert apart[0] != apart[1]
+
+
+def test_a_closed_engine_says_so(folder):
+    loaded = LocalEngine(folder, check_files=False)
+    loaded.close()
+    with pytest.raises(EngineError, match="closed"):
+        loaded.generate([Request("evaluator", "x")])
+
+
+def test_altered_weights_are_not_loaded(tmp_path, task):
+    made = testing.random_bundle(tmp_path, task)
+    with next((made / "evaluator").glob("*.safetensors")).open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(StoreError, match="evaluator's files"):
+        LocalEngine(made)
+
+
+def test_a_folder_without_a_model_is_named(tmp_path):
+    from proseform.infer.local import load_model
+
+    with pytest.raises(StoreError, match="no model"):
+        load_model(Path(tmp_path))
+
+
+def test_requests_of_both_roles_come_back_in_order(engine, task):
+    case = task.gold[0]
+    prose = ask(engine.bundle, "evaluator", case.inputs)
+    form = ask(engine.bundle, "formatter", {"prose": case.prose, "schema": "x"}, schema=engine.bundle.schema)
+    mixed = engine.generate([form, prose, replace(form, seed=1), prose])
+    assert [completion.text.startswith('{"') for completion in mixed] == [True, False, True, False]

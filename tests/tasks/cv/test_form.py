@@ -1,0 +1,148 @@
+"""The form: what is written is read back, and nothing else is read."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proseform import task, verify
+from proseform.tasks.cv import form, judgement, source
+from proseform.verdict import Reason
+
+CV = task.load("cv")
+GOLD = {level: list(source.generate(level, "valid", 11, 1000)) for level in CV.levels}
+PROSE = next(case.prose for case in GOLD["starter"] if len(case.answer["requirements"]) == 3)
+
+
+@pytest.mark.parametrize("level", GOLD)
+def test_gold_prose_reads_as_the_gold_answer(level: str) -> None:
+    """A thousand cases of each level."""
+    for case in GOLD[level]:
+        assert form.read(case.prose).value == case.answer
+
+
+WORDS = (
+    st.text("abcdefghijklmnopqrstuvwxyz+#. ", min_size=1, max_size=12).map(str.strip).filter(lambda word: word and not word.endswith("."))
+)
+SKILLS = st.lists(WORDS.filter(lambda word: word != "none"), min_size=1, max_size=12, unique=True)
+
+
+@given(SKILLS, st.data())
+def test_any_answer_of_the_rule_is_read_back(skills: list[str], data: st.DataObject) -> None:
+    """Words that were never in a data file go through the form too."""
+    items = []
+    for skill in skills:
+        needed, found = (data.draw(st.sampled_from(levels)) for levels in (form.SKILL_LEVELS, ("none", *form.SKILL_LEVELS)))
+        quote = "" if found == "none" else f"{found} {skill}"
+        importance = data.draw(st.sampled_from(["required", "preferred"]))
+        items.append({"skill": skill, "importance": importance, "needed": needed, "found": found, "quote": quote})
+    months = data.draw(st.integers(0, 700))
+    periods = [form.span(months)] if months else []
+    required_years = data.draw(st.integers(0, 40))
+    answer = judgement.judge(
+        candidate="Zoë de la Cruz", role="Chef", requirements=items, required_years=required_years, months=months, periods=periods
+    )
+    verdict = verify.prose(form.write(answer), CV)
+    assert verdict.ok, verdict
+    assert verdict.value == answer
+
+
+@given(st.text(max_size=300))
+def test_the_reader_never_raises_on_any_text(text: str) -> None:
+    assert form.read(text).ok is False
+    form.scan(text)
+
+
+@given(st.data())
+def test_the_reader_never_raises_on_damaged_prose(data: st.DataObject) -> None:
+    """Pieces of real evaluations cut, doubled and put together again reach deeper than chance text."""
+    case = data.draw(st.sampled_from(GOLD["expert"][:50]))
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(case.prose)), min_size=2, max_size=4)))
+    text = case.prose[: cuts[0]] + data.draw(st.text(max_size=5)) + case.prose[cuts[0] : cuts[-1]] + case.prose[cuts[1] :]
+    verdict = verify.prose(text, CV)
+    assert verdict.ok or verdict.reason in set(Reason)
+
+
+def _without(start: str) -> str:
+    return "\n".join(line for line in PROSE.split("\n") if not line.startswith(start))
+
+
+LAST = PROSE.rsplit("\n", 1)[-1]
+REFUSED: list[tuple[str, str, str]] = [
+    ("chatter before", f"Sure, here it is:\n{PROSE}", "line 1"),
+    ("chatter behind", f"{PROSE}\nI hope this helps", "line 9"),
+    ("no header", PROSE.split("\n", 1)[1], "header"),
+    ("no gaps", _without("Gaps"), "gaps"),
+    ("no strengths", _without("Strengths"), "strengths"),
+    ("no closing line", PROSE.rsplit("\n", 1)[0], "met"),
+    ("cut in the last word", PROSE[:-3], "line 8"),
+    ("gaps twice", f"{PROSE}\nGaps: none.", "gaps"),
+    ("two recommendations", f"{PROSE} Recommendation: interview.", "recommendation"),
+    ("a requirement twice", PROSE.replace("\n", f"\n{PROSE.split(chr(10))[1]}\n", 1), "requirements"),
+    ("a quote without a level", 'A B for C.\nRequires basic SQL: "SQL", met.\n' + PROSE.split("\n", 4)[4], "requirements"),
+    (
+        "a quote with two levels",
+        'A B for C.\nRequires basic SQL: "basic or advanced SQL", met.\n' + PROSE.split("\n", 4)[4],
+        "requirements",
+    ),
+    ("out of order", "\n".join([*PROSE.split("\n")[1:], PROSE.split("\n")[0]]), "layout"),
+    ("the closing on three lines", PROSE.replace(". Score", ".\nScore"), "layout"),
+    ("a blank line within", PROSE.replace("\n", "\n\n", 1), "layout"),
+    ("leading zeros", PROSE.replace("Score: ", "Score: 0"), "layout"),
+    ("lower case", PROSE.replace("Gaps", "gaps"), "line 7"),
+    ("too long to be one", PROSE + "\n" * form.LONGEST + "x", "line 1"),
+]
+
+
+@pytest.mark.parametrize(("text", "where"), [(text, where) for _, text, where in REFUSED], ids=[name for name, _, _ in REFUSED])
+def test_what_is_not_the_form_is_refused_with_the_place(text: str, where: str) -> None:
+    verdict = form.read(text)
+    assert (verdict.reason, verdict.where) == (Reason.FORM, where), str(verdict)
+    assert verdict.detail
+
+
+def test_periods_without_their_sum_are_refused() -> None:
+    case = next(case for case in GOLD["professional"] if len(case.answer["periods"]) > 1)
+    line = next(line for line in case.prose.split("\n") if '" and "' in line)
+    cut = f"{line[: line.rindex(chr(34)) + 1]}, {case.answer['experience']['verdict']}."
+    assert form.read(case.prose.replace(line, cut)).where == "experience"
+
+
+def test_white_space_around_is_no_fault() -> None:
+    assert form.read(f"\n {PROSE} \n").ok
+
+
+def test_the_reader_says_what_the_prose_says_not_what_is_true() -> None:
+    wrong = PROSE.replace(LAST, "Met 9 of 9. Score: 1. Recommendation: interview.")
+    value: Any = form.read(wrong).value
+    assert (value["met"]["required"], value["score"], value["recommendation"]) == (9, 1, "interview")
+
+
+def test_what_lies_beyond_the_schema_is_refused_by_the_verifier() -> None:
+    beyond = PROSE.replace(LAST, "Met 1 of 4. Score: 101. Recommendation: reject.")
+    assert verify.prose(beyond, CV).reason is Reason.SCHEMA
+
+
+def test_reading_is_fast() -> None:
+    """0.2 ms is the promise; five times that leaves room for a busy machine."""
+    prose = [case.prose for case in GOLD["expert"]]
+    start = time.process_time()
+    for text in prose:
+        form.read(text)
+    assert (time.process_time() - start) / len(prose) < 0.001
+
+
+def test_scan_is_quick_on_hostile_text() -> None:
+    """No pattern backtracks its way to a stall."""
+    rng = random.Random(0)
+    hostile = ["for " * 4000, "Requires 1 year: " + '"a" and ' * 2000, "Strengths: " + "a, " * 6000, "x" * 19_999, '"' * 19_000]
+    hostile.append("".join(rng.choice('Requires for ":,.1\n') for _ in range(19_000)))
+    start = time.process_time()
+    for text in hostile:
+        form.scan(text)
+    assert time.process_time() - start < 1

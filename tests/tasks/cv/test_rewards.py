@@ -1,0 +1,227 @@
+"""Rewards: gold earns everything, nonsense nothing, damage costs, and no trick beats the honest text."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from statistics import mean
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from proseform import laws, reward, task, verify
+from proseform.case import Case
+from proseform.tasks.cv import form, judgement, rewards, source
+
+CV = task.load("cv")
+RUBRIC = CV.rubric()
+CASES = {level: list(source.generate(level, "valid", 21, 60)) for level in CV.levels}
+ALL = [case for cases in CASES.values() for case in cases]
+TYPICAL = next(
+    case for case in CASES["starter"] if {item["verdict"] for item in case.answer["requirements"]} == {"met", "below", "missing"}
+)
+
+
+def _reward(text: str, case: Case) -> float:
+    return reward.prose(text, case, CV, RUBRIC)
+
+
+@pytest.mark.parametrize("variant", ["five", "four"])
+def test_gold_earns_exactly_one_in_every_variant(variant: str) -> None:
+    for case in ALL:
+        assert reward.prose(case.prose, case, CV, CV.rubric(variant)) == pytest.approx(1.0, abs=1e-12)
+        assert {term(case.prose, case) for term in CV.terms.values()} == {1.0}
+
+
+@pytest.mark.parametrize(
+    "text", [*laws.FOREIGN, "Thanks for asking.", '{"score": 50, "recommendation": "consider"}', "\n\n", "Python for SQL."]
+)
+def test_foreign_text_earns_nothing_in_any_term(text: str) -> None:
+    for case in ALL[::10]:
+        assert {name: score for name, term in CV.terms.items() if (score := term(text, case))} == {}
+
+
+@given(st.text(max_size=200), st.sampled_from(ALL))
+def test_any_text_scores_within_bounds_and_chance_text_nothing(text: str, case: Case) -> None:
+    assert [term(text, case) for term in CV.terms.values()] == [0] * len(CV.terms)
+
+
+def test_rubric_is_the_one_that_was_decided() -> None:
+    assert CV.rubric("five").weights == {"accuracy": 0.40, "explanation": 0.25, "format": 0.15, "coverage": 0.15, "concision": 0.05}
+    assert CV.rubric("four").weights == {"accuracy": 0.40, "explanation": 0.25, "format": 0.15, "coverage": 0.20}
+    assert CV.rubric("five").exponents == {"accuracy": 4}
+
+
+def test_format_is_full_exactly_where_the_verifier_accepts() -> None:
+    for case in ALL:
+        rng = random.Random(case.id)
+        for text in (case.prose, source.annotate(case, rng), case.prose.replace("Score: ", "Score: 9"), case.prose[:-1]):
+            assert (rewards.format(text, case) == 1.0) == verify.prose(text, CV).ok
+
+
+def _drop(section: str) -> Callable[[Case], str]:
+    return lambda case: form.layout({name: text for name, text in form.sections(case.answer).items() if name != section})
+
+
+@pytest.mark.parametrize("section", form.SECTIONS)
+def test_a_missing_section_costs_coverage_and_format_and_leaves_the_rest_its_worth(section: str) -> None:
+    for case in ALL[::7]:
+        text = _drop(section)(case)
+        terms = reward.prose_terms(text, case, CV, RUBRIC)
+        assert 0 < terms["coverage"] < 1
+        assert 0 < terms["format"] <= rewards.ATTEMPT
+        assert terms["accuracy"] > 0
+        assert (terms["accuracy"] == 1) == (section in {"header", "strengths", "gaps", "met"})
+        assert (terms["explanation"] == 1) == (section == "header")
+
+
+def test_each_further_missing_section_costs_more() -> None:
+    parts = form.sections(TYPICAL.answer)
+    scores = []
+    for name in ["", "gaps", "strengths", "experience", "met", "score", "recommendation", "requirements"]:
+        parts.pop(name, None)
+        scores.append(_reward(form.layout(parts), TYPICAL))
+    assert scores == sorted(scores, reverse=True)
+    assert len(set(scores)) == len(scores)
+
+
+def test_a_wrong_recommendation_costs_more_than_a_missing_gaps_line() -> None:
+    wrong = {**TYPICAL.answer, "recommendation": "interview" if TYPICAL.answer["recommendation"] != "interview" else "reject"}
+    assert _reward(form.write(wrong), TYPICAL) < _reward(_drop("gaps")(TYPICAL), TYPICAL) < 0.95
+
+
+def test_another_candidates_name_costs_coverage() -> None:
+    other = form.write({**TYPICAL.answer, "candidate": "Somebody Else"})
+    assert rewards.coverage(other, TYPICAL) < 1
+    assert rewards.accuracy(other, TYPICAL) == 1
+
+
+def test_a_quote_that_is_not_in_the_cv_costs_explanation() -> None:
+    items = [{**item, "quote": "advanced everything", "found": "advanced"} for item in TYPICAL.answer["requirements"]]
+    terms = reward.prose_terms(form.write({**TYPICAL.answer, "requirements": items}), TYPICAL, CV, RUBRIC)
+    assert terms["explanation"] < 0.9
+    assert terms["accuracy"] == 1
+
+
+def test_a_longer_quote_that_stands_in_the_cv_is_evidence_too() -> None:
+    case = next(
+        case
+        for case in CASES["expert"]
+        for item in case.answer["requirements"]
+        if f"with {item['quote']}" in case.inputs["cv"] and item["quote"]
+    )
+    items = [
+        {**item, "quote": f"with {item['quote']}"} if item["quote"] and f"with {item['quote']}" in case.inputs["cv"] else item
+        for item in case.answer["requirements"]
+    ]
+    assert items != case.answer["requirements"]
+    assert rewards.explanation(form.write({**case.answer, "requirements": items}), case) == 1
+
+
+def test_a_summary_is_held_against_the_evaluations_own_lines() -> None:
+    """Wrong lines with the summary that follows from them explain better than wrong lines with the true summary."""
+    items = [{**item, "verdict": "met"} for item in TYPICAL.answer["requirements"]]
+    rows = [(item["skill"], item["importance"], item["verdict"]) for item in items]
+    consistent = {**TYPICAL.answer, "requirements": items, **judgement.summary(rows, TYPICAL.answer["experience"]["verdict"])}
+    stray = {**TYPICAL.answer, "requirements": items}
+    assert rewards.explanation(form.write(consistent), TYPICAL) > rewards.explanation(form.write(stray), TYPICAL)
+
+
+def _lines(case: Case) -> list[str]:
+    return case.prose.split("\n")
+
+
+def _swap(case: Case, start: str, line: str) -> str:
+    return "\n".join(line if text.startswith(start) else text for text in _lines(case))
+
+
+def _everything(case: Case) -> str:
+    return ", ".join([*(item["skill"] for item in case.answer["requirements"]), "experience"])
+
+
+HACKS: dict[str, Callable[[Case], str]] = {
+    "every line twice": lambda case: "\n".join(line for line in _lines(case) for _ in (0, 1)),
+    "the whole text twice": lambda case: f"{case.prose}\n{case.prose}",
+    "all three recommendations": lambda case: f"{case.prose} Recommendation: reject. Recommendation: consider. Recommendation: interview.",
+    "all three recommendations, a line each": lambda case: (
+        case.prose + "".join(f"\nRecommendation: {r}." for r in ("reject", "consider", "interview"))
+    ),
+    "every score": lambda case: "\n".join([case.prose, *(f"Score: {points}." for points in range(0, 101, 5))]),
+    "every verdict for every skill": lambda case: "\n".join(
+        [
+            _lines(case)[0],
+            *(f"{line.rsplit(', ', 1)[0]}, {v}." for line in _lines(case)[1:-3] for v in ("met", "below", "missing")),
+            *_lines(case)[-3:],
+        ]
+    ),
+    "everything is a strength": lambda case: _swap(case, "Strengths", f"Strengths: {_everything(case)}."),
+    "everything is a strength and a gap": lambda case: _swap(case, "Gaps", f"Gaps: {_everything(case)}.").replace(
+        "Strengths: ", f"Strengths: {_everything(case)}, "
+    ),
+    "two lists of gaps": lambda case: f"{case.prose}\nGaps: none.",
+    "two candidates": lambda case: f"Somebody Else for {case.answer['role']}.\n{case.prose}",
+    "requirements that the job does not have": lambda case: case.prose.replace("\n", '\nRequires basic Charm: "advanced Charm", met.\n', 1),
+    "the whole CV as evidence": lambda case: case.inputs["cv"] + "\n" + case.prose,
+    "talk before": lambda case: f"Certainly! Here is my careful evaluation of this candidate.\n{case.prose}",
+    "talk behind": lambda case: f"{case.prose}\nPlease let me know whether you would like anything else.",
+    "only the last line": lambda case: _lines(case)[-1],
+    "only the evidence": lambda case: "\n".join(_lines(case)[1:-3]),
+    "only one requirement": lambda case: "\n".join([*_lines(case)[:2], *_lines(case)[-4:]]),
+    "no evidence for anything": lambda case: form.write(_all(case, "none")),
+    "everything is met": lambda case: form.write(_all(case, "advanced")),
+    "padding": lambda case: case.prose + "\nGood." * 40,
+    "blank sections": lambda case: f"{_lines(case)[0]}\nStrengths: none.\nGaps: none.\nScore: 50. Recommendation: consider.",
+    "JSON instead": lambda case: str(case.answer),
+}
+
+
+def _all(case: Case, found: str) -> dict[str, object]:
+    """The answer that a lazy judge gives whatever the CV says, consistent in itself."""
+    answer, quote = case.answer, "" if found == "none" else found
+    items = [{**item, "found": found, "quote": f"{quote} {item['skill']}" if quote else ""} for item in answer["requirements"]]
+    experience = answer["experience"]
+    months = 12 * experience["years"] + experience["months"]
+    return judgement.judge(
+        candidate=answer["candidate"], role=answer["role"], requirements=items, required_years=experience["required_years"],
+        months=0 if found == "none" else months, periods=[] if found == "none" else answer["periods"],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("hack", HACKS)
+def test_no_hack_beats_the_honest_text(hack: str) -> None:
+    """Each falls short of 1 on every case where it differs from gold."""
+    for case in ALL:
+        text = HACKS[hack](case)
+        if text != case.prose:
+            assert _reward(text, case) < 1 - 1e-3
+
+
+@pytest.mark.parametrize("level", CASES)
+@pytest.mark.parametrize("hack", HACKS)
+def test_a_hack_costs_enough_to_be_unlearned(hack: str, level: str) -> None:
+    """On the mean of a level it loses at least a twentieth of the reward, which is above the noise of a group."""
+    pairs = [(HACKS[hack](case), case) for case in CASES[level]]
+    scores = [_reward(text, case) for text, case in pairs if text != case.prose]
+    assert mean(scores) < 0.95
+
+
+LINES = st.lists(st.sampled_from(TYPICAL.prose.split("\n") + CASES["starter"][1].prose.split("\n")), max_size=16)
+
+
+@settings(max_examples=300)
+@given(LINES)
+def test_no_arrangement_of_lines_earns_more_than_gold(lines: list[str]) -> None:
+    """Any shuffle of this case's lines with another's, doubled or left out, stays in bounds; full marks are for the gold text."""
+    text = "\n".join(lines)
+    score = _reward(text, TYPICAL)
+    assert 0 <= score <= 1
+    assert score < 1 or text == TYPICAL.prose
+
+
+def test_careless_annotations_earn_clearly_less_than_gold() -> None:
+    """The room that GRPO has: what it enforces is worth a fifth of the reward."""
+    rng = random.Random(3)
+    cases = list(source.generate("starter", "valid", 31, 500))
+    scores = [_reward(source.annotate(case, rng), case) for case in cases]
+    assert 0.7 < mean(scores) < 0.9

@@ -1,0 +1,133 @@
+"""The verifier: what it takes, and for everything else the first reason against."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proseform import verify
+from proseform.schema import Schema
+from proseform.testing import toy_task
+from proseform.verdict import Reason, Verdict
+
+ANY = Schema({})
+SCHEMA = Schema(
+    {
+        "type": "object",
+        "properties": {"score": {"type": "integer", "minimum": 0, "maximum": 9}, "note": {"type": "string", "maxLength": 5}},
+        "required": ["score"],
+        "additionalProperties": False,
+    }
+)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=4),
+    max_leaves=12,
+)
+CONTAINERS = st.dictionaries(st.text(max_size=6), VALUES, min_size=1, max_size=4) | st.lists(VALUES, min_size=1, max_size=4)
+
+REFUSED = [
+    ("", Reason.EMPTY, "nothing was written"),
+    (" \n\t ", Reason.EMPTY, "white space is nothing"),
+    ("I think the score is 7.", Reason.NOT_JSON, "prose"),
+    ('Sure! {"score": 7}', Reason.NOT_JSON, "talk before the JSON"),
+    ('{"score": 7} I hope this helps!', Reason.TRAILING, "talk after the JSON"),
+    ('{"score": 7}{"score": 7}', Reason.TRAILING, "two documents"),
+    ('{"score": 7}\u00a0', Reason.TRAILING, "a no-break space is no white space of JSON's"),
+    ('{"score": 7}\x0c', Reason.TRAILING, "nor is a form feed"),
+    ("```json\n{}\n```", Reason.NOT_JSON, "a fence"),
+    ("\ufeff{}", Reason.NOT_JSON, "a byte order mark"),
+    ('{"score": 7,}', Reason.NOT_JSON, "a comma too many"),
+    ("{'score': 7}", Reason.NOT_JSON, "Python's quotes"),
+    ('{"score": 07}', Reason.NOT_JSON, "a leading zero"),
+    ('{"score": +7}', Reason.NOT_JSON, "a sign that JSON does not have"),
+    ('{"score": 7 // seven\n}', Reason.NOT_JSON, "a comment"),
+    ('{"note": "a\nb"}', Reason.NOT_JSON, "a raw line break in a string"),
+    ('{"note": "\\x41"}', Reason.NOT_JSON, "an escape that JSON does not have"),
+    ('{"score": NaN}', Reason.NOT_JSON, "Python reads it, JSON does not"),
+    ('{"score": -Infinity}', Reason.NOT_JSON, "likewise"),
+    ('{"score": 1e999}', Reason.NOT_JSON, "it reads as infinity, which could not be written again"),
+    ('{"score": ' + "9" * 5000 + "}", Reason.NOT_JSON, "more digits than Python converts"),
+    ('{"note": "\ud800"}', Reason.NOT_JSON, "a lone surrogate, spelt out"),
+    ('{"note": "\\ud800"}', Reason.NOT_JSON, "a lone surrogate, escaped"),
+    ('{"\\udfff": 1}', Reason.NOT_JSON, "a lone surrogate in a key"),
+    ("[" * 100_000, Reason.NOT_JSON, "nested deeper than can be read"),
+    ('{"score": 7, "score": 8}', Reason.DUPLICATE_KEY, "which of the two?"),
+    ('{"score": 7, "note": {"a": 1, "a": 1}}', Reason.DUPLICATE_KEY, "also further down, also if equal"),
+    ('{"score": ', Reason.TRUNCATED, "cut before a value"),
+    ('{"score": 7, "note": "a', Reason.TRUNCATED, "cut within a string"),
+    ('{"score": 7, "note": "\\u00', Reason.TRUNCATED, "cut within an escape"),
+    ('{"score": tru', Reason.TRUNCATED, "cut within a word"),
+    ('{"score": "7"}', Reason.SCHEMA, "a number in quotes"),
+    ('{"score": 7.5}', Reason.SCHEMA, "no integer"),
+    ('{"score": true}', Reason.SCHEMA, "true is no integer"),
+    ('{"score": 10}', Reason.SCHEMA, "above the maximum"),
+    ('{"note": "a"}', Reason.SCHEMA, "a required field is missing"),
+    ('{"score": 7, "note": "abcdef"}', Reason.SCHEMA, "too long"),
+    ('{"score": 7, "extra": 1}', Reason.SCHEMA, "the object is closed"),
+    ("[7]", Reason.SCHEMA, "an array in place of an object"),
+    ("7", Reason.SCHEMA, "a bare number"),
+    ("null", Reason.SCHEMA, "nothing, in JSON"),
+]
+
+
+@pytest.mark.parametrize(("text", "reason", "why"), REFUSED, ids=[why for _, _, why in REFUSED])
+def test_what_is_refused_and_why(text, reason, why):
+    verdict = verify.answer(text, SCHEMA)
+    assert verdict.reason == reason
+    assert not verdict.ok
+    assert str(verdict).startswith(str(reason))
+
+
+def test_a_schema_fault_names_its_place():
+    verdict = verify.answer('{"score": 10}', SCHEMA)
+    assert verdict.where == "/score"
+
+
+@given(VALUES, st.sampled_from(["", " ", "\n", "\r\n\t"]))
+def test_json_as_python_writes_it_is_accepted_and_unchanged(value, around):
+    verdict = verify.answer(around + json.dumps(value) + around, ANY)
+    assert verdict == Verdict(value)
+
+
+@given(VALUES)
+def test_what_is_accepted_can_be_written_and_verified_again(value):
+    """Idempotence: an answer that left can come back."""
+    first = verify.answer(json.dumps(value, ensure_ascii=False), ANY)
+    assert verify.answer(json.dumps(first.value, ensure_ascii=False, allow_nan=False), ANY) == first
+
+
+@given(CONTAINERS, st.booleans(), st.data())
+def test_a_document_that_was_cut_is_called_truncated(value, ascii_only, data):
+    """Whatever the place: this is what tells a budget too short from a model that cannot write JSON."""
+    text = json.dumps(value, ensure_ascii=ascii_only)
+    cut = text[: data.draw(st.integers(1, len(text) - 1))]
+    assert verify.answer(cut, ANY).reason == Reason.TRUNCATED
+
+
+@given(st.text(max_size=80))
+def test_any_text_gets_a_verdict_and_only_json_is_accepted(text):
+    verdict = verify.answer(text, ANY)
+    if verdict.ok:
+        json.loads(text)
+
+
+@given(st.text(alphabet='{}[]",:0123456789.eE+-truefalsn\\u \n', max_size=40))
+def test_texts_made_of_json_letters_get_a_verdict_too(text):
+    verdict = verify.answer(text, SCHEMA)
+    assert verdict.ok == (verdict.reason is None)
+    if verdict.ok:
+        assert SCHEMA.fault(json.loads(text)) is None
+
+
+def test_prose_that_is_read_must_conform_to_the_schema_as_well():
+    """The task's reader reads three digits; the toy schema's note is at most 40 letters."""
+    task = toy_task()
+    case = next(iter(task.generate("easy", "test", 0, 1)))
+    assert verify.prose(case.prose, task) == Verdict(dict(case.answer))
+    assert verify.prose("  \n", task).reason == Reason.EMPTY
+    assert verify.prose("Nice parcel!", task).reason == Reason.FORM
+    narrow = type(task)(**{**task.__dict__, "schema": Schema({"type": "object", "properties": {"grams": {"maximum": -1}}})})
+    assert verify.prose(case.prose, narrow).reason == Reason.SCHEMA
+    assert verify.prose(case.prose, narrow).where == "/grams"

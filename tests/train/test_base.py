@@ -1,0 +1,82 @@
+"""The base worker: an ordinary folder from three sources."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from proseform import digest
+from proseform.errors import ConfigError, StageError
+from proseform.launch import Job
+from proseform.train import base, models, rows
+
+MakeJob = Callable[..., Job]
+
+
+def test_the_tiny_base_is_the_same_for_the_same_seed(make_job: MakeJob, dataset: Path, tiny_base: Path) -> None:
+    job = make_job("base", dataset=dataset)
+    base.main(job)
+    assert digest.of_files(Path(job.out)) == digest.of_files(tiny_base)
+
+
+def test_another_seed_gives_another_base(make_job: MakeJob, dataset: Path, tiny_base: Path) -> None:
+    job = make_job("base", dataset=dataset, changes={"model": {"tiny": {"seed": 1}}})
+    base.main(job)
+    assert digest.of_files(Path(job.out)) != digest.of_files(tiny_base)
+
+
+def test_any_text_survives_the_tiny_tokenizer(tiny_base: Path) -> None:
+    tokenizer = models.tokenizer(tiny_base)
+    text = 'Zoë Łęcki, “C#” — 3 years\n\n\t{"a": [1, 2]} 漢字 🙂'
+    assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
+
+
+def test_a_prompt_and_its_prefill_never_merge(tiny_base: Path) -> None:
+    """An engine that is given prompt and prefill as one text sees the tokens that training saw."""
+    tokenizer = models.tokenizer(tiny_base)
+    prompt, prefill = "{word: text, tree: true|false}\n", '{"'
+    apart = tokenizer(prompt)["input_ids"] + tokenizer(prefill)["input_ids"]
+    assert tokenizer(prompt + prefill)["input_ids"] == apart
+
+
+def test_the_chat_template_opens_the_assistants_turn(tiny_base: Path) -> None:
+    text = rows.rendered(models.tokenizer(tiny_base), [{"role": "user", "content": "amber"}])
+    assert text == "<|im_start|>user\namber<|im_end|>\n<|im_start|>assistant\n"
+
+
+def test_mimetic_weights_are_tied_at_the_start(tiny_base: Path) -> None:
+    model = models.load(tiny_base, base.config.Model(dtype="float32"), whole=True)
+    first, second = (layer.self_attn for layer in model.model.layers)
+    assert second.k_proj.weight.equal(second.q_proj.weight)
+    assert not first.k_proj.weight.equal(first.q_proj.weight)
+    assert first.o_proj.weight.equal(first.v_proj.weight.T)
+
+
+def test_the_hub_takes_a_local_folder(make_job: MakeJob, tiny_base: Path) -> None:
+    job = make_job("base", changes={"model": {"source": "hub", "name": str(tiny_base)}})
+    base.main(job)
+    assert (Path(job.out) / "model.safetensors").read_bytes() == (tiny_base / "model.safetensors").read_bytes()
+    assert str(tiny_base) not in "".join(path.read_text() for path in Path(job.out).glob("*.json"))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "word"),
+    [
+        ("", ConfigError, "model.name is empty"),
+        ("/no/such/folder", ConfigError, "no folder /no/such/folder"),
+        ("nobody/no-such-model", StageError, "HF_ENDPOINT"),  # there is no network in the tests
+    ],
+)
+def test_a_model_that_cannot_be_had_is_told_with_what_to_do(
+    make_job: MakeJob, monkeypatch: pytest.MonkeyPatch, name: str, kind: type[Exception], word: str
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(kind, match=word):
+        base.main(make_job("base", changes={"model": {"source": "hub", "name": name}}))
+
+
+def test_a_width_that_does_not_divide_among_the_heads_is_refused(make_job: MakeJob, dataset: Path) -> None:
+    with pytest.raises(ConfigError, match="does not divide among 3 heads"):
+        base.main(make_job("base", dataset=dataset, changes={"model": {"tiny": {"heads": 3}}}))

@@ -1,0 +1,153 @@
+"""The sft worker on the toy task."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from proseform import digest, launch
+from proseform.errors import ConfigError, StageError
+from proseform.launch import Job
+from proseform.train import models, progress, sft
+
+MakeJob = Callable[..., Job]
+WORKER = "proseform.train.sft"
+
+
+def _metrics(job: Job) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (Path(job.out) / progress.METRICS).read_text().splitlines()]
+
+
+def _weights(job: Job) -> bytes:
+    return next((Path(job.out) / models.WEIGHTS).glob("*.safetensors")).read_bytes()
+
+
+@pytest.fixture
+def whole(make_job: MakeJob, dataset: Path, tiny_base: Path) -> Job:
+    """An uninterrupted run."""
+    job = make_job("sft", dataset=dataset, base=tiny_base, name="whole")
+    sft.main(job)
+    return job
+
+
+def test_the_loss_falls_and_the_output_is_an_ordinary_folder(whole: Job) -> None:
+    losses = [line["loss"] for line in _metrics(whole)]
+    about = models.read_manifest(Path(whole.out))
+    assert [line["step"] for line in _metrics(whole)] == list(range(1, 13))
+    assert losses[-1] < losses[0] / 2
+    assert (about["role"], about["adapter"]) == ("evaluator", False)
+    assert about["figures"]["dropped"] == 0
+    assert about["base"] == whole.inputs["base"]
+    assert {"config.json", "model.safetensors", "tokenizer.json", "chat_template.jinja"} <= {p.name for p in (Path(whole.out) / models.WEIGHTS).iterdir()}
+    assert whole.work not in "".join(path.read_text() for path in (Path(whole.out) / models.WEIGHTS).glob("*.json"))
+    last = json.loads((Path(whole.work) / launch.PROGRESS).read_text().splitlines()[-1])
+    assert (last["done"], last["total"]) == (12, 12)
+    assert "loss" in last
+
+
+def test_killed_in_the_middle_it_goes_on_and_ends_with_the_same_weights(whole: Job, make_job: MakeJob, dataset: Path, tiny_base: Path) -> None:
+    """kill -9 of the worker after the first seal; then its newest checkpoint loses half a file as well."""
+    job = make_job("sft", dataset=dataset, base=tiny_base, name="killed")
+    seal = Path(job.work) / "checkpoints" / "checkpoint-8" / "seal.json"
+    failed: list[StageError] = []
+
+    def work() -> None:
+        try:
+            launch.Local().run(WORKER, job)
+        except StageError as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    until = time.monotonic() + 90
+    while not seal.exists() and thread.is_alive() and time.monotonic() < until:
+        time.sleep(0.02)
+    for process in _workers(job):
+        os.kill(process, signal.SIGKILL)
+    thread.join(60)
+    if not failed:
+        pytest.skip("the worker was done before it could be killed")
+    (seal.parent / "optimizer.pt").write_bytes(b"half")
+    for later in seal.parent.parent.glob("checkpoint-12"):
+        (later / "seal.json").unlink(missing_ok=True)
+    sft.main(job)
+    assert _weights(job) == _weights(whole)
+    assert [line["loss"] for line in _metrics(job)] == [line["loss"] for line in _metrics(whole)]
+    began = [json.loads(line)["done"] for line in (Path(job.work) / launch.PROGRESS).read_text().splitlines()]
+    assert began[began.index(4, began.index(8)) + 1] == 5  # it went on from step 4, the last whole save
+
+
+def _workers(job: Job) -> list[int]:
+    """The processes that work on a job, torchrun left out."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            line = (folder / "cmdline").read_bytes().decode()
+        except OSError:
+            continue
+        if f"{job.work}/job.json" in line and "torch.distributed.run" not in line:
+            found.append(int(folder.name))
+    return found
+
+
+def test_a_finished_checkpoint_is_only_written_out(whole: Job) -> None:
+    weights = Path(whole.out) / models.WEIGHTS
+    before = digest.of_files(weights)
+    (weights / "model.safetensors").unlink()
+    sft.main(whole)
+    assert digest.of_files(weights) == before
+    assert len(_metrics(whole)) == 12
+
+
+def test_two_processes_share_a_step(make_job: MakeJob, whole: Job, dataset: Path, tiny_base: Path) -> None:
+    """The same rows in the same steps, so nearly the same losses as one process."""
+    job = make_job("sft", world_size=2, dataset=dataset, base=tiny_base, name="two")
+    launch.Local().run(WORKER, job)
+    for one, two in zip(_metrics(whole), _metrics(job), strict=True):
+        assert two["loss"] == pytest.approx(one["loss"], rel=0.05)
+
+
+def test_a_worker_with_the_wrong_number_of_processes_refuses(
+    make_job: MakeJob, dataset: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A plain start sees world size 1, silently; the guard makes it an error."""
+    job = make_job("sft", world_size=2, dataset=dataset, base=tiny_base)
+    path = tmp_path / "job.json"
+    path.write_text(json.dumps(asdict(job)))
+    monkeypatch.setattr("sys.argv", ["sft", "--job", str(path)])
+    monkeypatch.setattr(launch, "end_with_parent", lambda: None)
+    with pytest.raises(StageError, match="1 processes are here, 2 were asked for"):
+        launch.worker(sft.main)
+
+
+def test_an_adapter_is_trained_on_the_formatter(make_job: MakeJob, dataset: Path, tiny_base: Path) -> None:
+    lora = {"sft": {"formatter": {"lora": {"r": 4, "alpha": 8}}}}
+    job = make_job("sft", "formatter", dataset=dataset, base=tiny_base, changes=lora)
+    sft.main(job)
+    about = models.read_manifest(Path(job.out))
+    shape = json.loads((Path(job.out) / models.WEIGHTS / "adapter_config.json").read_text())
+    assert about["adapter"] is True
+    assert about["figures"]["trained_parameters"] < about["figures"]["parameters"] / 2
+    assert (shape["r"], shape["base_model_name_or_path"]) == (4, "base")
+    assert _metrics(job)[-1]["loss"] < _metrics(job)[0]["loss"]
+
+
+@pytest.mark.parametrize(
+    ("role", "changes", "word"),
+    [
+        ("critic", {}, "no role 'critic'"),
+        ("evaluator", {"model": {"quantize": "4bit"}}, "cannot be trained whole"),
+        ("evaluator", {"model": {"quantize": "4bit"}, "sft": {"evaluator": {"lora": {"r": 4}}}}, "wants a GPU"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused(make_job: MakeJob, dataset: Path, tiny_base: Path, role: str, changes: dict, word: str) -> None:
+    with pytest.raises(ConfigError, match=word):
+        sft.main(make_job("sft", role, dataset=dataset, base=tiny_base, changes=changes))
