@@ -65,3 +65,8 @@ format: setup ## let ruff format and mend what it can
 .PHONY: clean
 clean: ## remove what runs have made; the environment stays
 	rm -rf .proseform build
+
+.PHONY: bench
+bench: setup ## stage times, the SFT/GRPO ladder over 5 seeds, completions scored a second
+	@$(PY) -m benchmarks.scoring
+	@$(PY) -m benchmarks.ladder --run small --seeds 5

@@ -12,7 +12,7 @@ from rich.console import Console
 from proseform import config, display
 from proseform.errors import StageError
 from proseform.launch import end_with_parent
-from proseform.stages import STEPS, frame, probe
+from proseform.stages import STEPS, frame, preflight, probe
 
 
 def run(task: str, run: str, tracking_uri: str, name: str, example: Path | None, *, fresh: bool) -> None:
@@ -23,8 +23,7 @@ def run(task: str, run: str, tracking_uri: str, name: str, example: Path | None,
         StageError: A stage failed; in its own words.
     """
     console = Console()
-    resolved = config.load(run)
-    the_task = frame.load_task(task)
+    the_task, resolved = preflight.check(task, run)
     asked = probe.read_example(the_task, example) if example else {}
     moment = time.strftime("%Y%m%d-%H%M%S")
     os.environ.setdefault("PROSEFORM_RUN", f"{task}-{resolved.name}-{moment}")

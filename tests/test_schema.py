@@ -138,6 +138,9 @@ def test_the_signature_of(document, line):
 
 
 def test_definitions_that_refer_to_one_another_do_not_blow_up_the_signature():
-    chain = {f"d{n}": {"type": "object", "properties": {"l": {"$ref": f"#/$defs/d{n + 1}"}, "r": {"$ref": f"#/$defs/d{n + 1}"}}} for n in range(30)}
+    chain = {
+        f"d{n}": {"type": "object", "properties": {"l": {"$ref": f"#/$defs/d{n + 1}"}, "r": {"$ref": f"#/$defs/d{n + 1}"}}}
+        for n in range(30)
+    }
     schema = Schema({"$ref": "#/$defs/d0", "$defs": {**chain, "d30": {"const": 1}}})
     assert len(schema.signature()) < 20_000

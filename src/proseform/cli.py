@@ -79,10 +79,9 @@ def answer(
     if as_json:
         typer.echo(json.dumps(given.as_dict(), ensure_ascii=False))
         return
-    console = Console()
+    console, seconds = Console(), sum(given.seconds.values())
     console.print(given.prose, markup=False, highlight=False)
     console.print_json(json.dumps(given.value, ensure_ascii=False))
-    seconds = sum(given.seconds.values())
     console.print(f"JSON verified; prose {given.prose_verdict}; bundle {given.bundle}; {seconds:.2f} s", style="dim", markup=False)
 
 
@@ -110,8 +109,8 @@ def serve(
     if not all((weight or "1").isdigit() for _, _, weight in split):
         raise InputError(f"A weight of {', '.join(alias or ())} is no whole number.", hint="Such as --alias champion=90.")
     engines = [Weighted(opened(the_task, bundle, which, name, tracking_uri, url, models), int(weight or 1)) for which, _, weight in split]
-    concurrency = 16 if url else 1
-    server.run(engines, the_task, name=model_name, host=host, port=port, timeout_s=timeout_s, concurrency=concurrency, queue=queue)
+    many = 16 if url else 1
+    server.run(engines, the_task, name=model_name, host=host, port=port, timeout_s=timeout_s, concurrency=many, queue=queue)
 
 
 @app.command(name="tasks")
@@ -146,3 +145,7 @@ def _table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, as_json
 def main() -> None:
     """The entry point."""
     guarded(app)
+
+
+if __name__ == "__main__":
+    main()

@@ -12,7 +12,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from proseform import digest
 from proseform.errors import ConfigError
@@ -262,6 +262,19 @@ class Run(_Section):
     probe: Probe = Probe()
     launch: Launch = Launch()
 
+    @model_validator(mode="after")
+    def _batches_divide(self) -> Run:
+        """What an optimiser step takes is shared out among the processes."""
+        batches = {
+            "sft.evaluator.batch": self.sft.evaluator.batch,
+            "sft.formatter.batch": self.sft.formatter.batch,
+            "grpo.prompts": self.grpo.prompts * self.grpo.generations,
+        }
+        for name, batch in batches.items():
+            if batch % self.launch.processes:
+                raise ValueError(f"{name}: {batch} rows do not divide among the {self.launch.processes} processes of launch.processes")
+        return self
+
     @property
     def digest(self) -> str:
         """The digest of the resolved run."""
@@ -298,6 +311,8 @@ def parse(text: str, where: str = "run") -> Run:
         return Run.model_validate(table)
     except ValidationError as error:
         first = error.errors()[0]
+        if not first["loc"]:  # a rule between fields, which names them itself
+            raise ConfigError(f"{where}: {first['msg'].removeprefix('Value error, ')}.") from error
         field = ".".join(str(step) for step in first["loc"])
         given = "" if first["type"] in {"missing", "extra_forbidden"} else f" (given: {first['input']!r})"
         known = f"There are: {', '.join(_known(first['loc'][:-1]))}." if first["type"] == "extra_forbidden" else ""
@@ -329,7 +344,10 @@ def _text(run: str) -> str:
         return (resources.files("proseform.runs") / f"{run}.toml").read_text()
     with suppress(OSError):  # a name too long for a file is no file
         if Path(run).is_file():
-            return Path(run).read_text(encoding="utf-8")
+            try:
+                return Path(run).read_text(encoding="utf-8")
+            except UnicodeDecodeError as error:
+                raise ConfigError(f"{run}: is no text ({error}).") from error
     raise ConfigError(f"No run '{run}'; shipped: {', '.join(shipped())}.", hint="Or give the path of a TOML file.")
 
 

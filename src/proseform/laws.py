@@ -59,13 +59,16 @@ def _prompts(task: Task) -> Iterator[str]:
 
 
 def _formats(task: Task) -> Iterator[str]:
-    """Formats name fields of the schema, and one is the whole of it."""
+    """Formats name fields of the schema, smallest first; the last is the whole of it."""
     fields = set(task.schema.fields)
     for name, chosen in task.formats.items():
         if not set(chosen) <= fields:
             yield f"format '{name}' names {', '.join(sorted(set(chosen) - fields))}, which the schema does not have"
-    if fields not in [set(chosen) for chosen in task.formats.values()]:
-        yield "no format is the whole schema"
+    sizes = [len(chosen) for chosen in task.formats.values()]
+    if sizes != sorted(sizes) or 0 in sizes:
+        yield f"the formats are not in order, smallest first: {', '.join(f'{name} has {len(of)}' for name, of in task.formats.items())}"
+    if set(next(reversed(task.formats.values()), ())) != fields:
+        yield "the last format is not the whole schema"
 
 
 def _cases(task: Task, cases: list[Case]) -> Iterator[str]:
@@ -87,6 +90,8 @@ def _cases(task: Task, cases: list[Case]) -> Iterator[str]:
         if scores[case.prose] < 1.0 - _EXACT:
             yield f"the gold prose of case '{case.id}' earns {scores[case.prose]:.3f}, expected 1"
         for text in FOREIGN:
+            if verify.prose(text, task).ok:
+                yield f"foreign text is accepted: {text[:30]!r}"
             if scores[text] > _EXACT:
                 yield f"case '{case.id}': foreign text earns {scores[text]:.3f}, expected 0: {text[:30]!r}"
 

@@ -65,7 +65,10 @@ def test_whatever_conforms_to_the_narrower_conforms_to_the_whole_and_is_no_longe
 
 def test_definitions_that_refer_to_one_another_do_not_explode():
     """A small schema that unfolds to 20^12 fields is measured and signed in no time."""
-    layers = {f"d{i}": {"type": "object", "properties": {f"f{j}": {"$ref": f"#/$defs/d{i + 1}"} for j in range(20)}, "additionalProperties": False} for i in range(12)}
+    layers = {}
+    for depth in range(12):
+        fields = {f"f{number}": {"$ref": f"#/$defs/d{depth + 1}"} for number in range(20)}
+        layers[f"d{depth}"] = {"type": "object", "properties": fields, "additionalProperties": False}
     document = {"$ref": "#/$defs/d0", "$defs": {**layers, "d12": {"type": "boolean"}}}
     assert len(Schema(document).signature()) < 20_000
     assert longest(document) > 20**12

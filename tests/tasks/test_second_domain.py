@@ -50,9 +50,9 @@ print(json.dumps({"installed": sorted(task.installed()), "from": where, "digest"
 
 GOOD = """\
 Acorn Foods, gold: "lockout" in billing, open.
-Rule "lockout": critical, 2h.
+Rule critical lockout: 2h, identity.
 Waits 5h, late.
-Score: 50 + 30 + 20 = 100. Priority: P1. Team: identity. Decision: escalate."""
+Score: 50 + 30 + 20 = 100. Priority: P1. Team: duty. Decision: escalate."""
 
 BAD = [
     (GOOD + "\nI hope this helps!", "layout", "talk behind it"),
@@ -146,7 +146,7 @@ def test_gold_reads_as_gold_and_quotes_the_ticket(triage: task.Task, level: str)
             assert verdict.value == case.answer
             assert case.answer["problem"]["quote"] in case.inputs["ticket"]
             rule = case.answer["rule"]
-            assert f"{rule['name']}: {rule['severity']}, {rule['sla_hours']}h, {case.answer['team']}" in case.inputs["policy"]
+            assert f"{rule['severity']} {rule['name']}: {rule['sla_hours']}h, {rule['owner']}" in case.inputs["policy"]
             assert sum(case.answer["points"].values()) == case.answer["score"]
 
 

@@ -20,7 +20,14 @@ WORDS = ("amber", "cedar", "ember", "maple", "onyx", "raven")
 
 _FILES = {
     "__init__.py": "",
-    "task.toml": 'name = "train-toy"\ntitle = "Is it a tree"\ninputs = ["word"]\nlevels = ["easy"]\nrubric = "plain"\n[formats]\nwhole = ["word", "tree"]\n',
+    "task.toml": """
+name = "train-toy"
+title = "Is it a tree"
+inputs = ["word"]
+levels = ["easy"]
+rubric = "plain"
+formats = { whole = ["word", "tree"] }
+""",
     "schema.json": json.dumps(
         {
             "type": "object",
@@ -33,7 +40,7 @@ _FILES = {
     "formatter.md": '# user\n{prose}\n{schema}\n# prefill\n{"\n',
     "rubric.toml": "[variants.plain]\naccuracy = 0.5\nformat = 0.5\n[exponents]\naccuracy = 4\n",
     "cases.jsonl": "",
-    "source.py": '''
+    "source.py": """
 import random
 from proseform.case import Case
 WORDS = ("amber", "cedar", "ember", "maple", "onyx", "raven")
@@ -46,8 +53,8 @@ def generate(level, split, seed, count):
         yield Case(f"{split}-{n}", level, split, {"word": word}, prose, {"word": word, "tree": tree})
 def annotate(case, rng):
     return case.prose if rng.random() < 0.4 else case.prose.replace(" Done.", "")
-''',
-    "rewards.py": '''
+""",
+    "rewards.py": """
 from proseform.verdict import Verdict
 def read(prose):
     return Verdict({})
@@ -56,7 +63,7 @@ def accuracy(prose, case):
 def format(prose, case):
     return float(prose.endswith(" Done."))
 TERMS = {"accuracy": accuracy, "format": format}
-''',
+""",
 }
 
 SMALL = {
@@ -67,11 +74,21 @@ SMALL = {
         "max_length": 128,
         "tiny": {"vocabulary": 320, "width": 32, "layers": 2, "heads": 2, "feed_forward": 64},
     },
-    "sft": {role: {"steps": 12, "batch": 8, "micro_batch": 8, "learning_rate": 1e-2, "warmup_steps": 2, "save_every": 4} for role in ("evaluator", "formatter")},
-    "grpo": {
-        "steps": 3, "prompts": 2, "generations": 4, "max_tokens": 12, "learning_rate": 1e-3, "warmup_steps": 0, "save_every": 2, "signal_window": 50,
+    "sft": {
+        role: {"steps": 12, "batch": 8, "micro_batch": 8, "learning_rate": 1e-2, "warmup_steps": 2, "save_every": 4}
+        for role in ("evaluator", "formatter")
     },
-}  # fmt: skip
+    "grpo": {
+        "steps": 3,
+        "prompts": 2,
+        "generations": 4,
+        "max_tokens": 12,
+        "learning_rate": 1e-3,
+        "warmup_steps": 0,
+        "save_every": 2,
+        "signal_window": 50,
+    },
+}
 """A run of a few seconds."""
 
 
@@ -104,7 +121,11 @@ def dataset(toy_task: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
             "cases": [json.loads(case.to_json()) for case in cases],
             "evaluator": [{"id": c.id, "prompt": toy.evaluator.render(c.inputs), "completion": toy.annotate(c, rng)} for c in cases],
             "formatter": [
-                {"id": c.id, "prompt": toy.formatter.render({"prose": c.prose, "schema": toy.schema.signature()}), "completion": json.dumps(c.answer)}
+                {
+                    "id": c.id,
+                    "prompt": toy.formatter.render({"prose": c.prose, "schema": toy.schema.signature()}),
+                    "completion": json.dumps(c.answer),
+                }
                 for c in cases
             ],
         }
@@ -120,7 +141,9 @@ MakeJob = Callable[..., Job]
 def make_job(tmp_path: Path) -> MakeJob:
     """A job by stage, role, inputs and what its run changes; each stage keeps its own work folder."""
 
-    def make(stage: str, role: str = "evaluator", *, world_size: int = 1, changes: dict[str, Any] | None = None, name: str = "", **inputs: Path) -> Job:
+    def make(
+        stage: str, role: str = "evaluator", *, world_size: int = 1, changes: dict[str, Any] | None = None, name: str = "", **inputs: Path
+    ) -> Job:
         run = config.Run.model_validate(merged(SMALL, changes or {}))
         place = tmp_path / (name or f"{stage}-{role}")
         for folder in ("work", "out"):
@@ -161,4 +184,7 @@ def policy(dataset: Path, tiny_base: Path, tmp_path_factory: pytest.TempPathFact
 
 def merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     """Tables merged key by key."""
-    return {**under, **{k: merged(under.get(k, {}), v) if isinstance(v, dict) and isinstance(under.get(k), dict) else v for k, v in over.items()}}
+    return {
+        **under,
+        **{k: merged(under.get(k, {}), v) if isinstance(v, dict) and isinstance(under.get(k), dict) else v for k, v in over.items()},
+    }

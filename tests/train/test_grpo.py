@@ -75,7 +75,9 @@ def test_no_steps_leave_the_policy_as_it_is(make_job: MakeJob, dataset: Path, ti
 
 def test_direct_json_from_a_prose_model_ends_for_want_of_signal(make_job: MakeJob, dataset: Path, tiny_base: Path, policy: Path) -> None:
     """The collapse: it never opens a brace, every group is silent, and the stage says so instead of training on nothing."""
-    job = make_job("grpo", dataset=dataset, base=tiny_base, policy=policy, changes={"grpo": {"reward": "json", "steps": 9, "signal_window": 3}})
+    job = make_job(
+        "grpo", dataset=dataset, base=tiny_base, policy=policy, changes={"grpo": {"reward": "json", "steps": 9, "signal_window": 3}}
+    )
     with pytest.raises(NoSignalError, match="for 3 steps") as raised:
         grpo.main(job)
     assert "sft.evaluator for more steps" in raised.value.hint or "temperature" in raised.value.hint
@@ -92,8 +94,12 @@ def test_terms_are_separate_and_powered(toy_task: None) -> None:
     assert (weights, best) == ([0.5, 0.5], 1.0)
 
 
-@pytest.mark.parametrize(("changes", "word"), [({"rubric": "none"}, "no rubric variant 'none'"), ({"prompts": 3, "generations": 3}, "does not divide among 2")])
-def test_what_does_not_fit_is_refused(make_job: MakeJob, dataset: Path, tiny_base: Path, policy: Path, changes: dict[str, Any], word: str) -> None:
+@pytest.mark.parametrize(
+    ("changes", "word"), [({"rubric": "none"}, "no rubric variant 'none'"), ({"prompts": 3, "generations": 3}, "does not divide among 2")]
+)
+def test_what_does_not_fit_is_refused(
+    make_job: MakeJob, dataset: Path, tiny_base: Path, policy: Path, changes: dict[str, Any], word: str
+) -> None:
     with pytest.raises(Exception, match=word):
         grpo.main(make_job("grpo", world_size=2, dataset=dataset, base=tiny_base, policy=policy, changes={"grpo": changes}))
 

@@ -33,7 +33,7 @@ def test_a_malformed_row_is_refused_with_its_line(tmp_path: Path, line: str, wor
 
 def test_a_missing_file_names_those_that_exist(tmp_path: Path) -> None:
     (tmp_path / "formatter-train.jsonl").write_text("")
-    with pytest.raises(RowError, match="It has formatter-train.jsonl"):
+    with pytest.raises(RowError, match=r"It has formatter-train\.jsonl"):
         rows.read(tmp_path / "evaluator-train.jsonl")
     with pytest.raises(RowError, match="no rows"):
         rows.read(tmp_path / "formatter-train.jsonl")
@@ -72,7 +72,12 @@ def test_a_completion_without_the_prefill_is_refused(tiny_base: Path) -> None:
         rows.completion_ids(models.tokenizer(tiny_base), [rows.Row("a", "x", "[1]")], '{"')
 
 
-@given(lengths=st.lists(st.integers(1, 300), min_size=1, max_size=60), batch=st.integers(1, 8), steps=st.integers(1, 20), seed=st.integers(0, 9))
+@given(
+    lengths=st.lists(st.integers(1, 300), min_size=1, max_size=60),
+    batch=st.integers(1, 8),
+    steps=st.integers(1, 20),
+    seed=st.integers(0, 9),
+)
 def test_every_epoch_is_a_permutation(lengths: list[int], batch: int, steps: int, seed: int) -> None:
     """No row is seen a second time before every row is seen, but for the seam that a batch bridges."""
     order = rows.order(lengths, batch, steps, seed)

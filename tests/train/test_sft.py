@@ -46,14 +46,18 @@ def test_the_loss_falls_and_the_output_is_an_ordinary_folder(whole: Job) -> None
     assert (about["role"], about["adapter"]) == ("evaluator", False)
     assert about["figures"]["dropped"] == 0
     assert about["base"] == whole.inputs["base"]
-    assert {"config.json", "model.safetensors", "tokenizer.json", "chat_template.jinja"} <= {p.name for p in (Path(whole.out) / models.WEIGHTS).iterdir()}
+    assert {"config.json", "model.safetensors", "tokenizer.json", "chat_template.jinja"} <= {
+        p.name for p in (Path(whole.out) / models.WEIGHTS).iterdir()
+    }
     assert whole.work not in "".join(path.read_text() for path in (Path(whole.out) / models.WEIGHTS).glob("*.json"))
     last = json.loads((Path(whole.work) / launch.PROGRESS).read_text().splitlines()[-1])
     assert (last["done"], last["total"]) == (12, 12)
     assert "loss" in last
 
 
-def test_killed_in_the_middle_it_goes_on_and_ends_with_the_same_weights(whole: Job, make_job: MakeJob, dataset: Path, tiny_base: Path) -> None:
+def test_killed_in_the_middle_it_goes_on_and_ends_with_the_same_weights(
+    whole: Job, make_job: MakeJob, dataset: Path, tiny_base: Path
+) -> None:
     """kill -9 of the worker after the first seal; then its newest checkpoint loses half a file as well."""
     job = make_job("sft", dataset=dataset, base=tiny_base, name="killed")
     seal = Path(job.work) / "checkpoints" / "checkpoint-8" / "seal.json"

@@ -40,5 +40,5 @@ def test_a_silent_window_says_what_to_look_at(rewards: list[float], completions:
 
 
 def test_the_error_shows_the_beginning_of_a_completion() -> None:
-    with pytest.raises(NoSignalError, match='begins: "Line ⏎ x{115}"'):
+    with pytest.raises(NoSignalError, match=r'begins: "Line ⏎ x{115}"'):
         Watch(group_size=2, window=1).see([0, 0], ["Line\n" + "x" * 500, "b"])

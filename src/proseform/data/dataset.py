@@ -15,7 +15,7 @@ from typing import Any
 from proseform import config, verify
 from proseform.case import SPLITS, Case, Split, read_cases
 from proseform.data import schemas
-from proseform.errors import RowError
+from proseform.errors import InputError, RowError
 from proseform.schema import Schema
 from proseform.store import write_json
 from proseform.task import Task
@@ -41,11 +41,7 @@ def write(task: Task, wanted: config.Dataset, tests: dict[str, int], folder: Pat
         InputError: No such level or format.
         RowError: ``wanted.file`` holds a case that does not fit the task, or too few.
     """
-    schema = task.format(wanted.format) if wanted.format else task.schema
-    level = wanted.level or task.levels[0]
-    for name in (level, *tests):
-        if name not in task.levels:
-            raise RowError(f"Task '{task.name}' has no level '{name}'; there are: {', '.join(task.levels)}.")
+    level, schema = check(task, wanted, tests)
     total = 2 * len(SPLITS) + len(tests) + 1
     counts: dict[str, int] = {}
 
@@ -76,6 +72,22 @@ def write(task: Task, wanted: config.Dataset, tests: dict[str, int], folder: Pat
     }
     write_json(folder / "dataset.json", about)
     return counts
+
+
+def check(task: Task, wanted: config.Dataset, tests: Iterable[str] = ()) -> tuple[str, Schema]:
+    """Refuse what the task cannot give, in a moment; the level and the schema that are meant.
+
+    Raises:
+        InputError: No such level or format, or a case file that is not there or does not fit; see :func:`write`.
+    """
+    level = wanted.level or task.levels[0]
+    for name in (level, *tests):
+        if name not in task.levels:
+            raise InputError(f"Task '{task.name}' has no level '{name}'; there are: {', '.join(task.levels)}.")
+    if wanted.file:
+        for split in SPLITS:
+            next(_cases(task, level, split, wanted))
+    return level, task.format(wanted.format) if wanted.format else task.schema
 
 
 def evaluator_rows(task: Task, cases: Iterable[Case], wanted: config.Dataset) -> Iterator[dict[str, Any]]:

@@ -100,6 +100,7 @@ def headers(error: BaseException) -> dict[str, str]:
 
 def install(app: Any) -> None:
     """Give a FastAPI app these answers, in the place of KServe's own."""
+    from fastapi.exceptions import RequestValidationError
     from fastapi.responses import JSONResponse
     from kserve import errors as kserve
     from starlette.exceptions import HTTPException
@@ -124,12 +125,18 @@ def install(app: Any) -> None:
         words = {"type": "HTTPError", "reason": word, "message": str(error.detail), "hint": ""}
         return say(error.status_code, words, dict(error.headers or {}))
 
+    async def shape(_request: Any, error: RequestValidationError) -> Any:
+        first = error.errors()[0]
+        place = ".".join(str(step) for step in first["loc"])
+        return say(422, {"type": "RequestError", "reason": "input", "message": f"{place}: {first['msg']}.", "hint": ""})
+
     async def unforeseen(_request: Any, error: Exception) -> Any:
         _LOG.error("unforeseen", exc_info=error)
         return say(500, as_json(error))
 
     app.add_exception_handler(ProseformError, ours)
     app.add_exception_handler(HTTPException, http)
+    app.add_exception_handler(RequestValidationError, shape)
     app.add_exception_handler(Exception, unforeseen)
     app.add_exception_handler(kserve.InvalidInput, plain(400, "request"))
     app.add_exception_handler(kserve.ModelNotFound, plain(404, "not_found"))

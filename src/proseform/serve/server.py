@@ -174,11 +174,19 @@ def _instances(payload: Any) -> list[Any]:
 
 def _tensors(request: Any) -> list[dict[str, Any]]:
     """The cases of a V2 request: the n-th element of each tensor is the n-th case's input."""
-    columns = {tensor.name: list(tensor.as_string()) for tensor in request.inputs}
+    try:
+        columns = {tensor.name: [_decoded(item) for item in tensor.as_numpy().flatten().tolist()] for tensor in request.inputs}
+    except ValueError as error:  # a shape that the data does not have, bytes that are no UTF-8
+        raise InputError(f"A tensor cannot be read ({error}).", hint="Send BYTES tensors of shape [cases].") from error
     lengths = {len(column) for column in columns.values()}
     if len(lengths) != 1:
         raise InputError(f"The tensors have {sorted(lengths)} elements.", hint="Send one element for each case in every tensor.")
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def _decoded(item: Any) -> Any:
+    """An element of a tensor: text, from JSON or from the binary extension (KServe's own ``as_string`` takes bytes only)."""
+    return item.decode() if isinstance(item, bytes) else item
 
 
 def _prediction(outcome: Answer | ProseformError) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def base(run: config.Run, task: str, dataset: frame.Artifact) -> Result:
 
     A tiny model's tokenizer is learnt from the dataset's rows, so its key holds the dataset; others stand alone.
     """
-    inputs: dict[str, Any] = {"model": run.model.model_dump(mode="json"), "seed": run.sft.evaluator.seed}
+    inputs: dict[str, Any] = {"model": run.model.model_dump(mode="json")}
     if run.model.source == "tiny":
         inputs["dataset"] = frame.ref(dataset).digest
     return train("base", "proseform.train.base", run, inputs, {"dataset": frame.ref(dataset)}, {"task": task}, processes=1)

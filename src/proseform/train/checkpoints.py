@@ -54,6 +54,7 @@ def _whole(checkpoint: Path, world_size: int) -> bool:
     """Whether everything that the seal lists is there."""
     try:
         listed = json.loads((checkpoint / SEAL).read_text())
-        return listed["world_size"] == world_size and all((checkpoint / name).stat().st_size == size for name, size in listed["files"].items())
+        same = all((checkpoint / name).stat().st_size == size for name, size in listed["files"].items())
+        return same and bool(listed["world_size"] == world_size)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False

@@ -15,7 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from proseform import config, launch, reward, task as tasks
+from proseform import config, launch, reward
+from proseform import task as tasks
 from proseform.case import Case, read_cases
 from proseform.errors import ConfigError
 from proseform.prompt import Message
@@ -140,8 +141,8 @@ def _trainer(
     examples: list[dict[str, str]], functions: list[Reward], weights: list[float], watch: signal.Watch,
 ) -> Any:  # fmt: skip
     """The trainer, with the watch in its way of scoring."""
-    from datasets import Dataset  # noqa: PLC0415
-    from trl import GRPOConfig, GRPOTrainer  # noqa: PLC0415
+    from datasets import Dataset
+    from trl import GRPOConfig, GRPOTrainer
 
     task = tasks.load(str(job.settings["task"]))
     plain = task.evaluator.style == "plain"

@@ -34,7 +34,7 @@ def read_run(job: launch.Job) -> config.Run:
 
 def tokenizer(folder: Path) -> Any:
     """The tokenizer of a model folder; one without a padding token pads with its end token."""
-    from transformers import AutoTokenizer  # noqa: PLC0415
+    from transformers import AutoTokenizer
 
     loaded = AutoTokenizer.from_pretrained(folder)
     if loaded.pad_token is None:
@@ -44,7 +44,7 @@ def tokenizer(folder: Path) -> Any:
 
 def dtype(model: config.Model, *, whole: bool) -> Any:
     """The dtype that weights are held in while training: fp32 where all of them are trained (bf16 updates vanish)."""
-    import torch  # noqa: PLC0415
+    import torch
 
     return torch.float32 if whole else getattr(torch, model.dtype)
 
@@ -60,7 +60,7 @@ def load(folder: Path, model: config.Model, *, whole: bool) -> Any:
     Raises:
         ConfigError: Quantisation is asked for where it cannot be had.
     """
-    from transformers import AutoModelForCausalLM  # noqa: PLC0415
+    from transformers import AutoModelForCausalLM
 
     extra = {"quantization_config": quantization(model)} if model.quantize != "none" else {}
     if extra and whole:
@@ -69,15 +69,15 @@ def load(folder: Path, model: config.Model, *, whole: bool) -> Any:
 
 
 def quantization(model: config.Model) -> Any:
-    """bitsandbytes' settings (QLoRA: nf4, double quantisation).
+    """Bitsandbytes' settings (QLoRA: nf4, double quantisation).
 
     Raises:
         ConfigError: No GPU, or bitsandbytes is not installed.
     """
-    import importlib.util  # noqa: PLC0415
+    import importlib.util
 
-    import torch  # noqa: PLC0415
-    from transformers import BitsAndBytesConfig  # noqa: PLC0415
+    import torch
+    from transformers import BitsAndBytesConfig
 
     if not torch.cuda.is_available():
         raise ConfigError(f"model.quantize = '{model.quantize}' wants a GPU; this machine shows none.", hint="Set model.quantize = 'none'.")
@@ -85,7 +85,8 @@ def quantization(model: config.Model) -> Any:
         raise ConfigError(f"model.quantize = '{model.quantize}' wants bitsandbytes.", hint="Install it: pip install bitsandbytes.")
     if model.quantize == "8bit":
         return BitsAndBytesConfig(load_in_8bit=True)
-    return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=torch.bfloat16)
+    four: dict[str, Any] = {"bnb_4bit_quant_type": "nf4", "bnb_4bit_use_double_quant": True, "bnb_4bit_compute_dtype": torch.bfloat16}
+    return BitsAndBytesConfig(load_in_4bit=True, **four)
 
 
 def is_adapter(folder: Path) -> bool:
@@ -95,14 +96,14 @@ def is_adapter(folder: Path) -> bool:
 
 def with_adapter(base: Any, folder: Path) -> Any:
     """A base with an adapter that goes on being trained."""
-    from peft import PeftModel  # noqa: PLC0415
+    from peft import PeftModel
 
     return PeftModel.from_pretrained(base, folder, is_trainable=True)
 
 
 def with_new_adapter(base: Any, lora: config.Lora) -> Any:
     """A base with a fresh adapter."""
-    from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training  # noqa: PLC0415
+    from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
 
     if getattr(base, "is_quantized", False):
         base = prepare_model_for_kbit_training(base)
@@ -122,7 +123,7 @@ def arguments(run: config.Run, knobs: config.Training, job: launch.Job, *, micro
         accumulate: Forward passes of one process in one step.
         whole: All weights are trained.
     """
-    import torch  # noqa: PLC0415
+    import torch
 
     cpu = not torch.cuda.is_available()
     half = run.model.dtype == "bfloat16"
@@ -158,7 +159,7 @@ def optimizers(model: Any, knobs: config.Training) -> tuple[Any, None]:
     """The optimiser to hand to a trainer; nothing where AdamW is wanted, which is the trainer's own."""
     if knobs.optimizer == "adamw":
         return None, None
-    from proseform.train import muon  # noqa: PLC0415
+    from proseform.train import muon
 
     return muon.optimizer(model, knobs.learning_rate, knobs.matrix_rate, knobs.beta2, knobs.weight_decay), None
 
@@ -170,7 +171,7 @@ def write(job: launch.Job, model: Any, tokens: Any, run: config.Run, figures: di
     """
     if int(os.environ.get("RANK", "0")):
         return
-    import torch  # noqa: PLC0415
+    import torch
 
     out = Path(job.out)
     weights = out / WEIGHTS
@@ -200,6 +201,6 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """
     try:
         found: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
-        return found
     except (OSError, ValueError) as error:
         raise StageError(f"{folder}: no trained model here ({error}).", hint="Run the pipeline again; it makes what is missing.") from error
+    return found

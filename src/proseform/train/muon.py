@@ -1,8 +1,9 @@
 """Muon for the matrices, AdamW for the rest: one optimiser, so that trainer and checkpoints see one state.
 
 Source: K. Jordan et al., "Muon: an optimizer for hidden layers in neural networks" (2024), with the quintic
-Newton-Schulz iteration and its coefficients; the update is scaled by sqrt(max(1, rows / columns)). On models of a million parameters the
-iteration costs little, since matrices of one shape go through it together. Left out: sharded parameters.
+Newton-Schulz iteration and its coefficients; the update is scaled by
+sqrt(max(1, rows / columns)). On models of a million parameters the iteration costs little, since matrices of one shape go
+through it together. Left out: sharded parameters.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 _ROUNDS = 5
 _MOMENTUM = 0.95
+_EPSILON = 1e-8
 
 
 def orthogonalised(stack: torch.Tensor) -> torch.Tensor:
@@ -44,52 +46,64 @@ def optimizer(model: Any, rate: float, matrix_rate: float, beta2: float, weight_
         beta2: AdamW's second moment.
         weight_decay: Of the matrices, decoupled.
     """
-    import torch  # noqa: PLC0415
+    import torch
 
     class Muon(torch.optim.Optimizer):
         """See the module."""
 
         @torch.no_grad()
-        def step(self, closure: Any = None) -> None:
+        def step(self, closure: Any = None) -> None:  # noqa: ARG002 - the trainer's protocol
             """One update of every parameter that has a gradient."""
             for group in self.param_groups:
                 params = [p for p in group["params"] if p.grad is not None]
-                (self._matrices if group["matrices"] else self._rest)(params, group)
-
-        def _matrices(self, params: list[torch.Tensor], group: dict[str, Any]) -> None:
-            shapes = defaultdict(list)
-            for p in params:
-                shapes[p.shape].append(p)
-            for (rows, columns), same in shapes.items():
-                updates = []
-                for p in same:
-                    momentum = self.state[p].setdefault("momentum", torch.zeros_like(p))
-                    momentum.lerp_(p.grad, 1 - _MOMENTUM)
-                    updates.append(p.grad.lerp(momentum, _MOMENTUM))
-                stack = orthogonalised(torch.stack(updates))
-                scale = max(1.0, rows / columns) ** 0.5
-                for p, update in zip(same, stack, strict=True):
-                    p.mul_(1 - group["lr"] * group["weight_decay"])
-                    p.add_(update, alpha=-group["lr"] * scale)
-
-        def _rest(self, params: list[torch.Tensor], group: dict[str, Any]) -> None:
-            beta1, second = group["betas"]
-            for p in params:
-                state = self.state[p]
-                state["step"] = state.get("step", 0) + 1
-                m = state.setdefault("exp_avg", torch.zeros_like(p))
-                v = state.setdefault("exp_avg_sq", torch.zeros_like(p))
-                m.lerp_(p.grad, 1 - beta1)
-                v.mul_(second).addcmul_(p.grad, p.grad, value=1 - second)
-                m_hat = m / (1 - beta1 ** state["step"])
-                p.addcdiv_(m_hat, (v / (1 - second ** state["step"])).sqrt_().add_(1e-8), value=-group["lr"])
+                (_step_matrices if group["matrices"] else _step_rest)(params, group, self.state)
 
     matrices, rest = [], []
     for name, p in model.named_parameters():
         if p.requires_grad:
-            (matrices if p.ndim == 2 and "embed" not in name and "lm_head" not in name else rest).append(p)
+            (matrices if _is_matrix(name, p) else rest).append(p)
     groups = [
         {"params": matrices, "lr": matrix_rate, "weight_decay": weight_decay, "matrices": True, "betas": (0.9, beta2)},
         {"params": rest, "lr": rate, "weight_decay": 0.0, "matrices": False, "betas": (0.9, beta2)},
     ]
     return Muon([group for group in groups if group["params"]], {})
+
+
+def _is_matrix(name: str, parameter: torch.Tensor) -> bool:
+    """Whether a parameter maps activations to activations."""
+    return parameter.dim() > 1 and "embed" not in name and "lm_head" not in name
+
+
+def _step_matrices(params: list[torch.Tensor], group: dict[str, Any], state: Any) -> None:
+    """Nesterov momentum, orthogonalised, for all matrices of one shape at once."""
+    import torch
+
+    shapes = defaultdict(list)
+    for p in params:
+        shapes[p.shape].append(p)
+    for (rows, columns), same in shapes.items():
+        updates = []
+        for p in same:
+            momentum = state[p].setdefault("momentum", torch.zeros_like(p))
+            momentum.lerp_(p.grad, 1 - _MOMENTUM)
+            updates.append(p.grad.lerp(momentum, _MOMENTUM))
+        scale = max(1.0, rows / columns) ** 0.5
+        for p, update in zip(same, orthogonalised(torch.stack(updates)), strict=True):
+            p.mul_(1 - group["lr"] * group["weight_decay"])
+            p.add_(update, alpha=-group["lr"] * scale)
+
+
+def _step_rest(params: list[torch.Tensor], group: dict[str, Any], state: Any) -> None:
+    """Adam with bias correction."""
+    import torch
+
+    beta1, beta2 = group["betas"]
+    for p in params:
+        own = state[p]
+        own["step"] = own.get("step", 0) + 1
+        first = own.setdefault("exp_avg", torch.zeros_like(p))
+        second = own.setdefault("exp_avg_sq", torch.zeros_like(p))
+        first.lerp_(p.grad, 1 - beta1)
+        second.mul_(beta2).addcmul_(p.grad, p.grad, value=1 - beta2)
+        spread = (second / (1 - beta2 ** own["step"])).sqrt_().add_(_EPSILON)
+        p.addcdiv_(first / (1 - beta1 ** own["step"]), spread, value=-group["lr"])

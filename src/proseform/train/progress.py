@@ -53,7 +53,7 @@ def callback(job: launch.Job, total: int, shown: str) -> TrainerCallback:
         total: Optimiser steps in all.
         shown: The metric that is shown beside the bar, ``loss`` or ``reward``.
     """
-    from transformers import TrainerCallback  # noqa: PLC0415
+    from transformers import TrainerCallback
 
     path = Path(job.work) / METRICS
 
@@ -79,7 +79,7 @@ def callback(job: launch.Job, total: int, shown: str) -> TrainerCallback:
 
         def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
             """Seal the checkpoint once every process has written its part."""
-            import torch.distributed as dist  # noqa: PLC0415
+            import torch.distributed as dist
 
             if dist.is_initialized():
                 dist.barrier()

@@ -47,7 +47,8 @@ def read(path: Path) -> list[Row]:
         RowError: The file is missing or empty, or a row has the wrong shape; line and field are named.
     """
     if not path.is_file():
-        raise RowError(f"{path.name}: the dataset has no such file.", hint=f"It has {', '.join(sorted(p.name for p in path.parent.glob('*.jsonl'))) or 'none'}.")
+        there = sorted(p.name for p in path.parent.glob("*.jsonl"))
+        raise RowError(f"{path.name}: the dataset has no such file.", hint=f"It has {', '.join(there) or 'none'}.")
     rows = [_row(line, f"{path.name}, line {number}") for number, line in enumerate(path.read_text().splitlines(), start=1) if line.strip()]
     if not rows:
         raise RowError(f"{path.name}: there are no rows in it.")
@@ -68,8 +69,8 @@ def _row(line: str, where: str) -> Row:
     if not isinstance(raw["completion"], str) or not raw["completion"]:
         raise RowError(f"{where}: field 'completion' is {raw['completion']!r:.40}, expected text.")
     prompt = raw["prompt"]
-    chat = isinstance(prompt, list) and prompt and all(isinstance(m, dict) and isinstance(m.get("content"), str) and "role" in m for m in prompt)
-    if not chat and not isinstance(prompt, str):
+    chat = isinstance(prompt, list) and all(isinstance(m, dict) and isinstance(m.get("content"), str) and "role" in m for m in prompt)
+    if not (chat and prompt) and not isinstance(prompt, str):
         raise RowError(f"{where}: field 'prompt' is {type(prompt).__name__}, expected text or messages with role and content.")
     return Row(str(raw["id"]), prompt, raw["completion"])
 

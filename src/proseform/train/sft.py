@@ -67,12 +67,13 @@ def main(job: launch.Job) -> None:
 
 
 def _trainer(
-    job: launch.Job, run: config.Run, knobs: config.Sft, micro: int, tokenizer: Any, base: Path, train: dict[str, Any], valid: dict[str, Any]
-) -> Any:
+    job: launch.Job, run: config.Run, knobs: config.Sft, micro: int,
+    tokenizer: Any, base: Path, train: dict[str, Any], valid: dict[str, Any],
+) -> Any:  # fmt: skip
     """The trainer, with every row of every step laid out in order."""
-    from datasets import Dataset  # noqa: PLC0415
-    from datasets.utils import logging as talk  # noqa: PLC0415
-    from trl import SFTConfig, SFTTrainer  # noqa: PLC0415
+    from datasets import Dataset
+    from datasets.utils import logging as talk
+    from trl import SFTConfig, SFTTrainer
 
     talk.disable_progress_bar()
 
@@ -85,7 +86,7 @@ def _trainer(
     whole = knobs.lora is None
     model = models.load(base, run.model, whole=whole)
     if knobs.lora is not None:
-        import torch  # noqa: PLC0415
+        import torch
 
         torch.manual_seed(knobs.seed)
         model = models.with_new_adapter(model, knobs.lora)

@@ -66,5 +66,8 @@ class Watch:
         if len(set(completions)) < len(completions) / 2 + 1 and len(completions) > 1:
             return "The completions are alike: raise grpo.temperature or train sft.evaluator for fewer steps."
         if max(rewards) <= self.best / 4:
-            return "All break the form: train sft.evaluator for more steps until some completions earn, or lower grpo.temperature; a policy that never succeeds cannot be rewarded into it."
+            return (
+                "All break the form: train sft.evaluator for more steps until some completions earn, or lower grpo.temperature; "
+                "a policy that never succeeds cannot be rewarded into it."
+            )
         return "All earn the same though they differ: look at the rubric's terms, one of them may hide the others."

@@ -2,8 +2,8 @@
 
 Urgency is the sum of three numbers: severity (critical 50, major 30, minor 10), tier (gold 30, silver 15, basic 0) and
 20 where the customer has waited longer than the rule's hours. A solved ticket has 0 and is closed. From 75 on it is P1,
-from 50 P2, from 25 P3, else P4; P1 and everything late is escalated, the rest is answered. P1 goes to
-the team on duty, all else to the rule's owner.
+from 50 P2, from 25 P3, else P4; P1 and everything late is escalated, the rest is answered. P1 goes to the team on duty,
+all else to the rule's owner.
 Left out: working hours, tickets about two problems, policies that contradict themselves.
 """
 
@@ -113,7 +113,7 @@ def _case(rng: random.Random, level: str, split: Split, identity: str) -> Case:
     problem = {"quote": quote, "area": rng.choice(words["areas"]), "state": "solved" if rng.random() < 1 / 6 else "open"}
     answer = judge({"name": name, "tier": rng.choice(list(TIER))}, problem, rule, rng.randint(2, shape.hours))
     bullet = "- " if shape.letters else ""
-    policy = "\n".join(f"{bullet}{rule.name}: {rule.severity}, {rule.hours}h, {rule.owner}" for rule in rules)
+    policy = "\n".join(f"{bullet}{rule.severity} {rule.name}: {rule.hours}h, {rule.owner}" for rule in rules)
     return Case(
         id=identity,
         level=level,

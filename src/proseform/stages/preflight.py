@@ -1,0 +1,34 @@
+"""Before anything starts: whether a run and a task fit together. Not a stage; takes well under a second."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from proseform import config
+from proseform.data import dataset as data
+from proseform.errors import ConfigError
+from proseform.stages import frame
+from proseform.task import Task
+
+
+def check(task: str, run: str) -> tuple[Task, config.Run]:
+    """Load both and hold them against each other.
+
+    Args:
+        task: The task's name.
+        run: A run's name, path or TOML text.
+
+    Raises:
+        ConfigError: A wrong key or value, or a model that is not named.
+        TaskError: No such task, a broken law, or no such rubric variant.
+        InputError: No such level or format.
+        RowError: A case file with a row of the wrong shape; line and field are named.
+    """
+    wanted, the_task = config.load(run), frame.load_task(task)
+    data.check(the_task, wanted.dataset, wanted.evaluate.levels)
+    the_task.rubric(wanted.grpo.rubric)
+    if wanted.model.source == "hub" and not wanted.model.name:
+        raise ConfigError("model.name is empty.", hint="Give a repository of a model hub, or the folder of a Hugging Face model.")
+    if wanted.model.name.startswith((".", "/")) and not (Path(wanted.model.name) / "config.json").is_file():
+        raise ConfigError(f"model.name: no model in the folder {wanted.model.name}.", hint="It holds config.json, weights and tokenizer.")
+    return the_task, wanted

@@ -1,0 +1,44 @@
+"""One real KServe server on loopback, over two bundles of random weights that share the traffic 3 to 1."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from proseform import testing
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    root = tmp_path_factory.mktemp("served")
+    for index in range(2):
+        testing.random_bundle(root / str(index), testing.toy_task(), seed=10 * index)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    program = [sys.executable, str(Path(__file__).with_name("standing.py")), str(root), str(port), "3,1"]
+    appended = ["--model_name", "other", "--predictor_host", "far.test", "--protocol", "v2"]
+    with (root / "log").open("wb") as log:
+        process = subprocess.Popen([*program, *appended], stdout=log, stderr=log, env={**os.environ, "OMP_NUM_THREADS": "1"})
+        client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60)
+        try:
+            for _ in range(600):
+                try:
+                    if client.get("/v2/health/ready").status_code == 200:
+                        break
+                except httpx.TransportError:
+                    assert process.poll() is None, (root / "log").read_text()
+                time.sleep(0.1)
+            client.port = port
+            client.log = root / "log"
+            yield client
+        finally:
+            client.close()
+            process.terminate()
+            process.wait(20)

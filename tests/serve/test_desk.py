@@ -1,0 +1,101 @@
+"""Admission, and the agreement of task and bundle."""
+
+import asyncio
+import threading
+from dataclasses import replace
+
+import pytest
+
+from proseform import testing
+from proseform.errors import EngineError, EngineFaultError, InputError, Refusal, TaskError
+from proseform.serve import faults, server
+from proseform.serve.desk import Desk
+from proseform.serve.router import Router, Weighted
+
+PROSE = "The parcel weighs 90 g, 100 g are allowed. Note: a map. Verdict: send."
+INPUTS = {"parcel": "a map, 90 g", "rule": "at most 100 g"}
+
+
+def desk(script, **options):
+    task = testing.toy_task()
+    return Desk(Router([Weighted(testing.ScriptedEngine(testing.toy_bundle(task), script))]), task, **options)
+
+
+def good(request):
+    return PROSE if request.role == "evaluator" else '{"verdict": "send", "grams": 90, "note": "a map"}'
+
+
+def test_a_full_queue_says_so_at_once_and_empties():
+    gate = threading.Event()
+
+    def script(request):
+        gate.wait(10)
+        return good(request)
+
+    async def storm():
+        full = desk(script, concurrency=1, queue=2)
+        waiting = [asyncio.create_task(full.answer(INPUTS)) for _ in range(3)]
+        await asyncio.sleep(0.05)
+        with pytest.raises(faults.BusyError):
+            await full.answer(INPUTS)
+        gate.set()
+        await asyncio.gather(*waiting)
+        return await full.answer(INPUTS)
+
+    assert asyncio.run(storm()).value["grams"] == 90
+
+
+def test_waiting_counts_against_the_deadline():
+    gate = threading.Event()
+
+    def script(request):
+        gate.wait(10)
+        return good(request)
+
+    async def late():
+        slow = desk(script, concurrency=1)
+        first = asyncio.create_task(slow.answer(INPUTS))
+        await asyncio.sleep(0.02)
+        with pytest.raises(Refusal) as caught:
+            await slow.answer(INPUTS, timeout_s=0.05)
+        gate.set()
+        await first
+        return caught.value.reason
+
+    assert asyncio.run(late()) == "deadline"
+
+
+def test_a_bundle_of_another_state_of_the_task_does_not_start():
+    task = testing.toy_task()
+    engine = testing.ScriptedEngine(testing.toy_bundle(replace(task, digest="sha256:" + "1" * 64)), good)
+    with pytest.raises(TaskError, match="111111111111"):
+        server.run([Weighted(engine)], task)
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "reason"),
+    [
+        (InputError("x"), 422, "input"),
+        (Refusal("schema", "x"), 422, "schema"),
+        (Refusal("truncated", "x"), 422, "truncated"),
+        (Refusal("too_long", "x"), 413, "too_long"),
+        (Refusal("deadline", "x"), 504, "deadline"),
+        (EngineError("x"), 503, "engine"),
+        (EngineFaultError("x"), 502, "engine"),
+        (faults.BusyError("x"), 503, "busy"),
+        (faults.BatchError([Refusal("deadline", "x")]), 504, "deadline"),
+        (TaskError("x"), 422, "input"),
+        (RuntimeError("secret"), 500, "internal"),
+    ],
+)
+def test_every_error_has_its_status_and_its_reason(error, status, reason):
+    assert (faults.status(error), faults.reason(error)) == (status, reason)
+    assert "secret" not in str(faults.as_json(error))
+
+
+def test_an_engine_that_is_away_is_counted_and_raised():
+    async def call():
+        await desk(lambda _request: EngineError("away")).answer(INPUTS)
+
+    with pytest.raises(EngineError):
+        asyncio.run(call())

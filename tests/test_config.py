@@ -1,0 +1,129 @@
+"""Run files: what is shipped loads, what is wrong is refused with the field named, and nothing is converted."""
+
+import tomllib
+from importlib import resources
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proseform import config
+from proseform.errors import ConfigError
+
+REFUSED = [
+    ("", "No run ''", "nothing at all"),
+    ("nope", "No run 'nope'; shipped: default, small, smollm2", "no such name and no such file"),
+    ("a" * 300, "No run 'aaa", "a name that is too long to be a file"),
+    ("a\0b", "No run", "a name that cannot be a file"),
+    ("name = \n", "not TOML", "a line that was left unfinished"),
+    ("[grpo]\n", "name: field required", "a run without a name"),
+    ("name = 3\n", "name: input should be a valid string", "a number for a name"),
+    ("name = 'x'\nsteps = 3\n", "steps: unknown key", "a key in the wrong place"),
+    ("name = 'x'\n[grpo]\nstep = 3\n", "grpo.step: unknown key. There are: steps,", "a misspelt key; the right ones are named"),
+    ("name = 'x'\n[sft.evaluator.lora]\nrank = 3\n", "sft.evaluator.lora.rank: unknown key. There are: r, alpha", "three tables down"),
+    ("name = 'x'\n[register]\nmodel = 'y'\n", "register.model: unknown key. There are: name", "a table with a name of its own in Python"),
+    ("name = 'x'\ngrpo = 3\n", "grpo: ", "a number in place of a table"),
+    ("name = 'x'\n[grpo]\nsteps = -1\n", "grpo.steps: input should be greater than or equal to 0 (given: -1)", "a negative count"),
+    ("name = 'x'\n[grpo]\nsteps = 2.0\n", "grpo.steps: ", "a float for a count"),
+    ("name = 'x'\n[grpo]\nsteps = '2'\n", "grpo.steps: ", "a text for a count"),
+    ("name = 'x'\n[grpo]\nsteps = true\n", "grpo.steps: ", "true is not 1"),
+    ("name = 'x'\n[grpo]\ngenerations = 1\n", "grpo.generations: ", "a group of one teaches nothing"),
+    ("name = 'x'\n[grpo]\nbeta = nan\n", "grpo.beta: ", "TOML has nan"),
+    ("name = 'x'\n[grpo]\ntemperature = inf\n", "grpo.temperature: ", "and inf"),
+    ("name = 'x'\n[grpo]\nlearning_rate = 1\n", "grpo.learning_rate: ", "a rate of 1"),
+    ("name = 'x'\n[grpo]\nloss = 'ppo'\n", "grpo.loss: ", "not one of the choices"),
+    ("name = 'x'\n[gate]\nformatter_exact = 97\n", "gate.formatter_exact: ", "a percentage where a share is meant"),
+    ("name = 'x'\n[gate]\nlift = -2\n", "gate.lift: ", "rewards are in [0, 1], so a lift is in [-1, 1]"),
+    ("name = 'x'\n[evaluate]\nlevels = 'junior'\n", "evaluate.levels: ", "one text where a list is meant"),
+    ("name = 'x'\n[launch]\nprocesses = 0\n", "launch.processes: ", "nobody to do the work"),
+    ("extends = 'nope'\n", "No run 'nope'", "a parent that does not exist"),
+    ("extends = 3\n", "No run '3'", "a parent that is no name"),
+]
+
+
+@pytest.mark.parametrize(("text", "words", "why"), REFUSED, ids=[why for _, _, why in REFUSED])
+def test_what_is_refused_and_why(text, words, why):
+    with pytest.raises(ConfigError) as caught:
+        config.load(text)
+    assert words in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path):
+    (tmp_path / "run.toml").write_bytes(b"name = '\xff'\n")
+    with pytest.raises(ConfigError, match=r"run\.toml: is no text"):
+        config.load(str(tmp_path / "run.toml"))
+
+
+def test_several_faults_are_counted():
+    with pytest.raises(ConfigError, match="and 1 more"):
+        config.load("name = 'x'\n[grpo]\nsteps = -1\ngenerations = 0\n")
+
+
+@pytest.mark.parametrize("name", config.shipped())
+def test_a_shipped_run_loads_by_name_and_carries_it(name):
+    run = config.load(name)
+    assert run.name == name
+    assert run.description
+
+
+@pytest.mark.parametrize("name", config.shipped())
+def test_a_run_travels_as_json_and_stays_itself(name):
+    run = config.load(name)
+    again = config.Run.model_validate(run.model_dump(mode="json", by_alias=True))
+    assert again == run
+    assert again.digest == run.digest
+
+
+def test_a_path_loads_as_its_text_does(tmp_path):
+    text = (resources.files("proseform.runs") / "small.toml").read_text()
+    (tmp_path / "mine.toml").write_text(text)
+    assert config.load(str(tmp_path / "mine.toml")) == config.load(text) == config.load("small")
+
+
+def test_extends_states_only_what_differs():
+    run = config.load("extends = 'small'\nname = 'mine'\n[grpo]\nsteps = 7\n")
+    small = config.load("small")
+    assert run.grpo.steps == 7
+    assert run.grpo.learning_rate == small.grpo.learning_rate
+    assert run.sft == small.sft
+    assert run.digest != small.digest
+
+
+def test_a_circle_of_extends_is_named(tmp_path):
+    one, two = tmp_path / "one.toml", tmp_path / "two.toml"
+    one.write_text(f"extends = '{two}'\nname = 'one'\n")
+    two.write_text(f"extends = '{one}'\nname = 'two'\n")
+    with pytest.raises(ConfigError, match="extends itself by way of"):
+        config.load(str(one))
+
+
+def test_a_run_cannot_be_changed():
+    with pytest.raises(Exception, match="frozen"):
+        config.load("small").grpo.steps = 3
+
+
+def sections(model, path=()):
+    """Every field of every table."""
+    for name, field in model.model_fields.items():
+        yield (*path, name), field
+        for kind in (field.annotation, *getattr(field.annotation, "__args__", ())):
+            if hasattr(kind, "model_fields"):
+                yield from sections(kind, (*path, name))
+
+
+@pytest.mark.parametrize(("path", "field"), list(sections(config.Run)), ids=[".".join(path) for path, _ in sections(config.Run)])
+def test_every_knob_has_its_sentence(path, field):
+    """Help, docs and MLflow parameters are derived from it."""
+    described = field.description or getattr(field.annotation, "__doc__", "")
+    assert described
+    assert described.strip().endswith((".", ")", "keeps it.")), described
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_a_run_or_a_config_error(text):
+    try:
+        config.load(f"name = 'x'\n{text}")
+    except ConfigError:
+        return
+    tomllib.loads(text)
