@@ -47,19 +47,20 @@ def test_what_is_refused_and_why(text, words, why):
     assert words in str(caught.value)
 
 
-@given(
-    st.builds(
-        Case,
-        id=st.text(),
-        level=st.text(),
-        split=st.sampled_from(SPLITS),
-        inputs=st.dictionaries(st.text(), st.text()),
-        prose=st.text(),
-        answer=st.dictionaries(st.text(), JSON),
-        groups=st.lists(st.text()).map(tuple),
-        facts=st.dictionaries(st.text(), JSON),
-    )  # fmt: skip
+CASES = st.builds(
+    Case,
+    id=st.text(),
+    level=st.text(),
+    split=st.sampled_from(SPLITS),
+    inputs=st.dictionaries(st.text(), st.text()),
+    prose=st.text(),
+    answer=st.dictionaries(st.text(), JSON),
+    groups=st.lists(st.text()).map(tuple),
+    facts=st.dictionaries(st.text(), JSON),
 )
+
+
+@given(CASES)
 def test_a_case_comes_back_from_its_line(case):
     """Whatever its texts hold: line separators, quotes, any script."""
     text = case.to_json()

@@ -49,7 +49,7 @@ BROKEN = [
     (
         {"formats": {"brief": ("weight",), "full": TOY.formats["full"]}},
         "format 'brief' names weight",
-        "a format of a field that does not exist",
+        "a format of no field",
     ),
     ({"formats": {"brief": ("verdict",)}}, "the last format is not the whole schema", "only a part can be answered"),
     ({"formats": {}}, "the last format is not the whole schema", "nothing can be answered"),
@@ -57,7 +57,7 @@ BROKEN = [
     (
         {"read": lambda _prose: Verdict(dict(ONE.answer)), "gold": (ONE,)},
         "foreign text is accepted: 'Lorem",
-        "a reader that reads anything",
+        "a reader of anything",
     ),
     ({"rubrics": {"variants": {"plain": {"right": 0.6}}}}, "sum to 0.6", "weights that do not sum to 1"),
     ({"rubrics": {"variants": {"plain": {"style": 1}}}}, "weighs style, which rewards.py does not score", "a weight on nothing"),

@@ -16,7 +16,8 @@ OTHER = "refuse" if GOLD["verdict"] == "send" else "send"
 
 def test_gold_prose_is_right_in_everything():
     row = outcome.judged(CASE, TASK, RUBRIC, CASE.prose, rung="sft")
-    assert row["ok"] and row["whole_right"] and row["headline_right"] and row["reward"] == pytest.approx(1)
+    assert (row["ok"], row["whole_right"], row["headline_right"]) == (True, True, True)
+    assert row["reward"] == pytest.approx(1)
     assert row["fields"] == {"verdict": True, "grams": True, "note": True}
     assert (row["said"], row["gold"], row["share"]) == (GOLD["verdict"], GOLD["verdict"], 1)
     assert json.loads(json.dumps(row)) == row
@@ -48,7 +49,7 @@ def test_an_answer_is_held_against_the_fields_of_its_format_only():
     brief = TASK.format("brief")
     said = {name: GOLD[name] for name in brief.fields}
     row = outcome.answered(CASE, TASK, brief, json.dumps(said), rung="grpo", constrained=True)
-    assert row["ok"] and row["whole_right"] and set(row["fields"]) == {"verdict", "grams"}
+    assert (row["ok"], row["whole_right"], set(row["fields"])) == (True, True, {"verdict", "grams"})
     more = outcome.answered(CASE, TASK, brief, json.dumps(GOLD), rung="grpo", constrained=False)
     assert (more["ok"], more["reason"], more["whole_right"]) == (False, "schema", False)
 

@@ -16,9 +16,7 @@ def test_a_file_is_read_into_its_sections():
     assert prompt.placeholders == {"cv", "job"}
 
 
-@pytest.mark.parametrize(
-    "text", ["", "CV: {cv}", "# system\nJudge.\n", "# user\n\n# prefill\n{", "## user\nCV: {cv}\n", "# User\nCV: {cv}\n"]
-)
+@pytest.mark.parametrize("text", ["", "CV: {cv}", "# system\nJudge.\n", "# user\n\n# prefill\n{", "## user\n{cv}\n", "# User\n{cv}\n"])
 def test_a_file_without_a_user_section_is_refused(text):
     with pytest.raises(TaskError, match=r"evaluator\.md: no '# user' section"):
         Prompt.from_markdown(text, "chat", "evaluator.md")

@@ -118,7 +118,7 @@ def list_tasks(*, as_json: Json = False) -> None:
     """List the installed tasks."""
     from proseform import task as tasks
 
-    known = [tasks.load(name) for name in sorted(tasks.installed())]
+    known = map(tasks.load, sorted(tasks.installed()))
     rows = [(each.name, each.title, ", ".join(each.inputs), ", ".join(each.levels)) for each in known]
     _table(("task", "title", "inputs", "levels"), rows, as_json=as_json)
 

@@ -67,7 +67,7 @@ def _formats(task: Task) -> Iterator[str]:
     sizes = [len(chosen) for chosen in task.formats.values()]
     if sizes != sorted(sizes) or 0 in sizes:
         yield f"the formats are not in order, smallest first: {', '.join(f'{name} has {len(of)}' for name, of in task.formats.items())}"
-    if set(next(reversed(task.formats.values()), ())) != fields:
+    if set([(), *task.formats.values()][-1]) != fields:
         yield "the last format is not the whole schema"
 
 

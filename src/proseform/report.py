@@ -1,8 +1,7 @@
 """Outcomes become figures, and figures a page.
 
 The rows of :mod:`proseform.outcome` come in; :func:`summarise` makes ``report.json`` of them and :func:`render` one
-self-contained HTML page. Pure. Intervals: :func:`estimate` (Wilson 1927; Dean & Pagano 2015).
-Left out: comparison across runs, which is ``make bench``'s.
+self-contained HTML page. Pure. Left out: comparison across runs, which is ``make bench``'s.
 """
 
 from __future__ import annotations
@@ -26,8 +25,7 @@ if TYPE_CHECKING:
     from proseform.task import Task
 
 Z = 1.959964  # two-sided 95 %
-NONE = "(none)"
-"""The headline of a text that states none."""
+NONE = "(none)"  # the headline of a text that states none
 _SAME = 1e-12
 _JUDGED = ("reward", "ok", "complete", "share", "whole_right", "headline_right")
 _ANSWERED = ("ok", "share", "whole_right", "headline_right")
@@ -49,7 +47,7 @@ def estimate(values: Sequence[float], cases: Iterable[Hashable] | None = None) -
 
     Completions of one case are not independent: they are averaged first, and ``n`` is the number of cases. The interval
     is Wilson's for p = mean and n_eff = p(1-p) / (variance of the case means / n), which for shares of single
-    completions is Wilson's own n, and never below it. Where all cases agree, n_eff = n, so that no interval is a point.
+    completions is Wilson's own n (Wilson 1927; Dean & Pagano 2015), and never below it. Where all cases agree, n_eff = n, so that no interval is a point.
 
     >>> estimate([1, 1, 1, 0])
     Estimate(value=0.75, low=0.300642, high=0.954413, n=4)
@@ -79,11 +77,12 @@ def summarise(
         level: The level that was trained; ladder, fields and gate are of it, other levels are listed by themselves.
         shipped: The rung that goes into the bundle.
         metrics: Step name to the rows of its ``metrics.jsonl``.
-        cases: Cases for the examples.
+        cases: For the examples.
 
     Returns:
         ``meta figures ladder formatter fields confusion levels training examples``. ``figures`` has the names of
-        ``config.Gate``; an estimate is ``{"value", "low", "high", "n"}`` or None where nothing was measured.
+        ``config.Gate`` (``recommendation_right`` is the headline's, or the whole answer's where a task has none); an
+        estimate is ``{"value", "low", "high", "n"}`` or None where nothing was measured.
     """
     head = headline(task)
     here = [row for row in rows if row.get("level", level) == level]
@@ -192,7 +191,8 @@ def _examples(prose: Sequence[Row], answers: Sequence[Row], cases: Mapping[str, 
     return [
         {
             "id": row["id"], "right": row["whole_right"] and (end is None or end["whole_right"]), "inputs": dict(cases[row["id"]].inputs),
-            "prose": row["text"], "verdict": row["verdict"], "reward": row["reward"], "gold": dict(cases[row["id"]].answer),
+            "prose": row["text"], "verdict": row["verdict"], "reward": row["reward"],
+            "gold": {name: cases[row["id"]].answer[name] for name in (end or row)["fields"]},
             "wrong_fields": [name for name, good in (end or row)["fields"].items() if not good],
             "answer": end and end["text"], "answer_verdict": end and end["verdict"],
         }

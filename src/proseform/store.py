@@ -93,10 +93,10 @@ class Store:
 
     def result(self, stage: str, key: str) -> Result | None:
         """The committed result of that key, or None."""
-        path = f"{self.root}/{stage}/{digest.short(key)}/{RESULT}"
-        if not self.fs.exists(path):
+        try:
+            raw = json.loads(self.fs.cat_file(f"{self.root}/{stage}/{digest.short(key)}/{RESULT}"))
+        except FileNotFoundError:
             return None
-        raw = json.loads(self.fs.cat_file(path))
         return Result(Ref(self.place(stage, key), raw["digest"]), raw["key"], raw["figures"], raw["seconds"])
 
     def commit(self, stage: str, key: str, folder: Path, figures: Mapping[str, Any], seconds: float) -> Result:
@@ -112,8 +112,7 @@ class Store:
         Raises:
             StoreError: The folder holds a ``result.json`` of its own, which is the commit's name.
         """
-        done = self.result(stage, key)
-        if done is not None:
+        if (done := self.result(stage, key)) is not None:
             return done
         if (folder / RESULT).exists():
             raise StoreError(f"{folder}: holds a {RESULT}, which is the name of the commit.", hint="Give the stage's file another name.")
@@ -171,7 +170,8 @@ def fetch(ref: Ref, into: Path) -> Path:
     else:
         folder = into / digest.short(ref.digest)
         if not folder.is_dir():
-            staging = Path(tempfile.mkdtemp(prefix=".fetch-", dir=_made(into)))
+            into.mkdir(parents=True, exist_ok=True)
+            staging = Path(tempfile.mkdtemp(prefix=".fetch-", dir=into))
             fs.get(f"{path}/", f"{staging}/", recursive=True)
             staging.rename(folder)
     if not folder.is_dir():
@@ -190,12 +190,6 @@ def write_json(path: Path, value: Any) -> None:
     staging = path.with_name(f".{path.name}.{os.getpid()}.{time.monotonic_ns()}")
     _write_durably(staging, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
     staging.rename(path)
-
-
-def _made(folder: Path) -> Path:
-    """The folder, made where it is missing."""
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def _write_durably(path: Path, text: str) -> None:

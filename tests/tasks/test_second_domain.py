@@ -50,7 +50,7 @@ print(json.dumps({"installed": sorted(task.installed()), "from": where, "digest"
 
 GOOD = """\
 Acorn Foods, gold: "lockout" in billing, open.
-Rule critical lockout: 2h, identity.
+Rule lockout: critical, 2h, identity.
 Waits 5h, late.
 Score: 50 + 30 + 20 = 100. Priority: P1. Team: duty. Decision: escalate."""
 

@@ -248,7 +248,7 @@ def _logged(registry: Registry, folder: Path, bundle: Bundle, readme: str, tags:
     """A LoggedModel that holds the bundle, ready; one that an interrupted call left ready is taken up."""
     experiment = registry.experiment(bundle.task)
     for left in registry.client.search_logged_models([experiment], filter_string=f"tags.`proseform.bundle` = '{bundle.digest}'"):
-        if str(left.status) in {"READY", "LoggedModelStatus.READY"}:
+        if left.status == "READY":
             return str(left.model_id)
     name = f"{bundle.task}-{digest.short(bundle.digest)}"
     made = registry.client.create_logged_model(experiment, name, source_run or None, dict(tags), model_type="proseform-bundle")

@@ -3,13 +3,12 @@
 One template for each sentence is writer and reader at once, so that they cannot drift apart::
 
     Acorn Foods, gold: "lockout" in billing, open.
-    Rule critical lockout: 2h, identity.
+    Rule lockout: critical, 2h, identity.
     Waits 5h, late.
     Score: 50 + 30 + 20 = 100. Priority: P1. Team: duty. Decision: escalate.
 
-Evidence stands before the verdict: who has written down both numbers has only to compare them; and the rule is copied
-as the policy has it, which small models learn first. The patterns keep the bounds of schema.json. Left out: paraphrase;
-a quote counts word for word.
+Evidence stands before the verdict: who has written down both numbers has only to compare them. The patterns keep the
+bounds of schema.json. Left out: paraphrase; a quote counts word for word.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from proseform.verdict import Reason, Verdict
 
 SENTENCES: Mapping[str, str] = {
     "problem": '{customer.name}, {customer.tier}: "{problem.quote}" in {problem.area}, {problem.state}.',
-    "rule": "Rule {rule.severity} {rule.name}: {rule.sla_hours}h, {rule.owner}.",
+    "rule": "Rule {rule.name}: {rule.severity}, {rule.sla_hours}h, {rule.owner}.",
     "waiting": "Waits {waiting.hours}h, {waiting.clock}.",
     "score": "Score: {points.severity} + {points.tier} + {points.clock} = {score}.",
     "priority": "Priority: {priority}.",

@@ -1,0 +1,105 @@
+"""One MLflow on SQLite for all: its tables take seconds to make. Every test has a model of its own."""
+
+import itertools
+from dataclasses import replace
+
+import pytest
+
+from proseform import digest, gate, registry
+from proseform.bundle import Part
+from proseform.config import Gate
+from proseform.registry import models
+from proseform.testing import toy_bundle, toy_task
+
+NUMBERS = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory):
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="session")
+def mlflow(home):
+    found = registry.connect(home)
+    found.experiment("toy")
+    return found
+
+
+@pytest.fixture
+def name():
+    """A registered model that nobody else uses."""
+    return f"proseform-toy-{next(NUMBERS)}"
+
+
+@pytest.fixture
+def bundles(tmp_path, name):
+    """Makes bundle folders; another number is another bundle."""
+
+    def make(number):
+        folder = tmp_path / f"bundle-{number}"
+        task, parts = toy_task(), {}
+        for role, prompt in (("evaluator", task.evaluator), ("formatter", task.formatter)):
+            (folder / role).mkdir(parents=True)
+            (folder / role / "weights.bin").write_text(f"{name}: {role} {number}")
+            parts[role] = Part(prompt=prompt, max_tokens=9, base=role, base_digest=digest.of_files(folder / role))
+        toy_bundle(task, settings={"dtype": "float32"}, **parts).write(folder)
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def verdict():
+    """Makes verdicts; open, or closed because nothing was measured."""
+
+    def make(bundle, *, is_open=True):
+        figure = {"value": 1.0, "low": 0.9, "high": 1.0, "n": 40}
+        figures = dict.fromkeys(Gate.model_fields, figure) if is_open else {}
+        task = toy_task().digest
+        return gate.judge({"meta": {"task_digest": task}, "figures": figures}, Gate(), bundle, task)
+
+    return make
+
+
+@pytest.fixture
+def promotable(mlflow, name, bundles, verdict):
+    """Registers a bundle and opens its gate."""
+
+    def make(number):
+        version = models.register(mlflow, bundles(number), name=name)
+        return models.judge(mlflow, version, verdict(version.bundle))
+
+    return make
+
+
+@pytest.fixture
+def dying(mlflow):
+    """The registry through a process that dies before its n-th write."""
+
+    class Died(BaseException):
+        pass
+
+    def make(writes):
+        class Client:
+            def __init__(self):
+                self.left = writes
+
+            def __getattr__(self, called):
+                method = getattr(mlflow.client, called)
+                if not called.startswith(("set_", "delete_", "create_", "log_", "finalize_")):
+                    return method
+
+                def write(*args, **kwargs):
+                    self.left -= 1
+                    if self.left < 0:
+                        raise Died
+                    return method(*args, **kwargs)
+
+                return write
+
+        copy = replace(mlflow)
+        copy.__dict__["client"] = Client()
+        return copy, Died
+
+    return make

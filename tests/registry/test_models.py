@@ -1,0 +1,186 @@
+"""Bundles in the registry: registered once, fetched verified, judged for good."""
+
+import shutil
+from pathlib import Path
+from urllib.parse import urlparse
+
+import pytest
+
+from proseform import bundle, digest
+from proseform.errors import RegistryError, StoreError
+from proseform.registry import models
+from proseform.registry.models import CANDIDATE, CHAMPION
+from proseform.testing import toy_task
+
+
+def artifacts(mlflow, version):
+    """Where a version's artifacts lie on this machine."""
+    return Path(urlparse(mlflow.client.get_logged_model(version.model_id).artifact_location).path)
+
+
+def test_a_registered_bundle_carries_its_digests_and_becomes_the_candidate(mlflow, name, bundles):
+    folder = bundles(1)
+    version = models.register(mlflow, folder, name=name, tags={"proseform.run": "small"})
+    stated = bundle.read(folder)
+    tags = mlflow.client.get_model_version(name, version.version).tags
+    assert tags["proseform.bundle"] == stated.digest == version.bundle
+    assert tags["proseform.task_digest"] == toy_task().digest
+    assert tags["proseform.evaluator"] == stated.evaluator.base_digest != tags["proseform.formatter"]
+    assert tags["proseform.run"] == "small"
+    assert models.aliases(mlflow, name) == {CANDIDATE: version.version}
+    assert models.get(mlflow, name, CANDIDATE) == version == models.get(mlflow, name, version.version)
+
+
+def test_it_is_fetched_whole_when_the_folder_it_came_from_is_gone(mlflow, name, bundles, tmp_path):
+    """Serving works with the stages' folders deleted."""
+    folder = bundles(1)
+    stated = bundle.read(folder)
+    models.register(mlflow, folder, name=name)
+    shutil.rmtree(folder)
+    fetched = models.fetch(mlflow, name, CANDIDATE, tmp_path / "cache")
+    assert fetched == tmp_path / "cache" / digest.short(stated.digest)
+    assert bundle.read(fetched) == stated
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == [fetched.name]
+
+
+def test_what_was_fetched_is_kept_and_what_was_damaged_is_fetched_again(mlflow, name, bundles, tmp_path):
+    version = models.register(mlflow, bundles(1), name=name)
+    fetched = models.fetch(mlflow, name, CANDIDATE, tmp_path / "cache")
+    before = (fetched / "bundle.json").stat().st_ino
+    models.fetch(mlflow, name, CANDIDATE, tmp_path / "cache")
+    assert (fetched / "bundle.json").stat().st_ino == before
+    (fetched / "evaluator" / "weights.bin").write_text("damaged")
+    assert bundle.read(models.fetch(mlflow, name, version.version, tmp_path / "cache")).digest == version.bundle
+
+
+def test_the_same_bundle_is_adopted_and_another_is_the_next_version(mlflow, name, bundles):
+    folders = [bundles(1), bundles(2)]
+    versions = [models.register(mlflow, folder, name=name).version for folder in (*folders, folders[0])]
+    assert versions == ["1", "2", "1"]
+    assert models.aliases(mlflow, name) == {CANDIDATE: "1"}
+    assert len(mlflow.client.search_model_versions(f"name = '{name}'")) == 2
+
+
+def test_a_champion_that_is_registered_again_does_not_become_a_candidate(mlflow, name, bundles):
+    folder = bundles(1)
+    version = models.register(mlflow, folder, name=name)
+    mlflow.client.set_registered_model_alias(name, CHAMPION, version.version)
+    mlflow.client.delete_registered_model_alias(name, CANDIDATE)
+    models.register(mlflow, folder, name=name)
+    assert models.aliases(mlflow, name) == {CHAMPION: version.version}
+
+
+@pytest.mark.parametrize("writes", range(7))
+def test_a_registration_that_was_cut_short_is_made_good(mlflow, name, bundles, dying, writes):
+    """Whatever write it dies before: no version without its artifacts, and one version in the end."""
+    folder = bundles(1)
+    half, died = dying(writes)
+    try:
+        models.register(half, folder, name=name)
+    except died:
+        known = [model.name for model in mlflow.client.search_registered_models()]
+        if name in known:
+            for version in mlflow.client.search_model_versions(f"name = '{name}'"):
+                assert bundle.read(artifacts(mlflow, models.get(mlflow, name, version.version)) / "bundle")
+    version = models.register(mlflow, folder, name=name)
+    assert version.version == "1"
+    assert models.aliases(mlflow, name) == {CANDIDATE: "1"}
+    assert bundle.read(artifacts(mlflow, version) / "bundle").digest == version.bundle
+    assert "bundle" in (artifacts(mlflow, version) / "README.md").read_text()
+
+
+def test_the_card_says_what_it_is_and_what_was_measured(bundles):
+    stated = bundle.read(bundles(1))
+    figures = {"formatter_exact": {"value": 0.98, "low": 0.95, "high": 0.99, "n": 200}, "lift": None}
+    card = models.card(stated, "proseform-toy", {"meta": {"level": "easy"}, "figures": figures})
+    assert stated.digest in card
+    assert "verdict, grams, note" in card
+    assert "| formatter_exact | 0.980 | 0.950 to 0.990 | 200 |" in card
+    assert "lift" not in card
+    assert "level “easy”" in card
+    assert "Nothing yet" in models.card(stated, "proseform-toy", {})
+
+
+def test_what_is_no_bundle_is_not_registered(mlflow, name, tmp_path):
+    with pytest.raises(StoreError, match="no bundle here"):
+        models.register(mlflow, tmp_path, name=name)
+    with pytest.raises(RegistryError, match=f"No model '{name}'; registered: "):
+        models.get(mlflow, name, CANDIDATE)
+
+
+@pytest.mark.parametrize("which", ["champion", "previous", "7", "", "models:/x"])
+def test_an_alias_that_does_not_exist_names_those_that_do(mlflow, name, bundles, tmp_path, which):
+    models.register(mlflow, bundles(1), name=name)
+    with pytest.raises(RegistryError) as caught:
+        models.fetch(mlflow, name, which, tmp_path / "cache")
+    assert f"has no alias or version '{which}'; aliases: candidate (version 1); versions: 1." in str(caught.value)
+
+
+@pytest.mark.parametrize("file", ["evaluator/weights.bin", "bundle.json"])
+def test_artifacts_that_were_altered_are_not_served(mlflow, name, bundles, tmp_path, file):
+    version = models.register(mlflow, bundles(1), name=name)
+    (artifacts(mlflow, version) / "bundle" / file).write_text("altered")
+    with pytest.raises(RegistryError, match="no whole bundle"):
+        models.fetch(mlflow, name, CANDIDATE, tmp_path / "cache")
+    assert not any((tmp_path / "cache").iterdir())
+
+
+def test_artifacts_of_another_bundle_are_not_served(mlflow, name, bundles, tmp_path):
+    """Whole, but not the one that the version's tag names: a pair that somebody swapped."""
+    one, two = (models.register(mlflow, bundles(number), name=name) for number in (1, 2))
+    shutil.rmtree(artifacts(mlflow, one) / "bundle")
+    shutil.copytree(artifacts(mlflow, two) / "bundle", artifacts(mlflow, one) / "bundle")
+    with pytest.raises(RegistryError, match="not its tag's"):
+        models.fetch(mlflow, name, one.version, tmp_path / "cache")
+
+
+def test_a_verdict_is_filed_with_its_report_and_comes_back(mlflow, name, bundles, verdict):
+    version = models.register(mlflow, bundles(1), name=name)
+    assert models.verdict(mlflow, version) is None
+    filed = verdict(version.bundle)
+    models.judge(mlflow, version, filed, {"report.html": "<p>fine</p>"})
+    again = models.get(mlflow, name, version.version)
+    assert models.verdict(mlflow, again) == filed
+    assert again.tags["proseform.gate"] == "open"
+    assert again.tags["proseform.report"] == filed.report
+    assert (artifacts(mlflow, version) / "report.html").read_text() == "<p>fine</p>"
+    closed = verdict(version.bundle, is_open=False)
+    models.judge(mlflow, again, closed)
+    assert models.get(mlflow, name, version.version).tags["proseform.gate"] == "closed"
+    assert models.verdict(mlflow, models.get(mlflow, name, version.version)) == closed
+
+
+def test_a_verdict_of_another_bundle_is_not_filed(mlflow, name, bundles, verdict):
+    version = models.register(mlflow, bundles(1), name=name)
+    with pytest.raises(RegistryError, match="the verdict is of"):
+        models.judge(mlflow, version, verdict(digest.of_json("other")))
+
+
+def test_a_verdict_that_was_altered_is_found_out(mlflow, name, bundles, verdict):
+    version = models.register(mlflow, bundles(1), name=name)
+    models.judge(mlflow, version, verdict(version.bundle, is_open=False))
+    path = artifacts(mlflow, version) / models.VERDICT
+    path.write_text(path.read_text().replace('"open": false', '"open": true'))
+    with pytest.raises(RegistryError, match=r"gate\.json was altered\. Run the gate again"):
+        models.verdict(mlflow, models.get(mlflow, name, version.version))
+
+
+def test_what_was_attached_comes_back_and_a_later_one_replaces_it(mlflow, name, bundles):
+    version = models.register(mlflow, bundles(1), name=name)
+    for text in ("first", "second: ä"):
+        models.attach(mlflow, version, {"report.json": text, "report.html": "<p>"})
+        assert models.attached(mlflow, version, "report.json") == text
+
+
+def test_what_was_never_attached_is_an_error_of_ours(mlflow, name, bundles):
+    version = models.register(mlflow, bundles(1), name=name)
+    with pytest.raises(RegistryError, match=r"report\.json"):
+        models.attached(mlflow, version, "report.json")
+
+
+def test_a_verdict_whose_file_is_gone_does_not_open_anything(mlflow, name, bundles, verdict):
+    version = models.register(mlflow, bundles(1), name=name)
+    judged = models.judge(mlflow, version, verdict(version.bundle))
+    (artifacts(mlflow, version) / models.VERDICT).unlink()
+    with pytest.raises(RegistryError, match=r"gate\.json"):
+        models.verdict(mlflow, judged)

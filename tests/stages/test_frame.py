@@ -1,0 +1,125 @@
+"""Keys, locks and commits: what is adopted, what is made anew, and what a failure leaves behind."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from proseform.errors import ConfigError, StoreError
+from proseform.stages import frame
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("PROSEFORM_HOME", str(tmp_path))
+    monkeypatch.setenv("PROSEFORM_RUN", "test")
+    monkeypatch.delenv("PROSEFORM_FRESH", raising=False)
+    return tmp_path
+
+
+class Body:
+    """Writes one file, and counts how often it was asked to."""
+
+    def __init__(self, text: str = "x") -> None:
+        self.text, self.calls = text, 0
+
+    def __call__(self, work: Path, out: Path) -> Mapping[str, Any]:
+        self.calls += 1
+        (out / "file").write_text(self.text)
+        return {"calls": self.calls}
+
+
+def _states(home: Path) -> list[str]:
+    return [json.loads(line)["state"] for line in (home / "runs/test/events.jsonl").read_text().splitlines()]
+
+
+def test_the_same_inputs_are_made_once(home: Path) -> None:
+    body = Body()
+    first = frame.once("dataset", {"a": 1}, body)
+    again = frame.once("dataset", {"a": 1}, body)
+    assert first == again
+    assert body.calls == 1
+    assert _states(home) == ["started", "done", "reused"]
+
+
+@pytest.mark.parametrize("inputs", [{"a": 2}, {"a": 1, "b": 1}, {}])
+def test_other_inputs_are_made_anew(inputs: dict[str, int]) -> None:
+    body = Body()
+    frame.once("dataset", {"a": 1}, body)
+    frame.once("dataset", inputs, body)
+    assert body.calls == 2
+
+
+def test_other_code_is_another_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    body = Body()
+    frame.once("dataset", {}, body)
+    monkeypatch.setattr(frame, "code_digest", lambda: "sha256:other")
+    frame.once("dataset", {}, body)
+    assert body.calls == 2
+
+
+def test_fresh_adopts_only_what_the_same_run_has_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    body = Body()
+    frame.once("dataset", {}, body)
+    monkeypatch.setenv("PROSEFORM_FRESH", "now")
+    frame.once("dataset", {}, body)
+    frame.once("dataset", {}, body)
+    assert body.calls == 2
+
+
+def test_a_failure_leaves_its_reason_and_no_result_and_the_next_try_succeeds(home: Path) -> None:
+    def failing(work: Path, out: Path) -> Mapping[str, Any]:
+        (out / "half").write_text("x")
+        raise ConfigError("The batch is odd.", hint="Make it even.")
+
+    with pytest.raises(ConfigError, match="odd"):
+        frame.once("sft", {}, failing)
+    (work,) = (home / "work").iterdir()
+    assert json.loads((work / "error.json").read_text())["message"] == "The batch is odd."
+    assert not list((home / "store").rglob("result.json"))
+    done = frame.once("sft", {}, Body())
+    assert sorted(p.name for p in Path(done.ref.uri.removeprefix("file://")).iterdir()) == ["file", "result.json"]
+
+
+def test_an_altered_payload_is_refused() -> None:
+    done = frame.once("sft", {}, Body())
+    (Path(done.ref.uri.removeprefix("file://")) / "file").write_text("tampered")
+    artifact = _Artifact(done.ref.uri, {"digest": done.ref.digest})
+    with pytest.raises(StoreError, match="its files are not those of"):
+        frame.folder(artifact)
+
+
+def test_two_processes_make_it_once_and_the_second_waits(home: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    both = [context.Process(target=_slow, args=(home / "count",)) for _ in range(2)]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join(30)
+    assert [process.exitcode for process in both] == [0, 0]
+    assert (home / "count").read_text() == "x"
+    assert sorted(_states(home)) == ["done", "reused", "started"]
+
+
+def _slow(count: Path) -> None:
+    """A stage that takes a moment, and leaves a mark each time that it runs."""
+
+    def body(work: Path, out: Path) -> Mapping[str, Any]:
+        with count.open("a") as file:
+            file.write("x")
+        time.sleep(0.5)
+        (out / "file").write_text("x")
+        return {}
+
+    frame.once("slow", {}, body)
+
+
+class _Artifact:
+    def __init__(self, uri: str, metadata: dict[str, Any]) -> None:
+        self.uri, self.metadata = uri, metadata

@@ -1,0 +1,53 @@
+"""The display reads what stages leave behind, and says what was done."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+from rich.console import Console
+
+from proseform import display
+
+
+def _line(path: Path, **event: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        file.write(json.dumps({"t": 0, **event}) + "\n")
+
+
+def test_a_tail_gives_whole_lines_once(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    tail = display.Tail(path)
+    assert list(tail) == []
+    path.write_text('{"a": 1}\n{"a": ')
+    assert list(tail) == [{"a": 1}]
+    with path.open("a") as file:
+        file.write("2}\n")
+    assert list(tail) == [{"a": 2}]
+    assert list(tail) == []
+
+
+def test_a_run_is_shown_step_by_step_without_a_terminal(tmp_path: Path) -> None:
+    events, work = tmp_path / "events.jsonl", tmp_path / "work"
+    _line(events, stage="dataset", state="reused", seconds=1.0, figures={"key": "5 cases"})
+    _line(events, stage="sft-evaluator", state="started", work=str(work), resumed=True)
+    _line(events, stage="sft-evaluator", state="done", seconds=61.2, figures={"key": "loss 0.2"})
+    _line(events, stage="grpo", state="started", work=str(work), resumed=False)
+    _line(events, stage="grpo", state="failed", type="NoSignalError", message="No group differs.", hint="")
+    console = Console(file=io.StringIO(), width=100)
+    steps = display.follow(tmp_path, lambda: False, console)
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert {step: event["state"] for step, event in steps.items()} == {"dataset": "reused", "sft-evaluator": "done", "grpo": "failed"}
+    for words in ("as made before, 5 cases", "goes on where it stopped", "61 s, loss 0.2", "No group differs."):
+        assert words in shown
+
+
+def test_what_this_run_made_and_used_again_counts_as_done(tmp_path: Path) -> None:
+    events = tmp_path / "events.jsonl"
+    _line(events, stage="base", state="started", work=str(tmp_path / "w"))
+    _line(events, stage="base", state="done", seconds=9.0, figures={})
+    _line(events, stage="base", state="reused", seconds=9.0, figures={})
+    steps = display.follow(tmp_path, lambda: False, Console(file=io.StringIO()))
+    assert steps["base"]["state"] == "done"
