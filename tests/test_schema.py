@@ -1,5 +1,7 @@
 """Schemas: refused early, bounded or told where not, projected, and written in one line."""
 
+import socket
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -142,3 +144,14 @@ def test_definitions_that_refer_to_one_another_do_not_blow_up_the_signature():
     chain = {f"d{n}": {"type": "object", "properties": {"l": both[n], "r": both[n]}} for n in range(30)}
     schema = Schema({"$ref": "#/$defs/d0", "$defs": {**chain, "d30": {"const": 1}}})
     assert len(schema.signature()) < 20_000
+
+
+@pytest.mark.parametrize("keyword", ["$ref", "$schema"])
+def test_nothing_is_ever_fetched(keyword):
+    """A schema comes from a caller: what it names must not be visited."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.2)
+        with pytest.raises(InputError):
+            Schema({keyword: f"http://127.0.0.1:{server.getsockname()[1]}/x"})
+        with pytest.raises(TimeoutError):
+            server.accept()

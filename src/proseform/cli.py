@@ -34,11 +34,9 @@ def guarded(typer_app: typer.Typer) -> None:
         typer_app()
     except ProseformError as error:
         if "--json" in sys.argv:
-            sys.stderr.write(json.dumps({"error": error.as_dict()}, ensure_ascii=False) + "\n")
+            typer.echo(json.dumps({"error": error.as_dict()}, ensure_ascii=False), err=True)
         else:
-            console = Console(stderr=True, soft_wrap=True)
-            console.print(f"[bold red]{type(error).__name__}:[/] ", end="")
-            console.print(str(error), markup=False, highlight=False)
+            typer.echo(typer.style(f"{type(error).__name__}: ", fg="red", bold=True) + str(error), err=True)
         raise SystemExit(error.exit_code) from None
 
 
@@ -79,9 +77,10 @@ def answer(
     if as_json:
         typer.echo(json.dumps(given.as_dict(), ensure_ascii=False))
         return
-    console, seconds = Console(), sum(given.seconds.values())
+    console = Console()
     console.print(given.prose, markup=False, highlight=False)
     console.print_json(json.dumps(given.value, ensure_ascii=False))
+    seconds = sum(given.seconds.values())
     console.print(f"JSON verified; prose {given.prose_verdict}; bundle {given.bundle}; {seconds:.2f} s", style="dim", markup=False)
 
 

@@ -45,9 +45,9 @@ class Estimate:
 def estimate(values: Sequence[float], cases: Iterable[Hashable] | None = None) -> Estimate | None:
     """The mean of values in [0, 1] with its interval; None where there are none.
 
-    Completions of one case are not independent: they are averaged first, and ``n`` is the number of cases. The interval
-    is Wilson's for p = mean and n_eff = p(1-p) / (variance of the case means / n), which for shares of single
-    completions is Wilson's own n (Wilson 1927; Dean & Pagano 2015), and never below it. Where all cases agree, n_eff = n, so that no interval is a point.
+    Completions of one case are not independent: they are averaged first, and ``n`` is the number of cases. The interval is
+    Wilson's (1927) for p = mean and n_eff = p(1-p) / (variance of the case means / n) (Dean & Pagano 2015), which is n for
+    shares of single completions and never below n. Where all cases agree it is n, so that no interval is a point.
 
     >>> estimate([1, 1, 1, 0])
     Estimate(value=0.75, low=0.300642, high=0.954413, n=4)

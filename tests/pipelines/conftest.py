@@ -24,7 +24,7 @@ def start(home: Path, *arguments: str, run: str = "", env: dict[str, str] | None
     return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
-def finish(process: subprocess.Popen[str], timeout_s: float = 280) -> str:
+def finish(process: subprocess.Popen[str], timeout_s: float = 900) -> str:
     """Wait for it; its whole output."""
     output, _ = process.communicate(timeout=timeout_s)
     return output

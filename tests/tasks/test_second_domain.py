@@ -146,7 +146,7 @@ def test_gold_reads_as_gold_and_quotes_the_ticket(triage: task.Task, level: str)
             assert verdict.value == case.answer
             assert case.answer["problem"]["quote"] in case.inputs["ticket"]
             rule = case.answer["rule"]
-            assert f"{rule['severity']} {rule['name']}: {rule['sla_hours']}h, {rule['owner']}" in case.inputs["policy"]
+            assert f"{rule['name']}: {rule['severity']}, {rule['sla_hours']}h, {rule['owner']}" in case.inputs["policy"]
             assert sum(case.answer["points"].values()) == case.answer["score"]
 
 

@@ -1,4 +1,10 @@
-"""One protocol for engines: requests in, completions out. In process, or any OpenAI-compatible server."""
+"""One protocol for engines: requests in, completions out. In process, or any OpenAI-compatible server.
+
+- :mod:`~proseform.infer.answer`: the one path of an answer, for evaluation, the probe, the command line and serving
+- :mod:`~proseform.infer.narrow`, :mod:`~proseform.infer.grounding`: what it does about models that ramble, and reports
+- :mod:`~proseform.infer.local`: the engine in this process, on :mod:`~proseform.infer.decode` and :mod:`~proseform.infer.constrain`
+- :mod:`~proseform.infer.http`: the engine by URL
+"""
 
 from __future__ import annotations
 

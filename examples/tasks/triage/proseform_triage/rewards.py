@@ -7,8 +7,9 @@ One template for each sentence is writer and reader at once, so that they cannot
     Waits 5h, late.
     Score: 50 + 30 + 20 = 100. Priority: P1. Team: duty. Decision: escalate.
 
-Evidence stands before the verdict: who has written down both numbers has only to compare them. The patterns keep the
-bounds of schema.json. Left out: paraphrase; a quote counts word for word.
+Evidence stands before the verdict: who has written down both numbers has only to compare them; and the rule is copied
+as the policy has it, which small models learn first. The patterns keep the bounds of schema.json. Left out: paraphrase;
+a quote counts word for word.
 """
 
 from __future__ import annotations

@@ -113,7 +113,7 @@ def _case(rng: random.Random, level: str, split: Split, identity: str) -> Case:
     problem = {"quote": quote, "area": rng.choice(words["areas"]), "state": "solved" if rng.random() < 1 / 6 else "open"}
     answer = judge({"name": name, "tier": rng.choice(list(TIER))}, problem, rule, rng.randint(2, shape.hours))
     bullet = "- " if shape.letters else ""
-    policy = "\n".join(f"{bullet}{rule.severity} {rule.name}: {rule.hours}h, {rule.owner}" for rule in rules)
+    policy = "\n".join(f"{bullet}{rule.name}: {rule.severity}, {rule.hours}h, {rule.owner}" for rule in rules)
     return Case(
         id=identity,
         level=level,
@@ -126,10 +126,12 @@ def _case(rng: random.Random, level: str, split: Split, identity: str) -> Case:
 
 
 def _rules(rng: random.Random, known: list[str], shape: Level) -> tuple[Rule, ...]:
-    """A policy; short ones are in alphabetical order."""
-    chosen = rng.sample(known, rng.randint(*shape.rules))
-    names = [*(chosen if shape.letters else sorted(chosen)), OTHER]
-    return tuple(Rule(name, rng.choice(list(SEVERITY)), rng.randint(2, shape.hours), rng.choice(_words()["teams"])) for name in names)
+    """A policy: in short ones a rule a severity, the gravest and most urgent first; in long ones as it comes."""
+    names = [*rng.sample(known, rng.randint(*shape.rules)), OTHER]
+    severities, hours = rng.choices(list(SEVERITY), k=len(names)), rng.choices(range(2, shape.hours + 1), k=len(names))
+    if not shape.letters:
+        severities, hours = sorted(rng.sample(list(SEVERITY), len(names))), sorted(hours)  # by name is by gravity
+    return tuple(map(Rule, names, severities, hours, rng.choices(_words()["teams"], k=len(names))))
 
 
 def _note(answer: Mapping[str, Any]) -> str:
