@@ -4,6 +4,7 @@
 """
 
 import json
+import os
 import sys
 
 from kfp import local
@@ -15,6 +16,7 @@ from proseform.stages import frame
 
 if __name__ == "__main__":
     end_with_parent()
+    os.environ["PROSEFORM_TIED"] = str(os.getpid())  # what is started below ends with this
     parameters = json.loads(sys.argv[1])
     example = parameters.pop("example")
     root = str(frame.home().runs / "kfp")

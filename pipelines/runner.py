@@ -28,7 +28,6 @@ def run(task: str, run: str, tracking_uri: str, name: str, example: Path | None,
     moment = time.strftime("%Y%m%d-%H%M%S")
     os.environ.setdefault("PROSEFORM_RUN", f"{task}-{resolved.name}-{moment}")
     os.environ["PROSEFORM_FRESH"] = moment if fresh else os.environ.get("PROSEFORM_FRESH", "")
-    os.environ["PROSEFORM_TIED"] = "1"
     home = frame.home()
     home.runs.mkdir(parents=True, exist_ok=True)
     console.print(f"[bold]{the_task.title}[/bold], run [bold]{resolved.name}[/bold]: {resolved.description}")

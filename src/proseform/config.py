@@ -56,9 +56,11 @@ class Tiny(_Section):
     feed_forward: Positive = 384
     """Inner size of the MLP."""
     init_range: Annotated[float, Field(gt=0)] = 0.06
-    """Standard deviation of the initial weights."""
+    """Standard deviation of the other initial weights."""
     mimetic: bool = True
-    """Start with K = Q in layers after the first and O = V transposed, which forms lookup sooner."""
+    """Start with K = Q in layers after the first, O = V transposed and silent MLPs, which forms lookup sooner."""
+    embedding_range: Annotated[float, Field(gt=0)] = 0.3
+    """Standard deviation of the initial embeddings; large, so that a token's own word is not drowned by what attention adds."""
     seed: Count = 0
     """Seed of the initial weights."""
 

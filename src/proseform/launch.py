@@ -13,9 +13,11 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -168,6 +170,25 @@ def failure(job: Job, code: int) -> ProseformError:
 def end_with_parent() -> None:
     """Ask the kernel to kill this process when its parent ends (Linux)."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def end_with(pid: int) -> None:
+    """End when a process further up ends, whatever stands between (KFP's local runner puts a shell there).
+
+    Args:
+        pid: The process; where it is gone already, this one ends at once.
+    """
+    try:
+        watched = os.pidfd_open(pid)
+    except ProcessLookupError:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return
+
+    def watch() -> None:
+        select.select([watched], [], [])
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=watch, name="end-with-parent", daemon=True).start()
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -42,7 +42,7 @@ def write(task: Task, wanted: config.Dataset, tests: dict[str, int], folder: Pat
         RowError: ``wanted.file`` holds a case that does not fit the task, or too few.
     """
     level, schema = check(task, wanted, tests)
-    total = 2 * len(SPLITS) + len(tests) + 1
+    total = len(SPLITS) + 2 * (len(SPLITS) - 1) + len(tests) + 1  # cases of every split, rows of both roles but for test, the rest
     counts: dict[str, int] = {}
 
     def put(name: str, lines: Iterable[str]) -> None:

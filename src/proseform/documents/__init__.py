@@ -98,7 +98,7 @@ def read_bytes(data: bytes, name: str, *, max_bytes: int = MAX_BYTES, max_pages:
         DocumentError: Empty, oversized, encrypted, scanned, corrupt, a picture, an old or foreign format, or not text; it says which.
 
     Example:
-        >>> read_bytes(b"# Ana Silva\r\n* **Python**: 4 years\r\n", "cv.md").text
+        >>> read_bytes(b"# Ana Silva\r\n* **Python**: 4 years\r\n", "letter.md").text
         'Ana Silva\n- Python: 4 years'
     """
     suffix = PurePath(name).suffix.lower()

@@ -1,7 +1,7 @@
 """DOCX to lines, by python-docx.
 
 python-docx opens the package and knows the sections; the body is walked here, because ``Document.paragraphs`` passes over what templates
-for CVs are made of: content controls, text boxes and tracked insertions. Order: headers, body with tables in place, footers.
+for such papers are made of: content controls, text boxes and tracked insertions. Order: headers, body with tables in place, footers.
 
 Knowingly left out: footnotes, comments, deleted text, list numbers (every list item is ``- ``), pictures.
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from docx.document import Document
 
 MAX_SECONDS = 20.0
-"""Of walking; a CV takes about 0.02 s."""
+"""Of walking; a page takes about 0.02 s."""
 MAX_UNPACKED = 64 * 1024 * 1024
 MAX_XML = 8 * 1024 * 1024
 MAX_PARTS = 2000

@@ -1,6 +1,6 @@
 """PDF to lines, by pypdf.
 
-pypdf gives the text in the order of the content stream, which in CVs is the reading order, two columns included. What it does not give are
+pypdf gives the text in the order of the content stream, which in papers like these is the reading order, two columns included. What it does not give are
 blank lines: a PDF has none, only distance. A line that stands further from the one above than lines on its page usually do gets a blank
 line before it.
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pypdf import PageObject, PdfReader
 
 MAX_SECONDS = 20.0
-"""Of extraction; a page of a CV takes about 0.02 s."""
+"""Of extraction; a page takes about 0.02 s."""
 # pypdf's own guards against hostile files, set for documents of text; pictures are never decoded here.
 _GUARDS: dict[str, Any] = {
     "zlib_maximum_output_length": 20_000_000,
@@ -65,7 +65,7 @@ class _Lines:
         lines = [(text, place) for text, place in zip(self.texts, self.places, strict=True) if text.strip()]
         gaps = [above[1][0] - below[1][0] if above[1] and below[1] else 0.0 for above, below in pairwise(lines)]
         down = sorted(gap for gap in gaps if gap > 1.0)
-        usual = down[len(down) // 4] if down else 0.0  # a low quartile: in a short CV blank lines are many
+        usual = down[len(down) // 4] if down else 0.0  # a low quartile: in a short paper blank lines are many
         for number, (text, place) in enumerate(lines):
             if number and place is not None:
                 small, large = sorted((place[1], (lines[number - 1][1] or place)[1]))

@@ -141,9 +141,10 @@ def act(stage: str, body: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
 
 
 def tie() -> None:
-    """End with the parent, where the pipeline's runner asked for it (``PROSEFORM_TIED``)."""
-    if os.environ.get("PROSEFORM_TIED"):
-        launch.end_with_parent()
+    """End with the pipeline's runner, where it asked for it: ``PROSEFORM_TIED`` is its process id."""
+    runner = os.environ.pop("PROSEFORM_TIED", "")  # once, and not by what this process starts: that ends with this one
+    if runner:
+        launch.end_with(int(runner))
 
 
 def made(folder: Path) -> Path:

@@ -28,7 +28,7 @@ CHATML = (
 
 PIECES = r"\p{L}+|\p{N}|\n|[^\p{L}\p{N}\n]+"
 """How text falls apart before BPE. A word is one piece wherever it stands, blanks go with punctuation: then ``Rust`` is
-the same token in a CV, in prose and in JSON, so that a small model copies it. A newline stands alone, so that a prompt
+the same token in an input, in prose and in JSON, so that a small model copies it. A newline stands alone, so that a prompt
 that ends with one and a completion that begins with ``{"`` never merge."""
 
 _GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -107,6 +107,7 @@ def tiny_model(shape: config.Tiny, tokenizer: Any, max_length: int) -> Any:
             eos_token_id=tokenizer.eos_token_id,
         )
     )
+    torch.nn.init.normal_(model.get_input_embeddings().weight, std=shape.embedding_range)
     if shape.mimetic:
         with torch.no_grad():
             for index, layer in enumerate(model.model.layers):
@@ -114,6 +115,7 @@ def tiny_model(shape: config.Tiny, tokenizer: Any, max_length: int) -> Any:
                 if index:
                     attention.k_proj.weight.copy_(attention.q_proj.weight)
                 attention.o_proj.weight.copy_(attention.v_proj.weight.T)
+                layer.mlp.down_proj.weight.zero_()
     return model
 
 

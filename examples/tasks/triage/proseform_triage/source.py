@@ -126,7 +126,7 @@ def _case(rng: random.Random, level: str, split: Split, identity: str) -> Case:
 
 
 def _rules(rng: random.Random, known: list[str], shape: Level) -> tuple[Rule, ...]:
-    """A policy: in short ones a rule a severity, the gravest and most urgent first; in long ones as it comes."""
+    """A policy: in short ones a rule a severity, the gravest first and the hours in order; in long ones as it comes."""
     names = [*rng.sample(known, rng.randint(*shape.rules)), OTHER]
     severities, hours = rng.choices(list(SEVERITY), k=len(names)), rng.choices(range(2, shape.hours + 1), k=len(names))
     if not shape.letters:
