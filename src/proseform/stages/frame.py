@@ -23,8 +23,8 @@ from proseform import task as tasks
 from proseform.store import Ref, Result, Store, fetch, write_json
 from proseform.task import Task
 
-NOT_IN_STAGES = ("cli.py", "testing.py", "serve", "kube", "tasks")
-"""What no stage's result depends on; the task has a digest of its own."""
+NOT_IN_STAGES = ("cli.py", "display.py", "testing.py", "serve", "kube", "tasks", "runs")
+"""What no stage's result depends on; the task has a digest of its own, and of a run each stage names its part."""
 
 
 class Artifact(Protocol):

@@ -9,6 +9,7 @@ Layers" (2023), in its simplest form.
 from __future__ import annotations
 
 import importlib.util
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,15 @@ PIECES = r"\p{L}+|\p{N}|\n|[^\p{L}\p{N}\n]+"
 """How text falls apart before BPE. A word is one piece wherever it stands, blanks go with punctuation: then ``Rust`` is
 the same token in an input, in prose and in JSON, so that a small model copies it. A newline stands alone, so that a prompt
 that ends with one and a completion that begins with ``{"`` never merge."""
+
+_COMMON = 0.1
+"""Standard deviation of the vector that is added to every embedding."""
+_QUICK = 4
+"""Pairs of dimensions that tell positions apart."""
+_REST = 0.3
+"""What is kept of the random weights of a head that looks back."""
+_SHARP = 1.6
+"""Initial weight of the first layer's query and key norms; at 1, attention over a few hundred tokens is too flat to point at one."""
 
 _GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
 
@@ -107,16 +117,56 @@ def tiny_model(shape: config.Tiny, tokenizer: Any, max_length: int) -> Any:
             eos_token_id=tokenizer.eos_token_id,
         )
     )
-    torch.nn.init.normal_(model.get_input_embeddings().weight, std=shape.embedding_range)
-    if shape.mimetic:
-        with torch.no_grad():
+    with torch.no_grad():
+        common = _COMMON * torch.randn(shape.width)
+        model.get_input_embeddings().weight.normal_(0, shape.embedding_range).add_(common)
+        if shape.mimetic:
             for index, layer in enumerate(model.model.layers):
-                attention = layer.self_attn
-                if index:
-                    attention.k_proj.weight.copy_(attention.q_proj.weight)
-                attention.o_proj.weight.copy_(attention.v_proj.weight.T)
-                layer.mlp.down_proj.weight.zero_()
+                _mimic(layer, first=index == 0)
+        _look_back(model.model.layers[0].self_attn, shape, common / common.norm(), float(model.config.rope_parameters["rope_theta"]))
     return model
+
+
+def _mimic(layer: Any, *, first: bool) -> None:
+    """Mimetic attention, and an MLP that says nothing yet."""
+    attention = layer.self_attn
+    if not first:
+        attention.k_proj.weight.copy_(attention.q_proj.weight)
+    attention.o_proj.weight.copy_(attention.v_proj.weight.T)
+    layer.mlp.down_proj.weight.zero_()
+
+
+def _look_back(attention: Any, shape: config.Tiny, common: Any, theta: float) -> None:
+    """Make the first heads look back a fixed number of tokens, whatever stands there.
+
+    Qwen3 has no biases, so the pattern rides on what all embeddings have in common. With rotary embeddings a query q at
+    m and a key k at n meet as qᵀ R(n - m) k, which is largest at n - m = -d where q = R(-d) k; k lies in the quickest
+    rotations alone, which tell near positions apart.
+
+    Args:
+        attention: The first layer's.
+        shape: Heads, and how far each looks back, in tokens.
+        common: (width,), of length 1: the direction that all embeddings share.
+        theta: Base of the rotations.
+    """
+    import torch
+
+    if not shape.look_back:
+        return
+    size = shape.width // shape.heads
+    half = size // 2
+    quick = torch.arange(half) < _QUICK
+    turn = theta ** (-torch.arange(half) / half)
+    for head, distance in enumerate(shape.look_back[: shape.heads]):
+        angle = 2 * math.pi * torch.rand(half)
+        key = torch.cat([angle.cos() * quick, angle.sin() * quick])
+        turned = angle - distance * turn
+        query = torch.cat([turned.cos() * quick, turned.sin() * quick])
+        rows_of_head = slice(head * size, (head + 1) * size)
+        for weight, pattern in ((attention.q_proj.weight, query), (attention.k_proj.weight, key)):
+            weight[rows_of_head] = _REST * weight[rows_of_head] + torch.outer(pattern, common)
+    for norm in (attention.q_norm, attention.k_norm):
+        norm.weight.fill_(_SHARP)
 
 
 def _tiny(run: config.Run, dataset: Path, out: Path) -> None:
