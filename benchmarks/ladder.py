@@ -106,7 +106,8 @@ def _line(seed: int, report: Report) -> str:
     before, after = _rung(report, "sft"), _rung(report, "grpo")
     return (
         f"seed {seed}: sampled reward {before['sampled']['reward']['value']:.3f} → {after['sampled']['reward']['value']:.3f}, "
-        f"greedy {before['greedy']['reward']['value']:.3f} → {after['greedy']['reward']['value']:.3f}, lift {_figure(report['figures']['lift'])}"
+        f"greedy {before['greedy']['reward']['value']:.3f} → {after['greedy']['reward']['value']:.3f}, "
+        f"lift {_figure(report['figures']['lift'])}"
     )
 
 

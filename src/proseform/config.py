@@ -61,7 +61,7 @@ class Tiny(_Section):
     """Start with K = Q in layers after the first, O = V transposed and silent MLPs, which forms lookup sooner."""
     embedding_range: Annotated[float, Field(gt=0)] = 0.3
     """Standard deviation of the initial embeddings; large, so that a token's own word is not drowned by what attention adds."""
-    look_back: tuple[Positive, ...] = (1, 2)
+    look_back: Annotated[tuple[Positive, ...], Field(strict=False)] = (1, 2)
     """Start with heads of the first layer that look back so many tokens, one each; without them lookup forms late or never."""
     seed: Count = 0
     """Seed of the initial weights."""

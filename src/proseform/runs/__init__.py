@@ -1,0 +1,1 @@
+"""The shipped runs, as TOML."""

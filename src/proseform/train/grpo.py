@@ -149,7 +149,7 @@ def _trainer(
     prefill = task.evaluator.prefill if run.grpo.reward == "prose" else ""
     head = tokenizer(prefill, add_special_tokens=False)["input_ids"] if prefill else []
 
-    class Trainer(GRPOTrainer):  # type: ignore[misc]
+    class Trainer(GRPOTrainer):
         """GRPOTrainer that tokenises as SFT does and counts silent groups."""
 
         def create_model_card(self, *args: Any, **kwargs: Any) -> None:

@@ -4,6 +4,7 @@ Source: K. Jordan et al., "Muon: an optimizer for hidden layers in neural networ
 Newton-Schulz iteration and its coefficients; the update is scaled by
 sqrt(max(1, rows / columns)). On models of a million parameters the iteration costs little, since matrices of one shape go
 through it together. Left out: sharded parameters.
+PyTorch's own Muon takes matrices only and iterates in bfloat16, which a CPU without such instructions pays for.
 """
 
 from __future__ import annotations
@@ -58,7 +59,8 @@ def optimizer(model: Any, rate: float, matrix_rate: float, beta2: float, weight_
                 params = [p for p in group["params"] if p.grad is not None]
                 (_step_matrices if group["matrices"] else _step_rest)(params, group, self.state)
 
-    matrices, rest = [], []
+    matrices: list[torch.Tensor] = []
+    rest: list[torch.Tensor] = []
     for name, p in model.named_parameters():
         if p.requires_grad:
             (matrices if _is_matrix(name, p) else rest).append(p)

@@ -77,7 +77,7 @@ def _trainer(
 
     talk.disable_progress_bar()
 
-    class Trainer(SFTTrainer):  # type: ignore[misc]
+    class Trainer(SFTTrainer):
         """SFTTrainer without a model card at each checkpoint."""
 
         def create_model_card(self, *args: Any, **kwargs: Any) -> None:
