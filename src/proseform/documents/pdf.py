@@ -1,8 +1,8 @@
 """PDF to lines, by pypdf.
 
-pypdf gives the text in the order of the content stream, which in papers like these is the reading order, two columns included. What it does not give are
-blank lines: a PDF has none, only distance. A line that stands further from the one above than lines on its page usually do gets a blank
-line before it.
+pypdf gives the text in the order of the content stream, which in papers like these is the reading order, two columns
+included. What it does not give are blank lines: a PDF has none, only distance. A line that stands further from the one
+above than lines on its page usually do gets a blank line before it.
 
 Knowingly left out: OCR, and joining lines that were wrapped when the PDF was made.
 """

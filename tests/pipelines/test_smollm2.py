@@ -1,0 +1,76 @@
+"""The same code trains a real language model: a few steps of SmolLM2 with LoRA for both roles on one base."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from proseform import config, task
+from proseform.infer.answer import Answer, answers
+from proseform.stages import dataset, grpo, policy, sft
+
+RUN = """
+extends = "smollm2"
+[dataset]
+train = 16
+valid = 4
+test = 4
+format = "brief"
+random_schemas = 0.0
+[sft.evaluator]
+steps = 2
+batch = 2
+micro_batch = 2
+[sft.formatter]
+steps = 2
+batch = 2
+micro_batch = 2
+[grpo]
+steps = 1
+prompts = 1
+generations = 2
+max_tokens = 16
+[evaluate]
+evaluator_tokens = 24
+formatter_tokens = 96
+"""
+
+
+@dataclass
+class Artifact:
+    """What KFP would hand over."""
+
+    uri: str = ""
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+def test_smollm2_goes_through_sft_grpo_and_a_verified_answer_on_one_shared_base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from proseform.infer.local import LocalEngine
+
+    monkeypatch.setenv("PROSEFORM_HOME", str(tmp_path))
+    data, imitator, evaluator, formatter = Artifact(), Artifact(), Artifact(), Artifact()
+    dataset.run("cv", RUN, data)
+    sft.run("cv", RUN, "evaluator", data, imitator)
+    grpo.run("cv", RUN, data, imitator, evaluator)
+    sft.run("cv", RUN, "formatter", data, formatter)
+    made = {name: policy.of(artifact) for name, artifact in (("sft", imitator), ("grpo", evaluator), ("formatter", formatter))}
+    assert all(one.adapter is not None for one in made.values())
+    assert len({one.base for one in made.values()}) == 1
+    cv = task.load("cv")
+    bundle = policy.assemble(tmp_path / "bundle", cv, config.load(RUN), made["grpo"], made["formatter"])
+    assert bundle.evaluator.base == bundle.formatter.base == "base"
+    assert bundle.evaluator.adapter_digest != bundle.formatter.adapter_digest
+    engine = LocalEngine(tmp_path / "bundle")
+    try:
+        (given,) = answers(engine, cv, [dict(next(cv.generate("starter", "test", 0, 1)).inputs)])
+    finally:
+        engine.close()
+    assert isinstance(given, Answer)
+    assert given.bundle == bundle.digest
+    assert set(given.value) == set(cv.formats["brief"])
+    losses = [json.loads(line)["loss"] for line in (Path(imitator.uri.removeprefix("file://")) / "metrics.jsonl").read_text().splitlines()]
+    assert losses
