@@ -62,9 +62,9 @@ def load(folder: Path, model: config.Model, *, whole: bool) -> Any:
     """
     from transformers import AutoModelForCausalLM
 
-    extra = {"quantization_config": quantization(model)} if model.quantize != "none" else {}
-    if extra and whole:
+    if whole and model.quantize != "none":
         raise ConfigError("model.quantize: a quantised base cannot be trained whole.", hint="Give the role a lora table.")
+    extra = {"quantization_config": quantization(model)} if model.quantize != "none" else {}
     return AutoModelForCausalLM.from_pretrained(folder, dtype=dtype(model, whole=whole), **extra)
 
 
