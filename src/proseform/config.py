@@ -1,7 +1,8 @@
 """The configuration of a run: every knob once, each with one sentence, from which help and docs are derived.
 
 A run file is TOML; ``runs/`` holds the shipped ones (``small``, ``smollm2``, ``default``). A run may begin with
-``extends = "default"`` and then states only what differs.
+``extends = "default"`` and then states only what differs. The module is long because each knob stands here, once, with
+its sentence; there is no second place.
 """
 
 from __future__ import annotations

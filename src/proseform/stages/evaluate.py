@@ -148,7 +148,8 @@ class _Measure:
 
     def _samples(self, engine: Engine, rung: str) -> None:
         """Sampled evaluations: what the policy does when it is not held to its likeliest word."""
-        many = [(case, seed) for seed in range(self.run.evaluate.samples) for case in self.cases]
+        # A seed of its own for each text: with one for all cases their draws would go together, and intervals would lie.
+        many = [(case, seed) for seed, case in enumerate(self.cases * self.run.evaluate.samples)]
         temperature = self.run.grpo.temperature
         wanted = [ask(engine.bundle, "evaluator", case.inputs, temperature=temperature, seed=seed) for case, seed in many]
         for (case, _), text in zip(many, self._texts(engine, wanted), strict=True):
