@@ -14,6 +14,7 @@ from proseform import config, launch, outcome, report, verify
 from proseform.case import Case, read_cases
 from proseform.infer import Engine, Request, ask
 from proseform.infer.answer import Formatted, formatted
+from proseform.registry import track
 from proseform.schema import Schema
 from proseform.stages import frame, policy
 from proseform.store import write_json
@@ -131,7 +132,7 @@ class _Measure:
 
     def write(self, out: Path, meta: Mapping[str, Any], trained: Mapping[str, Path]) -> dict[str, Any]:
         """Write report and outcomes; the key figures."""
-        metrics = {name: _lines(folder / "metrics.jsonl") for name, folder in trained.items() if (folder / "metrics.jsonl").exists()}
+        metrics = {name: [*track.read_metrics(folder / "metrics.jsonl")] for name, folder in trained.items()}
         found = report.summarise(self.rows, self.task, meta=meta, level=self.level, metrics=metrics, cases=self.cases)
         write_json(out / "report.json", found)
         (out / "report.html").write_text(report.render(found), encoding="utf-8")
@@ -216,8 +217,3 @@ def _first(path: Path, count: int) -> list[Case]:
     """The first cases of a file."""
     with path.open() as lines:
         return list(itertools.islice(read_cases(lines, path.name), count))
-
-
-def _lines(path: Path) -> list[dict[str, Any]]:
-    """Rows of a JSON Lines file."""
-    return [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
