@@ -10,7 +10,7 @@ import pytest
 from proseform import task as tasks
 from proseform import testing, verify
 from proseform.errors import EngineError, InputError, Refusal, StoreError
-from proseform.infer import Request, ask
+from proseform.infer import Request, ask, local
 from proseform.infer.answer import Formatted, answers, formatted
 from proseform.infer.local import LocalEngine
 from proseform.schema import Schema
@@ -153,13 +153,25 @@ def test_a_completion_stops_where_the_models_room_ends(engine):
     assert engine.generate([request])[0].tokens <= room
 
 
-def test_adapters_share_a_base_and_still_speak_for_themselves(tmp_path, task):
+@pytest.mark.parametrize("merged_below", [0, 500_000_000], ids=["beside the base", "merged"])
+def test_adapters_share_a_base_and_still_speak_for_themselves(tmp_path, task, monkeypatch, merged_below):
     """Each role's text is its own, whichever was asked before."""
+    monkeypatch.setattr(local, "_MERGED", merged_below)
     loaded = LocalEngine(testing.random_bundle(tmp_path, task, adapters=True))
     asked = [Request(role, "The parcel", max_tokens=12) for role in ("evaluator", "formatter")]
     apart = [loaded.generate([request])[0].text for request in asked]
     assert [completion.text for completion in loaded.generate(asked[::-1])][::-1] == apart
     assert apart[0] != apart[1]
+
+
+def test_a_merged_adapter_says_what_it_says_beside_its_base(tmp_path, task, monkeypatch):
+    folder = testing.random_bundle(tmp_path, task, adapters=True)
+    asked = [Request(role, "The parcel", max_tokens=12) for role in ("evaluator", "formatter")]
+    texts = []
+    for merged_below in (0, 500_000_000):
+        monkeypatch.setattr(local, "_MERGED", merged_below)
+        texts.append([completion.text for completion in LocalEngine(folder).generate(asked)])
+    assert texts[0] == texts[1]
 
 
 def test_a_closed_engine_says_so(folder):

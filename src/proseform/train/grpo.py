@@ -172,9 +172,8 @@ def _trainer(
     model: Any = models.load(policy if not adapter else job.input("base"), run.model, whole=not adapter)
     if adapter:
         model = models.with_adapter(model, policy)
-    shared = models.arguments(
-        run, knobs, job, micro=micro, accumulate=knobs.prompts * knobs.generations // (micro * job.world_size), whole=not adapter
-    )
+    accumulate = knobs.prompts * knobs.generations // (micro * job.world_size)
+    shared = models.arguments(run, knobs, job, micro=micro, accumulate=accumulate)
     return Trainer(
         model=model,
         reward_funcs=functions,

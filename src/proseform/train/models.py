@@ -112,7 +112,7 @@ def with_new_adapter(base: Any, lora: config.Lora) -> Any:
     return get_peft_model(base, shape)
 
 
-def arguments(run: config.Run, knobs: config.Training, job: launch.Job, *, micro: int, accumulate: int, whole: bool) -> dict[str, Any]:
+def arguments(run: config.Run, knobs: config.Training, job: launch.Job, *, micro: int, accumulate: int) -> dict[str, Any]:
     """What SFTConfig and GRPOConfig have in common.
 
     Args:
@@ -121,7 +121,6 @@ def arguments(run: config.Run, knobs: config.Training, job: launch.Job, *, micro
         job: For the checkpoints' folder.
         micro: Rows of one forward pass of one process.
         accumulate: Forward passes of one process in one step.
-        whole: All weights are trained.
     """
     import torch
 
@@ -139,7 +138,7 @@ def arguments(run: config.Run, knobs: config.Training, job: launch.Job, *, micro
         "seed": knobs.seed,
         "per_device_train_batch_size": micro,
         "gradient_accumulation_steps": accumulate,
-        "bf16": half and (whole or not cpu),
+        "bf16": half,
         "gradient_checkpointing": not cpu,
         "use_cpu": cpu,
         "ddp_backend": ("gloo" if cpu else "nccl") if job.world_size > 1 else None,

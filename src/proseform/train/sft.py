@@ -94,7 +94,7 @@ def _trainer(
     return Trainer(
         model=model,
         args=SFTConfig(
-            **models.arguments(run, knobs, job, micro=micro, accumulate=knobs.batch // (micro * job.world_size), whole=whole),
+            **models.arguments(run, knobs, job, micro=micro, accumulate=knobs.batch // (micro * job.world_size)),
             max_length=None,
             train_sampling_strategy="sequential",
             dataset_kwargs={"skip_prepare_dataset": True},
