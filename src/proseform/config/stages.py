@@ -1,36 +1,15 @@
-"""The configuration of a run: every knob once, each with one sentence, from which help and docs are derived.
-
-A run file is TOML; ``runs/`` holds the shipped ones (``small``, ``smollm2``, ``default``). A run may begin with
-``extends = "default"`` and then states only what differs. The module is long because each knob stands here, once, with
-its sentence; there is no second place.
-"""
+"""The sections of a run file that say what is trained, measured and promoted: one for each stage, and what they share."""
 
 from __future__ import annotations
 
-import tomllib
-from contextlib import suppress
-from importlib import resources
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field
 
-from proseform import digest
-from proseform.errors import ConfigError
-
-Positive = Annotated[int, Field(ge=1)]
-Count = Annotated[int, Field(ge=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Rate = Annotated[float, Field(gt=0, lt=1)]
+from proseform.config.section import Count, Positive, Rate, Section, Share
 
 
-class _Section(BaseModel):
-    """Frozen, no key but the known ones, and nothing converted: TOML has types, so ``true`` or ``"5"`` is no number."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True)
-
-
-class Lora(_Section):
+class Lora(Section):
     """A low-rank adapter."""
 
     r: Positive = 16
@@ -43,7 +22,7 @@ class Lora(_Section):
     """Which modules get an adapter, as PEFT's target_modules."""
 
 
-class Tiny(_Section):
+class Tiny(Section):
     """A model made from nothing: Qwen3 architecture with its own tokenizer."""
 
     vocabulary: Positive = 1024
@@ -68,7 +47,7 @@ class Tiny(_Section):
     """Seed of the initial weights."""
 
 
-class Model(_Section):
+class Model(Section):
     """The model that both roles start from."""
 
     source: Literal["tiny", "smollm2", "hub"] = "hub"
@@ -84,7 +63,7 @@ class Model(_Section):
     tiny: Tiny = Tiny()
 
 
-class Dataset(_Section):
+class Dataset(Section):
     """The dataset stage."""
 
     level: str = ""
@@ -107,7 +86,7 @@ class Dataset(_Section):
     """Share of the formatter's training rows that are random schemas of 3 to 10 fields instead of the task's."""
 
 
-class Training(_Section):
+class Training(Section):
     """What SFT and GRPO have in common."""
 
     steps: Positive = 500
@@ -145,7 +124,7 @@ class Sft(Training):
     """Train an adapter of this shape; absent trains all weights."""
 
 
-class SftRoles(_Section):
+class SftRoles(Section):
     """The two sft stages."""
 
     evaluator: Sft = Sft()
@@ -185,7 +164,7 @@ class Grpo(Training):
     """Stop with an error when no group has carried a signal for this many steps."""
 
 
-class Evaluate(_Section):
+class Evaluate(Section):
     """The evaluate stage."""
 
     cases: Positive = 200
@@ -204,14 +183,14 @@ class Evaluate(_Section):
     """Longest JSON, in tokens."""
 
 
-class Register(_Section):
+class Register(Section):
     """The register stage."""
 
     name: str = ""
     """The registered model; empty takes proseform-<task>."""
 
 
-class Gate(_Section):
+class Gate(Section):
     """The gate stage: what a bundle must reach, as lower bounds on the report's figures."""
 
     schema_valid: Share = 1.0
@@ -226,154 +205,24 @@ class Gate(_Section):
     """What GRPO must add to the sampled reward over SFT."""
 
 
-class Promote(_Section):
+class Promote(Section):
     """The promote stage."""
 
     share: Share = 1.0
     """Share of traffic that the new champion takes."""
 
 
-class Probe(_Section):
+class Probe(Section):
     """The probe stage: real answers from the promoted bundle."""
 
     cases: Positive = 3
     """Held-out cases asked beside the example."""
 
 
-class Launch(_Section):
+class Launch(Section):
     """How a worker is started."""
 
     processes: Positive = 1
     """torchrun processes on this machine."""
     threads: Positive = 1
     """Threads of each process."""
-
-
-class Run(_Section):
-    """A run: what the pipeline is given."""
-
-    name: str
-    """The run's name."""
-    description: str = ""
-    """One sentence for people."""
-    model: Model = Model()
-    dataset: Dataset = Dataset()
-    sft: SftRoles = SftRoles()
-    grpo: Grpo = Grpo()
-    evaluate: Evaluate = Evaluate()
-    register_: Register = Field(default=Register(), alias="register")
-    gate: Gate = Gate()
-    promote: Promote = Promote()
-    probe: Probe = Probe()
-    launch: Launch = Launch()
-
-    @model_validator(mode="after")
-    def _batches_divide(self) -> Run:
-        """What an optimiser step takes is shared out among the processes."""
-        batches = {
-            "sft.evaluator.batch": self.sft.evaluator.batch,
-            "sft.formatter.batch": self.sft.formatter.batch,
-            "grpo.prompts": self.grpo.prompts * self.grpo.generations,
-        }
-        for name, batch in batches.items():
-            if batch % self.launch.processes:
-                raise ValueError(f"{name}: {batch} rows do not divide among the {self.launch.processes} processes of launch.processes")
-        return self
-
-    @property
-    def digest(self) -> str:
-        """The digest of the resolved run."""
-        return digest.of_json(self.model_dump(mode="json", by_alias=True))
-
-
-def shipped() -> list[str]:
-    """The names of the shipped runs."""
-    return sorted(path.name.removesuffix(".toml") for path in resources.files("proseform.runs").iterdir() if path.name.endswith(".toml"))
-
-
-def load(run: str) -> Run:
-    """A run from a shipped name, a path to a TOML file, or TOML text.
-
-    Raises:
-        ConfigError: No such run, not TOML, an unknown key or a value out of range; the field is named.
-    """
-    return parse(_text(run), where=run if "\n" not in run else "run")
-
-
-def toml(run: str) -> str:
-    """The TOML text of a run, as it travels to where the file is not; a shipped name stays a name.
-
-    Raises:
-        ConfigError: No such run.
-    """
-    return run if run in shipped() else _text(run)
-
-
-def parse(text: str, where: str = "run") -> Run:
-    """A run from TOML text; see :func:`load`."""
-    try:
-        table = _resolved(text, where, ())
-        return Run.model_validate(table)
-    except ValidationError as error:
-        first = error.errors()[0]
-        if not first["loc"]:  # a rule between fields, which names them itself
-            raise ConfigError(f"{where}: {first['msg'].removeprefix('Value error, ')}.") from error
-        field = ".".join(str(step) for step in first["loc"])
-        given = "" if first["type"] in {"missing", "extra_forbidden"} else f" (given: {first['input']!r})"
-        known = f"There are: {', '.join(_known(first['loc'][:-1]))}." if first["type"] == "extra_forbidden" else ""
-        more = f" and {error.error_count() - 1} more" if error.error_count() > 1 else ""
-        raise ConfigError(f"{where}: {field}: {_words(first['type'], first['msg'])}{given}{more}.", hint=known) from error
-
-
-def _words(kind: str, message: str) -> str:
-    """Pydantic's words, in lower case, ours for the unknown key."""
-    return "unknown key" if kind == "extra_forbidden" else message[0].lower() + message[1:]
-
-
-def _known(path: tuple[Any, ...]) -> list[str]:
-    """The keys that exist at a place of a run file."""
-    section: Any = Run
-    for step in path:
-        field = next((f for name, f in section.model_fields.items() if step in {name, f.alias}), None)
-        if field is None:
-            return []
-        section = next(kind for kind in (field.annotation, *getattr(field.annotation, "__args__", ())) if hasattr(kind, "model_fields"))
-    return [field.alias or name for name, field in section.model_fields.items()]
-
-
-def _text(run: str) -> str:
-    """The TOML text behind a name, a path or the text itself."""
-    if "\n" in run or "=" in run:
-        return run
-    if run in shipped():
-        return (resources.files("proseform.runs") / f"{run}.toml").read_text()
-    with suppress(OSError):  # a name too long for a file is no file
-        if Path(run).is_file():
-            try:
-                return Path(run).read_text(encoding="utf-8")
-            except UnicodeDecodeError as error:
-                raise ConfigError(f"{run}: is no text ({error}).") from error
-    raise ConfigError(f"No run '{run}'; shipped: {', '.join(shipped())}.", hint="Or give the path of a TOML file.")
-
-
-def _resolved(text: str, where: str, seen: tuple[str, ...]) -> dict[str, Any]:
-    """The table with what it extends beneath it."""
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{where}: not TOML: {error}.") from error
-    parent = table.pop("extends", None)
-    if parent is None:
-        return table
-    if parent in seen:
-        raise ConfigError(f"{where}: extends itself by way of {' → '.join([*seen, parent])}.")
-    return _merged(_resolved(_text(str(parent)), str(parent), (*seen, str(parent))), table)
-
-
-def _merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    """Tables merged key by key; everything else is replaced."""
-    both = {
-        key: _merged(under[key], value) if isinstance(value, dict) and isinstance(under.get(key), dict) else value
-        for key, value in over.items()
-    }
-    return {**under, **both}

@@ -1,0 +1,1 @@
+"""On a Kubernetes: training jobs and the services of a bundle, as values that pure functions build."""
