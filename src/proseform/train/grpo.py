@@ -141,13 +141,16 @@ def _trainer(
     examples: list[dict[str, str]], functions: list[Reward], weights: list[float], watch: signal.Watch,
 ) -> Any:  # fmt: skip
     """The trainer, with the watch in its way of scoring."""
+    import torch
     from datasets import Dataset
     from trl import GRPOConfig, GRPOTrainer
+
+    from proseform.train import head
 
     task = tasks.load(str(job.settings["task"]))
     plain = task.evaluator.style == "plain"
     prefill = task.evaluator.prefill if run.grpo.reward == "prose" else ""
-    head = tokenizer(prefill, add_special_tokens=False)["input_ids"] if prefill else []
+    opening = tokenizer(prefill, add_special_tokens=False)["input_ids"] if prefill else []
 
     class Trainer(GRPOTrainer):
         """GRPOTrainer that tokenises as SFT does and counts silent groups."""
@@ -155,9 +158,26 @@ def _trainer(
         def create_model_card(self, *args: Any, **kwargs: Any) -> None:
             """The registry writes the card."""
 
+        def _get_per_token_logps_and_entropies(
+            self, model: Any, input_ids: Any, attention_mask: Any, logits_to_keep: int,
+            batch_size: int | None = None, compute_entropy: bool = False, **more: Any,
+        ) -> Any:  # fmt: skip
+            """TRL's own; on a CPU with logits at completions alone."""
+            if self.accelerator.device.type != "cpu":
+                return super()._get_per_token_logps_and_entropies(
+                    model, input_ids, attention_mask, logits_to_keep, batch_size, compute_entropy, **more
+                )
+            parts = []
+            for some in torch.arange(len(input_ids)).split(batch_size or len(input_ids)):
+                with self.accelerator.autocast():
+                    scored = input_ids[some], attention_mask[some], logits_to_keep, self.temperature
+                    parts.append(head.log_probabilities(model, *scored, entropy=compute_entropy))
+            logs, entropies = zip(*parts, strict=True)
+            return torch.cat(logs), torch.cat(entropies) if compute_entropy else None, None
+
         def _tokenize_prompts(self, prompts: list[str]) -> tuple[list[list[int]], None, dict[str, Any]]:
             """Prompt and prefill apart, as :mod:`proseform.train.rows` does."""
-            return [[*ids, *head] for ids in tokenizer(prompts, add_special_tokens=plain)["input_ids"]], None, {}
+            return [[*ids, *opening] for ids in tokenizer(prompts, add_special_tokens=plain)["input_ids"]], None, {}
 
         def _calculate_rewards(self, inputs: Any, prompts: Any, completions: list[str], completion_ids_list: Any) -> Any:
             """Score whole completions, prefill included, and show the gathered rewards to the watch."""
