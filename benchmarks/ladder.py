@@ -37,6 +37,7 @@ def main() -> None:
     options.add_argument("--task", default="cv")
     options.add_argument("--run", default="small")
     options.add_argument("--seeds", type=int, default=5)
+    options.add_argument("--clean", action=argparse.BooleanOptionalAction, default=True, help="clean SFT at equal compute beside it")
     options.add_argument("--out", type=Path, help="default: docs/results/<run>.md")
     given = options.parse_args()
     base = config.load(given.run)
@@ -50,7 +51,7 @@ def main() -> None:
         times |= took if seed == 0 else {}
         print(_line(seed, report), flush=True)
     extra = round(base.sft.evaluator.steps * times["grpo"] / times["sft-evaluator"])
-    clean = _clean(given.task, given.run, base, extra, formatter)
+    clean = _clean(given.task, given.run, base, extra, formatter) if given.clean else None
     page = _page(base, rows, clean, extra, times)
     out = given.out or Path("docs/results") / f"{base.name}.md"
     out.write_text(page)
@@ -111,12 +112,13 @@ def _line(seed: int, report: Report) -> str:
     )
 
 
-def _page(base: config.Run, rows: list[Report], clean: Report, extra: int, times: dict[str, float]) -> str:
+def _page(base: config.Run, rows: list[Report], clean: Report | None, extra: int, times: dict[str, float]) -> str:
     """The page of results."""
     names = (("reward", "reward"), ("complete", "complete"), ("whole_right", "wholly right"), ("headline_right", "recommendation right"))
+    command = f"python -m benchmarks.ladder --run {base.name} --seeds {len(rows)}{'' if clean else ' --no-clean'}"
     lines = [
         f"# Results of the run `{base.name}`", "",
-        f"Printed by `python -m benchmarks.ladder --run {base.name} --seeds {len(rows)}` on {evaluate.machine()}.",
+        f"Printed by `{command}` on {evaluate.machine()}.",
         f"{base.evaluate.cases} held-out cases of level `{base.dataset.level}`, greedy and {base.evaluate.samples} samples each at "
         f"temperature {base.grpo.temperature:g}; 95 % intervals by case.", "",
         "## What GRPO adds, seed by seed", "",
@@ -138,11 +140,26 @@ def _page(base: config.Run, rows: list[Report], clean: Report, extra: int, times
     for rung, mode in (("base", "greedy"), ("sft", "greedy"), ("grpo", "greedy"), ("sft", "sampled"), ("grpo", "sampled")):
         cells = [_spread([_rung(report, rung)[mode][name] for report in rows]) for name, _ in names]
         lines.append(f"| {rung} | {mode} | {' | '.join(cells)} |")
-    for mode in ("greedy", "sampled"):
+    for mode in ("greedy", "sampled") if clean else ():
         cells = [_figure(_rung(clean, "sft")[mode][name]) for name, _ in names]
         lines.append(f"| clean SFT, {extra} more steps (equal compute), seed 0 | {mode} | {' | '.join(cells)} |")
-    lines += ["", "Means over seeds, with the lowest and the highest seed; clean SFT with the interval of its one seed.", ""]
-    lines += ["## The formatter", "", "| prose | decoding | valid | exact | share of content |", "|---|---|---|---|---|"]
+    lines += [
+        "",
+        "Means over seeds, with the lowest and the highest seed" + ("; clean SFT with the interval of its one seed." if clean else "."),
+    ]
+    lines += [
+        "",
+        "## JSON, end to end (seed 0)",
+        "",
+        "| rung | decoding | valid | wholly right | recommendation right |",
+        "|---|---|---|---|---|",
+    ]
+    for row in rows[0]["ladder"]:
+        for decoding in ("free", "constrained"):
+            cells = [row[decoding][name] for name in ("ok", "whole_right", "headline_right")]
+            if any(cells):
+                lines.append(f"| {row['rung']} | {decoding} | {' | '.join(map(_figure, cells))} |")
+    lines += ["", "## The formatter", "", "| prose | decoding | valid | exact | share of content |", "|---|---|---|---|---|"]
     for row in rows[0]["formatter"]:
         decoding = "constrained" if row["constrained"] else "free"
         lines.append(f"| {row['of']} | {decoding} | {_figure(row['ok'])} | {_figure(row['exact'])} | {_figure(row['share'])} |")
@@ -162,11 +179,11 @@ def _page(base: config.Run, rows: list[Report], clean: Report, extra: int, times
             "",
             "## Harder levels (seed 0, not trained on)",
             "",
-            "| level | reward | recommendation right | valid JSON |",
-            "|---|---|---|---|",
+            "| level | reward | wholly right | recommendation right | valid JSON |",
+            "|---|---|---|---|---|",
         ]
         for row in rows[0]["levels"]:
-            cells = (row["greedy"]["reward"], row["greedy"]["headline_right"], row["constrained"]["ok"])
+            cells = (*(row["greedy"][name] for name in ("reward", "whole_right", "headline_right")), row["constrained"]["ok"])
             lines.append(f"| {row['level']} | {' | '.join(map(_figure, cells))} |")
     lines += ["", "## Stage times (seed 0)", "", "| stage | seconds |", "|---|---|"]
     lines += [f"| {stage} | {seconds:.0f} |" for stage, seconds in times.items()]
