@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from proseform import digest, launch
+from proseform import digest, launch, task
 from proseform.errors import ConfigError, StageError
 from proseform.launch import Job
 from proseform.train import models, progress, sft
@@ -142,6 +142,26 @@ def test_an_adapter_is_trained_on_the_formatter(make_job: MakeJob, dataset: Path
     assert about["figures"]["trained_parameters"] < about["figures"]["parameters"] / 2
     assert (shape["r"], shape["base_model_name_or_path"]) == (4, "base")
     assert _metrics(job)[-1]["loss"] < _metrics(job)[0]["loss"]
+
+
+def test_swapping_the_prose_of_two_cases_swaps_their_json(make_job: MakeJob, dataset: Path, tiny_base: Path) -> None:
+    """What a trained formatter writes comes from the prose it is given, and from nothing else."""
+    from proseform.infer import Request, local
+
+    steps = {"sft": {"formatter": {"steps": 160, "learning_rate": 1e-2, "save_every": 1000}}}
+    job = make_job("sft", "formatter", dataset=dataset, base=tiny_base, changes=steps)
+    sft.main(job)
+    voice = local.Voice.of(*local.load_model(Path(job.out) / models.WEIGHTS))
+    toy = task.load("train-toy")
+    cases = list({case.answer["word"]: case for case in toy.generate("easy", "test", 0, 60)}.values())
+    schema = toy.schema.document
+    asked = [
+        Request("formatter", toy.formatter.render({"prose": case.prose, "schema": toy.schema.signature()}), toy.formatter.prefill, schema)
+        for case in cases
+    ]
+    for order in (asked, asked[::-1]):
+        wanted = [case.answer for case in (cases if order is asked else cases[::-1])]
+        assert [json.loads(made.text) for made in voice.complete(order)] == wanted
 
 
 @pytest.mark.parametrize(
