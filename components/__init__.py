@@ -3,6 +3,7 @@
 No ``from __future__ import annotations`` here: KFP reads the annotations themselves.
 """
 
+from components.cleanup import cleanup
 from components.dataset import dataset
 from components.evaluate import evaluate
 from components.gate import gate
@@ -12,4 +13,4 @@ from components.promote import promote
 from components.register import register
 from components.sft import sft
 
-__all__ = ["dataset", "evaluate", "gate", "grpo", "probe", "promote", "register", "sft"]
+__all__ = ["cleanup", "dataset", "evaluate", "gate", "grpo", "probe", "promote", "register", "sft"]

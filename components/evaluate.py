@@ -14,8 +14,11 @@ def evaluate(
     grpo: dsl.Input[dsl.Model],
     formatter: dsl.Input[dsl.Model],
     report: dsl.Output[dsl.HTML],
+    page: dsl.Output[dsl.HTML],
+    metrics: dsl.Output[dsl.Metrics],
+    confusion: dsl.Output[dsl.ClassificationMetrics],
 ):
-    """Measure the ladder base, SFT, GRPO, and the formatter, on held-out cases."""
+    """Measure the ladder base, SFT, GRPO, and the formatter, on held-out cases; page, metrics and confusion are for KFP's own pages."""
     from proseform.stages import evaluate as stage
 
-    stage.run(task, run, dataset, sft, grpo, formatter, report)
+    stage.run(task, run, dataset, sft, grpo, formatter, report, stage.Shown(page, metrics, confusion))

@@ -1,7 +1,8 @@
 """`python -m pipelines run | compile | submit`."""
 
+import os
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, Literal, Optional
 
 import typer
 
@@ -22,10 +23,14 @@ def run(
     name: Name = "",
     fresh: Annotated[bool, typer.Option(help="Adopt nothing that earlier runs made.")] = False,
     example: Annotated[Optional[Path], typer.Option(help="A folder with example.toml (input = file); asked at the end.")] = None,
+    on: Annotated[
+        Literal["local", "cluster"], typer.Option(help="Where training runs; cluster reads the run file's cluster section.")
+    ] = "local",
 ) -> None:
-    """Run both pipelines on this machine: train, evaluate, register, gate, promote, and answer."""
+    """Run both pipelines from this machine: train, evaluate, register, gate, promote, and answer."""
     from pipelines import runner
 
+    os.environ["PROSEFORM_ON"] = on
     runner.run(task, run, tracking_uri, name, example, fresh=fresh)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -12,7 +13,7 @@ from rich.console import Console
 from proseform import config, display
 from proseform.errors import StageError
 from proseform.launch import end_with_parent
-from proseform.stages import STEPS, frame, preflight, probe
+from proseform.stages import STEPS, frame, policy, preflight, probe
 
 
 def run(task: str, run: str, tracking_uri: str, name: str, example: Path | None, *, fresh: bool) -> None:
@@ -29,6 +30,7 @@ def run(task: str, run: str, tracking_uri: str, name: str, example: Path | None,
     os.environ.setdefault("PROSEFORM_RUN", f"{task}-{resolved.name}-{moment}")
     os.environ["PROSEFORM_FRESH"] = moment if fresh else os.environ.get("PROSEFORM_FRESH", "")
     home = frame.home()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     home.runs.mkdir(parents=True, exist_ok=True)
     console.print(f"[bold]{the_task.title}[/bold], run [bold]{resolved.name}[/bold]: {resolved.description}")
     console.print(f"{len(STEPS)} steps; state and logs in {home.runs}", style="dim")
@@ -41,6 +43,8 @@ def run(task: str, run: str, tracking_uri: str, name: str, example: Path | None,
         except KeyboardInterrupt:
             child.terminate()
             child.wait()
+            if home.on == "cluster":
+                console.print(f"Deleted: {', '.join(policy.cancel(resolved)) or 'no job was running'}.")
             raise
     failed = next((event for event in steps.values() if event["state"] == "failed"), None)
     if failed:

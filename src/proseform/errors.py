@@ -11,6 +11,7 @@
     ├── Refusal                 exit 3   an answer that could not be made valid in time; typed, with its reason
     ├── StageError              exit 4   a stage failed; carries the stage's own reason
     │   └── NoSignalError                GRPO: no group has carried a signal for N steps
+    ├── ClusterError            exit 4   the API server refused something, or is away
     ├── StoreError              exit 5   a payload is missing, incomplete or altered
     ├── RegistryError           exit 5   no such model, alias or bundle
     └── EngineError             exit 6   the engine is away or answered nonsense; asking again can help
@@ -99,6 +100,22 @@ class StageError(ProseformError):
 
 class NoSignalError(StageError):
     """No group has carried a learning signal for a whole window of steps."""
+
+
+class ClusterError(ProseformError):
+    """The API server refused something, or is away.
+
+    Args:
+        message: What happened.
+        hint: What to do about it.
+        status: HTTP status; 0 where there was no answer.
+    """
+
+    exit_code = 4
+
+    def __init__(self, message: str, *, hint: str = "", status: int = 0) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
 
 
 class StoreError(ProseformError):

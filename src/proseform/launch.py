@@ -30,6 +30,7 @@ from proseform.errors import ProseformError, StageError
 PROGRESS = "progress.jsonl"
 ERROR = "error.json"
 LOG = "worker.log"
+JOB = "job.json"
 _PR_SET_PDEATHSIG = 1
 _GRACE_S = 10.0
 
@@ -88,12 +89,9 @@ class Local:
 
     def run(self, worker: str, job: Job) -> None:
         """See :meth:`Launcher.run`."""
-        work = Path(job.work)
-        work.mkdir(parents=True, exist_ok=True)
-        (work / ERROR).unlink(missing_ok=True)
-        store.write_json(work / "job.json", asdict(job))
+        prepare(job)
         env = {**os.environ, "OMP_NUM_THREADS": str(job.threads), "MKL_NUM_THREADS": str(job.threads), "TOKENIZERS_PARALLELISM": "false"}
-        with (work / LOG).open("ab") as log:
+        with (Path(job.work) / LOG).open("ab") as log:
             process = subprocess.Popen(argv(worker, job), env=env, stdout=log, stderr=subprocess.STDOUT, preexec_fn=end_with_parent)  # noqa: PLW1509 - one prctl, no locks
             try:
                 code = process.wait()
@@ -104,10 +102,18 @@ class Local:
             raise failure(job, code)
 
 
+def prepare(job: Job) -> None:
+    """Lay a job out for its worker: the work folder, the job as JSON, no error of an earlier try."""
+    work = Path(job.work)
+    work.mkdir(parents=True, exist_ok=True)
+    (work / ERROR).unlink(missing_ok=True)
+    store.write_json(work / JOB, asdict(job))
+
+
 def argv(worker: str, job: Job) -> list[str]:
     """The command line of a local worker."""
     run = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={job.world_size}", "--max-restarts=0"]
-    return [*run, "-m", worker, "--job", f"{job.work}/job.json"]
+    return [*run, "-m", worker, "--job", f"{job.work}/{JOB}"]
 
 
 def worker(main: Callable[[Job], None]) -> None:

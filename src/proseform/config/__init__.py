@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import Field, ValidationError, model_validator
 
 from proseform import digest
-from proseform.config.cluster import Cluster, Images, Jobs, Serving
+from proseform.config.cluster import Cluster, Environment, Images, Jobs, Serving, Toleration
 from proseform.config.section import Section
 from proseform.config.stages import (
     Dataset,
@@ -39,6 +39,7 @@ from proseform.errors import ConfigError
 __all__ = [
     "Cluster",
     "Dataset",
+    "Environment",
     "Evaluate",
     "Gate",
     "Grpo",
@@ -56,6 +57,7 @@ __all__ = [
     "Sft",
     "SftRoles",
     "Tiny",
+    "Toleration",
     "Training",
     "load",
     "parse",
@@ -94,6 +96,11 @@ class Run(Section):
         for name, batch in batches.items():
             if batch % self.launch.processes:
                 raise ValueError(f"{name}: {batch} rows do not divide among the {self.launch.processes} processes of launch.processes")
+        nodes = self.cluster.jobs.nodes
+        if nodes > 1 and self.launch.processes % nodes:
+            raise ValueError(
+                f"launch.processes: {self.launch.processes} processes do not divide among the {nodes} pods of cluster.jobs.nodes"
+            )
         return self
 
     @property

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from proseform.config.section import Count, Positive, Section
+from proseform.versions import images
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
 """A Kubernetes name: DNS label."""
@@ -21,16 +22,38 @@ Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|
 class Images(Section):
     """Container images; by digest where they are to be reproducible."""
 
-    train: str = "proseform-train:dev"
+    train: str = images()["train"]
     """Runs training workers."""
-    serve: str = "proseform-serve:dev"
+    serve: str = images()["serve"]
     """Runs the transformer."""
-    pipeline: str = "proseform-pipeline:dev"
+    pipeline: str = images()["pipeline"]
     """Runs the pipeline's steps."""
-    vllm: str = "vllm/vllm-openai:v0.32.0"
+    vllm: str = images()["vllm"]
     """Runs the models."""
     pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
     """When nodes fetch them."""
+
+
+class Environment(Section):
+    """A Python environment on a claim, mounted read-only, for clusters where images do not carry it."""
+
+    claim: Name
+    """The PersistentVolumeClaim."""
+    path: str
+    """Where pods mount it."""
+    packages: str
+    """The folder of packages in it, put on PYTHONPATH."""
+
+
+class Toleration(Section):
+    """A taint that pods put up with."""
+
+    key: str
+    """The taint's key."""
+    value: str = ""
+    """Its value; empty tolerates every value."""
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] = "NoSchedule"
+    """Its effect."""
 
 
 class Jobs(Section):
@@ -39,7 +62,9 @@ class Jobs(Section):
     kind: Literal["PyTorchJob", "TrainJob"] = "PyTorchJob"
     """The training operator's first API (kubeflow.org/v1), or its second (trainer.kubeflow.org/v1alpha1)."""
     nodes: Positive = 1
-    """Pods of a job: one master, the rest workers; launch.processes are shared out among them."""
+    """Pods of a job: one master, the rest workers; launch.processes, the whole world, are shared out among them."""
+    elastic: Count = 0
+    """Workers at least, of an elastic job that goes on with fewer (PyTorchJob only); 0: the world is fixed, and runs are repeatable."""
     cpu: Quantity = "1"
     """Processor request and limit of a pod."""
     memory: Quantity = "4Gi"
@@ -58,6 +83,16 @@ class Jobs(Section):
     """Seconds after which a running job is ended and fails."""
     keep_s: Count = 3600
     """Seconds that a finished job is kept for a look at it."""
+    pending_s: Positive = 600
+    """Seconds that a pod may stay unscheduled or without its image before the stage fails; waiting in a queue does not count."""
+    interface: str = "eth0"
+    """Network interface of the pods, for gloo."""
+    node_selector: dict[str, str] = Field(default_factory=dict)
+    """Labels that a node must have."""
+    tolerations: Annotated[tuple[Toleration, ...], Field(strict=False)] = ()
+    """Taints that the pods put up with."""
+    environment: Environment | None = None
+    """A Python environment on a claim; absent takes the image's."""
 
 
 class Serving(Section):
@@ -74,6 +109,8 @@ class Cluster(Section):
     """Where everything is created."""
     claim: Name = "proseform-store"
     """The PersistentVolumeClaim that holds home and store; pods mount it where the launcher sees the home folder."""
+    user: Positive = 10001
+    """User and group of every container: a number, as PodSecurity "restricted" wants."""
     images: Images = Images()
     jobs: Jobs = Jobs()
     serving: Serving = Serving()

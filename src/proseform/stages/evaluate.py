@@ -6,7 +6,9 @@ import itertools
 import json
 import os
 import platform
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,7 @@ def run(
     grpo: frame.Artifact,
     formatter: frame.Artifact,
     measured: frame.Artifact,
+    shown: Shown | None = None,
 ) -> None:
     """Measure what training has made.
 
@@ -40,6 +43,7 @@ def run(
         grpo: The evaluator after GRPO, which goes into the bundle.
         formatter: The formatter.
         measured: Is handed the result: ``report.json``, ``report.html``, ``outcomes.jsonl``.
+        shown: What the pipeline's own pages are to show of it, on every run, adopted or not.
     """
     wanted, the_task = config.load(run), frame.load_task(task)
     trained = {"sft": sft, "grpo": grpo, "formatter": formatter}
@@ -66,6 +70,37 @@ def run(
         return measure.write(out, meta, {name: frame.folder(artifact) for name, artifact in trained.items()})
 
     frame.hand_over(frame.once("evaluate", inputs, body), measured)
+    if shown is not None:
+        shown.fill(frame.folder(measured))
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A report as KFP's pages show one: its artifacts have these shapes.
+
+    Attributes:
+        page: Gets the HTML report, a file at its ``path``.
+        metrics: Gets the key figures, by ``log_metric(name, number)``.
+        confusion: Gets the headline's confusion, by ``log_confusion_matrix(labels, rows)``; stays empty without a headline.
+    """
+
+    page: Any
+    metrics: Any
+    confusion: Any
+
+    def fill(self, folder: Path) -> None:
+        """Show the report in a folder."""
+        found = json.loads((folder / "report.json").read_text())
+        page = Path(self.page.path)
+        page.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(folder / "report.html", page)
+        for name, figure in found["figures"].items():
+            if figure:
+                self.metrics.log_metric(name, figure["value"])
+        if confusion := found["confusion"]:
+            # KFP draws squares only: the last column, of answers that state no label, becomes a row without gold too.
+            square = [*confusion["counts"], [0] * len(confusion["columns"])]
+            self.confusion.log_confusion_matrix(confusion["columns"], square)
 
 
 def machine() -> str:

@@ -43,12 +43,14 @@ class Home:
         store: Where payloads lie: ``PROSEFORM_STORE``, by default ``store`` below the root.
         run: The name of the pipeline run: ``PROSEFORM_RUN``.
         fresh: Not empty where nothing that earlier runs made is to be adopted: ``PROSEFORM_FRESH``.
+        on: Where training and serving run: ``PROSEFORM_ON``, ``local`` by default, or ``cluster``.
     """
 
     root: Path
     store: Store
     run: str
     fresh: str
+    on: str = "local"
 
     @property
     def runs(self) -> Path:
@@ -66,7 +68,10 @@ def home() -> Home:
     """The home of this process."""
     root = Path(os.environ.get("PROSEFORM_HOME", ".proseform")).absolute()
     store = Store(os.environ.get("PROSEFORM_STORE") or str(root / "store"))
-    return Home(root, store, os.environ.get("PROSEFORM_RUN", "by-hand"), os.environ.get("PROSEFORM_FRESH", ""))
+    run, fresh, on = (
+        os.environ.get(f"PROSEFORM_{name}", default) for name, default in (("RUN", "by-hand"), ("FRESH", ""), ("ON", "local"))
+    )
+    return Home(root, store, run, fresh, on)
 
 
 def load_task(name: str) -> Task:

@@ -34,9 +34,21 @@ class Policy:
     adapter: Path | None
 
 
-def launcher() -> Launcher:
-    """How workers are started here."""
-    return Local()
+def launcher(run: config.Run) -> Launcher:
+    """How workers are started: ``PROSEFORM_ON`` is ``local`` (the default) or ``cluster``."""
+    place = frame.home()
+    if place.on == "local":
+        return Local()
+    from proseform.kube.launch import Cluster
+
+    return Cluster(run.cluster, place.root, place.run)
+
+
+def cancel(run: config.Run) -> list[str]:
+    """Delete the training jobs that this pipeline run has left on the cluster; their names."""
+    from proseform.kube import api, launch
+
+    return launch.cancel(api.Api(run.cluster.namespace, patience_s=10), frame.home().run)
 
 
 def base(run: config.Run, task: str, dataset: frame.Artifact) -> Result:
@@ -75,7 +87,7 @@ def train(
     def body(work: Path, out: Path) -> dict[str, Any]:
         everything = {**settings, "run": run.model_dump(mode="json", by_alias=True)}
         sources = {name: str(ref) for name, ref in refs.items()}
-        launcher().run(worker, Job(stage, str(work), str(out), sources, everything, world, run.launch.threads))
+        launcher(run).run(worker, Job(stage, str(work), str(out), sources, everything, world, run.launch.threads))
         about = out / "model.json"
         figures = dict(json.loads(about.read_text())["figures"]) if about.exists() else {}
         return {"key": _key(figures), **figures}

@@ -23,6 +23,7 @@ def check(task: str, run: str) -> tuple[Task, config.Run]:
         TaskError: No such task, a broken law, or no such rubric variant.
         InputError: No such level or format.
         RowError: A case file with a row of the wrong shape; line and field are named.
+        ClusterError: The run is to be on a cluster, and it does not answer.
     """
     wanted, the_task = config.load(run), frame.load_task(task)
     data.check(the_task, wanted.dataset, wanted.evaluate.levels)
@@ -31,4 +32,27 @@ def check(task: str, run: str) -> tuple[Task, config.Run]:
         raise ConfigError("model.name is empty.", hint="Give a repository of a model hub, or the folder of a Hugging Face model.")
     if wanted.model.name.startswith((".", "/")) and not (Path(wanted.model.name) / "config.json").is_file():
         raise ConfigError(f"model.name: no model in the folder {wanted.model.name}.", hint="It holds config.json, weights and tokenizer.")
+    if frame.home().on == "cluster":
+        _cluster(wanted.cluster)
     return the_task, wanted
+
+
+def _cluster(place: config.Cluster) -> None:
+    """The cluster answers, and has what jobs need.
+
+    Raises:
+        ClusterError: It does not answer, or refuses.
+        ConfigError: No such namespace or claim.
+    """
+    from proseform.kube.api import Api
+
+    api = Api(place.namespace, patience_s=5)
+    if api.get("v1", "Namespace", place.namespace) is None:
+        raise ConfigError(
+            f"cluster.namespace: the cluster has no namespace '{place.namespace}'.", hint="Install the chart, or name another."
+        )
+    if api.get("v1", "PersistentVolumeClaim", place.claim) is None:
+        raise ConfigError(
+            f"cluster.claim: namespace '{place.namespace}' has no claim '{place.claim}'.",
+            hint="Install the chart, or name the claim that holds the home folder.",
+        )

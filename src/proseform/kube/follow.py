@@ -1,0 +1,185 @@
+"""What state a training job is in, and why: the job, its pods and their events in, one sentence and a remedy out.
+
+Pure. The reasons are Kubernetes' own words (kubelet's waiting and terminated reasons, the scheduler's conditions) and
+the operators' (condition reasons of PyTorchJob and TrainJob); what is known to mend itself is told apart from what is
+not, so that a launcher may wait for the one and fail at the other.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Json = Mapping[str, Any]
+Phase = Literal["queued", "waiting", "running", "succeeded", "failed"]
+
+_IMAGE = {"ImagePullBackOff", "ErrImagePull", "ErrImageNeverPull", "InvalidImageName", "ErrImageInspect", "RegistryUnavailable"}
+_KILLED = 128
+"""Exit codes above are 128 and the signal that ended the process."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The state of a job.
+
+    Attributes:
+        phase: queued: held back by a queue; waiting: pods are not all up yet; then running, and an end.
+        reason: One word, as Kubernetes has it, such as ``OOMKilled`` or ``Unschedulable``; empty where nothing is wrong.
+        words: What happened, a sentence.
+        remedy: What to do about it, a sentence.
+        stuck: A waiting job that will not go on by itself unless something changes; it is given a grace and then up.
+    """
+
+    phase: Phase
+    reason: str = ""
+    words: str = ""
+    remedy: str = ""
+    stuck: bool = False
+
+    @property
+    def over(self) -> bool:
+        """The job has ended."""
+        return self.phase in {"succeeded", "failed"}
+
+
+def state(job: Json, pods: Sequence[Json], events: Iterable[Json] = ()) -> State:
+    """The state of a PyTorchJob or TrainJob.
+
+    Args:
+        job: The object.
+        pods: Its pods.
+        events: Events of the job and its pods, in any order.
+
+    >>> state({"status": {"conditions": [{"type": "Succeeded", "status": "True"}]}}, []).phase
+    'succeeded'
+    """
+    conditions = {c["type"]: c for c in job.get("status", {}).get("conditions", ()) if c.get("status") == "True"}
+    if "Succeeded" in conditions or "Complete" in conditions:
+        return State("succeeded")
+    if "Failed" in conditions:
+        return _failed(job, conditions["Failed"], pods)
+    if job.get("spec", {}).get("suspend") or job.get("spec", {}).get("runPolicy", {}).get("suspend"):
+        return State("queued", "Suspended", "The job is held back by its queue.", "Look at the queue's Workload: kubectl get workloads.")
+    troubles = [trouble for pod in pods if (trouble := _trouble(pod)) is not None]
+    if troubles:
+        return troubles[0]
+    phases = [pod.get("status", {}).get("phase", "Pending") for pod in pods]
+    if phases and all(phase != "Pending" for phase in phases):
+        return State("running")
+    warned = _warning(events) if not pods else ""
+    if warned:
+        return State("waiting", "FailedCreate", f"Its pods cannot be created: {warned}", _remedy_of_refusal(warned), stuck=True)
+    return State("waiting", "", "Its pods are starting.")
+
+
+def _failed(job: Json, condition: Json, pods: Sequence[Json]) -> State:
+    """Why a job has failed: the pods know more than the condition."""
+    said = f"{condition.get('reason', '')} {condition.get('message', '')}"
+    spec = job.get("spec", {})
+    if "Deadline" in said or "deadline" in said or "was active longer than" in said:
+        seconds = spec.get("activeDeadlineSeconds") or spec.get("runPolicy", {}).get("activeDeadlineSeconds", "?")
+        return State(
+            "failed", "DeadlineExceeded", f"The job ran longer than its {seconds} s.",
+            "Raise cluster.jobs.deadline_s; the next run goes on from the last checkpoint.",
+        )  # fmt: skip
+    ends = [end for pod in pods if (end := _end(pod)) is not None]
+    if ends:
+        return ends[0]
+    gave_up = "backoff" in said.lower()
+    words = "Its pods failed more often than allowed." if gave_up else f"The operator says: {condition.get('message', '').strip() or said}"
+    return State("failed", "BackoffLimitExceeded" if gave_up else condition.get("reason", "Failed"), words, "Look at the pods' logs.")
+
+
+def _trouble(pod: Json) -> State | None:
+    """What keeps a pod from starting, or what it suffers from between two starts; None where all is well."""
+    name, status = pod.get("metadata", {}).get("name", "?"), pod.get("status", {})
+    for condition in status.get("conditions", ()):
+        if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
+            return _unscheduled(name, str(condition.get("message", "")))
+    for container in [*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())]:
+        waiting = container.get("state", {}).get("waiting", {})
+        reason = waiting.get("reason", "")
+        if reason in _IMAGE:
+            return State(
+                "waiting", reason, f"Pod {name} cannot get its image {container.get('image', '?')} ({reason}).",
+                "Check cluster.images.train, and that the nodes may pull it.", stuck=True,
+            )  # fmt: skip
+        if reason in {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}:
+            message = str(waiting.get("message", ""))
+            return State("waiting", reason, f"Pod {name} cannot start: {message}", "Check claim, user and mounts in [cluster].", stuck=True)
+        if reason == "CrashLoopBackOff":
+            last = container.get("lastState", {}).get("terminated", {})
+            ended = _words_of_end(name, last)
+            return State("waiting", ended.reason, f"{ended.words} It is started again.", ended.remedy)
+    return None
+
+
+def _unscheduled(name: str, message: str) -> State:
+    """No node takes the pod."""
+    lacking = re.findall(r"Insufficient ([\w./-]+)", message)
+    if lacking:
+        what = ", ".join(dict.fromkeys(lacking))
+        remedy = f"Lower cluster.jobs for {what}, or add nodes."
+        return State("waiting", "Unschedulable", f"No node has enough {what} for pod {name}.", remedy, stuck=True)
+    if "persistentvolumeclaim" in message.lower():
+        remedy = "Create the claim, or name another in cluster.claim."
+        return State("waiting", "Unschedulable", f"Pod {name} waits for its volume: {message}", remedy, stuck=True)
+    remedy = "Check cluster.jobs.node_selector and tolerations against the nodes."
+    return State("waiting", "Unschedulable", f"No node takes pod {name}: {message}", remedy, stuck=True)
+
+
+def _end(pod: Json) -> State | None:
+    """How a failed pod ended; None for one that has not failed."""
+    name, status = pod.get("metadata", {}).get("name", "?"), pod.get("status", {})
+    if status.get("reason") in {"Evicted", "Preempting", "Preempted"} or _disrupted(status):
+        reason = status.get("reason") or "Preempted"
+        return State(
+            "failed", reason, f"Pod {name} was taken from its node: {status.get('message', '') or _disrupted(status)}",
+            "Run again: it goes on from the last checkpoint; a higher priority class or a quieter node keeps it.",
+        )  # fmt: skip
+    for container in status.get("containerStatuses", ()):
+        for stage in ("state", "lastState"):
+            ended = container.get(stage, {}).get("terminated")
+            if ended and ended.get("exitCode"):
+                return _words_of_end(name, ended)
+    return None
+
+
+def _disrupted(status: Json) -> str:
+    """The message of a disruption, where the pod has met one."""
+    found = (c for c in status.get("conditions", ()) if c.get("type") == "DisruptionTarget" and c.get("status") == "True")
+    return next((f"{c.get('reason', '')}: {c.get('message', '')}" for c in found), "")
+
+
+def _words_of_end(name: str, ended: Json) -> State:
+    """A terminated container in words."""
+    code, reason = int(ended.get("exitCode", 0)), str(ended.get("reason", ""))
+    if reason == "OOMKilled":
+        return State(
+            "failed", "OOMKilled", f"Pod {name} used more memory than it may.",
+            "Raise cluster.jobs.memory, or lower micro_batch or model.max_length.",
+        )  # fmt: skip
+    if code > _KILLED:
+        return State(
+            "failed", "Killed", f"Pod {name} was ended by signal {code - _KILLED}.",
+            "Run again: it goes on from the last checkpoint; if it happens again, look at the node.",
+        )  # fmt: skip
+    return State("failed", "Error", f"The worker in pod {name} ended with code {code}.", "Look at the log.")
+
+
+def _warning(events: Iterable[Json]) -> str:
+    """The latest warning."""
+    warned = [e for e in events if e.get("type") == "Warning"]
+    warned.sort(key=lambda e: str(e.get("lastTimestamp") or e.get("eventTime") or ""))
+    return str(warned[-1].get("message", "")) if warned else ""
+
+
+def _remedy_of_refusal(message: str) -> str:
+    """What to do where the API server refuses pods."""
+    if "PodSecurity" in message:
+        return "The namespace admits only pods of its security level; check cluster.user and the images."
+    if "quota" in message:
+        return "Ask for more quota, or lower cluster.jobs."
+    return "The namespace's administrator can say what is not allowed."

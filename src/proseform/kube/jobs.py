@@ -1,0 +1,204 @@
+"""Training jobs as values: one builder for a PyTorchJob (kubeflow.org/v1) and a TrainJob (trainer.kubeflow.org/v1alpha1).
+
+Master and workers come from one pod template, and its argv is a list: torchrun finds its peers by the PET_* variables
+that the operators set, so that the same command runs in every pod. The store's claim is mounted where the launcher sees
+the home folder: a file's URI means the same on both sides.
+Left out: MPI, and node pools that differ within a job.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from proseform import config
+from proseform.errors import ConfigError
+from proseform.kube import pods
+from proseform.kube.pods import Manifest
+
+PART_OF = "proseform"
+KEY = "proseform.dev/key"
+"""Label: the short digest of what the job was made from; a launcher adopts a job only where it agrees."""
+STAGE = "proseform.dev/stage"
+"""Label: the stage's name."""
+RUN = "proseform.dev/run"
+"""Label: the pipeline run that started it; a clean-up finds the run's jobs by it."""
+QUEUE = "kueue.x-k8s.io/queue-name"
+"""Label of Kueue, which admits suspended jobs."""
+CONTAINER = {"PyTorchJob": "pytorch", "TrainJob": "node"}
+"""The container's name that each operator looks for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """A training job.
+
+    Attributes:
+        name: A DNS label of at most 50 characters; pods append to it.
+        worker: The worker's module, such as ``proseform.train.grpo``.
+        job_file: Where the worker finds its job, on the store's claim.
+        home: The home folder, at which the claim is mounted; absolute.
+        place: The cluster.
+        world_size: Processes in all, a multiple of ``place.jobs.nodes``.
+        threads: Threads of each process.
+        labels: Further labels.
+        annotations: Whole digests, which labels have no room for.
+    """
+
+    name: str
+    worker: str
+    job_file: str
+    home: str
+    place: config.Cluster
+    world_size: int = 1
+    threads: int = 1
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def processes(self) -> int:
+        """Processes of one pod.
+
+        Raises:
+            ConfigError: The world does not divide among the pods.
+        """
+        nodes = self.place.jobs.nodes
+        if self.world_size % nodes:
+            raise ConfigError(f"cluster.jobs.nodes: {self.world_size} processes do not divide among {nodes} pods.")
+        return self.world_size // nodes
+
+
+def build(wanted: Training) -> list[Manifest]:
+    """The objects of a training job, the job last.
+
+    Raises:
+        ConfigError: What this kind of job cannot do; the field is named.
+    """
+    return [pytorch_job(wanted)] if wanted.place.jobs.kind == "PyTorchJob" else train_job(wanted)
+
+
+def argv(wanted: Training) -> list[str]:
+    """The command of every pod."""
+    run = ["python3", "-m", "torch.distributed.run", f"--nproc-per-node={wanted.processes}", "--max-restarts=0"]
+    return [*run, "-m", wanted.worker, "--job", wanted.job_file]
+
+
+def pytorch_job(wanted: Training) -> Manifest:
+    """A PyTorchJob: one master and the rest workers, or workers alone where it is elastic."""
+    jobs = wanted.place.jobs
+    spec: Manifest = {
+        "nprocPerNode": str(wanted.processes),
+        "runPolicy": {
+            "cleanPodPolicy": "None",  # finished pods stay readable until the job goes
+            "backoffLimit": jobs.restarts,
+            "activeDeadlineSeconds": jobs.deadline_s,
+            "ttlSecondsAfterFinished": jobs.keep_s,
+            "suspend": bool(jobs.queue),
+        },
+    }
+    if jobs.elastic:
+        if jobs.elastic > jobs.nodes:
+            raise ConfigError(f"cluster.jobs.elastic: {jobs.elastic} workers are more than cluster.jobs.nodes, {jobs.nodes}.")
+        spec["elasticPolicy"] = {
+            "minReplicas": jobs.elastic,
+            "maxReplicas": jobs.nodes,
+            "maxRestarts": jobs.restarts,
+            "rdzvBackend": "c10d",
+        }
+        spec["pytorchReplicaSpecs"] = {"Worker": _replicas(wanted, jobs.nodes)}
+    else:
+        spec["pytorchReplicaSpecs"] = {"Master": _replicas(wanted, 1)}
+        if jobs.nodes > 1:
+            spec["pytorchReplicaSpecs"]["Worker"] = _replicas(wanted, jobs.nodes - 1)
+    return {"apiVersion": "kubeflow.org/v1", "kind": "PyTorchJob", "metadata": _metadata(wanted), "spec": spec}
+
+
+def train_job(wanted: Training) -> list[Manifest]:
+    """A TrainJob, and the TrainingRuntime of its own that it refers to."""
+    jobs = wanted.place.jobs
+    if jobs.elastic:
+        raise ConfigError("cluster.jobs.elastic: a TrainJob of this API has no elastic policy.", hint="Take kind = 'PyTorchJob'.")
+    node = {"metadata": {"labels": {"trainer.kubeflow.org/trainjob-ancestor-step": "trainer"}}}
+    job_spec = {"backoffLimit": 0, "template": {"metadata": {"labels": _labels(wanted)}, "spec": _pod(wanted)}}
+    replicated = {"name": "node", "replicas": 1, "template": {**node, "spec": job_spec}}
+    runtime: Manifest = {
+        "apiVersion": "trainer.kubeflow.org/v1alpha1",
+        "kind": "TrainingRuntime",
+        "metadata": {**_metadata(wanted), "labels": {**_labels(wanted), "trainer.kubeflow.org/framework": "torch"}},
+        "spec": {
+            "mlPolicy": {"numNodes": jobs.nodes, "torch": {}},
+            "template": {
+                "spec": {
+                    "replicatedJobs": [replicated],
+                    "failurePolicy": {"maxRestarts": jobs.restarts},
+                    "ttlSecondsAfterFinished": jobs.keep_s,
+                }
+            },
+        },
+    }
+    job: Manifest = {
+        "apiVersion": "trainer.kubeflow.org/v1alpha1",
+        "kind": "TrainJob",
+        "metadata": _metadata(wanted),
+        "spec": {
+            "runtimeRef": {"apiGroup": "trainer.kubeflow.org", "kind": "TrainingRuntime", "name": wanted.name},
+            "suspend": bool(jobs.queue),
+            "activeDeadlineSeconds": jobs.deadline_s,
+            "trainer": {"numNodes": jobs.nodes, "numProcPerNode": wanted.processes},
+        },
+    }
+    return [runtime, job]
+
+
+def _replicas(wanted: Training, replicas: int) -> Manifest:
+    """Pods of one kind: the same template for every kind."""
+    template = {"metadata": {"labels": _labels(wanted), "annotations": dict(wanted.annotations)}, "spec": _pod(wanted)}
+    return {"replicas": replicas, "restartPolicy": "OnFailure", "template": template}
+
+
+def _pod(wanted: Training) -> Manifest:
+    """The pod's spec."""
+    place, jobs = wanted.place, wanted.place.jobs
+    variables, volumes, mounts = pods.environment(jobs.environment)
+    resources = {"cpu": jobs.cpu, "memory": jobs.memory, **({jobs.gpu_resource: str(jobs.gpus)} if jobs.gpus else {})}
+    threads = str(wanted.threads)
+    env = {
+        "OMP_NUM_THREADS": threads,
+        "MKL_NUM_THREADS": threads,
+        "TOKENIZERS_PARALLELISM": "false",
+        "PYTHONUNBUFFERED": "1",
+        "GLOO_SOCKET_IFNAME": jobs.interface,
+        **variables,
+    }
+    made = pods.container(
+        pods.Container(
+            name=CONTAINER[jobs.kind],
+            image=place.images.train,
+            command=argv(wanted),
+            pull_policy=place.images.pull_policy,
+            env=env,
+            resources=resources,
+            mounts={"store": (wanted.home, False), "shared-memory": ("/dev/shm", False), **mounts},  # noqa: S108 - the kernel's own name
+        )
+    )
+    memory: Any = {"emptyDir": {"medium": "Memory", "sizeLimit": jobs.shared_memory}}
+    volumes = {"store": pods.claim(place.claim), "shared-memory": memory, **volumes}
+    spec = pods.pod([made], place.user, volumes, jobs.node_selector, jobs.tolerations)
+    return spec if jobs.kind == "PyTorchJob" else {**spec, "restartPolicy": "Never"}
+
+
+def _metadata(wanted: Training) -> Manifest:
+    """Name, namespace, labels, and Kueue's queue where one is named."""
+    queue = {QUEUE: wanted.place.jobs.queue} if wanted.place.jobs.queue else {}
+    return {
+        "name": wanted.name,
+        "namespace": wanted.place.namespace,
+        "labels": {**_labels(wanted), **queue},
+        "annotations": dict(wanted.annotations),
+    }
+
+
+def _labels(wanted: Training) -> dict[str, str]:
+    """The labels of job and pods."""
+    return {"app.kubernetes.io/part-of": PART_OF, "app.kubernetes.io/component": "training", **wanted.labels}

@@ -1,0 +1,116 @@
+"""Pods that PodSecurity "restricted" admits: one place for what every container of ours must and must not do.
+
+Source: Kubernetes, Pod Security Standards, profile "restricted" (v1.34). Beyond it: a read-only root file system and no
+service-account token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from proseform.config import Environment, Toleration
+
+Manifest = dict[str, Any]
+"""A Kubernetes object, or a part of one, as JSON."""
+
+SCRATCH = "/tmp"  # noqa: S108 - the one folder of a container that may be written, an emptyDir of its own
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """What a container of ours differs in.
+
+    Attributes:
+        name: Unique in its pod.
+        image: With a tag or a digest.
+        command: argv, never a line for a shell.
+        pull_policy: When nodes fetch the image.
+        env: Name to text; nothing secret, secrets are files.
+        resources: Name to quantity, request and limit alike, so that the pod is of the class Guaranteed.
+        mounts: Volume name to (path, read-only).
+        more: Further fields of the container, such as ports and probes.
+    """
+
+    name: str
+    image: str
+    command: Sequence[str]
+    pull_policy: str = "IfNotPresent"
+    env: Mapping[str, str] = field(default_factory=dict)
+    resources: Mapping[str, str] = field(default_factory=dict)
+    mounts: Mapping[str, tuple[str, bool]] = field(default_factory=dict)
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+
+def container(wanted: Container) -> Manifest:
+    """A container that may write to its scratch folder alone, besides what it mounts."""
+    env = {"HOME": SCRATCH, "TMPDIR": SCRATCH, **wanted.env}
+    mounts = {"scratch": (SCRATCH, False), **wanted.mounts}
+    return {
+        "name": wanted.name,
+        "image": wanted.image,
+        "imagePullPolicy": wanted.pull_policy,
+        "command": list(wanted.command),
+        "env": [{"name": name, "value": value} for name, value in env.items()],
+        "resources": {"requests": dict(wanted.resources), "limits": dict(wanted.resources)},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "volumeMounts": [
+            {"name": name, "mountPath": path, **({"readOnly": True} if fixed else {})} for name, (path, fixed) in mounts.items()
+        ],
+        **wanted.more,
+    }
+
+
+def pod(
+    containers: Sequence[Manifest], user: int, volumes: Mapping[str, Manifest],
+    node_selector: Mapping[str, str] | None = None, tolerations: Sequence[Toleration] = (),
+) -> Manifest:  # fmt: skip
+    """The spec of a pod.
+
+    Args:
+        containers: From :func:`container`.
+        user: User and group, above 0.
+        volumes: Name to source; the scratch folder is added.
+        node_selector: Labels that a node must have.
+        tolerations: Taints that it puts up with.
+    """
+    scratch: Manifest = {"emptyDir": {}}
+    return {
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": user,
+            "runAsGroup": user,
+            "fsGroup": user,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": list(containers),
+        "volumes": [{"name": name, **source} for name, source in {"scratch": scratch, **volumes}.items()],
+        **({"nodeSelector": dict(node_selector)} if node_selector else {}),
+        **({"tolerations": [_toleration(each) for each in tolerations]} if tolerations else {}),
+    }
+
+
+def claim(name: str, *, read_only: bool = False) -> Manifest:
+    """A volume's source: a claim."""
+    return {"persistentVolumeClaim": {"claimName": name, **({"readOnly": True} if read_only else {})}}
+
+
+def environment(wanted: Environment | None) -> tuple[dict[str, str], dict[str, Manifest], dict[str, tuple[str, bool]]]:
+    """The variables, volumes and mounts that a Python environment on a claim needs; nothing where there is none."""
+    if wanted is None:
+        return {}, {}, {}
+    source = claim(wanted.claim, read_only=True)
+    return {"PYTHONPATH": wanted.packages}, {"environment": source}, {"environment": (wanted.path, True)}
+
+
+def _toleration(wanted: Toleration) -> Manifest:
+    """A toleration as Kubernetes writes it."""
+    match = {"operator": "Equal", "value": wanted.value} if wanted.value else {"operator": "Exists"}
+    return {"key": wanted.key, **match, "effect": wanted.effect}

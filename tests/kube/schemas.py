@@ -1,0 +1,52 @@
+"""Strict checks of manifests without a cluster: custom resources by the CRDs' own schemas, where no field is unknown.
+
+``crds/`` holds the schemas of the CRDs that their projects publish, without descriptions, in compact JSON: each file names
+project and version, group and kind, and has a schema for each version. What a CRD writes as a CEL rule is not checked
+here but by the API server.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+CRDS = Path(__file__).parent / "crds"
+
+
+def faults(manifest: dict[str, Any]) -> list[str]:
+    """What the CRD's schema has against a custom resource, each as ``path: words``; empty where it is valid."""
+    found = _validator(manifest["apiVersion"], manifest["kind"]).iter_errors(manifest)
+    return [f"{'.'.join(map(str, error.absolute_path))}: {error.message[:200]}" for error in found]
+
+
+@cache
+def _validator(api_version: str, kind: str) -> Draft202012Validator:
+    """The validator of a kind."""
+    group, _, version = api_version.rpartition("/")
+    for path in sorted(CRDS.glob("*.json")):
+        crd = json.loads(path.read_text())
+        if (crd["group"], crd["kind"]) == (group, kind) and version in crd["versions"]:
+            return Draft202012Validator(_closed(crd["versions"][version]))
+    raise LookupError(f"no CRD of {api_version} {kind} in {CRDS}")
+
+
+def _closed(schema: Any, *, top: bool = True) -> Any:
+    """The schema with every object closed to unknown fields, as ``kubectl --validate=strict`` has it."""
+    if not isinstance(schema, dict):
+        return schema
+    made = {key: value for key, value in schema.items() if key not in {"properties", "items", "additionalProperties"}}
+    if "properties" in schema:
+        made["properties"] = {name: _closed(part, top=False) for name, part in schema["properties"].items()}
+        if not schema.get("x-kubernetes-preserve-unknown-fields"):
+            made["additionalProperties"] = False
+    if "items" in schema:
+        made["items"] = _closed(schema["items"], top=False)
+    if isinstance(schema.get("additionalProperties"), dict):
+        made["additionalProperties"] = _closed(schema["additionalProperties"], top=False)
+    if top:
+        made["properties"]["metadata"] = {"type": "object"}
+    return made

@@ -1,0 +1,115 @@
+"""Training jobs are built as the real CRDs have them, and as PodSecurity "restricted" wants them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from proseform import config
+from proseform.errors import ConfigError
+from proseform.kube import jobs
+from tests.kube.schemas import faults
+
+
+def training(world_size: int = 2, **knobs: Any) -> jobs.Training:
+    place = config.Cluster.model_validate({"jobs": {"nodes": 2, **knobs}})
+    return jobs.Training("grpo-0123456789ab", "proseform.train.grpo", "/home/x/work/grpo/job.json", "/home/x", place, world_size, 1,
+                         {jobs.KEY: "0123456789ab"}, {jobs.KEY: "sha256:" + "0" * 64})  # fmt: skip
+
+
+KINDS = [
+    {},
+    {"nodes": 1},
+    {"gpus": 8, "memory": "400Gi", "queue": "gpus"},
+    {"elastic": 1},
+    {"node_selector": {"pool": "a"}, "tolerations": [{"key": "gpu"}, {"key": "spot", "value": "yes", "effect": "NoExecute"}]},
+    {"environment": {"claim": "python", "path": "/env", "packages": "/env/lib"}},
+]
+
+
+@pytest.mark.parametrize("kind", ["PyTorchJob", "TrainJob"])
+@pytest.mark.parametrize("knobs", KINDS, ids=lambda knobs: ",".join(knobs) or "plain")
+def test_the_api_server_knows_every_field(kind: str, knobs: dict[str, Any]) -> None:
+    if kind == "TrainJob" and "elastic" in knobs:
+        with pytest.raises(ConfigError, match="no elastic policy"):
+            jobs.build(training(kind=kind, **knobs))
+        return
+    for manifest in jobs.build(training(kind=kind, **knobs)):
+        assert faults(manifest) == []
+
+
+def test_a_field_that_nobody_knows_is_found() -> None:
+    """The strict schemas can fail."""
+    (manifest,) = jobs.build(training())
+    manifest["spec"]["pytorchReplicaSpecs"]["Master"]["template"]["spec"]["containers"][0]["imagePullpolicy"] = "Never"
+    assert "imagePullpolicy" in faults(manifest)[0]
+
+
+def pods(manifests: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The pod specs in a job's objects."""
+    job = manifests[-1]
+    if job["kind"] == "PyTorchJob":
+        return [replicas["template"]["spec"] for replicas in job["spec"]["pytorchReplicaSpecs"].values()]
+    return [each["template"]["spec"]["template"]["spec"] for each in manifests[0]["spec"]["template"]["spec"]["replicatedJobs"]]
+
+
+@pytest.mark.parametrize("kind", ["PyTorchJob", "TrainJob"])
+@pytest.mark.parametrize("knobs", [{}, KINDS[2], KINDS[5]], ids=["plain", "gpus", "environment"])
+def test_every_pod_is_restricted_and_writes_only_where_it_must(kind: str, knobs: dict[str, Any]) -> None:
+    for spec in pods(jobs.build(training(kind=kind, **knobs))):
+        assert spec["automountServiceAccountToken"] is False
+        assert spec["securityContext"]["runAsNonRoot"] is True
+        assert spec["securityContext"]["runAsUser"] > 0
+        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert not any("hostPath" in volume for volume in spec["volumes"])
+        for container in spec["containers"]:
+            inner = container["securityContext"]
+            assert (inner["allowPrivilegeEscalation"], inner["readOnlyRootFilesystem"]) == (False, True)
+            assert inner["capabilities"] == {"drop": ["ALL"]}
+            writable = {mount["mountPath"] for mount in container["volumeMounts"] if not mount.get("readOnly")}
+            assert writable == {"/tmp", "/dev/shm", "/home/x"}
+            assert container["resources"]["limits"] == container["resources"]["requests"]
+
+
+def test_master_and_workers_run_the_same_command_as_a_list() -> None:
+    (job,) = jobs.build(training(world_size=4))
+    master, worker = (job["spec"]["pytorchReplicaSpecs"][kind]["template"]["spec"]["containers"][0] for kind in ("Master", "Worker"))
+    assert master == worker
+    assert master["command"] == [
+        "python3", "-m", "torch.distributed.run", "--nproc-per-node=2", "--max-restarts=0",
+        "-m", "proseform.train.grpo", "--job", "/home/x/work/grpo/job.json",
+    ]  # fmt: skip
+    assert "args" not in master
+
+
+def test_a_queue_holds_the_job_back_until_kueue_admits_it() -> None:
+    for kind in ("PyTorchJob", "TrainJob"):
+        job = jobs.build(training(kind=kind, queue="gpus"))[-1]
+        assert job["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "gpus"
+        assert job["spec"].get("runPolicy", job["spec"])["suspend"] is True
+
+
+def test_gpus_and_shared_memory_are_asked_for() -> None:
+    (spec, _) = pods(jobs.build(training(gpus=2, shared_memory="8Gi")))
+    assert spec["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == "2"
+    assert {"name": "shared-memory", "emptyDir": {"medium": "Memory", "sizeLimit": "8Gi"}} in spec["volumes"]
+
+
+def test_an_elastic_job_has_workers_only() -> None:
+    (job,) = jobs.build(training(elastic=1))
+    assert set(job["spec"]["pytorchReplicaSpecs"]) == {"Worker"}
+    assert (job["spec"]["elasticPolicy"]["minReplicas"], job["spec"]["elasticPolicy"]["maxReplicas"]) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("world_size", "knobs", "word"), [(3, {}, "do not divide among 2 pods"), (2, {"elastic": 3}, "more than cluster.jobs.nodes")]
+)
+def test_what_cannot_be_is_refused(world_size: int, knobs: dict[str, Any], word: str) -> None:
+    with pytest.raises(ConfigError, match=word):
+        jobs.build(training(world_size, **knobs))
+
+
+def test_a_run_whose_world_does_not_divide_is_refused_when_it_is_read() -> None:
+    with pytest.raises(ConfigError, match=r"launch.processes: 1 processes do not divide among the 2 pods of cluster.jobs.nodes"):
+        config.parse('extends = "small"\n[launch]\nprocesses = 1\n[cluster.jobs]\nnodes = 2\n')
