@@ -1,0 +1,96 @@
+"""An API server of a few lines, for the far side's faults: objects by path, and answers that a test puts in the way."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+Answer = tuple[int, Any]
+
+
+class Server:
+    """What the API server holds.
+
+    Attributes:
+        objects: Path to object.
+        logs: Path to lines.
+        asked: Method and path of every request.
+        before: Called with (method, path) ahead of each request; an answer stands in for the server's, None lets it through.
+    """
+
+    def __init__(self) -> None:
+        self.objects: dict[str, Any] = {}
+        self.logs: dict[str, list[str]] = {}
+        self.asked: list[tuple[str, str]] = []
+        self.before: Callable[[str, str], Answer | None] = lambda _method, _path: None
+
+    def answer(self, method: str, target: str, body: Any) -> Answer:
+        """One request."""
+        url = urlsplit(target)
+        query = {key: values[0] for key, values in parse_qs(url.query).items()}
+        self.asked.append((method, url.path))
+        stood_in = self.before(method, url.path)
+        if stood_in is not None:
+            return stood_in
+        if url.path.endswith("/log"):
+            return 200, "\n".join(line for line in self.logs.get(url.path, []) if line >= query.get("sinceTime", ""))
+        if method == "POST":
+            where = f"{url.path}/{body['metadata']['name']}"
+            if where in self.objects:
+                return 409, {"message": f"{body['metadata']['name']} already exists"}
+            self.objects[where] = body
+            return 201, body
+        if method == "DELETE":
+            gone = self.objects.pop(url.path, None)
+            return (200, gone) if gone else (404, {"message": "not found"})
+        if url.path in self.objects:
+            return 200, self.objects[url.path]
+        inside = [value for where, value in self.objects.items() if where.rpartition("/")[0] == url.path]
+        if inside:
+            return 200, {"items": [each for each in inside if _matches(each, query.get("labelSelector", ""))]}
+        return 404, {"message": "not found"}
+
+
+def _matches(found: Any, selector: str) -> bool:
+    """Whether an object has the labels of a selector."""
+    labels = found["metadata"].get("labels", {})
+    return all(labels.get(key) == value for key, _, value in (part.partition("=") for part in selector.split(",") if part))
+
+
+@contextmanager
+def serving(server: Server) -> Iterator[str]:
+    """Serve on a port of this machine; its URL."""
+
+    class Handler(BaseHTTPRequestHandler):
+        """Hands requests over."""
+
+        def _do(self) -> None:
+            length = int(self.headers.get("Content-Length") or 0)
+            body = json.loads(self.rfile.read(length)) if length else None
+            code, said = server.answer(self.command, self.path, body)
+            if code == 0:  # cut the connection
+                self.close_connection = True
+                return
+            data = (said if isinstance(said, str) else json.dumps(said)).encode()
+            self.send_response(code)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        do_GET = do_POST = do_PATCH = do_DELETE = _do  # noqa: N815 - http.server's names
+
+        def log_message(self, *_: Any) -> None:
+            """Be quiet."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        threading.Thread(target=http.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{http.server_port}"
+        finally:
+            http.shutdown()

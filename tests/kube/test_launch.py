@@ -1,0 +1,232 @@
+"""The launcher of a cluster, against an API server whose faults are the subject."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from proseform import config
+from proseform import launch as launchers
+from proseform.errors import ClusterError, NoSignalError, StageError
+from proseform.kube import launch
+from proseform.kube.api import Api
+from tests.kube.server import Server, serving
+
+JOBS = "/apis/kubeflow.org/v1/namespaces/here/pytorchjobs"
+PODS = "/api/v1/namespaces/here/pods"
+
+
+@pytest.fixture
+def server() -> Server:
+    return Server()
+
+
+@pytest.fixture
+def api(server: Server) -> Iterator[Api]:
+    from kubernetes import client
+
+    settings = client.Configuration()
+    settings.retries = 0
+    with serving(server) as url:
+        settings.host = url
+        yield Api("here", patience_s=5, client=client.ApiClient(settings))
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch, "_POLL_S", 0.02)
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> launchers.Job:
+    (tmp_path / "out").mkdir()
+    return launchers.Job("sft-evaluator", str(tmp_path / "work"), str(tmp_path / "out"), {"base": "file:///b#sha256:" + "1" * 64})
+
+
+def cluster(api: Api, **knobs: Any) -> launch.Cluster:
+    place = config.Cluster.model_validate({"namespace": "here", "jobs": {"pending_s": 1, **knobs}})
+    return launch.Cluster(place, Path("/home/x"), "cv-small-1", api)
+
+
+def ends(server: Server, job: launchers.Job, *conditions: dict[str, str], after: int = 3, writes: bool = True) -> Callable[..., None]:
+    """Let the job end after it has been looked at a few times."""
+    seen = 0
+
+    def before(method: str, path: str) -> None:
+        nonlocal seen
+        if method == "GET" and path.startswith(JOBS) and path in server.objects:
+            seen += 1
+            if seen == after:
+                if writes:
+                    (Path(job.out) / "model.json").write_text("{}")
+                server.objects[path]["status"] = {"conditions": [{"status": "True", **each} for each in conditions]}
+
+    server.before = before
+    return before
+
+
+def test_a_job_is_created_followed_and_done(server: Server, api: Api, job: launchers.Job) -> None:
+    ends(server, job, {"type": "Succeeded"})
+    cluster(api).run("proseform.train.sft", job)
+    (made,) = server.objects.values()
+    assert made["metadata"]["labels"]["proseform.dev/run"] == "cv-small-1"
+    assert made["metadata"]["annotations"]["proseform.dev/base"] == "sha256:" + "1" * 64
+    assert json.loads((Path(job.work) / "job.json").read_text())["stage"] == "sft-evaluator"
+
+
+def test_a_second_launch_adopts_the_job_that_runs(server: Server, api: Api, job: launchers.Job) -> None:
+    (made,) = launch.jobs.build(cluster(api).training("proseform.train.sft", job))
+    server.objects[f"{JOBS}/{made['metadata']['name']}"] = made
+    ends(server, job, {"type": "Succeeded"})
+    cluster(api).run("proseform.train.sft", job)
+    assert not [path for method, path in server.asked if method in {"POST", "DELETE"}]
+
+
+def test_other_settings_are_another_job(api: Api, job: launchers.Job) -> None:
+    names = {
+        cluster(api).training("proseform.train.sft", launchers.Job(**{**vars_of(job), "settings": {"seed": seed}})).name for seed in (1, 2)
+    }
+    assert len(names) == 2
+
+
+def vars_of(job: launchers.Job) -> dict[str, Any]:
+    return {name: getattr(job, name) for name in launchers.Job.__dataclass_fields__}
+
+
+def test_a_job_that_ended_before_is_replaced(server: Server, api: Api, job: launchers.Job) -> None:
+    (made,) = launch.jobs.build(cluster(api).training("proseform.train.sft", job))
+    where = f"{JOBS}/{made['metadata']['name']}"
+    server.objects[where] = {**made, "status": {"conditions": [{"type": "Failed", "status": "True"}]}}
+    ends(server, job, {"type": "Succeeded"}, after=4)
+    cluster(api).run("proseform.train.sft", job)
+    assert [method for method, path in server.asked if method in {"POST", "DELETE"}] == ["DELETE", "POST"]
+
+
+def test_an_api_server_that_goes_away_and_comes_back_does_not_lose_the_job(server: Server, api: Api, job: launchers.Job) -> None:
+    """Cut connections, 503 and 429 in the middle of everything."""
+    end, faults = ends(server, job, {"type": "Succeeded"}, after=4), iter([(503, {}), (0, None), (429, {}), (500, {}), (0, None)] * 2)
+    count = 0
+
+    def before(method: str, path: str) -> Any:
+        nonlocal count
+        count += 1
+        if count % 2 == 0 and (fault := next(faults, None)):
+            return fault
+        return end(method, path)
+
+    server.before = before
+    cluster(api).run("proseform.train.sft", job)
+    assert count > 8
+    assert len([path for method, path in server.asked if method == "POST" and path == JOBS]) <= 2
+
+
+def test_an_api_server_that_stays_away_is_an_error_with_its_name(server: Server, api: Api, job: launchers.Job) -> None:
+    server.before = lambda _method, _path: (503, {"message": "apiserver not ready"})
+    api._patience_s = 0.3
+    with pytest.raises(ClusterError, match="apiserver not ready"):
+        cluster(api).run("proseform.train.sft", job)
+
+
+def test_what_the_server_refuses_is_told_in_its_words_at_once(server: Server, api: Api, job: launchers.Job) -> None:
+    server.before = lambda method, _path: (
+        (403, {"message": 'pytorchjobs is forbidden: User "x" cannot create'}) if method == "POST" else None
+    )
+    with pytest.raises(ClusterError, match="cannot create") as caught:
+        cluster(api).run("proseform.train.sft", job)
+    assert caught.value.status == 403
+
+
+def pod(server: Server, made: dict[str, Any], **status: Any) -> str:
+    name = f"{made['metadata']['name']}-master-0"
+    server.objects[f"{PODS}/{name}"] = {"metadata": {"name": name, "uid": "u", "labels": made["metadata"]["labels"]}, "status": status}
+    return name
+
+
+def test_a_failed_job_says_what_the_worker_said(server: Server, api: Api, job: launchers.Job) -> None:
+    """The worker's own error wins over the cluster's words."""
+    end = ends(server, job, {"type": "Failed"}, after=3)
+
+    def before(method: str, path: str) -> None:
+        if Path(job.work).exists():
+            launchers.write_error(Path(job.work), NoSignalError("No group carried a signal."))
+        return end(method, path)
+
+    server.before = before
+    with pytest.raises(NoSignalError, match="No group"):
+        cluster(api).run("proseform.train.sft", job)
+
+
+def test_a_worker_that_was_killed_for_memory_is_told_by_its_pod(server: Server, api: Api, job: launchers.Job) -> None:
+    (made,) = launch.jobs.build(cluster(api).training("proseform.train.sft", job))
+    killed = {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}
+    pod(server, made, phase="Failed", containerStatuses=[{"state": killed}])
+    ends(server, job, {"type": "Failed"})
+    with pytest.raises(StageError, match=r"sft-evaluator: Pod .* used more memory") as caught:
+        cluster(api).run("proseform.train.sft", job)
+    assert "cluster.jobs.memory" in caught.value.hint
+
+
+def test_a_pod_without_its_image_is_waited_for_and_then_given_up(server: Server, api: Api, job: launchers.Job) -> None:
+    (made,) = launch.jobs.build(cluster(api).training("proseform.train.sft", job))
+    waiting = {"image": "nobody/has:this", "state": {"waiting": {"reason": "ImagePullBackOff"}}}
+    pod(server, made, phase="Pending", containerStatuses=[waiting])
+    with pytest.raises(StageError, match="cannot get its image nobody/has:this") as caught:
+        cluster(api).run("proseform.train.sft", job)
+    assert "cluster.images.train" in caught.value.hint
+    assert not [path for path in server.objects if path.startswith(JOBS)]
+
+
+def test_logs_are_gathered_once_each(server: Server, api: Api, job: launchers.Job) -> None:
+    (made,) = launch.jobs.build(cluster(api).training("proseform.train.sft", job))
+    name = pod(server, made, phase="Running")
+    where = f"{PODS}/{name}/log"
+    server.logs[where] = ["2026-01-01T00:00:01Z first"]
+    end = ends(server, job, {"type": "Succeeded"}, after=5)
+
+    def before(method: str, path: str) -> None:
+        if len(server.asked) > 6 and len(server.logs[where]) == 1:
+            server.logs[where].append("2026-01-01T00:00:02Z second")
+        return end(method, path)
+
+    server.before = before
+    cluster(api).run("proseform.train.sft", job)
+    assert (Path(job.work) / "worker.log").read_text().splitlines() == [f"{name}: first", f"{name}: second"]
+
+
+def test_a_job_that_somebody_deletes_ends_the_stage(server: Server, api: Api, job: launchers.Job) -> None:
+    def before(method: str, path: str) -> None:
+        if method == "GET" and path.startswith(JOBS) and len(server.asked) > 8:
+            server.objects.clear()
+
+    server.before = before
+    with pytest.raises(StageError, match="was deleted"):
+        cluster(api).run("proseform.train.sft", job)
+
+
+def test_an_interrupted_run_deletes_its_job(server: Server, api: Api, job: launchers.Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(launch, "_follow", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        cluster(api).run("proseform.train.sft", job)
+    assert not server.objects
+
+
+def test_the_jobs_of_a_run_and_no_others_are_cancelled(server: Server, api: Api, job: launchers.Job) -> None:
+    for run in ("cv-small-1", "cv-small-2"):
+        (made,) = launch.jobs.build(launch.Cluster(cluster(api).place, Path("/h"), run, api).training("proseform.train.sft", job))
+        made["metadata"]["name"] += run[-2:]
+        server.objects[f"{JOBS}/{made['metadata']['name']}"] = made
+    assert len(launch.cancel(api, "cv-small-1")) == 1
+    assert [each["metadata"]["labels"]["proseform.dev/run"] for each in server.objects.values()] == ["cv-small-2"]
+
+
+def test_a_job_that_succeeds_and_leaves_nothing_is_no_success(server: Server, api: Api, job: launchers.Job) -> None:
+    ends(server, job, {"type": "Succeeded"}, writes=False)
+    with pytest.raises(StageError, match="left nothing"):
+        cluster(api).run("proseform.train.sft", job)
