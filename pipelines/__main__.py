@@ -35,35 +35,34 @@ def run(
 
 
 @app.command("compile")
-def compile_pipelines(out: Annotated[Path, typer.Option(help="Folder for the compiled pipelines.")] = Path("build")) -> None:
-    """Write both pipelines as KFP IR."""
-    from kfp import compiler
+def compile_pipelines(
+    out: Annotated[Path, typer.Option(help="Folder for the compiled pipelines.")] = Path("build"), run: RunName = "default"
+) -> None:
+    """Write both pipelines as KFP IR, for the cluster that the run file states."""
+    from pipelines import cluster
 
-    from pipelines.promote import promote_candidate
-    from pipelines.train import train
-
-    out.mkdir(parents=True, exist_ok=True)
-    for name, pipeline in (("train", train), ("promote", promote_candidate)):
-        compiler.Compiler().compile(pipeline, str(out / f"{name}.yaml"))
-        typer.echo(out / f"{name}.yaml")
+    for file in cluster.write(run, out).values():
+        typer.echo(file)
 
 
 @app.command()
 def submit(
     host: Annotated[str, typer.Option(help="URL of the KFP server.")],
+    what: Annotated[Literal["train", "promote"], typer.Option(help="Which pipeline.")] = "train",
     task: Task = "cv",
     run: RunName = "default",
     tracking_uri: Uri = "",
     name: Name = "",
+    namespace: Annotated[str, typer.Option(help="The profile's namespace, on a server with many users.")] = "",
+    token_file: Annotated[Optional[Path], typer.Option(help="A file that holds the server's bearer token.")] = None,
 ) -> None:
-    """Send the training pipeline to a KFP server."""
-    import kfp
+    """Send a pipeline to a KFP server. Tested against the server's API as recorded, not against a server."""
+    from pipelines import server
+    from proseform.stages import preflight
 
-    from pipelines.train import train
-
+    preflight.check(task, run)
     arguments = {"task": task, "run": config.toml(run), "tracking_uri": tracking_uri, "name": name}
-    started = kfp.Client(host=host).create_run_from_pipeline_func(train, arguments=arguments, enable_caching=False)
-    typer.echo(started.run_id)
+    typer.echo(server.submit(what, run, arguments, host, namespace, token_file.read_text().strip() if token_file else ""))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import ctypes
 import json
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -103,9 +104,11 @@ class Local:
 
 
 def prepare(job: Job) -> None:
-    """Lay a job out for its worker: the work folder, the job as JSON, no error of an earlier try."""
+    """Lay a job out for its worker: the work folder, an empty output, the job as JSON, no error of an earlier try."""
     work = Path(job.work)
     work.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(job.out, ignore_errors=True)
+    Path(job.out).mkdir(parents=True)
     (work / ERROR).unlink(missing_ok=True)
     store.write_json(work / JOB, asdict(job))
 

@@ -49,6 +49,8 @@ class Server:
             gone = self.objects.pop(url.path, None)
             return (200, gone) if gone else (404, {"message": "not found"})
         if url.path in self.objects:
+            if method == "PATCH":  # labels are all that is patched
+                self.objects[url.path]["metadata"]["labels"] |= body["metadata"]["labels"]
             return 200, self.objects[url.path]
         inside = [value for where, value in self.objects.items() if where.rpartition("/")[0] == url.path]
         if inside:

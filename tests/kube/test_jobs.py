@@ -39,6 +39,14 @@ def test_the_api_server_knows_every_field(kind: str, knobs: dict[str, Any]) -> N
         assert faults(manifest) == []
 
 
+@pytest.mark.parametrize("kind", ["PyTorchJob", "TrainJob"])
+@pytest.mark.parametrize("knobs", KINDS[:3] + KINDS[4:], ids=lambda knobs: ",".join(knobs) or "plain")
+def test_kubernetes_knows_every_field_of_the_pods(kind: str, knobs: dict[str, Any]) -> None:
+    validate = pytest.importorskip("kubernetes_validate", reason="kubernetes-validate is not installed").validate
+    for spec in pods(jobs.build(training(kind=kind, **knobs))):
+        validate({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "spec": spec}, "1.34", strict=True)
+
+
 def test_a_field_that_nobody_knows_is_found() -> None:
     """The strict schemas can fail."""
     (manifest,) = jobs.build(training())
@@ -88,6 +96,27 @@ def test_a_queue_holds_the_job_back_until_kueue_admits_it() -> None:
         job = jobs.build(training(kind=kind, queue="gpus"))[-1]
         assert job["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "gpus"
         assert job["spec"].get("runPolicy", job["spec"])["suspend"] is True
+
+
+@pytest.mark.parametrize("kind", ["PyTorchJob", "TrainJob"])
+def test_one_process_is_one_pod_however_many_nodes_jobs_have(kind: str) -> None:
+    """A base is made by one process before many train it."""
+    made = jobs.build(training(world_size=1, kind=kind))
+    assert len(pods(made)) == 1
+    assert "--nproc-per-node=1" in pods(made)[0]["containers"][0]["command"]
+    assert made[-1]["spec"].get("trainer", {"numNodes": 1})["numNodes"] == 1
+
+
+@pytest.mark.parametrize("kind", ["PyTorchJob", "TrainJob"])
+def test_every_pod_carries_the_jobs_name_whatever_operator_makes_it(kind: str) -> None:
+    made = jobs.build(training(kind=kind))
+    if kind == "PyTorchJob":
+        templates = [each["template"] for each in made[-1]["spec"]["pytorchReplicaSpecs"].values()]
+    else:
+        templates = [each["template"]["spec"]["template"] for each in made[0]["spec"]["template"]["spec"]["replicatedJobs"]]
+    for template in templates:
+        assert template["metadata"]["labels"]["proseform.dev/job"] == "grpo-0123456789ab"
+        assert template["metadata"]["annotations"][jobs.KEY].startswith("sha256:")
 
 
 def test_gpus_and_shared_memory_are_asked_for() -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -86,15 +89,44 @@ def test_a_second_launch_adopts_the_job_that_runs(server: Server, api: Api, job:
     assert not [path for method, path in server.asked if method in {"POST", "DELETE"}]
 
 
-def test_other_settings_are_another_job(api: Api, job: launchers.Job) -> None:
-    names = {
-        cluster(api).training("proseform.train.sft", launchers.Job(**{**vars_of(job), "settings": {"seed": seed}})).name for seed in (1, 2)
-    }
-    assert len(names) == 2
+def there(server: Server, api: Api, job: launchers.Job, **status: Any) -> dict[str, Any]:
+    """A job as an earlier launch has made it, of another pipeline run."""
+    earlier = replace(cluster(api), pipeline_run="cv-small-0")
+    (made,) = launch.jobs.build(earlier.training("proseform.train.sft", job))
+    server.objects[f"{JOBS}/{made['metadata']['name']}"] = {**made, **status}
+    return made
 
 
-def vars_of(job: launchers.Job) -> dict[str, Any]:
-    return {name: getattr(job, name) for name in launchers.Job.__dataclass_fields__}
+def test_an_adopted_job_belongs_to_the_run_that_follows_it(server: Server, api: Api, job: launchers.Job) -> None:
+    """Else no clean-up would find it."""
+    there(server, api, job)
+    ends(server, job, {"type": "Succeeded"})
+    cluster(api).run("proseform.train.sft", job)
+    assert len(launch.cancel(api, "cv-small-1")) == 1
+
+
+def test_what_an_adopted_job_has_written_already_stays(server: Server, api: Api, job: launchers.Job) -> None:
+    there(server, api, job)
+    (Path(job.out) / "weights").write_text("all of them")
+    ends(server, job, {"type": "Succeeded"})
+    cluster(api).run("proseform.train.sft", job)
+    assert (Path(job.out) / "weights").read_text() == "all of them"
+
+
+def test_a_job_that_ended_well_while_nobody_looked_is_not_run_again(server: Server, api: Api, job: launchers.Job) -> None:
+    there(server, api, job, status={"conditions": [{"type": "Succeeded", "status": "True"}]})
+    (Path(job.out) / "model.json").write_text("{}")
+    cluster(api).run("proseform.train.sft", job)
+    assert not [path for method, path in server.asked if method in {"POST", "DELETE"}]
+
+
+def test_a_job_of_the_same_work_but_made_otherwise_is_replaced_and_never_runs_beside(server: Server, api: Api, job: launchers.Job) -> None:
+    """Two jobs would write to one folder."""
+    there(server, api, replace(job, settings={"memory": "small"}))
+    ends(server, job, {"type": "Succeeded"}, after=2)
+    cluster(api).run("proseform.train.sft", job)
+    assert [method for method, path in server.asked if method in {"POST", "DELETE"}] == ["DELETE", "POST"]
+    assert len(server.objects) == 1
 
 
 def test_a_job_that_ended_before_is_replaced(server: Server, api: Api, job: launchers.Job) -> None:
@@ -170,6 +202,57 @@ def test_a_worker_that_was_killed_for_memory_is_told_by_its_pod(server: Server, 
     assert "cluster.jobs.memory" in caught.value.hint
 
 
+def test_the_pods_are_remembered_since_the_operator_deletes_them_before_it_says_failed(
+    server: Server, api: Api, job: launchers.Job
+) -> None:
+    (made,) = launch.jobs.build(cluster(api).training("proseform.train.sft", job))
+    crashed = {"state": {"waiting": {"reason": "CrashLoopBackOff"}}, "lastState": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}}
+    name = pod(server, made, phase="Running", containerStatuses=[crashed])
+    limit = {"type": "Failed", "message": "Job sft has failed because it has reached the specified backoff limit"}
+    end = ends(server, job, limit, after=4)
+
+    def before(method: str, path: str) -> None:
+        end(method, path)
+        if any(each.get("status", {}).get("conditions") for where, each in server.objects.items() if where.startswith(JOBS)):
+            server.objects.pop(f"{PODS}/{name}", None)
+
+    server.before = before
+    with pytest.raises(StageError, match="used more memory"):
+        cluster(api).run("proseform.train.sft", job)
+
+
+def test_what_a_library_said_of_a_lost_peer_does_not_hide_why_the_peer_was_lost(server: Server, api: Api, job: launchers.Job) -> None:
+    (made,) = launch.jobs.build(cluster(api).training("proseform.train.sft", job))
+    pod(server, made, phase="Failed", containerStatuses=[{"state": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}}])
+    server.before = wrote(job, RuntimeError("Connection closed by peer"), ends(server, job, {"type": "Failed"}))
+    with pytest.raises(StageError, match="used more memory"):
+        cluster(api).run("proseform.train.sft", job)
+
+
+def wrote(job: launchers.Job, error: Exception, then: Callable[..., None]) -> Callable[..., None]:
+    """The worker has left an error behind."""
+
+    def before(method: str, path: str) -> None:
+        if (Path(job.work) / launchers.JOB).exists():
+            launchers.write_error(Path(job.work), error)
+        return then(method, path)
+
+    return before
+
+
+def test_a_worker_that_means_its_error_is_not_started_again(server: Server, api: Api, job: launchers.Job) -> None:
+    """The operator would, three times; the job is deleted at once."""
+    server.before = wrote(job, NoSignalError("No group carried a signal."), lambda _method, _path: None)
+    with pytest.raises(NoSignalError, match="No group"):
+        cluster(api).run("proseform.train.sft", job)
+    assert not [path for path in server.objects if path.startswith(JOBS)]
+
+
+def test_a_libraries_error_is_left_to_the_operator_which_starts_the_pod_again(server: Server, api: Api, job: launchers.Job) -> None:
+    server.before = wrote(job, RuntimeError("Connection closed by peer"), ends(server, job, {"type": "Succeeded"}, after=5))
+    cluster(api).run("proseform.train.sft", job)
+
+
 def test_a_pod_without_its_image_is_waited_for_and_then_given_up(server: Server, api: Api, job: launchers.Job) -> None:
     (made,) = launch.jobs.build(cluster(api).training("proseform.train.sft", job))
     waiting = {"image": "nobody/has:this", "state": {"waiting": {"reason": "ImagePullBackOff"}}}
@@ -197,6 +280,16 @@ def test_logs_are_gathered_once_each(server: Server, api: Api, job: launchers.Jo
     assert (Path(job.work) / "worker.log").read_text().splitlines() == [f"{name}: first", f"{name}: second"]
 
 
+def test_a_second_launch_does_not_repeat_the_log(server: Server, api: Api, job: launchers.Job) -> None:
+    made = there(server, api, job)
+    name = pod(server, made, phase="Running")
+    server.logs[f"{PODS}/{name}/log"] = ["2026-01-01T00:00:01Z first"]
+    Path(job.work).mkdir()
+    for _ in range(2):
+        launch._Log(api, Path(job.work) / "worker.log", "pytorch").read(api.find("v1", "Pod"))
+    assert (Path(job.work) / "worker.log").read_text() == f"{name}: first\n"
+
+
 def test_a_job_that_somebody_deletes_ends_the_stage(server: Server, api: Api, job: launchers.Job) -> None:
     def before(method: str, path: str) -> None:
         if method == "GET" and path.startswith(JOBS) and len(server.asked) > 8:
@@ -215,6 +308,23 @@ def test_an_interrupted_run_deletes_its_job(server: Server, api: Api, job: launc
     with pytest.raises(KeyboardInterrupt):
         cluster(api).run("proseform.train.sft", job)
     assert not server.objects
+
+
+def test_a_terminated_step_deletes_its_job_too(server: Server, api: Api, job: launchers.Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A KFP server ends a step by SIGTERM; afterwards the signal means what it meant before."""
+    monkeypatch.setattr(launch, "_follow", lambda *_: signal.raise_signal(signal.SIGTERM))
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt):
+        cluster(api).run("proseform.train.sft", job)
+    assert not server.objects
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can hand files over")
+def test_root_hands_the_work_folder_over_to_the_pods_user(server: Server, api: Api, job: launchers.Job) -> None:
+    ends(server, job, {"type": "Succeeded"})
+    cluster(api).run("proseform.train.sft", job)
+    assert {(Path(job.work) / "job.json").stat().st_uid, Path(job.work).stat().st_uid, Path(job.out).stat().st_uid} == {10001}
 
 
 def test_the_jobs_of_a_run_and_no_others_are_cancelled(server: Server, api: Api, job: launchers.Job) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import Field, ValidationError, model_validator
 
 from proseform import digest
-from proseform.config.cluster import Cluster, Environment, Images, Jobs, Serving, Toleration
+from proseform.config.cluster import Cluster, Environment, Images, Jobs, Serving, Steps, Toleration
 from proseform.config.section import Section
 from proseform.config.stages import (
     Dataset,
@@ -56,6 +56,7 @@ __all__ = [
     "Serving",
     "Sft",
     "SftRoles",
+    "Steps",
     "Tiny",
     "Toleration",
     "Training",

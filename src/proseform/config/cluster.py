@@ -95,6 +95,27 @@ class Jobs(Section):
     """A Python environment on a claim; absent takes the image's."""
 
 
+class Steps(Section):
+    """The pipeline's steps where a KFP server runs them; training itself runs in jobs of its own."""
+
+    home: Annotated[str, Field(pattern=r"^/.")] = "/var/lib/proseform"
+    """Where steps mount the claim, and jobs with them: the home folder."""
+    cpu: Quantity = "1"
+    """Processor request and limit of a step."""
+    memory: Quantity = "8Gi"
+    """Memory request and limit of a step."""
+    retries: Count = 2
+    """How often a failed step is tried again; it adopts what it has done already."""
+    secret: str = ""
+    """A Secret that steps mount as files: its key aws holds credentials for s3://. Empty: none."""
+    account: str = ""
+    """Service account of the run, which may create and delete training jobs; empty takes the server's default."""
+    node_selector: dict[str, str] = Field(default_factory=dict)
+    """Labels that a step's node must have."""
+    tolerations: Annotated[tuple[Toleration, ...], Field(strict=False)] = ()
+    """Taints that steps put up with."""
+
+
 class Serving(Section):
     """The services of a promoted bundle."""
 
@@ -113,4 +134,5 @@ class Cluster(Section):
     """User and group of every container: a number, as PodSecurity "restricted" wants."""
     images: Images = Images()
     jobs: Jobs = Jobs()
+    steps: Steps = Steps()
     serving: Serving = Serving()

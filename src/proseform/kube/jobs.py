@@ -20,6 +20,8 @@ from proseform.kube.pods import Manifest
 PART_OF = "proseform"
 KEY = "proseform.dev/key"
 """Label: the short digest of what the job was made from; a launcher adopts a job only where it agrees."""
+JOB = "proseform.dev/job"
+"""Label: the job's name, which its pods carry too, whatever operator made them."""
 STAGE = "proseform.dev/stage"
 """Label: the stage's name."""
 RUN = "proseform.dev/run"
@@ -40,7 +42,7 @@ class Training:
         job_file: Where the worker finds its job, on the store's claim.
         home: The home folder, at which the claim is mounted; absolute.
         place: The cluster.
-        world_size: Processes in all, a multiple of ``place.jobs.nodes``.
+        world_size: Processes in all, a multiple of :attr:`nodes`.
         threads: Threads of each process.
         labels: Further labels.
         annotations: Whole digests, which labels have no room for.
@@ -57,16 +59,20 @@ class Training:
     annotations: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def nodes(self) -> int:
+        """Pods of this job: the cluster's, or fewer where there are fewer processes, as when a base is made by one."""
+        return min(self.place.jobs.nodes, self.world_size)
+
+    @property
     def processes(self) -> int:
         """Processes of one pod.
 
         Raises:
             ConfigError: The world does not divide among the pods.
         """
-        nodes = self.place.jobs.nodes
-        if self.world_size % nodes:
-            raise ConfigError(f"cluster.jobs.nodes: {self.world_size} processes do not divide among {nodes} pods.")
-        return self.world_size // nodes
+        if self.world_size % self.nodes:
+            raise ConfigError(f"cluster.jobs.nodes: {self.world_size} processes do not divide among {self.nodes} pods.")
+        return self.world_size // self.nodes
 
 
 def build(wanted: Training) -> list[Manifest]:
@@ -80,8 +86,9 @@ def build(wanted: Training) -> list[Manifest]:
 
 def argv(wanted: Training) -> list[str]:
     """The command of every pod."""
-    run = ["python3", "-m", "torch.distributed.run", f"--nproc-per-node={wanted.processes}", "--max-restarts=0"]
-    return [*run, "-m", wanted.worker, "--job", wanted.job_file]
+    run = ["python3", "-m", "torch.distributed.run", f"--nproc-per-node={wanted.processes}"]
+    fixed = [] if wanted.place.jobs.elastic else ["--max-restarts=0"]  # an elastic job's restarts come by PET_MAX_RESTARTS
+    return [*run, *fixed, "-m", wanted.worker, "--job", wanted.job_file]
 
 
 def pytorch_job(wanted: Training) -> Manifest:
@@ -90,7 +97,9 @@ def pytorch_job(wanted: Training) -> Manifest:
     spec: Manifest = {
         "nprocPerNode": str(wanted.processes),
         "runPolicy": {
-            "cleanPodPolicy": "None",  # finished pods stay readable until the job goes
+            # Finished pods stay readable until the job goes, running ones end with it. At a deadline or a backoff limit
+            # the operator (1.9.4) deletes every pod whatever stands here, and only then says that the job has failed.
+            "cleanPodPolicy": "Running",
             "backoffLimit": jobs.restarts,
             "activeDeadlineSeconds": jobs.deadline_s,
             "ttlSecondsAfterFinished": jobs.keep_s,
@@ -106,11 +115,11 @@ def pytorch_job(wanted: Training) -> Manifest:
             "maxRestarts": jobs.restarts,
             "rdzvBackend": "c10d",
         }
-        spec["pytorchReplicaSpecs"] = {"Worker": _replicas(wanted, jobs.nodes)}
+        spec["pytorchReplicaSpecs"] = {"Worker": _replicas(wanted, wanted.nodes)}
     else:
         spec["pytorchReplicaSpecs"] = {"Master": _replicas(wanted, 1)}
-        if jobs.nodes > 1:
-            spec["pytorchReplicaSpecs"]["Worker"] = _replicas(wanted, jobs.nodes - 1)
+        if wanted.nodes > 1:
+            spec["pytorchReplicaSpecs"]["Worker"] = _replicas(wanted, wanted.nodes - 1)
     return {"apiVersion": "kubeflow.org/v1", "kind": "PyTorchJob", "metadata": _metadata(wanted), "spec": spec}
 
 
@@ -120,14 +129,14 @@ def train_job(wanted: Training) -> list[Manifest]:
     if jobs.elastic:
         raise ConfigError("cluster.jobs.elastic: a TrainJob of this API has no elastic policy.", hint="Take kind = 'PyTorchJob'.")
     node = {"metadata": {"labels": {"trainer.kubeflow.org/trainjob-ancestor-step": "trainer"}}}
-    job_spec = {"backoffLimit": 0, "template": {"metadata": {"labels": _labels(wanted)}, "spec": _pod(wanted)}}
+    job_spec = {"backoffLimit": 0, "template": _template(wanted)}
     replicated = {"name": "node", "replicas": 1, "template": {**node, "spec": job_spec}}
     runtime: Manifest = {
         "apiVersion": "trainer.kubeflow.org/v1alpha1",
         "kind": "TrainingRuntime",
         "metadata": {**_metadata(wanted), "labels": {**_labels(wanted), "trainer.kubeflow.org/framework": "torch"}},
         "spec": {
-            "mlPolicy": {"numNodes": jobs.nodes, "torch": {}},
+            "mlPolicy": {"numNodes": wanted.nodes, "torch": {}},
             "template": {
                 "spec": {
                     "replicatedJobs": [replicated],
@@ -145,7 +154,7 @@ def train_job(wanted: Training) -> list[Manifest]:
             "runtimeRef": {"apiGroup": "trainer.kubeflow.org", "kind": "TrainingRuntime", "name": wanted.name},
             "suspend": bool(jobs.queue),
             "activeDeadlineSeconds": jobs.deadline_s,
-            "trainer": {"numNodes": jobs.nodes, "numProcPerNode": wanted.processes},
+            "trainer": {"numNodes": wanted.nodes, "numProcPerNode": wanted.processes},
         },
     }
     return [runtime, job]
@@ -153,8 +162,12 @@ def train_job(wanted: Training) -> list[Manifest]:
 
 def _replicas(wanted: Training, replicas: int) -> Manifest:
     """Pods of one kind: the same template for every kind."""
-    template = {"metadata": {"labels": _labels(wanted), "annotations": dict(wanted.annotations)}, "spec": _pod(wanted)}
-    return {"replicas": replicas, "restartPolicy": "OnFailure", "template": template}
+    return {"replicas": replicas, "restartPolicy": "OnFailure", "template": _template(wanted)}
+
+
+def _template(wanted: Training) -> Manifest:
+    """The template of every pod, master and worker alike."""
+    return {"metadata": {"labels": _labels(wanted), "annotations": dict(wanted.annotations)}, "spec": _pod(wanted)}
 
 
 def _pod(wanted: Training) -> Manifest:
@@ -201,4 +214,4 @@ def _metadata(wanted: Training) -> Manifest:
 
 def _labels(wanted: Training) -> dict[str, str]:
     """The labels of job and pods."""
-    return {"app.kubernetes.io/part-of": PART_OF, "app.kubernetes.io/component": "training", **wanted.labels}
+    return {"app.kubernetes.io/part-of": PART_OF, "app.kubernetes.io/component": "training", JOB: wanted.name, **wanted.labels}

@@ -1,19 +1,27 @@
 """The launcher of a cluster: the same protocol as the local one, by a PyTorchJob or TrainJob.
 
-A job is named by its stage and by what it was made from, so a second launch of the same stage adopts the job that is
-running instead of starting another. That is also what happens after the pipeline's own process was killed: the job runs
-on (its deadline bounds it), and the next run follows it to its end. Who interrupts a run (Ctrl-C, SIGTERM) means the
-jobs too: they are deleted. State is polled, so there is no watch to lose, and an API server that is away is waited for.
+A job is named by its stage and its work folder, which is the stage's key: there is never a second one that writes there.
+A second launch of the same stage adopts the job that is running instead of starting another; one that was made otherwise
+(of less memory, say) is replaced, and goes on from its checkpoint. Adoption is also what happens after the pipeline's
+own process was killed: the job runs on (its deadline bounds it), and the next run follows it to its end. Who interrupts
+a run (Ctrl-C, SIGTERM) means the jobs too: they are deleted. State is polled, so there is no watch to lose, and an API
+server that is away is waited for.
 """
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import signal
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from proseform import config, digest, launch
+from proseform import config, digest, errors, launch, store
 from proseform.errors import ClusterError, ProseformError, StageError
 from proseform.kube import follow, jobs
 from proseform.kube.api import Api
@@ -23,6 +31,8 @@ _POLL_S = 2.0
 _GONE_S = 120.0
 """Seconds for which a finished job of the same name may take to go."""
 _CONFLICT = 409
+_SURER = {"DeadlineExceeded", "OOMKilled", "Evicted", "Preempted", "Preempting"}
+"""Reasons of the cluster that say more than what a library raised in the worker."""
 _KINDS = (
     ("kubeflow.org/v1", "PyTorchJob"),
     ("trainer.kubeflow.org/v1alpha1", "TrainJob"),
@@ -55,14 +65,14 @@ class Cluster:
         """
         api = self.api or Api(self.place.namespace)
         made = jobs.build(self.training(worker, job))
-        launch.prepare(job)
-        _start(api, made)
-        try:
-            _follow(api, made, job, self.place.jobs)
-        except KeyboardInterrupt:
-            _delete(api, made)
-            raise
-        if not any(Path(job.out).iterdir()):
+        with _interruptible():
+            try:
+                _start(api, made, job, self.place.user)
+                _follow(api, made, job, self.place.jobs)
+            except KeyboardInterrupt:
+                _delete(api, made)
+                raise
+        if not _filled(job):
             raise StageError(
                 f"{job.stage}: its job succeeded and left nothing in {job.out}.",
                 hint=f"The claim {self.place.claim} must hold the home folder {self.home}; if it does, run again.",
@@ -73,7 +83,7 @@ class Cluster:
         whole = digest.of_json({"worker": worker, "job": asdict(job)})
         inputs = {f"proseform.dev/{name}": ref.rpartition("#")[2] for name, ref in job.inputs.items()}
         return jobs.Training(
-            name=f"{job.stage}-{digest.short(whole)}",
+            name=f"{job.stage}-{digest.short(digest.of_json([worker, job.work]))}",
             worker=worker,
             job_file=f"{job.work}/{launch.JOB}",
             home=str(self.home),
@@ -105,15 +115,24 @@ def label(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]", "-", text)[:63].strip("-_.")
 
 
-def _start(api: Api, made: list[Manifest]) -> None:
+def _start(api: Api, made: list[Manifest], job: launch.Job, user: int) -> None:
     """Create the job, or adopt the one that is there and was made from the same."""
-    job = made[-1]
-    found = api.get(job["apiVersion"], job["kind"], job["metadata"]["name"])
-    if found is not None and not follow.state(found, []).over:
-        return  # the name holds the digest of what it was made from
+    wanted = made[-1]
+    labels = wanted["metadata"]["labels"]
+    found = api.get(wanted["apiVersion"], wanted["kind"], wanted["metadata"]["name"])
+    if found is not None and found["metadata"].get("labels", {}).get(jobs.KEY) == labels[jobs.KEY]:
+        state = follow.state(found, [])
+        if not state.over or (state.phase == "succeeded" and _filled(job)):
+            for manifest in made:  # from now on it is this run's, whose clean-up finds it by the label
+                api.merge(manifest, {"metadata": {"labels": {jobs.RUN: labels[jobs.RUN]}}})
+            return
     if found is not None:
         _delete(api, made)
-        _await_end(api, job)
+        _await_end(api, wanted)
+    launch.prepare(job)
+    if os.geteuid() == 0:  # whoever is not root has the pods' own user, as in the pipeline's steps
+        for path in (Path(job.work), *Path(job.work).rglob("*"), Path(job.out)):
+            os.chown(path, user, user)
     for manifest in made:
         try:
             api.create(manifest)
@@ -135,18 +154,25 @@ def _follow(api: Api, made: list[Manifest], job: launch.Job, knobs: config.Jobs)
     """Follow a job to its end."""
     wanted, log = made[-1], _Log(api, Path(job.work) / launch.LOG, jobs.CONTAINER[knobs.kind])
     stuck_since: float | None = None
+    known: dict[str, Manifest] = {}
     while True:
         found = api.get(wanted["apiVersion"], wanted["kind"], wanted["metadata"]["name"])
         if found is None:
             raise StageError(f"{job.stage}: its job {wanted['metadata']['name']} was deleted.", hint="Run again to start it anew.")
         there = _pods(api, wanted)
         events = api.find("v1", "Event", fields=f"involvedObject.name={wanted['metadata']['name']}") if not there else []
+        for pod in there:  # the latest last; remembered, since operators delete pods before they say that a job has failed
+            uid = str(pod["metadata"].get("uid", ""))
+            known = {**{other: one for other, one in known.items() if other != uid}, uid: pod}
         state = follow.state(found, there, events)
         log.read(there)
         if state.phase == "succeeded":
             return
         if state.phase == "failed":
-            raise _reason(job, state)
+            raise _reason(job, follow.state(found, [*reversed(known.values())]))
+        if _meant(job):  # starting it again would end alike
+            _delete(api, made)
+            raise launch.failure(job, 1)
         stuck_since = (stuck_since or time.monotonic()) if state.stuck else None
         if stuck_since is not None and time.monotonic() - stuck_since > knobs.pending_s:
             _delete(api, made)
@@ -155,15 +181,43 @@ def _follow(api: Api, made: list[Manifest], job: launch.Job, knobs: config.Jobs)
 
 
 def _reason(job: launch.Job, state: follow.State) -> ProseformError:
-    """The worker's own words where it left some, else the cluster's."""
-    if (Path(job.work) / launch.ERROR).exists():
+    """The worker's own words where it left some, else the cluster's; what a library said of a lost peer explains no kill."""
+    if _meant(job) or ((Path(job.work) / launch.ERROR).exists() and state.reason not in _SURER):
         return launch.failure(job, 1)
     return StageError(f"{job.stage}: {state.words}", hint=f"{state.remedy} The log is {job.work}/{launch.LOG}.")
 
 
+def _meant(job: launch.Job) -> bool:
+    """The worker has failed by an error of ours that trying again cannot mend."""
+    try:
+        said = json.loads((Path(job.work) / launch.ERROR).read_text())
+    except FileNotFoundError:
+        return False
+    kind = getattr(errors, said["type"], None)
+    return isinstance(kind, type) and issubclass(kind, ProseformError) and not said["retryable"]
+
+
+def _filled(job: launch.Job) -> bool:
+    """Something lies in the job's output."""
+    return Path(job.out).is_dir() and any(Path(job.out).iterdir())
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """SIGTERM interrupts as Ctrl-C does, where this is the main thread: a KFP server ends a step by it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def _pods(api: Api, job: Manifest) -> list[Manifest]:
     """The pods of a job, rank 0 first."""
-    found = api.find("v1", "Pod", f"{jobs.KEY}={job['metadata']['labels'][jobs.KEY]}")
+    found = api.find("v1", "Pod", f"{jobs.JOB}={job['metadata']['name']}")
     return sorted(found, key=lambda pod: str(pod["metadata"]["name"]))
 
 
@@ -178,13 +232,14 @@ class _Log:
 
     Args:
         api: The API server.
-        into: The file; what is there already stays.
+        into: The file; what is there already stays, and beside it lies how far each pod was read, for the next launch.
         container: The name of the workers' container.
     """
 
     def __init__(self, api: Api, into: Path, container: str) -> None:
         self._api, self._into, self._container = api, into, container
-        self._last: dict[str, str] = {}
+        self._seen = into.with_name("log-seen.json")
+        self._last: dict[str, str] = json.loads(self._seen.read_text()) if self._seen.exists() else {}
 
     def read(self, pods: list[Manifest]) -> None:
         """Append what pods have said since the last time."""
@@ -198,3 +253,4 @@ class _Log:
                 self._last[uid] = lines[-1].partition(" ")[0]
                 with self._into.open("a") as file:
                     file.writelines(f"{name}: {line.partition(' ')[2]}\n" for line in lines)
+                store.write_json(self._seen, self._last)

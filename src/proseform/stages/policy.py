@@ -87,7 +87,10 @@ def train(
     def body(work: Path, out: Path) -> dict[str, Any]:
         everything = {**settings, "run": run.model_dump(mode="json", by_alias=True)}
         sources = {name: str(ref) for name, ref in refs.items()}
-        launcher(run).run(worker, Job(stage, str(work), str(out), sources, everything, world, run.launch.threads))
+        made = work / "made"  # the launcher's own: `out` is emptied before every try, and a job that is adopted may have filled it
+        launcher(run).run(worker, Job(stage, str(work), str(made), sources, everything, world, run.launch.threads))
+        shutil.rmtree(out)
+        made.rename(out)
         about = out / "model.json"
         figures = dict(json.loads(about.read_text())["figures"]) if about.exists() else {}
         return {"key": _key(figures), **figures}

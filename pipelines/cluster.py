@@ -1,0 +1,84 @@
+"""A pipeline as a KFP server runs it: the same story, with an exit handler around it and every pod's needs stated.
+
+What pods need stands in the run file's ``[cluster]``. kfp-kubernetes knows no read-only root and no seccomp profile, so
+the namespace of the steps cannot be held to PodSecurity "restricted"; that of the jobs and services is.
+"""
+
+import functools
+import inspect
+from pathlib import Path
+from typing import Any
+
+import yaml
+from google.protobuf.json_format import MessageToDict
+from kfp import dsl, kubernetes
+from kfp.dsl.graph_component import GraphComponent
+from kfp.dsl.pipeline_context import Pipeline
+
+from components import cleanup
+from pipelines.promote import promote_candidate
+from pipelines.train import train
+from proseform import config
+
+SECRETS = "/etc/proseform/secrets"
+PIPELINES = {"train": train, "promote": promote_candidate}
+
+
+def write(run: str, folder: Path) -> dict[str, Path]:
+    """Compile both pipelines for a run's cluster; name to file.
+
+    Raises:
+        ConfigError: No such run, or a wrong key or value in it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {name: folder / f"{name}.yaml" for name in PIPELINES}
+    for name, file in files.items():
+        made = on_cluster(PIPELINES[name], run)
+        # Not by KFP's compiler: it puts defaults into a comment of one line, and a run file has many.
+        file.write_text(yaml.safe_dump_all(MessageToDict(each) for each in (made.pipeline_spec, made.platform_spec)))
+    return files
+
+
+def on_cluster(story: GraphComponent, run: str) -> GraphComponent:
+    """A pipeline with an exit handler that deletes what jobs are left, and with the needs of a run's cluster.
+
+    The run becomes the default of the parameter ``run``, so that steps and jobs mean the same cluster.
+    """
+    place, text = config.load(run).cluster, config.toml(run)
+
+    @functools.wraps(story.pipeline_func)
+    def whole(*channels: Any) -> None:
+        parameters = dict(zip(inspect.signature(story.pipeline_func).parameters, channels, strict=True))
+        with dsl.ExitHandler(cleanup(run=parameters["run"]), name="story"):
+            story.pipeline_func(**parameters)
+        for task in Pipeline.get_default_pipeline().tasks.values():
+            _settle(task, place)
+
+    own = inspect.signature(story.pipeline_func)
+    given = [each.replace(default=text) if name == "run" else each for name, each in own.parameters.items()]
+    whole.__signature__ = own.replace(parameters=given, return_annotation=inspect.Signature.empty)  # type: ignore[attr-defined]
+    return dsl.pipeline(name=story.name, description=story.description)(whole)
+
+
+def _settle(task: dsl.PipelineTask, place: config.Cluster) -> None:
+    """State what the pod of a step needs."""
+    steps = place.steps
+    task.set_container_image(place.images.pipeline)
+    task.set_caching_options(False)  # ours is exact: a stage adopts what was made of the same inputs and code
+    task.set_retry(num_retries=steps.retries, backoff_duration="30s", backoff_factor=2, backoff_max_duration="600s")
+    task.set_cpu_request(steps.cpu).set_cpu_limit(steps.cpu).set_memory_request(steps.memory).set_memory_limit(steps.memory)
+    settings = {"PROSEFORM_HOME": steps.home, "PROSEFORM_ON": "cluster", "HOME": "/tmp"}  # noqa: S108 - a pod's own
+    if steps.secret:
+        kubernetes.use_secret_as_volume(task, secret_name=steps.secret, mount_path=SECRETS)
+        settings["AWS_SHARED_CREDENTIALS_FILE"] = f"{SECRETS}/aws"
+    for name, value in settings.items():
+        task.set_env_variable(name, value)
+    kubernetes.use_field_path_as_env(task, env_name="PROSEFORM_RUN", field_path="metadata.labels['pipeline/runid']")
+    kubernetes.mount_pvc(task, pvc_name=place.claim, mount_path=steps.home)
+    kubernetes.set_image_pull_policy(task, place.images.pull_policy)
+    kubernetes.set_security_context(task, run_as_user=place.user, run_as_group=place.user, run_as_non_root=True)
+    for key, value in steps.node_selector.items():
+        kubernetes.add_node_selector(task, label_key=key, label_value=value)
+    for each in steps.tolerations:
+        match = {"operator": "Equal", "value": each.value} if each.value else {"operator": "Exists"}
+        kubernetes.add_toleration(task, key=each.key, effect=each.effect, **match)

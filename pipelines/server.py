@@ -1,0 +1,46 @@
+"""A KFP server takes a pipeline: compiled, sent with its parameters, started.
+
+Left out: uploading pipelines under names and versions. It is tested against the server's API as recorded; no server was at hand.
+"""
+
+import tempfile
+from pathlib import Path
+
+import kfp
+import kfp_server_api
+from urllib3.exceptions import HTTPError
+
+from pipelines import cluster
+from proseform import config
+from proseform.errors import ClusterError
+
+
+def submit(what: str, run: str, arguments: dict[str, str], host: str, namespace: str = "", token: str = "") -> str:
+    """Send a pipeline to a KFP server; the run's id.
+
+    Args:
+        what: ``train`` or ``promote``.
+        run: A run's name, path or TOML text.
+        arguments: The pipeline's parameters.
+        host: The server's URL.
+        namespace: The profile's namespace of a server with many users; empty for one without.
+        token: Is sent as a bearer token; may be empty.
+
+    Raises:
+        ConfigError: As :func:`pipelines.cluster.write`.
+        ClusterError: The server is away or refuses.
+    """
+    account = config.load(run).cluster.steps.account
+    with tempfile.TemporaryDirectory() as folder:
+        file = cluster.write(run, Path(folder))[what]
+        try:
+            client = kfp.Client(host=host, namespace=namespace or "kubeflow", existing_token=token or None)
+            started = client.create_run_from_pipeline_package(
+                str(file), arguments, run_name=f"{what}-{arguments['task']}", experiment_name="proseform", namespace=namespace or None,
+                enable_caching=False, service_account=account or None,
+            )  # fmt: skip
+        except (HTTPError, TimeoutError) as error:
+            raise ClusterError(f"{host}: the KFP server does not answer ({type(error).__name__}).") from error
+        except kfp_server_api.ApiException as error:
+            raise ClusterError(f"{host}: the KFP server refuses: {error.reason}. {error.body}", status=error.status or 0) from error
+    return str(started.run_id)

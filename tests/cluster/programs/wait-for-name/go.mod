@@ -1,0 +1,3 @@
+module proseform.dev/cluster/wait-for-name
+
+go 1.24.0
