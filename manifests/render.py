@@ -1,0 +1,200 @@
+"""Writes what is derived from the chart: its values, their schema, their table, and the plain manifests.
+
+::
+
+    python -m manifests.render           # write
+    python -m manifests.render --check   # name what is stale, and fail
+
+``proseform.kube.values`` → ``values.yaml``, ``values.schema.json`` and the table in the chart's README; the chart, by
+the real Helm → ``base/`` (default values) and ``monitoring/`` (a kustomize component: what ``monitoring.create`` adds).
+``overlays/`` is written by hand.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from helm_python import Chart
+from pydantic.fields import FieldInfo
+
+from proseform.config import Section
+from proseform.kube.values import Values
+
+ROOT = Path(__file__).resolve().parent.parent
+CHART = ROOT / "charts" / "proseform"
+NAME = "proseform"
+"""Of the release and its namespace, as ``config.Cluster`` has them by default."""
+_SCHEMA = "https://json-schema.org/draft/2020-12/schema"
+_TABLE = ("<!-- values -->\n", "<!-- /values -->\n")
+_WIDTH = 140
+
+
+def files() -> dict[Path, str]:
+    """Every derived file by its path."""
+    base = {(each["kind"], each["metadata"]["name"]): each for each in objects()}
+    every = {(each["kind"], each["metadata"]["name"]): each for each in objects({"monitoring": {"create": True}})}
+    # A policy that monitoring changes is there whole: the component takes the place of the base's.
+    added = {key: each for key, each in every.items() if each != base.get(key)}
+    return {
+        **chart_files(),
+        **_folder("base", base, set()),
+        **_folder("monitoring", added, {key for key in added if key in base}),
+    }
+
+
+def chart_files() -> dict[Path, str]:
+    """What is derived from the values' model alone, without Helm."""
+    texts = {"values.yaml": values(), "values.schema.json": json.dumps(schema(), indent=2) + "\n", "README.md": readme()}
+    return {CHART / name: text for name, text in texts.items()}
+
+
+def objects(given: dict[str, Any] | None = None, *, hooks: bool = False) -> list[dict[str, Any]]:
+    """The chart's objects, rendered by Helm.
+
+    Args:
+        given: Values that differ from the defaults.
+        hooks: Whether the pods of ``helm test`` are among them.
+
+    Raises:
+        helm_python.HelmError: Values that the schema or a template refuses.
+    """
+    with Chart.load(CHART) as chart:
+        texts = chart.render(given or {}, name=NAME, namespace=NAME, is_install=True)
+    found = [each for path in sorted(texts) if path.endswith(".yaml") for each in yaml.safe_load_all(texts[path]) if each]
+    return [each for each in found if hooks or "helm.sh/hook" not in each["metadata"].get("annotations", {})]
+
+
+def schema() -> dict[str, Any]:
+    """``values.schema.json``: every key required, so that a default that someone sets to null is missed by name."""
+    return {"$schema": _SCHEMA, **_tight(Values.model_json_schema())}
+
+
+def values() -> str:
+    """``values.yaml``: the defaults, each under its sentence."""
+    return "# Written by manifests/render.py from src/proseform/kube/values.py.\n" + "".join(_lines(Values, Values(), 0))
+
+
+def readme() -> str:
+    """The chart's README, its table of values written anew."""
+    before, _, rest = (CHART / "README.md").read_text().partition(_TABLE[0])
+    _, _, after = rest.partition(_TABLE[1])
+    rows = [f"| `{path}` | `{json.dumps(default)}` | {_cell(words)} |\n" for path, default, words in _rows(Values, Values(), "")]
+    return before + _TABLE[0] + "| value | default | |\n|---|---|---|\n" + "".join(rows) + _TABLE[1] + after
+
+
+def _rows(model: type[Section], given: Section, path: str) -> Iterator[tuple[str, Any, str]]:
+    """Path, default and sentence of every value."""
+    for name, field in model.model_fields.items():
+        value = getattr(given, name)
+        if isinstance(value, Section):
+            yield from _rows(type(value), value, f"{path}{name}.")
+        else:
+            yield f"{path}{name}", value, field.description or ""
+
+
+def _lines(model: type[Section], given: Section, depth: int) -> Iterator[str]:
+    """The lines of ``values.yaml``."""
+    indent = "  " * depth
+    for name, field in model.model_fields.items():
+        value = getattr(given, name)
+        if isinstance(value, Section):
+            yield f"{indent}# {_sentence(field, value)}\n{indent}{name}:\n"
+            yield from _lines(type(value), value, depth + 1)
+        else:
+            yield f"{indent}# {field.description}\n{indent}{name}: {json.dumps(value)}\n"
+
+
+def _sentence(field: FieldInfo, value: Section) -> str:
+    """A section's sentence: the field's own, or its class's."""
+    return field.description or (type(value).__doc__ or "").strip()
+
+
+def _cell(words: str) -> str:
+    """Words that may stand in a table."""
+    return words.replace("|", r"\|")
+
+
+def _tight(node: Any) -> Any:
+    """A schema without pydantic's titles, which repeat the names, where every key is required and no other allowed."""
+    if isinstance(node, list):
+        return [_tight(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    made = {key: _tight(value) for key, value in node.items() if not (key == "title" and isinstance(value, str))}
+    if "properties" in made:
+        made["required"] = list(made["properties"])
+    if "patternProperties" in made:
+        made["additionalProperties"] = False
+    return made
+
+
+def _folder(name: str, found: dict[tuple[str, str], dict[str, Any]], patches: set[tuple[str, str]]) -> dict[Path, str]:
+    """A folder of plain manifests: one file an object, and the kustomization that lists them."""
+    folder = ROOT / "manifests" / name
+    paths = {key: f"{key[0].lower()}-{key[1]}.yaml" for key in sorted(found)}
+    resources = [path for key, path in paths.items() if key not in patches]
+    whole: dict[str, Any] = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "resources": resources}
+    if patches:
+        whole = {**whole, "apiVersion": "kustomize.config.k8s.io/v1alpha1", "kind": "Component"}
+        whole["patches"] = [{"path": path} for key, path in paths.items() if key in patches]
+    written = {folder / path: _yaml(_plain(found[key])) for key, path in paths.items()}
+    return {folder / "kustomization.yaml": _yaml(whole), **written}
+
+
+def _plain(found: dict[str, Any]) -> dict[str, Any]:
+    """An object without what only Helm reads."""
+    about = {key: value for key, value in found["metadata"].items() if key != "annotations"}
+    labels = {key: value for key, value in about["labels"].items() if key != "app.kubernetes.io/managed-by"}
+    notes = {key: value for key, value in found["metadata"].get("annotations", {}).items() if not key.startswith("helm.sh/")}
+    return {**found, "metadata": {**about, "labels": labels, **({"annotations": notes} if notes else {})}}
+
+
+def _yaml(value: Any) -> str:
+    """YAML, with texts of several lines as such."""
+    head = "# Written by manifests/render.py from charts/proseform.\n"
+    text: str = yaml.dump(value, Dumper=_Dumper, sort_keys=False, width=_WIDTH)
+    return head + text
+
+
+class _Dumper(yaml.SafeDumper):  # type: ignore[misc]
+    """Texts of several lines as blocks."""
+
+
+_Dumper.add_representer(
+    str, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+)
+
+
+def stale() -> list[Path]:
+    """Derived files that are not as they would be written now, and files in derived folders that nothing writes."""
+    wanted = files()
+    left = {path for name in ("base", "monitoring") for path in (ROOT / "manifests" / name).glob("*")} - set(wanted)
+    return sorted(left | {path for path, text in wanted.items() if not path.exists() or path.read_text() != text})
+
+
+def main(arguments: list[str]) -> int:
+    """Write, or check."""
+    if "--check" in arguments:
+        for path in (found := stale()):
+            print(f"stale: {path.relative_to(ROOT)}; run: make render")  # noqa: T201
+        return bool(found)
+    for path, text in chart_files().items():  # first: the manifests are rendered from them
+        path.write_text(text)
+    wanted = files()
+    for path in stale():
+        if path not in wanted:
+            path.unlink()
+            continue
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(wanted[path])
+        print(f"written: {path.relative_to(ROOT)}")  # noqa: T201
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,193 @@
+"""The values of the chart ``charts/proseform``: every one once, with one sentence, its default and its bounds.
+
+``values.yaml``, ``values.schema.json`` and the table in the chart's README are derived from it (``manifests/render.py``).
+Helm checks values by the schema alone, so whatever can be refused is refused by a type or a pattern here; patterns are
+such that Go's engine reads them as Python's does. Left out: values for whatever a kustomize patch does as well, such as
+affinity or annotations.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from proseform.config import Section
+from proseform.config.cluster import Name, Quantity
+from proseform.config.section import Positive, Share
+from proseform.versions import images
+
+
+def _version(tag: str) -> str:
+    """A tag that says which version."""
+    if tag == "latest":
+        raise ValueError("'latest' is no version")
+    return tag
+
+
+Repository = Annotated[str, Field(pattern=r"^[a-z0-9]+([._:/-]+[a-z0-9]+)*$", max_length=255)]
+Tag = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$", json_schema_extra={"not": {"const": "latest"}}),
+    AfterValidator(_version),
+]
+Digest = Annotated[str, Field(pattern=r"^(sha256:[0-9a-f]{64})?$")]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Cidr = Annotated[str, Field(pattern=r"^[0-9]{1,3}(\.[0-9]{1,3}){3}/([0-9]|[12][0-9]|3[0-2])$")]
+OptionalName = Annotated[str, Field(pattern=r"^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)?$")]
+Host = Annotated[str, Field(pattern=r"^((\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)?$", max_length=253)]
+
+_REPOSITORY, _, _TAG = images()["pipeline"].partition(":")
+
+
+class Image(Section):
+    """A container image."""
+
+    repository: Repository = _REPOSITORY
+    """Where it is pulled from, without tag or digest."""
+    tag: Tag = _TAG
+    """Its tag, for people to read where a digest is given; never "latest"."""
+    digest: Digest = ""
+    """Its digest, which then is what runs; empty takes the tag."""
+
+
+class Resources(Section):
+    """What a container asks for and may use: request and limit alike."""
+
+    cpu: Quantity = "500m"
+    """Processor."""
+    memory: Quantity = "2Gi"
+    """Memory."""
+
+
+class Store(Section):
+    """The claim that holds the home folder and the store of training runs."""
+
+    create: bool = True
+    """Whether the chart makes the claim; false where one of this name is there already."""
+    size: Quantity = "20Gi"
+    """Its size."""
+    accessMode: Literal["ReadWriteOnce", "ReadWriteMany"] = "ReadWriteMany"  # noqa: N815 - Helm's way of writing
+    """ReadWriteMany, or ReadWriteOnce where all pods run on one node."""
+    storageClass: OptionalName = ""  # noqa: N815
+    """Its storage class; empty takes the cluster's default."""
+    keep: bool = True
+    """Whether the claim outlives an uninstall."""
+
+
+class Gateway(Section):
+    """The Gateway (Gateway API) before the services; routes come with each promoted bundle."""
+
+    create: bool = True
+    """Whether the chart makes it."""
+    className: Name = "traefik"  # noqa: N815
+    """The GatewayClass, which names the implementation."""
+    port: Port = 80
+    """Port of its listener."""
+    hostname: Host = ""
+    """Host that it answers to, "*.example.org" for all below it; empty answers to every host."""
+    tlsSecret: OptionalName = ""  # noqa: N815
+    """A Secret of kind kubernetes.io/tls; empty listens without TLS."""
+
+
+class Database(Section):
+    """Where MLflow keeps runs and versions: PostgreSQL, or SQLite on a claim of its own."""
+
+    secret: OptionalName = ""
+    """A Secret whose key pg_service.conf is libpq's service file with a section [mlflow] (host, dbname, user, password); empty: SQLite."""
+    cidr: Cidr = "10.0.0.0/8"
+    """Addresses of PostgreSQL, which MLflow may reach."""
+    port: Port = 5432
+    """Port of PostgreSQL."""
+
+
+class ObjectStore(Section):
+    """Where artifacts lie: a bucket of an S3 API, or MLflow's own claim."""
+
+    bucket: Annotated[str, Field(pattern=r"^([a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9._-]+)*)?$")] = ""
+    """Bucket, and prefix after a slash; empty: artifacts lie on MLflow's claim."""
+    endpoint: Annotated[str, Field(pattern=r"^(https?://[a-z0-9.-]+(:[0-9]{1,5})?)?$")] = ""
+    """Address of an S3 API that is not AWS's own."""
+    secret: OptionalName = ""
+    """A Secret whose key aws is a shared credentials file; empty where the nodes give identity."""
+    cidr: Cidr = "0.0.0.0/0"
+    """Addresses of the object store, which all pods that load or store may reach; narrow it where you can."""
+    port: Port = 443
+    """Port of the object store."""
+
+
+class Mlflow(Section):
+    """The MLflow server."""
+
+    create: bool = True
+    """Whether the chart makes it; false where one is there already."""
+    image: Image = Image()
+    replicas: Positive = 1
+    """Pods; more than one wants PostgreSQL and a bucket."""
+    workers: Annotated[int, Field(ge=1, le=64)] = 2
+    """Processes of a pod."""
+    hosts: list[Host] = Field(default_factory=list, max_length=32)
+    """Further host names that it answers to, beside its Service's."""
+    resources: Resources = Resources()
+    claimSize: Quantity = "10Gi"  # noqa: N815
+    """Size of its claim, which is there unless both database and bucket are given."""
+    storageClass: OptionalName = ""  # noqa: N815
+    """Storage class of its claim; empty takes the cluster's default."""
+    database: Database = Database()
+
+
+class Network(Section):
+    """NetworkPolicies: nothing in the namespace is reached or reaches out, but what is listed."""
+
+    create: bool = True
+    """Whether the chart makes them; a network plug-in has to enforce them."""
+    gatewayNamespace: Name = "traefik"  # noqa: N815
+    """Namespace of the gateway's pods, which alone bring requests from outside."""
+    pipelinesNamespace: Name = "kubeflow"  # noqa: N815
+    """Namespace of Kubeflow Pipelines, which steps report to."""
+    monitoringNamespace: Name = "monitoring"  # noqa: N815
+    """Namespace of Prometheus."""
+    dnsNamespace: Name = "kube-system"  # noqa: N815
+    """Namespace of the cluster's DNS."""
+    apiServerCidr: Cidr = "10.0.0.0/8"  # noqa: N815
+    """Addresses of the API server's endpoints (kubectl get endpointslices -n default), which pipeline steps alone may reach."""
+    apiServerPort: Port = 6443  # noqa: N815
+    """Port of the API server's endpoints."""
+
+
+class Monitoring(Section):
+    """What the Prometheus Operator and Grafana pick up; their CRDs must be there."""
+
+    create: bool = False
+    """Whether the chart makes ServiceMonitors, PrometheusRule and dashboard."""
+    labels: dict[
+        Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_./-]*$")], Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9_.-]*)?$")]
+    ] = Field(default_factory=dict)
+    """Labels by which your Prometheus selects monitors and rules."""
+    interval_s: Annotated[int, Field(ge=5, le=600)] = 30
+    """Seconds between two scrapes."""
+    refusals: Share = 0.05
+    """Alert where more than this share of answers is refused over 15 minutes."""
+    latency_s: Annotated[float, Field(gt=0, le=600)] = 30
+    """Alert where the 95th percentile of the time to an answer is above this, in seconds."""
+    waiting: Positive = 20
+    """Alert where more requests than this wait for a vLLM engine."""
+    gone_m: Annotated[int, Field(ge=1, le=1440)] = 5
+    """Minutes that a service may be away before the alert."""
+
+
+class Values(Section):
+    """The chart's values."""
+
+    user: Annotated[int, Field(ge=1, le=4294967294)] = 10001
+    """User and group of every container: a number, as PodSecurity "restricted" wants."""
+    pullPolicy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"  # noqa: N815
+    """When nodes fetch images."""
+    pullSecrets: list[Name] = Field(default_factory=list, max_length=8)  # noqa: N815
+    """Secrets by which nodes fetch images."""
+    store: Store = Store()
+    gateway: Gateway = Gateway()
+    mlflow: Mlflow = Mlflow()
+    objectStore: ObjectStore = ObjectStore()  # noqa: N815
+    network: Network = Network()
+    monitoring: Monitoring = Monitoring()

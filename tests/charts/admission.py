@@ -1,0 +1,110 @@
+"""What an API server with PodSecurity "restricted", and a careful reviewer, would have against a rendered object.
+
+Core kinds are checked by Kubernetes' own strict schemas, custom ones by their CRDs'. The rules for pods are those of the
+Pod Security Standards (v1.34), and the house's beyond: a read-only root, no token, no secret in the environment, no
+image without a version.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import kubernetes_validate
+
+from tests.kube import schemas
+
+Manifest = dict[str, Any]
+
+VERSION = "1.34"
+"""Of Kubernetes."""
+_VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
+_SECRET = re.compile(r"PASSWORD|SECRET|TOKEN|_KEY$", re.IGNORECASE)
+_IMAGE = re.compile(r"(:(?!latest\b)\w[\w.-]*(@sha256:[0-9a-f]{64})?|@sha256:[0-9a-f]{64})$")
+_CUSTOM = re.compile(r"^(gateway\.networking\.k8s\.io|monitoring\.coreos\.com|kubeflow\.org|serving\.kserve\.io|trainer\.kubeflow\.org)/")
+
+
+def faults(found: Manifest) -> list[str]:
+    """What the kind's own schema has against an object, no unknown field allowed."""
+    if _CUSTOM.match(found["apiVersion"]):
+        return schemas.faults(found)
+    try:
+        kubernetes_validate.validate(found, VERSION, strict=True)
+    except kubernetes_validate.ValidationError as error:
+        return [str(error)]
+    return []
+
+
+def pod_of(found: Manifest) -> Manifest | None:
+    """The pod's spec in an object that is one, or has a template of one."""
+    if found["kind"] == "Pod":
+        return found["spec"]
+    return found.get("spec", {}).get("template", {}).get("spec") if isinstance(found.get("spec"), dict) else None
+
+
+def against_pod(pod: Manifest) -> Iterator[str]:
+    """What is against a pod."""
+    own = pod.get("securityContext", {})
+    for key in ("hostNetwork", "hostPID", "hostIPC"):
+        if pod.get(key):
+            yield key
+    if pod.get("automountServiceAccountToken") is not False:
+        yield "token"
+    for volume in pod.get("volumes", []):
+        if not set(volume) - {"name"} <= _VOLUMES:
+            yield f"volume {volume['name']}"
+    for container in [*pod.get("initContainers", []), *pod["containers"]]:
+        yield from _against_container(container, own)
+
+
+def _against_container(container: Manifest, pod: Manifest) -> Iterator[str]:
+    own = {**pod, **container.get("securityContext", {})}
+    if own.get("runAsNonRoot") is not True or own.get("runAsUser") == 0:
+        yield "root"
+    if own.get("seccompProfile", {}).get("type") not in {"RuntimeDefault", "Localhost"}:
+        yield "seccomp"
+    if own.get("allowPrivilegeEscalation") is not False or own.get("privileged"):
+        yield "privileges"
+    capabilities = own.get("capabilities", {})
+    if capabilities.get("drop") != ["ALL"] or not set(capabilities.get("add", [])) <= {"NET_BIND_SERVICE"}:
+        yield "capabilities"
+    if own.get("readOnlyRootFilesystem") is not True:
+        yield "writable root"
+    if any("hostPort" in port for port in container.get("ports", [])):
+        yield "host port"
+    if set(container.get("resources", {})) != {"requests", "limits"}:
+        yield "resources"
+    if _secret(container):
+        yield "secret in the environment"
+    if not _IMAGE.search(container["image"]):
+        yield f"image {container['image']}"
+
+
+def _secret(container: Manifest) -> bool:
+    """Whether a secret reaches a container by its environment."""
+    for each in container.get("env", []):
+        if "secretKeyRef" in each.get("valueFrom", {}) or (_SECRET.search(each["name"]) and each.get("value")):
+            return True
+    return any("secretRef" in each for each in container.get("envFrom", []))
+
+
+def against_rights(found: Manifest) -> Iterator[str]:
+    """What is against an object of RBAC: anything wide, and whatever leads to a Secret or to more rights."""
+    if found["kind"].startswith("Cluster"):
+        yield "cluster-wide"
+    if (
+        found["kind"] == "ServiceAccount"
+        and found.get("automountServiceAccountToken") is not False
+        and not found["metadata"]["name"].endswith("-pipeline")
+    ):
+        yield "token"
+    for rule in found.get("rules", []):
+        if "*" in {*rule["apiGroups"], *rule["resources"], *rule["verbs"]} or rule.get("nonResourceURLs"):
+            yield "wildcard"
+        if "secrets" in rule["resources"] or any(each.startswith("pods/exec") for each in rule["resources"]):
+            yield "secrets"
+        if {"escalate", "bind", "impersonate"} & set(rule["verbs"]):
+            yield "more rights"
+        if "pods" in rule["resources"] and "create" in rule["verbs"]:
+            yield "pods"
