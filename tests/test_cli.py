@@ -1,6 +1,7 @@
 """The command line, as people and machines meet it."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -16,7 +17,9 @@ JOB, CV = "job.md", "cv.txt"
 
 def proseform(*arguments, cwd=None):
     """Run it as a program; its code, stdout and stderr."""
-    done = subprocess.run([sys.executable, "-m", "proseform.cli", *arguments], capture_output=True, text=True, cwd=cwd, check=False)
+    env = {**os.environ, "KUBECONFIG": "nowhere"}
+    program = [sys.executable, "-m", "proseform.cli"]
+    done = subprocess.run([*program, *arguments], capture_output=True, text=True, cwd=cwd, env=env, check=False)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -69,6 +72,8 @@ def test_an_answer_from_a_folder_is_verified_json_that_names_its_bundle(files):
         (["answer", "--input", "cv=nowhere.pdf", "--input", "job=nowhere.md"], 2, "nowhere.pdf"),
         (["serve", "--alias", "champion=much"], 2, "whole number"),
         (["serve", "--bundle", "nowhere"], 5, "no bundle here"),
+        (["deploy", "--run", "nowhere"], 2, "No run 'nowhere'"),
+        (["undeploy", "--version", "1", "--run", "small"], 4, "No cluster is configured"),
     ],
 )
 def test_what_cannot_be_used_is_one_paragraph_and_a_code(arguments, code, words, tmp_path):

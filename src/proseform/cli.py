@@ -1,23 +1,20 @@
 """The command line: it only dispatches. Heavy imports stand inside functions, so that ``--help`` is instant."""
 
+import contextlib
 import importlib.metadata
 import json
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from proseform.errors import InputError, ProseformError
+from proseform.errors import ProseformError
 
 EXIT_CODES = (
-    "Exit codes: 0 done; 2 what was given cannot be used; 3 no valid answer came of it; 4 a stage failed; "
+    "Exit codes: 0 done; 2 what was given cannot be used; 3 no valid answer came of it; 4 a stage or the cluster failed; "
     "5 a payload, model or alias is missing; 6 the engine is away; 1 anything else."
 )
-_KSERVE = {"ignore_unknown_options": True, "allow_extra_args": True}
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, epilog=EXIT_CODES)
 TaskName = Annotated[str, typer.Option("--task", help="The installed task.")]
 BundleFolder = Annotated[Path | None, typer.Option("--bundle", help="A bundle's folder, in the place of an alias.")]
@@ -25,6 +22,8 @@ Name = Annotated[str, typer.Option("--name", help="The registered model; empty t
 Uri = Annotated[str, typer.Option("--tracking-uri", envvar="MLFLOW_TRACKING_URI", help="MLflow; empty takes SQLite in the home folder.")]
 Url = Annotated[str, typer.Option("--engine", help="An OpenAI-compatible server that runs the bundle; empty runs it in this process.")]
 Models = Annotated[str, typer.Option("--models", help="Names of evaluator and formatter at that server.")]
+RunName = Annotated[str, typer.Option("--run", help="A shipped run, or the path of a TOML file; its cluster section says where and how.")]
+Version = Annotated[str, typer.Option("--alias", "--version", help="An alias or a version.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 
 
@@ -60,6 +59,7 @@ def answer(
     """Answer one case from files: PDF, DOCX, Markdown, text or JSON."""
     import time
 
+    from proseform import display
     from proseform import task as tasks
     from proseform.documents import read
     from proseform.infer.answer import answer as answered
@@ -69,22 +69,12 @@ def answer(
     the_task = tasks.load(task)
     texts = read_inputs(the_task, inputs or [])
     own = as_schema(read(schema).data) if schema else None
-    running = opened(the_task, bundle, alias, name, tracking_uri, engine, models)
-    try:
+    with contextlib.closing(opened(the_task, bundle, alias, name, tracking_uri, engine, models)) as running:
         given = answered(running, the_task, texts, deadline=time.monotonic() + timeout_s, schema=own)
-    finally:
-        running.close()
-    if as_json:
-        typer.echo(json.dumps(given.as_dict(), ensure_ascii=False))
-        return
-    console = Console()
-    console.print(given.prose, markup=False, highlight=False)
-    console.print_json(json.dumps(given.value, ensure_ascii=False))
-    seconds = sum(given.seconds.values())
-    console.print(f"JSON verified; prose {given.prose_verdict}; bundle {given.bundle}; {seconds:.2f} s", style="dim", markup=False)
+    display.answered(given.as_dict(), as_json=as_json)
 
 
-@app.command(epilog=EXIT_CODES, context_settings=_KSERVE)
+@app.command(epilog=EXIT_CODES, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
 def serve(
     task: TaskName = "cv",
     alias: Annotated[list[str] | None, typer.Option(help="An alias or version, =weight; repeat it to split. Else champion.")] = None,
@@ -95,50 +85,60 @@ def serve(
     queue: Annotated[int, typer.Option(help="Requests that may wait.")] = 64,
     model_name: Annotated[str, typer.Option("--model_name", help="The model's name in KServe's protocols.")] = "",
     predictor_host: Annotated[str, typer.Option("--predictor_host", help="As KServe appends it: the engine's host.")] = "",
+    evaluator: Annotated[str, typer.Option("--evaluator", help="The evaluator's server, where it is another.")] = "",
 ) -> None:  # fmt: skip
     """Serve verified answers by KServe's protocols; stands until a signal ends it."""
     from proseform import task as tasks
     from proseform.serve import server
-    from proseform.serve.router import Weighted
-    from proseform.stages.engine import opened
+    from proseform.stages.engine import weighted
 
     the_task = tasks.load(task)
     url = engine or (predictor_host and f"http://{predictor_host}")
-    split = [text.partition("=") for text in (alias if alias and not bundle else ["champion"])]
-    if not all((weight or "1").isdigit() for _, _, weight in split):
-        raise InputError(f"A weight of {', '.join(alias or ())} is no whole number.", hint="Such as --alias champion=90.")
-    engines = [Weighted(opened(the_task, bundle, which, name, tracking_uri, url, models), int(weight or 1)) for which, _, weight in split]
-    many = 16 if url else 1
-    server.run(engines, the_task, name=model_name, host=host, port=port, timeout_s=timeout_s, concurrency=many, queue=queue)
+    engines = weighted(the_task, bundle, alias or ["champion"], name, tracking_uri, url, models, evaluator)
+    server.run(engines, the_task, name=model_name, host=host, port=port, timeout_s=timeout_s, concurrency=16 if url else 1, queue=queue)
+
+
+@app.command(epilog=EXIT_CODES)
+def deploy(
+    task: TaskName = "cv", run: RunName = "default", alias: Version = "champion", name: Name = "", tracking_uri: Uri = "",
+    share: Annotated[float, typer.Option(min=0, max=1, help="Share of the traffic that it takes.")] = 1.0,
+    dry_run: Annotated[Literal["none", "client", "server"], typer.Option(help="Print YAML, or let the API server check it.")] = "none",
+    wait: Annotated[float | None, typer.Option(help="Seconds to wait until it is ready; absent takes the run's.")] = None,
+) -> None:  # fmt: skip
+    """Let a registered bundle stand on a cluster, and lead traffic to it; a rollback is the same with --alias previous."""
+    from proseform.stages import deploy as stage
+
+    typer.echo(stage.run(task, run, alias, name=name, tracking_uri=tracking_uri, share=share, dry_run=dry_run, wait_s=wait))
+
+
+@app.command(epilog=EXIT_CODES)
+def undeploy(
+    version: Annotated[str, typer.Option("--version", help="The version.")], task: TaskName = "cv", run: RunName = "default",
+    name: Name = "", force: Annotated[bool, typer.Option(help="Take the last one too, so that nothing answers.")] = False,
+) -> None:  # fmt: skip
+    """Take a version off a cluster, unless it takes traffic."""
+    from proseform.stages import deploy as stage
+
+    stage.remove(task, run, version, name=name, force=force)
 
 
 @app.command(name="tasks")
 def list_tasks(*, as_json: Json = False) -> None:
     """List the installed tasks."""
+    from proseform import display
     from proseform import task as tasks
 
     known = map(tasks.load, sorted(tasks.installed()))
     rows = [(each.name, each.title, ", ".join(each.inputs), ", ".join(each.levels)) for each in known]
-    _table(("task", "title", "inputs", "levels"), rows, as_json=as_json)
+    display.show(("task", "title", "inputs", "levels"), rows, as_json=as_json)
 
 
 @app.command(name="runs")
 def list_runs(*, as_json: Json = False) -> None:
     """List the shipped runs."""
-    from proseform import config
+    from proseform import config, display
 
-    _table(("run", "description"), [(name, config.load(name).description) for name in config.shipped()], as_json=as_json)
-
-
-def _table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, as_json: bool) -> None:
-    """A table for people, a list of objects for machines."""
-    if as_json:
-        typer.echo(json.dumps([dict(zip(columns, row, strict=True)) for row in rows], ensure_ascii=False))
-        return
-    table = Table(*columns)
-    for row in rows:
-        table.add_row(*row)
-    Console().print(table)
+    display.show(("run", "description"), [(name, config.load(name).description) for name in config.shipped()], as_json=as_json)
 
 
 def main() -> None:

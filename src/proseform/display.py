@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
+import typer
 from rich.console import Console
 from rich.json import JSON
 from rich.panel import Panel
@@ -130,6 +131,30 @@ def conclude(run: Path, steps: dict[str, dict[str, Any]], console: Console) -> N
         console.print("The gate is closed, so nothing was promoted; the table says why.")
     report = Path(urlparse(str(steps.get("evaluate", {}).get("uri", ""))).path) / "report.html"
     console.print(f"Report: {report}", soft_wrap=True)
+
+
+def answered(said: dict[str, Any], *, as_json: bool) -> None:
+    """One answer, as :meth:`proseform.infer.answer.Answer.as_dict` gives it: prose and JSON for people, JSON for machines."""
+    if as_json:
+        typer.echo(json.dumps(said, ensure_ascii=False))
+        return
+    console = Console()
+    console.print(said["prose"], markup=False, highlight=False)
+    console.print_json(json.dumps(said["answer"], ensure_ascii=False))
+    seconds = sum(said["seconds"].values())
+    words = f"JSON verified; prose {said['prose_verdict']}; bundle {said['bundle']}; {seconds:.2f} s"
+    console.print(words, style="dim", markup=False)
+
+
+def show(columns: Sequence[str], rows: Iterable[Sequence[str]], *, as_json: bool) -> None:
+    """A table for people, a list of objects for machines."""
+    if as_json:
+        typer.echo(json.dumps([dict(zip(columns, row, strict=True)) for row in rows], ensure_ascii=False))
+        return
+    made = Table(*columns)
+    for row in rows:
+        made.add_row(*row)
+    Console().print(made)
 
 
 def _short(value: Any) -> str:

@@ -159,6 +159,19 @@ def test_a_200_proves_nothing(task, body):
         engine(lambda _http: httpx.Response(200, text=body), task).generate([CHAT])
 
 
+def test_the_evaluator_may_live_elsewhere(task):
+    asked = []
+
+    def handler(http):
+        asked.append(f"{http.url.host}{http.url.path}")
+        return said("x", chat=http.url.path.endswith("chat/completions"))
+
+    engine(handler, task, evaluator_url="http://other.test/v1/").generate([CHAT, PLAIN])
+    assert sorted(asked) == ["far.test/v1/completions", "other.test/v1/chat/completions"]
+    with pytest.raises(ConfigError, match="nowhere"):
+        engine(handler, task, evaluator_url="nowhere")
+
+
 def test_missing_usage_is_no_fault(task):
     completion = recorded(task, CHAT, said("x", usage=None))[0]
     assert completion.tokens == 0

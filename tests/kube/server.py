@@ -48,14 +48,29 @@ class Server:
         if method == "DELETE":
             gone = self.objects.pop(url.path, None)
             return (200, gone) if gone else (404, {"message": "not found"})
+        if method == "PATCH" and (url.path in self.objects or "apiVersion" in body):
+            return 200, self._patched(url.path, body, dry_run=query.get("dryRun") == "All")
         if url.path in self.objects:
-            if method == "PATCH":  # labels are all that is patched
-                self.objects[url.path]["metadata"]["labels"] |= body["metadata"]["labels"]
             return 200, self.objects[url.path]
         inside = [value for where, value in self.objects.items() if where.rpartition("/")[0] == url.path]
         if inside:
             return 200, {"items": [each for each in inside if _matches(each, query.get("labelSelector", ""))]}
         return 404, {"message": "not found"}
+
+    def _patched(self, where: str, body: Any, *, dry_run: bool) -> Any:
+        """An object that is applied (it names its API version), or a merge patch."""
+        there = self.objects.get(where, {})
+        made = {**there, **body} if "apiVersion" in body else _merged(there, body)
+        if not dry_run:
+            self.objects[where] = made
+        return made
+
+
+def _merged(found: Any, change: Any) -> Any:
+    """A JSON merge patch (RFC 7386), as far as nothing is taken away."""
+    if not isinstance(change, dict):
+        return change
+    return {**found, **{key: _merged(found.get(key, {}), value) for key, value in change.items()}}
 
 
 def _matches(found: Any, selector: str) -> bool:

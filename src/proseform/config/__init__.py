@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import Field, ValidationError, model_validator
 
 from proseform import digest
-from proseform.config.cluster import Cluster, Environment, Images, Jobs, Serving, Steps, Toleration
+from proseform.config.cluster import Cluster, Engine, Environment, Images, Jobs, Scaling, Serving, Steps, Toleration, Transformer
 from proseform.config.section import Section
 from proseform.config.stages import (
     Dataset,
@@ -39,6 +39,7 @@ from proseform.errors import ConfigError
 __all__ = [
     "Cluster",
     "Dataset",
+    "Engine",
     "Environment",
     "Evaluate",
     "Gate",
@@ -52,6 +53,7 @@ __all__ = [
     "Promote",
     "Register",
     "Run",
+    "Scaling",
     "Section",
     "Serving",
     "Sft",
@@ -60,6 +62,7 @@ __all__ = [
     "Tiny",
     "Toleration",
     "Training",
+    "Transformer",
     "load",
     "parse",
     "shipped",

@@ -116,11 +116,105 @@ class Steps(Section):
     """Taints that steps put up with."""
 
 
+class Engine(Section):
+    """The vLLM engines, which KServe calls predictors."""
+
+    replicas: Positive = 1
+    """Pods, of each engine."""
+    replicas_max: Count = 0
+    """Pods at most, where serving.scaling adds some; 0: as many as replicas."""
+    cpu: Quantity = "4"
+    """Processor request and limit of a pod."""
+    memory: Quantity = "16Gi"
+    """Memory request and limit of a pod."""
+    gpus: Count = 1
+    """GPUs of a pod, over which the model is split (tensor parallel); 0 runs on the processor."""
+    gpu_resource: str = "nvidia.com/gpu"
+    """The name under which the cluster counts GPUs."""
+    shared_memory: Quantity = "2Gi"
+    """Size of /dev/shm, which vLLM's processes speak through."""
+    dtype: Literal["", "auto", "bfloat16", "float16", "float32"] = ""
+    """Weights and arithmetic, as vLLM names them; empty takes what the bundle names."""
+    quantization: str = ""
+    """vLLM's --quantization, such as fp8 or bitsandbytes; empty serves weights as they are."""
+    memory_share: Annotated[float, Field(gt=0, le=1)] = 0.9
+    """Share of a GPU's memory that vLLM takes."""
+    kv_cache_gib: Positive = 1
+    """GiB of the KV cache where there is no GPU."""
+    eager: bool = False
+    """Run without compiled graphs: starts sooner, answers more slowly."""
+    arguments: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    """Further arguments of vLLM's server."""
+    start_s: Positive = 900
+    """Seconds that an engine may take to load its models before it is started again."""
+    node_selector: dict[str, str] = Field(default_factory=dict)
+    """Labels that a node must have."""
+    tolerations: Annotated[tuple[Toleration, ...], Field(strict=False)] = ()
+    """Taints that the pods put up with."""
+    environment: Environment | None = None
+    """A Python environment with vLLM on a claim; absent takes the image's."""
+
+
+class Transformer(Section):
+    """The transformers, from which nothing leaves unverified."""
+
+    replicas: Positive = 1
+    """Pods."""
+    replicas_max: Count = 0
+    """Pods at most, where serving.scaling adds some; 0: as many as replicas."""
+    cpu: Quantity = "1"
+    """Processor request and limit of a pod."""
+    memory: Quantity = "1Gi"
+    """Memory request and limit of a pod."""
+    timeout_s: Positive = 60
+    """Longest time for an answer, in seconds."""
+    queue: Count = 64
+    """Requests that may wait in a pod."""
+    environment: Environment | None = None
+    """A Python environment with Proseform on a claim; absent takes the image's."""
+
+
+class Scaling(Section):
+    """What adds and removes pods."""
+
+    by: Literal["none", "hpa", "keda"] = "none"
+    """none: replicas stand; hpa: by processor use; keda: engines by the requests that wait for them, transformers by processor use."""
+    cpu: Annotated[int, Field(ge=1, le=100)] = 80
+    """Percent of the processor request that is aimed at."""
+    waiting: Positive = 4
+    """Requests that wait for an engine's pod (vllm:num_requests_waiting) that are aimed at, under keda."""
+    prometheus: str = "http://prometheus-operated.monitoring.svc:9090"
+    """Where keda asks; the chart's ServiceMonitors bring the figures there."""
+
+
 class Serving(Section):
     """The services of a promoted bundle."""
 
-    form: Literal["economical", "wide"] = "economical"
-    """economical: one predictor with both adapters; wide: one InferenceService for each role."""
+    form: Literal["auto", "economical", "wide"] = "auto"
+    """economical: one engine with one base and an adapter for each role; wide: one for each role; auto: economical where it can be."""
+    mode: Literal["standard", "serverless"] = "standard"
+    """standard: versions side by side, split by an HTTPRoute; serverless: revisions on Knative, split by canaryTrafficPercent."""
+    storage: Annotated[str, Field(pattern=r"^((pvc|s3|oci|oci\+native)://[^/].*)?$")] = ""
+    """Where bundles lie: empty, on the claim, where deploy puts them; pvc://, a folder of them; s3://, MLflow's own; oci://, images."""
+    account: str = ""
+    """Service account of the pods, which has KServe's credentials for s3://; empty takes the namespace's default. No token is mounted."""
+    gateway: Name = "proseform"
+    """The Gateway that routes hang on, in the same namespace."""
+    hostname: str = ""
+    """Host that routes answer to; empty answers to every host of the gateway."""
+    url: str = ""
+    """Where the gateway is reached, for the probe; empty takes the address that the Gateway states."""
+    ready_s: Positive = 1200
+    """Seconds that a version may take until it is ready, unless deploy is told otherwise."""
+    pending_s: Positive = 300
+    """Seconds that pods may stay without a node or an image, or crash again and again, before waiting is given up."""
+    drain_s: Count = 10
+    """Seconds that a pod goes on answering after it has been told to go, until no gateway sends it anything more."""
+    keep: Count = 1
+    """Versions without traffic that promote leaves standing, for a rollback by one patch; older ones are removed."""
+    scaling: Scaling = Scaling()
+    engine: Engine = Engine()
+    transformer: Transformer = Transformer()
 
 
 class Cluster(Section):

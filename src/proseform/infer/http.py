@@ -36,6 +36,7 @@ class HttpEngine:
         bundle: What the server runs; the prompts and the schema are taken from it.
         evaluator_model: The evaluator's model name at the server.
         formatter_model: The formatter's.
+        evaluator_url: Of the evaluator's server, where it is another.
         dialect: How a schema is asked for: vLLM's ``structured_outputs`` or OpenAI's ``response_format``.
         api_key: Sent as a bearer token where it is not empty.
         timeout_s: Longest wait for one completion, in seconds.
@@ -54,6 +55,7 @@ class HttpEngine:
         *,
         evaluator_model: str = "evaluator",
         formatter_model: str = "formatter",
+        evaluator_url: str = "",
         dialect: Dialect = "vllm",
         api_key: str = "",
         timeout_s: float = 120.0,
@@ -61,10 +63,14 @@ class HttpEngine:
         concurrency: int = 16,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        if not url.startswith(("http://", "https://")):
-            raise ConfigError(f"The engine's URL is '{url}'.", hint="It begins with http:// or https://, such as http://localhost:8000.")
+        for each in (url, evaluator_url or url):
+            if not each.startswith(("http://", "https://")):
+                raise ConfigError(
+                    f"The engine's URL is '{each}'.", hint="It begins with http:// or https://, such as http://localhost:8000."
+                )
         self.bundle = bundle
-        self._root = url.rstrip("/").removesuffix("/v1")
+        roots = (evaluator_url or url, url)
+        self._roots: dict[Role, str] = {role: root.rstrip("/").removesuffix("/v1") for role, root in zip(ROLES, roots, strict=True)}
         self._models: dict[Role, str] = dict(zip(ROLES, (evaluator_model, formatter_model), strict=True))
         self._dialect = dialect
         self._timeout_s = timeout_s
@@ -98,19 +104,19 @@ class HttpEngine:
     def _one(self, request: Request) -> Completion:
         """One completion, with retries within the deadline."""
         path, body, given = payload(request, self._models[request.role], self._dialect)
-        began = time.monotonic()
+        began, root = time.monotonic(), self._roots[request.role]
         for attempt in range(self._retries + 1):
             try:
-                response = self._client.post(f"{self._root}{path}", json=body, timeout=self._patience(request))
+                response = self._client.post(f"{root}{path}", json=body, timeout=self._patience(request))
             except httpx.ConnectError as error:
-                fault: ProseformError = EngineError(f"The engine at {self._root} is away ({error}).", hint="Is it running?")
+                fault: ProseformError = EngineError(f"The engine at {root} is away ({error}).", hint="Is it running?")
                 wait = None
             except httpx.TimeoutException as error:
                 if request.deadline is not None and time.monotonic() >= request.deadline:
                     raise _late(request) from error
-                raise EngineError(f"The engine at {self._root} did not answer within {self._timeout_s:g} s.") from error
+                raise EngineError(f"The engine at {root} did not answer within {self._timeout_s:g} s.") from error
             except httpx.HTTPError as error:
-                fault = EngineError(f"The engine at {self._root} broke off ({type(error).__name__}: {error}).")
+                fault = EngineError(f"The engine at {root} broke off ({type(error).__name__}: {error}).")
                 wait = None
             else:
                 if response.status_code not in _BUSY:

@@ -91,7 +91,7 @@ class Api:
         body = {"propagationPolicy": "Background"}
         return self._maybe("DELETE", self._path(manifest), body=body) is not None
 
-    def logs(self, pod: str, container: str, since: str = "", tail: int = 0) -> list[str]:
+    def logs(self, pod: str, container: str, since: str = "", tail: int = 0, *, previous: bool = False) -> list[str]:
         """Lines of a container's log, each with its time; none where it has not started.
 
         Args:
@@ -99,11 +99,13 @@ class Api:
             container: The container's.
             since: Only lines from this time on (RFC 3339).
             tail: Only so many lines from the end; 0 is all.
+            previous: Of the container before its last restart.
         """
         where = f"{path('v1', 'Pod', self.namespace, pod)}/log"
         query = [("container", container), ("timestamps", "true")]
         query += [("sinceTime", since)] if since else []
         query += [("tailLines", str(tail))] if tail else []
+        query += [("previous", "true")] if previous else []
         try:
             text = self._call("GET", where, query, text=True)
         except ClusterError as error:

@@ -62,7 +62,7 @@ def state(job: Json, pods: Sequence[Json], events: Iterable[Json] = ()) -> State
         return _failed(job, conditions["Failed"], pods)
     if job.get("spec", {}).get("suspend") or job.get("spec", {}).get("runPolicy", {}).get("suspend"):
         return State("queued", "Suspended", "The job is held back by its queue.", "Look at the queue's Workload: kubectl get workloads.")
-    troubles = [trouble for pod in pods if (trouble := _trouble(pod)) is not None]
+    troubles = [found for pod in pods if (found := trouble(pod)) is not None]
     if troubles:
         return troubles[0]
     phases = [pod.get("status", {}).get("phase", "Pending") for pod in pods]
@@ -92,7 +92,7 @@ def _failed(job: Json, condition: Json, pods: Sequence[Json]) -> State:
     return State("failed", "BackoffLimitExceeded" if gave_up else condition.get("reason", "Failed"), words, "Look at the pods' logs.")
 
 
-def _trouble(pod: Json) -> State | None:
+def trouble(pod: Json) -> State | None:
     """What keeps a pod from starting, or what it suffers from between two starts; None where all is well."""
     name, status = pod.get("metadata", {}).get("name", "?"), pod.get("status", {})
     for condition in status.get("conditions", ()):
@@ -118,7 +118,7 @@ def _trouble(pod: Json) -> State | None:
 
 def _unscheduled(name: str, message: str) -> State:
     """No node takes the pod."""
-    lacking = re.findall(r"Insufficient ([\w./-]+)", message)
+    lacking = re.findall(r"Insufficient ([\w./-]*\w)", message)
     if lacking:
         what = ", ".join(dict.fromkeys(lacking))
         remedy = f"Lower cluster.jobs for {what}, or add nodes."

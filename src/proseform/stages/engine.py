@@ -12,12 +12,15 @@ from proseform import bundle as bundles
 from proseform.errors import InputError
 from proseform.infer import Engine
 from proseform.infer.answer import agree
+from proseform.serve.router import Weighted
 from proseform.stages import frame
 from proseform.stages.probe import read_input
 from proseform.task import Task
 
 
-def opened(task: Task, folder: Path | None, alias: str, name: str, tracking_uri: str, url: str, models: str) -> Engine:
+def opened(
+    task: Task, folder: Path | None, alias: str, name: str, tracking_uri: str, url: str, models: str, evaluator_url: str = ""
+) -> Engine:
     """An engine that runs a bundle of this very task.
 
     Args:
@@ -28,6 +31,7 @@ def opened(task: Task, folder: Path | None, alias: str, name: str, tracking_uri:
         tracking_uri: MLflow's; empty takes SQLite in the home folder.
         url: An OpenAI-compatible server that runs the bundle; empty loads it into this process.
         models: The names of evaluator and formatter at that server, with a comma between.
+        evaluator_url: The evaluator's server, where it is another.
 
     Raises:
         RegistryError: No such model, alias or version.
@@ -51,7 +55,26 @@ def opened(task: Task, folder: Path | None, alias: str, name: str, tracking_uri:
     evaluator, comma, formatter = models.partition(",")
     if not comma:
         raise InputError(f"--models {models}: two names were expected.", hint="Such as --models evaluator,formatter.")
-    return HttpEngine(url, bundles.read(folder, check_files=False), evaluator_model=evaluator, formatter_model=formatter)
+    bundle = bundles.read(folder, check_files=False)
+    return HttpEngine(url, bundle, evaluator_model=evaluator, formatter_model=formatter, evaluator_url=evaluator_url)
+
+
+def weighted(task: Task, folder: Path | None, aliases: Sequence[str], *where: str) -> list[Weighted]:
+    """Engines that share the traffic of a server on this machine.
+
+    Args:
+        task: The task.
+        folder: A bundle's folder, in the place of aliases.
+        aliases: Aliases or versions, each with ``=<weight>`` or of weight 1.
+        where: The rest of what :func:`opened` takes.
+
+    Raises:
+        InputError: A weight that is no whole number; besides, as :func:`opened`.
+    """
+    split = [text.partition("=") for text in (["champion"] if folder else aliases)]
+    if not all((weight or "1").isdigit() for _, _, weight in split):
+        raise InputError(f"A weight of {', '.join(aliases)} is no whole number.", hint="Such as --alias champion=90.")
+    return [Weighted(opened(task, folder, which, *where), int(weight or 1)) for which, _, weight in split]
 
 
 def read_inputs(task: Task, pairs: Sequence[str]) -> dict[str, str]:

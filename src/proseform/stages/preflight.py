@@ -33,8 +33,24 @@ def check(task: str, run: str) -> tuple[Task, config.Run]:
     if wanted.model.name.startswith((".", "/")) and not (Path(wanted.model.name) / "config.json").is_file():
         raise ConfigError(f"model.name: no model in the folder {wanted.model.name}.", hint="It holds config.json, weights and tokenizer.")
     if frame.home().on == "cluster":
+        _serving(wanted)
         _cluster(wanted.cluster)
     return the_task, wanted
+
+
+def _serving(run: config.Run) -> None:
+    """What is trained can be served as it is asked for.
+
+    Raises:
+        ConfigError: A form of adapters on one base, and a role that is trained as a whole model.
+    """
+    serving, whole = run.cluster.serving, [role for role in ("evaluator", "formatter") if getattr(run.sft, role).lora is None]
+    if whole and (serving.form == "economical" or serving.mode == "serverless"):
+        field = "form" if serving.form == "economical" else "mode"
+        raise ConfigError(
+            f"cluster.serving.{field}: '{getattr(serving, field)}' serves adapters on one base; sft.{whole[0]} trains a whole model.",
+            hint=f"Give sft.{whole[0]} a lora, or take form 'auto' and mode 'standard'.",
+        )
 
 
 def _cluster(place: config.Cluster) -> None:

@@ -1,4 +1,8 @@
-"""probe: real answers from the promoted bundle, as the registry gives it, on the path that serving takes."""
+"""probe: real answers from the promoted bundle, on the path that serving takes.
+
+On this machine the bundle is run in this process, as the registry gives it; on a cluster (``PROSEFORM_ON=cluster``) the
+gateway is asked, as clients do.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from proseform import config, documents, reward
-from proseform.errors import DocumentError, InputError, Refusal
-from proseform.infer.answer import Answer, answers
-from proseform.registry import connect, models
+from proseform.errors import DocumentError, InputError
+from proseform.infer.answer import answers
+from proseform.registry import Registry, connect, models
 from proseform.stages import frame
 from proseform.stages.register import registered_name
 from proseform.task import Task
@@ -31,33 +35,52 @@ def run(task: str, run: str, tracking_uri: str, name: str, version: str, example
 
     Raises:
         RegistryError: No such version, or its artifacts are not its bundle.
+        StageError: On a cluster: the gateway does not lead to this version.
+        EngineError: On a cluster: nothing answers.
     """
     wanted, the_task = config.load(run), frame.load_task(task)
 
     def body() -> dict[str, Any]:
-        from proseform.infer.local import LocalEngine
-
-        home = frame.home()
-        folder = models.fetch(connect(home.root, tracking_uri), registered_name(task, wanted, name), version, home.root / "bundles")
+        registry, model = connect(frame.home().root, tracking_uri), registered_name(task, wanted, name)
         level = wanted.dataset.level or the_task.levels[0]
         cases = list(the_task.generate(level, "test", wanted.dataset.seed, wanted.probe.cases))
         shown = json.loads(example) if example else {}
-        engine = LocalEngine(folder)
-        try:
-            given = answers(engine, the_task, [*([shown] if shown else []), *(dict(case.inputs) for case in cases)])
-        finally:
-            engine.close()
-        mine, rest = (given[0], given[1:]) if shown else (None, given)
-        right = sum(_right(answer, dict(case.answer)) for case, answer in zip(cases, rest, strict=True))
-        valid = sum(isinstance(answer, Answer) for answer in given)
+        asked = [*([shown] if shown else []), *(dict(case.inputs) for case in cases)]
+        bundle, given = (_far if frame.home().on == "cluster" else _near)(registry, the_task, wanted, model, version, asked)
+        mine, rest = (given[0], given[1:]) if shown else ({}, given)
+        right = sum(_right(said, dict(case.answer)) for case, said in zip(cases, rest, strict=True))
+        valid = sum("answer" in said for said in given)
         return {
             "key": f"{valid} of {len(given)} verified, {right} of {len(cases)} held-out cases wholly right",
-            "bundle": engine.bundle.digest,
-            "example": shown and _said(mine),
-            "answers": [_said(answer) for answer in rest],
+            "bundle": bundle,
+            "example": mine,
+            "answers": rest,
         }
 
     frame.act("probe", body)
+
+
+_Said = tuple[str, list[dict[str, Any]]]
+"""The digest of the bundle that was asked, and for each case the answer or the refusal, as JSON."""
+
+
+def _near(registry: Registry, task: Task, _run: config.Run, model: str, version: str, asked: list[dict[str, str]]) -> _Said:
+    """Ask the bundle in this process."""
+    from proseform.infer.local import LocalEngine
+
+    engine = LocalEngine(models.fetch(registry, model, version, frame.home().root / "bundles"))
+    try:
+        return engine.bundle.digest, [each.as_dict() for each in answers(engine, task, asked)]
+    finally:
+        engine.close()
+
+
+def _far(registry: Registry, task: Task, run: config.Run, model: str, version: str, asked: list[dict[str, str]]) -> _Said:
+    """Ask the gateway."""
+    from proseform.stages import deploy
+
+    wanted = models.get(registry, model, version).bundle
+    return wanted, deploy.ask(task.name, run, model, wanted, asked)
 
 
 def read_example(task: Task, folder: Path) -> dict[str, str]:
@@ -94,13 +117,9 @@ def read_input(task: Task, name: str, path: Path) -> str:
     return task.from_json(name, document.data)
 
 
-def _right(answer: Answer | Refusal, gold: dict[str, Any]) -> bool:
+def _right(said: dict[str, Any], gold: dict[str, Any]) -> bool:
     """Whether an answer is wholly right, in the fields that it has."""
-    if isinstance(answer, Refusal) or not isinstance(answer.value, dict):
+    value = said.get("answer")
+    if not isinstance(value, dict):
         return False
-    return reward.content_share(answer.value, {name: gold[name] for name in answer.value if name in gold}) == 1.0
-
-
-def _said(answer: Answer | Refusal | None) -> dict[str, Any]:
-    """An answer or a refusal as JSON."""
-    return answer.as_dict() if answer is not None else {}
+    return reward.content_share(value, {name: gold[name] for name in value if name in gold}) == 1.0

@@ -1,11 +1,15 @@
-"""promote: the candidate becomes champion, and the champion before it previous."""
+"""promote: the candidate becomes champion, and the champion before it previous.
+
+On a cluster (``PROSEFORM_ON=cluster``) the bundle stands and is ready before it becomes champion, and takes its share of
+the traffic after: champion is what answers.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from proseform import config, digest
-from proseform.registry import aliases, connect, models
+from proseform.registry import Registry, aliases, connect, models
 from proseform.stages import frame
 from proseform.stages.gate import candidate
 from proseform.stages.register import registered_name
@@ -25,14 +29,39 @@ def run(task: str, run: str, tracking_uri: str, name: str) -> str:
 
     Raises:
         RegistryError: Nothing is registered, or its gate is not open for this very bundle.
+        ClusterError: On a cluster: the bundle's services are refused, or do not become ready; nothing was promoted.
     """
     wanted = config.load(run)
 
     def body() -> dict[str, Any]:
         registry = connect(frame.home().root, tracking_uri)
         model = registered_name(task, wanted, name)
-        champion = aliases.promote(registry, model, candidate(models.aliases(registry, model)))
-        words = f"{model}, version {champion.version} is champion (bundle {digest.short(champion.bundle)})"
-        return {"key": words, "version": champion.version, "bundle": champion.bundle}
+        which = candidate(models.aliases(registry, model))
+        if frame.home().on == "cluster":
+            champion, words = _on_cluster(registry, task, wanted, model, which)
+        else:
+            champion, words = aliases.promote(registry, model, which), ""
+        key = f"{model}, version {champion.version} is champion (bundle {digest.short(champion.bundle)}){words}"
+        return {"key": key, "version": champion.version, "bundle": champion.bundle}
 
     return str(frame.act("promote", body)["version"])
+
+
+def _on_cluster(registry: Registry, task: str, run: config.Run, model: str, which: str) -> tuple[models.Version, str]:
+    """Let the bundle stand, promote it, and move the traffic."""
+    from proseform.kube import deploy as versions
+    from proseform.kube.api import Api
+    from proseform.stages import deploy
+
+    version = models.get(registry, model, which)
+    verdict = models.verdict(registry, version)
+    if verdict is None or not verdict.open:
+        return aliases.promote(registry, model, which), ""  # which refuses it, in words
+    api = Api(run.cluster.namespace)
+    made = deploy.served(registry, task, run, model, version)
+    deploy.stand(api, made, run.promote.share, None, deploy.tell)
+    champion = aliases.promote(registry, model, which)
+    split = deploy.shift(api, made, run.promote.share, deploy.tell)
+    if run.cluster.serving.mode == "standard":
+        versions.prune(api, task, model, run.cluster, deploy.tell)
+    return champion, f"; {split.partition('; ')[2] or split}"

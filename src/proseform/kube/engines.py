@@ -1,0 +1,146 @@
+"""vLLM as a KServe runtime: its command for a bundle, and its pod.
+
+The flags come from trials with vLLM 0.32. Of its structured-output back ends ``guidance`` alone let no invalid JSON
+through, and without ``disable_any_whitespace`` a weak model fills its budget with blanks. The rank of an adapter must
+not be above ``--max-lora-rank``, which takes certain numbers only.
+Trap: a user without an entry in /etc/passwd has no name, which torch's caches ask for; hence ``USER``. Trap: KServe 0.20
+refuses the variable PYTHONPATH, so an environment on a claim is named by the command. Trap: the init container that KServe
+adds for ``s3://`` has no security context; under PodSecurity "restricted" its ClusterStorageContainer has to be given one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from proseform import config
+from proseform.bundle import Bundle, Role
+from proseform.errors import ConfigError
+from proseform.kube import pods
+from proseform.kube.pods import Manifest
+
+MODELS = "/mnt/models"
+"""Where KServe puts what a storage URI names: the bundle's folder."""
+PORT = 8080
+CONTAINER = "kserve-container"
+"""The container that KServe looks for."""
+_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
+"""What ``--max-lora-rank`` takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What one engine holds.
+
+    Attributes:
+        bundle: The bundle.
+        roles: Whose models: both, or one.
+        ranks: LoRA rank by role, for roles with an adapter.
+        max_length: Tokens of prompt and completion.
+    """
+
+    bundle: Bundle
+    roles: Sequence[Role]
+    ranks: Mapping[Role, int]
+    max_length: int
+
+
+def economical(bundle: Bundle) -> str:
+    """Why one engine cannot hold both roles; empty where it can.
+
+    It holds one base, and adapters over it; a role whose model is whole can share it only where that is the base itself.
+    """
+    one, other = bundle.evaluator, bundle.formatter
+    if one.base_digest != other.base_digest:
+        whole = [role for role, part in bundle.parts.items() if not part.adapter]
+        which = f"{' and '.join(whole)} {'is a whole model' if len(whole) == 1 else 'are whole models'}" if whole else "their bases differ"
+        return f"the economical form puts two adapters on one base, and here {which}"
+    return ""
+
+
+def argv(loaded: Loaded, knobs: config.Engine, port: int = PORT) -> list[str]:
+    """The server's command.
+
+    Raises:
+        ConfigError: An adapter of a rank that vLLM does not know.
+    """
+    parts = [(role, loaded.bundle.parts[role]) for role in loaded.roles]
+    adapters = [(role, part) for role, part in parts if part.adapter]
+    bare: list[str] = [role for role, part in parts if not part.adapter]
+    structured = json.dumps({"backend": "guidance", "disable_any_whitespace": True}, separators=(",", ":"))
+    words = [
+        "python3", "-m", "vllm.entrypoints.openai.api_server", "--host", "0.0.0.0", "--port", str(port),  # noqa: S104 - a pod
+        "--model", f"{MODELS}/{parts[0][1].base}", "--served-model-name", *(bare or ["base"]),
+        "--max-model-len", str(loaded.max_length), "--dtype", knobs.dtype or str(loaded.bundle.settings.get("dtype", "auto")),
+        "--structured-outputs-config", structured,
+    ]  # fmt: skip
+    if adapters:
+        named = [f"{role}={MODELS}/{part.adapter}" for role, part in adapters]
+        rank = max(loaded.ranks[role] for role, _ in adapters)
+        words += ["--enable-lora", "--max-loras", str(len(adapters)), "--max-lora-rank", str(_rank(rank)), "--lora-modules", *named]
+    if knobs.gpus:
+        words += ["--gpu-memory-utilization", str(knobs.memory_share)]
+    if knobs.gpus > 1:
+        words += ["--tensor-parallel-size", str(knobs.gpus)]
+    if knobs.quantization:
+        words += ["--quantization", knobs.quantization]
+    if knobs.eager:
+        words += ["--enforce-eager"]
+    return with_packages([*words, *knobs.arguments], knobs.environment)
+
+
+def container(loaded: Loaded, place: config.Cluster, port: int = PORT) -> Manifest:
+    """The engine's container."""
+    knobs = place.serving.engine
+    _, _, mounts = pods.environment(knobs.environment)
+    env = {"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "USER": "proseform"}
+    if not knobs.gpus:
+        env |= {"VLLM_CPU_KVCACHE_SPACE": str(knobs.kv_cache_gib)}
+    command = argv(loaded, knobs, port)
+    split = next(index for index, word in enumerate(command) if word.startswith("--"))
+    return pods.container(
+        pods.Container(
+            name=CONTAINER,
+            image=place.images.vllm,
+            command=command[:split],
+            pull_policy=place.images.pull_policy,
+            env=env,
+            resources={"cpu": knobs.cpu, "memory": knobs.memory, **({knobs.gpu_resource: str(knobs.gpus)} if knobs.gpus else {})},
+            mounts={"shared-memory": ("/dev/shm", False), **mounts},  # noqa: S108 - the kernel's own name
+            more={"args": command[split:], **probed("/health", port, knobs.start_s)},
+        )
+    )
+
+
+def pod(place: config.Cluster) -> Manifest:
+    """What the engine's pod has beside its container; KServe adds the bundle."""
+    knobs = place.serving.engine
+    memory: Manifest = {"emptyDir": {"medium": "Memory", "sizeLimit": knobs.shared_memory}}
+    _, volumes, _ = pods.environment(knobs.environment)
+    made = pods.pod([], place.user, {"shared-memory": memory, **volumes}, knobs.node_selector, knobs.tolerations)
+    return {name: value for name, value in made.items() if name != "containers"}
+
+
+def probed(path: str, port: int, start_s: int) -> Manifest:
+    """Port and probes of a container that answers HTTP."""
+    ask = {"httpGet": {"path": path, "port": port}}
+    return {
+        "ports": [{"name": "http", "containerPort": port, "protocol": "TCP"}],
+        "startupProbe": {**ask, "periodSeconds": 5, "timeoutSeconds": 5, "failureThreshold": max(1, start_s // 5)},
+        "readinessProbe": {**ask, "periodSeconds": 5, "timeoutSeconds": 5},
+        "livenessProbe": {**ask, "periodSeconds": 20, "timeoutSeconds": 10, "failureThreshold": 6},
+    }
+
+
+def with_packages(command: list[str], environment: config.Environment | None) -> list[str]:
+    """A command that finds the packages of an environment on a claim; the same where there is none."""
+    return ["env", f"PYTHONPATH={environment.packages}", *command] if environment else command
+
+
+def _rank(rank: int) -> int:
+    """The least rank that vLLM takes, for an adapter of this one."""
+    for known in _RANKS:
+        if rank <= known:
+            return known
+    raise ConfigError(f"An adapter has rank {rank}; vLLM serves at most {_RANKS[-1]}.", hint="Lower lora.r and train again.")

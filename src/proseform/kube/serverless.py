@@ -1,0 +1,64 @@
+"""The serverless option: one InferenceService on Knative, whose revisions are the versions, split by canaryTrafficPercent.
+
+KServe splits each component by itself, so that a transformer of one version could meet the engine of another. Hence
+transformer and engine share a pod here (KServe's collocation): a revision is a whole bundle. It wants the economical
+form, and Knative's feature flags for init containers, persistent volumes and security contexts of pods.
+KServe's default ``latest`` revision is the new version; the rest of the traffic stays with the last one that had all.
+Rendered and checked by schemas; Knative is not run here.
+"""
+
+from __future__ import annotations
+
+from proseform.errors import ConfigError
+from proseform.kube import engines, pods, services
+from proseform.kube.pods import Manifest
+from proseform.kube.services import Served
+
+_ENGINE_PORT = 8085
+"""Of the engine, inside the pod: Knative leads to the transformer's."""
+_COLLOCATED = "transformer-container"
+"""The name by which KServe knows a transformer in a predictor's pod."""
+
+
+def build(wanted: Served, percent: int) -> list[Manifest]:
+    """The objects of a version; its InferenceService is the task's own, and changes from version to version.
+
+    Args:
+        wanted: The version.
+        percent: Its share of the traffic, 1 to 100.
+
+    Raises:
+        ConfigError: A bundle without the economical form, or pods that Knative would have to scale by our metrics.
+    """
+    if wanted.wide:
+        against = engines.economical(wanted.bundle) or "the wide form has two engines"
+        raise ConfigError(f"cluster.serving.mode: a serverless revision is one pod, and {against}.", hint='Take "standard".')
+    serving = wanted.place.serving
+    if serving.scaling.by != "none":
+        raise ConfigError("cluster.serving.scaling.by: Knative scales serverless revisions itself.", hint='Take "none".')
+    called = services.name(wanted.bundle.task, wanted.version).rpartition("-")[0]
+    beside = services.transformer(wanted, _COLLOCATED, ["--predictor_host", f"localhost:{_ENGINE_PORT}", "--http_port", str(engines.PORT)])
+    made = pods.pod([beside], wanted.place.user, services.transformer_volumes(wanted))
+    pod = engines.pod(wanted.place)
+    runtime = services.runtime(wanted, wanted.name, ("evaluator", "formatter"), _ENGINE_PORT)
+    # One container of a Knative pod has a port, and Knative probes it by its own.
+    runtime["spec"]["containers"][0].pop("ports")
+    account = {"serviceAccountName": serving.account} if serving.account else {}
+    about = services.about(wanted, called)
+    predictor = {
+        **pod,
+        **account,
+        "volumes": [*pod["volumes"], *(each for each in made["volumes"] if each not in pod["volumes"])],
+        "containers": made["containers"],
+        "minReplicas": serving.engine.replicas,
+        "maxReplicas": max(serving.engine.replicas, serving.engine.replicas_max),
+        "canaryTrafficPercent": percent,
+        "model": {"modelFormat": {"name": "vLLM"}, "runtime": wanted.name, "storageUri": wanted.storage},
+    }
+    service = {
+        "apiVersion": services.SERVING,
+        "kind": "InferenceService",
+        "metadata": {**about, "annotations": {**about["annotations"], services.MODE: "Knative"}},
+        "spec": {"predictor": predictor},
+    }
+    return [services.bundle_map(wanted), runtime, service]

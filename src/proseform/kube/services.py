@@ -1,0 +1,199 @@
+"""A bundle's version as objects: its InferenceServices, their runtimes, and what the transformer reads.
+
+The economical form is one InferenceService: the transformer, and one vLLM engine that holds a base and an adapter for
+each role. The wide form is two: the evaluator's engine, and the formatter's with the transformer, which is given the
+evaluator's URL. Runtimes are made for each version, not shared: a runtime that changes would start the pods of every
+version anew, under traffic. The transformer gets its bundle as a ConfigMap: prompts, schema and digests; the models'
+files are the engines' affair.
+Left out: LLMInferenceService, KServe's newer kind. It has no transformer to stand behind, makes router and scheduler of
+its own (with the Gateway API's inference extension), and loads each adapter from a URI of its own, where a bundle is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from proseform import config, digest
+from proseform.bundle import MANIFEST, Bundle, Role
+from proseform.errors import ConfigError
+from proseform.kube import engines, pods, scaling
+from proseform.kube.engines import CONTAINER, PORT
+from proseform.kube.pods import Manifest
+
+TASK, VERSION, BUNDLE, TASK_DIGEST = (f"proseform.dev/{word}" for word in ("task", "version", "bundle", "task-digest"))
+"""Labels of every object of a version (the bundle's short digest among them); annotations with the whole digests."""
+MODE = "serving.kserve.io/deploymentMode"
+FOLDER = "/etc/proseform/bundle"
+"""Where the transformer finds ``bundle.json``."""
+SERVING = "serving.kserve.io/v1beta1"
+_ALL: tuple[Role, ...] = ("evaluator", "formatter")
+_LONGEST = 63
+"""Of a Service's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A version that is to be served.
+
+    Attributes:
+        bundle: The bundle.
+        manifest: The text of its ``bundle.json``.
+        version: The registry's version number.
+        model: The model's name in KServe's protocols; the same for all versions, since clients name it.
+        storage: URI of the bundle's folder, for KServe: ``pvc://``, ``s3://`` or ``oci://``.
+        place: The cluster.
+        max_length: Tokens of prompt and completion.
+        ranks: LoRA rank by role, for roles with an adapter.
+    """
+
+    bundle: Bundle
+    manifest: str
+    version: str
+    model: str
+    storage: str
+    place: config.Cluster
+    max_length: int
+    ranks: Mapping[Role, int]
+
+    @property
+    def name(self) -> str:
+        """The first part of every object's name: ``proseform-<task>-v<version>``."""
+        return name(self.bundle.task, self.version)
+
+    @property
+    def wide(self) -> bool:
+        """Whether each role has an engine of its own.
+
+        Raises:
+            ConfigError: The economical form is asked for, and this bundle cannot have it.
+        """
+        form, against = self.place.serving.form, engines.economical(self.bundle)
+        if form == "economical" and against:
+            raise ConfigError(f"cluster.serving.form: {against}.", hint='Take "wide" or "auto", or train adapters: [sft.*] lora.')
+        return form == "wide" or bool(against)
+
+    @property
+    def service(self) -> str:
+        """The Service of its transformer, which routes lead to."""
+        return f"{self.name}{'-formatter' if self.wide else ''}-transformer"
+
+
+def name(task: str, version: str) -> str:
+    """The first part of the names of a version's objects.
+
+    Raises:
+        ConfigError: A task whose name is too long for a Service.
+
+    >>> name("cv", "3")
+    'proseform-cv-v3'
+    """
+    made = f"proseform-{task.replace('_', '-').lower()}-v{version}"
+    if len(f"{made}-formatter-transformer") > _LONGEST:
+        raise ConfigError(f"Task '{task}' has too long a name for a cluster: its services would have more than {_LONGEST} letters.")
+    return made
+
+
+def build(wanted: Served) -> list[Manifest]:
+    """The objects of a version, InferenceServices last.
+
+    Raises:
+        ConfigError: What this bundle cannot be; the field is named.
+    """
+    if not wanted.wide:
+        return [bundle_map(wanted), *_service(wanted, wanted.name, _ALL, transformed=True)]
+    evaluator, formatter = f"{wanted.name}-evaluator", f"{wanted.name}-formatter"
+    url = f"http://{evaluator}-predictor.{wanted.place.namespace}"
+    made = [
+        bundle_map(wanted),
+        *_service(wanted, evaluator, ("evaluator",), transformed=False),
+        *_service(wanted, formatter, ("formatter",), transformed=True, more=["--evaluator", url]),
+    ]
+    return sorted(made, key=lambda each: each["kind"] == "InferenceService")
+
+
+def labels(task: str, version: str = "") -> dict[str, str]:
+    """The labels by which the objects of a task, or of one version, are found."""
+    of_version = {VERSION: version} if version else {}
+    return {"app.kubernetes.io/part-of": "proseform", "app.kubernetes.io/component": "serving", TASK: task, **of_version}
+
+
+def about(wanted: Served, called: str) -> Manifest:
+    """The metadata of an object of a version."""
+    bundle = wanted.bundle
+    return {
+        "name": called,
+        "namespace": wanted.place.namespace,
+        "labels": {**labels(bundle.task, wanted.version), BUNDLE: digest.short(bundle.digest)},
+        "annotations": {BUNDLE: bundle.digest, TASK_DIGEST: bundle.task_digest},
+    }
+
+
+def bundle_map(wanted: Served) -> Manifest:
+    """The ConfigMap that holds ``bundle.json``."""
+    made = about(wanted, f"{wanted.name}-bundle")
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": made, "immutable": True, "data": {MANIFEST: wanted.manifest}}
+
+
+def runtime(wanted: Served, called: str, roles: Sequence[Role], port: int = PORT) -> Manifest:
+    """The ServingRuntime of an engine: namespaced, taken by name alone."""
+    loaded = engines.Loaded(wanted.bundle, roles, wanted.ranks, wanted.max_length)
+    made = engines.container(loaded, wanted.place, port)
+    if wanted.place.serving.mode == "standard":
+        made |= _drained(wanted.place.serving)
+    spec = {"supportedModelFormats": [{"name": "vLLM", "autoSelect": False}], "multiModel": False, "containers": [made]}
+    return {"apiVersion": "serving.kserve.io/v1alpha1", "kind": "ServingRuntime", "metadata": about(wanted, called), "spec": spec}
+
+
+def transformer(wanted: Served, called: str = CONTAINER, more: Sequence[str] = ()) -> Manifest:
+    """The transformer's container; KServe adds ``--predictor_host`` and ``--http_port``, and keeps what is given here."""
+    place, knobs = wanted.place, wanted.place.serving.transformer
+    _, _, mounts = pods.environment(knobs.environment)
+    args = [
+        "--task", wanted.bundle.task, "--bundle", FOLDER, "--host", "0.0.0.0", "--model_name", wanted.model,  # noqa: S104 - a pod
+        "--timeout-s", str(knobs.timeout_s), "--queue", str(knobs.queue), *more,
+    ]  # fmt: skip
+    command = engines.with_packages(["python3", "-m", "proseform.cli", "serve"], knobs.environment)
+    return pods.container(
+        pods.Container(
+            name=called,
+            image=place.images.serve,
+            command=command,
+            pull_policy=place.images.pull_policy,
+            env={"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"},
+            resources={"cpu": knobs.cpu, "memory": knobs.memory},
+            mounts={"bundle": (FOLDER, True), **mounts},
+            more={"args": args, **engines.probed("/v2/health/ready", PORT, 120)},
+        )
+    )
+
+
+def transformer_volumes(wanted: Served) -> dict[str, Manifest]:
+    """What the transformer mounts: its bundle, and an environment where there is one."""
+    _, volumes, _ = pods.environment(wanted.place.serving.transformer.environment)
+    return {"bundle": {"configMap": {"name": f"{wanted.name}-bundle"}}, **volumes}
+
+
+def _service(wanted: Served, called: str, roles: Sequence[Role], *, transformed: bool, more: Sequence[str] = ()) -> list[Manifest]:
+    """Runtime, disruption budgets and InferenceService of one engine, with a transformer or without."""
+    place, serving = wanted.place, wanted.place.serving
+    whole = about(wanted, called)
+    account = {"serviceAccountName": serving.account} if serving.account else {}
+    patience = {"terminationGracePeriodSeconds": serving.drain_s + serving.transformer.timeout_s}
+    model = {"modelFormat": {"name": "vLLM"}, "runtime": called, "storageUri": wanted.storage}
+    predictor = {**engines.pod(place), **account, **patience, **scaling.component(serving, place.namespace, called, "predictor")}
+    spec: Manifest = {"predictor": {**predictor, "model": model}}
+    budgets = scaling.budget(serving, whole, called, "predictor")
+    if transformed:
+        made = {**transformer(wanted, more=more), **_drained(serving)}
+        pod = pods.pod([made], place.user, transformer_volumes(wanted))
+        spec["transformer"] = {**pod, **account, **patience, **scaling.component(serving, place.namespace, called, "transformer")}
+        budgets += scaling.budget(serving, whole, called, "transformer")
+    notes = {**whole["annotations"], MODE: "Standard", scaling.CLASS: serving.scaling.by}
+    service = {"apiVersion": SERVING, "kind": "InferenceService", "metadata": {**whole, "annotations": notes}, "spec": spec}
+    return [runtime(wanted, called, roles), *budgets, service]
+
+
+def _drained(serving: config.Serving) -> Manifest:
+    """A pod that is told to go still answers until no gateway and no proxy sends it anything; by the kubelet's own sleep."""
+    return {"lifecycle": {"preStop": {"sleep": {"seconds": serving.drain_s}}}} if serving.drain_s else {}

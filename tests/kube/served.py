@@ -1,0 +1,57 @@
+"""Versions to serve, and their rendered files: `python -m tests.kube.served` writes them anew."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from proseform import config, digest, testing
+from proseform.bundle import Part
+from proseform.kube import services, traffic
+from proseform.stages import deploy
+
+GOLDEN = Path(__file__).parent / "golden"
+_MANY = {
+    "scaling": {"by": "keda"},
+    "engine": {"replicas_max": 4},
+    "transformer": {"replicas": 2, "replicas_max": 6},
+    "hostname": "judge.example.org",
+}
+FORMS: dict[str, dict[str, Any]] = {
+    "economical": {"serving": _MANY},
+    "wide": {
+        "serving": {"form": "wide", "engine": {"gpus": 2, "quantization": "fp8"}},
+        "images": {"vllm": f"vllm/vllm-openai@sha256:{'0' * 64}"},
+    },
+}
+
+
+def served(knobs: dict[str, Any] | None = None, *, adapters: bool = True, version: str = "3") -> services.Served:
+    """A version of the toy task: two adapters on one base, or two whole models."""
+    place = config.Cluster.model_validate(knobs or {})
+    task = testing.toy_task()
+    parts = {}
+    for role, prompt, tokens in (("evaluator", task.evaluator, 96), ("formatter", task.formatter, 128)):
+        base = "base" if adapters else role
+        adapter = {"adapter": role, "adapter_digest": digest.of_json([role, version])} if adapters else {}
+        parts[role] = Part(base, digest.of_json(base), prompt, tokens, **adapter)
+    bundle = testing.toy_bundle(task, settings={"dtype": "bfloat16"}, **parts)
+    manifest = json.dumps({"digest": bundle.digest, **asdict(bundle)}, indent=2, ensure_ascii=False) + "\n"
+    uri = f"pvc://{place.claim}/bundles/{digest.short(bundle.digest)}"
+    ranks = {"evaluator": 16, "formatter": 24} if adapters else {}
+    return services.Served(bundle, manifest, version, "proseform-toy", uri, place, 1024, ranks)
+
+
+def rendered(form: str) -> str:
+    """One form as YAML: the version's objects, and the route that gives it all traffic."""
+    made = served(FORMS[form])
+    route = traffic.route("toy", made.model, {"3": made.service}, {"3": 100}, made.place)
+    return deploy.as_yaml([*services.build(made), route])
+
+
+if __name__ == "__main__":
+    GOLDEN.mkdir(exist_ok=True)
+    for name in FORMS:
+        (GOLDEN / f"{name}.yaml").write_text(rendered(name))

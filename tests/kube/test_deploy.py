@@ -1,0 +1,298 @@
+"""Versions on a cluster, against an API server whose faults and answers are the subject; a real one where there is one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from proseform.errors import ClusterError, InputError
+from proseform.kube import deploy, ready, serverless, services, traffic
+from proseform.kube.api import Api
+from tests.kube.served import FORMS, served
+from tests.kube.server import Answer, Server, serving
+
+SERVICES = "/apis/serving.kserve.io/v1beta1/namespaces/proseform/inferenceservices"
+ROUTE = "/apis/gateway.networking.k8s.io/v1/namespaces/proseform/httproutes/proseform-toy"
+PODS, EVENTS = "/api/v1/namespaces/proseform/pods", "/api/v1/namespaces/proseform/events"
+QUICK = {"serving": {"drain_s": 0, "pending_s": 1}}
+READY = {"conditions": [{"type": "Ready", "status": "True"}]}
+
+
+class Cluster(Server):
+    """A server with a KServe that says ready at once, and a gateway that takes every route."""
+
+    works = True
+
+    def answer(self, method: str, target: str, body: Any) -> Answer:
+        given = super().answer(method, target, body)
+        for path, each in self.objects.items():
+            if self.works and path.startswith(SERVICES):
+                each["status"] = READY
+            if path == ROUTE:
+                each["status"] = {"parents": [{"conditions": [{"type": "Accepted", "status": "True"}]}]}
+        return given
+
+
+@pytest.fixture
+def server() -> Cluster:
+    return Cluster()
+
+
+@pytest.fixture
+def api(server: Cluster) -> Iterator[Api]:
+    from kubernetes import client
+
+    settings = client.Configuration()
+    settings.retries = 0
+    with serving(server) as url:
+        settings.host = url
+        yield Api("proseform", patience_s=5, client=client.ApiClient(settings))
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deploy, "_POLL_S", 0.02)
+    monkeypatch.setattr(deploy, "_ROUTE_S", 0.3)
+    monkeypatch.setattr(deploy, "_GONE_S", 0.3)
+
+
+def stand(api: Api, version: str, **knobs: Any) -> services.Served:
+    made = served({"serving": {**QUICK["serving"], **knobs}}, version=version)
+    deploy.apply(api, services.build(made))
+    return made
+
+
+def wait(api: Api, *names: str, wait_s: float = 2.0) -> list[str]:
+    said: list[str] = []
+    deploy.await_ready(api, names, served(QUICK).place.serving, wait_s, said.append)
+    return said
+
+
+def move(api: Api, **weights: int) -> None:
+    deploy.move(api, "toy", "proseform-toy", {key.removeprefix("v"): weight for key, weight in weights.items()}, served(QUICK).place)
+
+
+def remove(api: Api, version: str, *, force: bool = False) -> None:
+    deploy.remove(api, "toy", version, served(QUICK).place, "proseform-toy", force=force, say=lambda _: None)
+
+
+def weights(server: Cluster) -> dict[str, int]:
+    return {each["name"]: each["weight"] for each in server.objects[ROUTE]["spec"]["rules"][0]["backendRefs"]}
+
+
+def test_two_versions_stand_and_share_the_traffic(server: Cluster, api: Api) -> None:
+    one, two = stand(api, "9"), stand(api, "10", form="wide")
+    assert wait(api, one.name, f"{two.name}-evaluator", f"{two.name}-formatter") == []
+    assert list(deploy.versions(api, "toy")) == ["9", "10"]
+    move(api, v9=75, v10=25)
+    assert weights(server) == {one.service: 75, two.service: 25}
+    assert deploy.weights(api, "proseform-toy", deploy.versions(api, "toy")) == {"9": 75, "10": 25}
+
+
+def test_applying_again_changes_nothing(server: Cluster, api: Api) -> None:
+    stand(api, "1")
+    before = {path: {**each, "status": None} for path, each in server.objects.items()}
+    stand(api, "1")
+    assert {path: {**each, "status": None} for path, each in server.objects.items()} == before
+
+
+def test_a_dry_run_leaves_nothing(server: Cluster, api: Api) -> None:
+    deploy.apply(api, services.build(served()), dry_run=True)
+    assert server.objects == {}
+    assert "PATCH" in {method for method, _ in server.asked}
+
+
+def test_another_bundle_under_the_same_version_is_refused(server: Cluster, api: Api) -> None:
+    """As after the registry was made anew: what stands may be answering."""
+    stand(api, "1")
+    other = services.build(served(QUICK, adapters=False, version="1"))
+    with pytest.raises(InputError, match="undeploy"):
+        deploy.apply(api, other)
+
+
+def test_an_api_server_that_goes_away_for_a_moment_is_asked_again(server: Cluster, api: Api) -> None:
+    faults: list[Answer] = [(0, None), (503, {"message": "starting"}), (429, {"message": "slow down"})]
+    server.before = lambda _method, _path: faults.pop() if faults else None
+    made = stand(api, "1")
+    assert wait(api, made.name) == []
+    assert not faults
+
+
+def test_a_kind_that_the_server_does_not_know_is_told_with_what_to_install(server: Cluster, api: Api) -> None:
+    server.before = lambda _method, path: (
+        (404, {"message": "the server could not find the requested resource"}) if "kserve" in path else None
+    )
+    with pytest.raises(ClusterError, match="KServe") as caught:
+        stand(api, "1")
+    assert "ServingRuntime proseform-toy-v1" in caught.value.message
+
+
+def pod(name: str, component: str = "predictor", **status: Any) -> dict[str, Any]:
+    labels = {"serving.kserve.io/inferenceservice": "proseform-toy-v1", "component": component}
+    return {"metadata": {"name": name, "labels": labels}, "status": {"phase": "Pending", **status}}
+
+
+def container(**more: Any) -> dict[str, Any]:
+    return {"containerStatuses": [{"name": "kserve-container", "image": "vllm/vllm-openai:none", "ready": False, **more}]}
+
+
+def ended(code: int, reason: str, restarts: int) -> dict[str, Any]:
+    last = {"terminated": {"exitCode": code, "reason": reason}}
+    return container(restartCount=restarts, lastState=last, state={"waiting": {"reason": "CrashLoopBackOff"}})
+
+
+def unscheduled(message: str) -> dict[str, Any]:
+    return {"conditions": [{"type": "PodScheduled", "status": "False", "message": message}]}
+
+
+UNREADY: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]], str, str]] = {
+    "image": (
+        [pod("a", **container(state={"waiting": {"reason": "ImagePullBackOff"}}))], [],
+        "cannot get its image vllm/vllm-openai:none", "cluster.images",
+    ),
+    "memory asked": ([pod("a", **unscheduled("0/1 nodes: 1 Insufficient memory."))], [], "enough memory", "cluster.serving.engine"),
+    "gpu": ([pod("a", **unscheduled("1 Insufficient nvidia.com/gpu"))], [], "enough nvidia.com/gpu", "or add nodes"),
+    "claim": ([pod("a", **unscheduled('persistentvolumeclaim "x" not found'))], [], "volume", "claims exist"),
+    "memory used": ([pod("a", **ended(137, "OOMKilled", 3))], [], "more memory than it may", "cluster.serving.engine.memory"),
+    "transformer": ([pod("a", "transformer", **ended(137, "OOMKilled", 3))], [], "more memory", "cluster.serving.transformer.memory"),
+    "crash": ([pod("a", **ended(1, "Error", 4))], [], "ended with code 1 and was started again, 4 times", "log says why"),
+    "mount": (
+        [pod("a", **container(state={"waiting": {"reason": "CreateContainerConfigError", "message": "no configmap"}}))], [],
+        "no configmap", "cluster.serving.engine",
+    ),
+    "refused": (
+        [], [{"type": "Warning", "involvedObject": {"name": "proseform-toy-v1-predictor-x"}, "message": "violates PodSecurity"}],
+        "cannot be created: violates PodSecurity", "security level",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", UNREADY)
+def test_what_is_not_ready_is_given_up_with_the_reason_and_a_remedy(name: str, server: Cluster, api: Api) -> None:
+    server.works = False
+    pods, events, words, remedy = UNREADY[name]
+    made = stand(api, "1")
+    server.objects |= {f"{PODS}/{each['metadata']['name']}": each for each in pods}
+    server.objects |= {f"{EVENTS}/{index}": {"metadata": {}, **each} for index, each in enumerate(events)}
+    with pytest.raises(ClusterError, match=words) as caught:
+        wait(api, made.name, wait_s=20)
+    assert "no better for 1 s" in caught.value.message
+    assert remedy in caught.value.hint
+
+
+def test_a_crash_is_told_with_the_last_lines_of_its_log(server: Cluster, api: Api) -> None:
+    server.works = False
+    made = stand(api, "1")
+    server.objects[f"{PODS}/a"] = pod("a", **ended(1, "Error", 5))
+    server.logs[f"{PODS}/a/log"] = ["2026-01-01T00:00:00Z loading", "2026-01-01T00:00:01Z ValueError: no such adapter"]
+    with pytest.raises(ClusterError, match=r"loading \| ValueError: no such adapter"):
+        wait(api, made.name, wait_s=20)
+
+
+def test_time_up_tells_what_was_waited_for(server: Cluster, api: Api) -> None:
+    server.works = False
+    made = stand(api, "1")
+    with pytest.raises(ClusterError, match=r"not ready after 0\.1 s\. KServe's controller has not looked"):
+        wait(api, made.name, wait_s=0.1)
+    server.objects[f"{SERVICES}/{made.name}"]["status"] = {"conditions": [{"type": "Ready", "status": "Unknown"}]}
+    server.objects[f"{PODS}/a"] = pod("a", conditions=[{"type": "Ready", "status": "False"}])
+    with pytest.raises(ClusterError, match="waits for a, which load"):
+        wait(api, made.name, wait_s=0.1)
+
+
+def test_a_first_crash_is_waited_out(server: Cluster, api: Api) -> None:
+    """An engine that was killed once while its node was busy is no reason to give up."""
+    found = ready.state({"metadata": {"name": "x"}, "status": {}}, [pod("a", **ended(1, "Error", 1))])
+    assert not found.ready
+    assert not found.stuck
+
+
+def test_a_service_that_somebody_deletes_is_not_waited_for(server: Cluster, api: Api) -> None:
+    with pytest.raises(ClusterError, match="was deleted"):
+        wait(api, "proseform-toy-v1")
+
+
+def test_a_version_that_takes_traffic_stays(server: Cluster, api: Api) -> None:
+    stand(api, "1")
+    stand(api, "2")
+    move(api, v1=10, v2=90)
+    with pytest.raises(InputError, match="takes 10 %") as caught:
+        remove(api, "1")
+    assert "--version 2" in caught.value.hint
+    with pytest.raises(InputError, match="takes 90 %"):
+        remove(api, "2", force=True)  # force is for the last one alone
+
+
+def test_an_idle_version_leaves_the_route_before_its_services_go(server: Cluster, api: Api) -> None:
+    """A route that names a Service that is gone is faulty as a whole."""
+    one, two = stand(api, "1"), stand(api, "2", form="wide")
+    move(api, v1=0, v2=100)
+    server.asked.clear()
+    remove(api, "1")
+    assert weights(server) == {two.service: 100}
+    writes = [(method, path) for method, path in server.asked if method != "GET"]
+    assert writes[0] == ("PATCH", ROUTE)
+    assert {method for method, _ in writes[1:]} == {"DELETE"}
+    assert not [path for path in server.objects if one.name in path]
+    assert [path for path in server.objects if f"{two.name}-" in path]
+
+
+def test_the_last_version_goes_by_force_with_its_route(server: Cluster, api: Api) -> None:
+    stand(api, "1")
+    move(api, v1=100)
+    with pytest.raises(InputError, match="takes 100 %"):
+        remove(api, "1")
+    remove(api, "1", force=True)
+    assert server.objects == {}
+
+
+def test_a_version_that_does_not_stand_is_named_with_those_that_do(server: Cluster, api: Api) -> None:
+    stand(api, "1")
+    with pytest.raises(InputError, match="No version 2 of task 'toy' stands here; there are: 1"):
+        remove(api, "2")
+
+
+def test_a_deletion_that_no_controller_finishes_is_told(server: Cluster, api: Api) -> None:
+    made = stand(api, "1")
+    server.before = lambda method, path: (200, {}) if method == "DELETE" and path.startswith(SERVICES) else None
+    with pytest.raises(ClusterError, match=f"{made.name}: deleted, and not gone"):
+        remove(api, "1")
+
+
+def test_idle_versions_but_the_newest_are_removed_after_a_promotion(server: Cluster, api: Api) -> None:
+    for version in ("1", "2", "3", "4"):
+        stand(api, version)
+    move(api, v1=0, v2=0, v3=0, v4=100)
+    deploy.prune(api, "toy", "proseform-toy", served(QUICK).place, lambda _: None)
+    assert list(deploy.versions(api, "toy")) == ["3", "4"]
+
+
+def test_a_route_that_no_gateway_takes_is_told(server: Cluster, api: Api) -> None:
+    stand(api, "1")
+    server.before = lambda method, path: (200, {"metadata": {}}) if (method, path) == ("GET", ROUTE) else None
+    with pytest.raises(ClusterError, match="no gateway has taken it") as caught:
+        move(api, v1=100)
+    assert "Gateway proseform" in caught.value.hint
+
+
+@pytest.mark.cluster
+@pytest.mark.parametrize("form", FORMS)
+def test_a_real_api_server_takes_every_object(form: str) -> None:
+    """Its validation, KServe's webhooks and the CRDs' own rules; nothing is created."""
+    if not os.environ.get("KUBECONFIG"):
+        pytest.skip("no cluster: KUBECONFIG is not set; run make cluster")
+    made = served(FORMS[form])
+    api = Api(made.place.namespace, patience_s=20)
+    route = traffic.route("toy", made.model, {"3": made.service}, {"3": 100}, made.place)
+    deploy.apply(api, [*services.build(made), route], dry_run=True)
+
+
+@pytest.mark.cluster
+def test_a_real_api_server_takes_the_serverless_form() -> None:
+    if not os.environ.get("KUBECONFIG"):
+        pytest.skip("no cluster: KUBECONFIG is not set; run make cluster")
+    made = served({"serving": {"mode": "serverless"}})
+    deploy.apply(Api(made.place.namespace, patience_s=20), serverless.build(made, 10), dry_run=True)

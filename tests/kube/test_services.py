@@ -1,0 +1,190 @@
+"""A bundle's services are built as the real CRDs have them, restricted, and hold what the bundle names."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from proseform import bundle as bundles
+from proseform.errors import ConfigError
+from proseform.kube import engines, serverless, services
+from tests.charts import admission
+from tests.kube.served import FORMS, GOLDEN, rendered, served
+
+_ENVIRONMENT = {"claim": "python", "path": "/env", "packages": "/env/lib"}
+KNOBS: dict[str, dict[str, Any]] = {
+    **FORMS,
+    "processor": {"serving": {"engine": {"gpus": 0, "eager": True, "kv_cache_gib": 2, "arguments": ["--max-num-seqs", "4"]}}},
+    "environments": {"serving": {part: {"environment": _ENVIRONMENT} for part in ("engine", "transformer")}},
+    "placed": {"serving": {"account": "serving", "engine": {"node_selector": {"pool": "a"}, "tolerations": [{"key": "gpu"}]}}},
+    "hpa": {"serving": {"scaling": {"by": "hpa", "cpu": 60}, "engine": {"replicas_max": 3}, "drain_s": 0}},
+}  # fmt: skip
+
+
+def by_kind(made: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    return [each for each in made if each["kind"] == kind]
+
+
+def pods_of(made: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The pods as KServe puts them together: the runtime's containers in the predictor's spec, and the transformer's own."""
+    extension = {"model", "minReplicas", "maxReplicas", "autoScaling", "canaryTrafficPercent"}
+    runtimes = {each["metadata"]["name"]: each["spec"]["containers"] for each in by_kind(made, "ServingRuntime")}
+    found = []
+    for service in by_kind(made, "InferenceService"):
+        for part in service["spec"].values():
+            containers = [*(runtimes[part["model"]["runtime"]] if "model" in part else []), *part.get("containers", [])]
+            found.append({**{key: value for key, value in part.items() if key not in extension}, "containers": containers})
+    return found
+
+
+@pytest.mark.parametrize("name", KNOBS)
+def test_the_api_server_knows_every_field(name: str) -> None:
+    for manifest in services.build(served(KNOBS[name])):
+        assert admission.faults(manifest) == [], manifest["kind"]
+
+
+@pytest.mark.parametrize("name", KNOBS)
+def test_every_pod_is_one_that_kubernetes_knows_and_restricted(name: str) -> None:
+    for pod in pods_of(services.build(served(KNOBS[name]))):
+        whole = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "spec": pod}
+        assert admission.faults(whole) == []
+        assert list(admission.against_pod(pod)) == []
+        assert {mount["name"] for each in pod["containers"] for mount in each["volumeMounts"]} <= {each["name"] for each in pod["volumes"]}
+
+
+def test_a_field_that_nobody_knows_is_found() -> None:
+    """The strict schemas can fail."""
+    service = by_kind(services.build(served()), "InferenceService")[0]
+    service["spec"]["transformer"]["containers"][0]["imagePullpolicy"] = "Never"
+    assert "imagePullpolicy" in admission.faults(service)[0]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_rendered_files_are_fresh(form: str) -> None:
+    assert (GOLDEN / f"{form}.yaml").read_text() == rendered(form), "run: python -m tests.kube.served"
+
+
+def test_economical_is_one_service_whose_engine_holds_base_and_adapters() -> None:
+    made = served()
+    (service,) = by_kind(services.build(made), "InferenceService")
+    (runtime,) = by_kind(services.build(made), "ServingRuntime")
+    args = runtime["spec"]["containers"][0]["args"]
+    assert args[args.index("--model") + 1] == "/mnt/models/base"
+    at = args.index("--lora-modules")
+    assert args[at + 1 : at + 3] == ["evaluator=/mnt/models/evaluator", "formatter=/mnt/models/formatter"]
+    assert args[args.index("--max-lora-rank") + 1] == "32"  # of 16 and 24, by what vLLM takes
+    assert json.loads(args[args.index("--structured-outputs-config") + 1]) == {"backend": "guidance", "disable_any_whitespace": True}
+    assert args[args.index("--dtype") + 1] == "bfloat16"
+    assert service["spec"]["predictor"]["model"]["storageUri"] == made.storage
+    assert made.service == "proseform-toy-v3-transformer"
+
+
+def test_wide_is_two_services_and_the_transformer_knows_the_evaluators() -> None:
+    made = services.build(served({"serving": {"form": "wide"}, "namespace": "here"}))
+    evaluator, formatter = by_kind(made, "InferenceService")
+    assert "transformer" not in evaluator["spec"]
+    args = formatter["spec"]["transformer"]["containers"][0]["args"]
+    assert args[args.index("--evaluator") + 1] == f"http://{evaluator['metadata']['name']}-predictor.here"
+    names = [each["spec"]["containers"][0]["args"] for each in by_kind(made, "ServingRuntime")]
+    assert [[word.partition("=")[0] for word in args if word.startswith(("evaluator=", "formatter="))] for args in names] == [
+        ["evaluator"], ["formatter"],
+    ]  # fmt: skip
+
+
+def test_whole_models_take_the_wide_form_and_refuse_the_economical() -> None:
+    made = served(adapters=False)
+    assert len(by_kind(services.build(made), "InferenceService")) == 2
+    assert made.service.endswith("-formatter-transformer")
+    args = by_kind(services.build(made), "ServingRuntime")[0]["spec"]["containers"][0]["args"]
+    assert args[args.index("--served-model-name") + 1] == "evaluator"
+    assert "--enable-lora" not in args
+    with pytest.raises(ConfigError, match="evaluator and formatter are whole models"):
+        services.build(served({"serving": {"form": "economical"}}, adapters=False))
+
+
+def test_every_object_carries_the_bundle_short_in_a_label_and_whole_in_an_annotation() -> None:
+    made = served()
+    for each in services.build(made):
+        assert each["metadata"]["labels"]["proseform.dev/bundle"] == made.bundle.digest[7:19]
+        assert each["metadata"]["annotations"]["proseform.dev/bundle"] == made.bundle.digest
+        assert each["metadata"]["annotations"]["proseform.dev/task-digest"] == made.bundle.task_digest
+        assert each["metadata"]["labels"]["proseform.dev/version"] == "3"
+
+
+def test_the_transformer_reads_the_very_bundle_from_its_config_map(tmp_path: Any) -> None:
+    made = served()
+    (found,) = by_kind(services.build(made), "ConfigMap")
+    (tmp_path / bundles.MANIFEST).write_text(found["data"][bundles.MANIFEST])
+    assert bundles.read(tmp_path, check_files=False).digest == made.bundle.digest
+    assert found["immutable"] is True
+
+
+def test_kserve_is_given_no_variable_that_it_blocks() -> None:
+    """KServe 0.20 refuses PYTHONPATH; the command names the packages instead."""
+    for pod in pods_of(services.build(served(KNOBS["environments"]))):
+        (container,) = pod["containers"]
+        assert "PYTHONPATH" not in {each["name"] for each in container["env"]}
+        assert container["command"][:3] == ["env", "PYTHONPATH=/env/lib", "python3"]
+        mount = next(each for each in container["volumeMounts"] if each["name"] == "environment")
+        assert mount == {"name": "environment", "mountPath": "/env", "readOnly": True}
+
+
+def test_an_engine_on_the_processor_has_no_gpu_flags() -> None:
+    container = by_kind(services.build(served(KNOBS["processor"])), "ServingRuntime")[0]["spec"]["containers"][0]
+    assert {"name": "VLLM_CPU_KVCACHE_SPACE", "value": "2"} in container["env"]
+    assert not {"--gpu-memory-utilization", "--tensor-parallel-size"} & set(container["args"])
+    assert container["args"][-3:] == ["--enforce-eager", "--max-num-seqs", "4"]
+    assert set(container["resources"]["limits"]) == {"cpu", "memory"}
+
+
+def test_gpus_of_a_pod_share_the_model() -> None:
+    container = by_kind(services.build(served(FORMS["wide"])), "ServingRuntime")[0]["spec"]["containers"][0]
+    args = container["args"]
+    assert args[args.index("--tensor-parallel-size") + 1] == container["resources"]["limits"]["nvidia.com/gpu"] == "2"
+    assert args[args.index("--quantization") + 1] == "fp8"
+
+
+@pytest.mark.parametrize(("rank", "taken"), [(1, "1"), (2, "8"), (16, "16"), (33, "64"), (512, "512")])
+def test_ranks_are_rounded_up_to_what_vllm_takes(rank: int, taken: str) -> None:
+    made = served()
+    loaded = engines.Loaded(made.bundle, ("evaluator",), {"evaluator": rank}, 64)
+    args = engines.argv(loaded, made.place.serving.engine)
+    assert args[args.index("--max-lora-rank") + 1] == taken
+
+
+def test_a_rank_that_vllm_cannot_serve_is_refused() -> None:
+    made = served()
+    with pytest.raises(ConfigError, match="rank 513"):
+        engines.argv(engines.Loaded(made.bundle, ("evaluator",), {"evaluator": 513}, 64), made.place.serving.engine)
+
+
+def test_a_task_with_too_long_a_name_is_refused_before_kubernetes_does() -> None:
+    with pytest.raises(ConfigError, match="too long a name"):
+        services.name("a" * 40, "12")
+
+
+def test_serverless_is_one_pod_of_both_so_that_a_revision_is_a_whole_bundle() -> None:
+    made = serverless.build(served({"serving": {"mode": "serverless"}}), 10)
+    for manifest in made:
+        assert admission.faults(manifest) == []
+    (pod,) = pods_of(made)
+    assert admission.faults({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "spec": pod}) == []
+    assert list(admission.against_pod(pod)) == []
+    assert [each["name"] for each in pod["containers"]] == ["kserve-container", "transformer-container"]
+    assert [len(each.get("ports", [])) for each in pod["containers"]] == [0, 1]
+    service = made[-1]
+    assert service["metadata"]["name"] == "proseform-toy"
+    assert service["spec"]["predictor"]["canaryTrafficPercent"] == 10
+    args = pod["containers"][1]["args"]
+    assert args[args.index("--predictor_host") + 1] == "localhost:8085"
+
+
+@pytest.mark.parametrize(
+    ("knobs", "adapters", "words"),
+    [({}, False, "whole models"), ({"form": "wide"}, True, "two engines"), ({"scaling": {"by": "keda"}}, True, "Knative scales")],
+)
+def test_serverless_refuses_what_knative_cannot_do(knobs: dict[str, Any], adapters: bool, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        serverless.build(served({"serving": {"mode": "serverless", **knobs}}, adapters=adapters), 10)
