@@ -1,4 +1,4 @@
-"""Writes what is derived from the chart: its values, their schema, their table, and the plain manifests.
+"""Writes what is derived from chart and builders: the chart's values, their schema, their table, and plain manifests.
 
 ::
 
@@ -7,7 +7,7 @@
 
 ``proseform.kube.values`` → ``values.yaml``, ``values.schema.json`` and the table in the chart's README; the chart, by
 the real Helm → ``base/`` (default values) and ``monitoring/`` (a kustomize component: what ``monitoring.create`` adds).
-``overlays/`` is written by hand.
+The builders → ``samples/``. ``overlays/`` is written by hand.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import yaml
 from helm_python import Chart
 from pydantic.fields import FieldInfo
 
+from manifests import samples
 from proseform.config import Section
 from proseform.kube.values import Values
 
@@ -44,6 +45,7 @@ def files() -> dict[Path, str]:
         **chart_files(),
         **_folder("base", base, set()),
         **_folder("monitoring", added, {key for key in added if key in base}),
+        **{ROOT / "manifests/samples" / f"{name}.yaml": _yaml(*found, of="src/proseform/kube") for name, found in samples.every().items()},
     }
 
 
@@ -154,11 +156,10 @@ def _plain(found: dict[str, Any]) -> dict[str, Any]:
     return {**found, "metadata": {**about, "labels": labels, **({"annotations": notes} if notes else {})}}
 
 
-def _yaml(value: Any) -> str:
+def _yaml(*values: Any, of: str = "charts/proseform") -> str:
     """YAML, with texts of several lines as such."""
-    head = "# Written by manifests/render.py from charts/proseform.\n"
-    text: str = yaml.dump(value, Dumper=_Dumper, sort_keys=False, width=_WIDTH)
-    return head + text
+    text: str = yaml.dump_all(values, Dumper=_Dumper, sort_keys=False, width=_WIDTH)
+    return f"# Written by manifests/render.py from {of}.\n{text}"
 
 
 class _Dumper(yaml.SafeDumper):  # type: ignore[misc]
@@ -173,7 +174,7 @@ _Dumper.add_representer(
 def stale() -> list[Path]:
     """Derived files that are not as they would be written now, and files in derived folders that nothing writes."""
     wanted = files()
-    left = {path for name in ("base", "monitoring") for path in (ROOT / "manifests" / name).glob("*")} - set(wanted)
+    left = {path for name in ("base", "monitoring", "samples") for path in (ROOT / "manifests" / name).glob("*")} - set(wanted)
     return sorted(left | {path for path, text in wanted.items() if not path.exists() or path.read_text() != text})
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from manifests import render
+from manifests import render, samples
 from tests.charts import admission
 from tests.charts.network import Pod, reaches
 
@@ -126,3 +126,9 @@ def test_openshift_gives_users_itself_and_has_its_own_namespaces():
     assert reaches(policies, STEP, Pod(namespace="openshift-dns"), 5353)
     assert not reaches(policies, Pod(namespace="traefik"), TRANSFORMER, 8080)
     assert not reaches(policies, Pod(namespace="monitoring"), TRANSFORMER, 8080)
+
+
+@pytest.mark.parametrize("name", samples.every())
+def test_every_sample_is_known_to_the_api_server(name):
+    found = samples.every()[name]
+    assert [fault for each in found for fault in admission.faults(each)] == []

@@ -1,0 +1,51 @@
+"""What the builders of `proseform.kube` make, for people to read: training jobs, generation for GRPO, a bundle in both forms.
+
+Names and digests are made up; `proseform deploy --dry-run client` prints the objects of a real bundle.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from proseform import config, digest, task
+from proseform.bundle import Bundle, Part
+from proseform.kube import jobs, services, traffic
+
+_KEY = digest.of_json("a sample")
+_HOME = "/var/lib/proseform"
+_GPUS = {"nodes": 2, "gpus": 8, "cpu": "32", "memory": "400Gi", "queue": "training"}
+
+
+def every() -> dict[str, list[dict[str, Any]]]:
+    """The objects of every sample by its file's name."""
+    return {
+        "pytorchjob": jobs.build(_training("PyTorchJob")),
+        "trainjob": jobs.build(_training("TrainJob")),
+        "economical": _served("economical"),
+        "wide": _served("wide"),
+    }
+
+
+def _training(kind: str) -> jobs.Training:
+    """GRPO on two nodes of eight GPUs."""
+    place = config.Cluster.model_validate({"jobs": {"kind": kind, **_GPUS}})
+    work, short = f"{_HOME}/work/grpo-{digest.short(_KEY)}", digest.short(_KEY)
+    labels = {jobs.KEY: short, jobs.STAGE: "grpo", jobs.RUN: "cv-default-20260101-120000"}
+    return jobs.Training(f"grpo-{short}", "proseform.train.grpo", f"{work}/job.json", _HOME, place, 16, 4, labels, {jobs.KEY: _KEY})
+
+
+def _served(form: str) -> list[dict[str, Any]]:
+    """Version 3 of the CV task's bundle, adapters on one base, with the route that gives it all traffic."""
+    place = config.Cluster.model_validate({"serving": {"form": form}})
+    cv = task.load("cv")
+    parts = {
+        role: Part("base", digest.of_json("base"), prompt, tokens, role, digest.of_json(role))
+        for role, prompt, tokens in (("evaluator", cv.evaluator, 512), ("formatter", cv.formatter, 768))
+    }
+    bundle = Bundle(cv.name, cv.digest, parts["evaluator"], parts["formatter"], cv.schema.document, {"dtype": "bfloat16"})
+    manifest = json.dumps({"digest": bundle.digest, **asdict(bundle)}, indent=2, ensure_ascii=False) + "\n"
+    where = f"pvc://{place.claim}/bundles/{digest.short(bundle.digest)}"
+    made = services.Served(bundle, manifest, "3", "proseform-cv", where, place, 4096, {"evaluator": 32, "formatter": 64})
+    return [*services.build(made), traffic.route(cv.name, made.model, {"3": made.service}, {"3": 100}, place)]
