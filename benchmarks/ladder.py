@@ -38,6 +38,7 @@ def main() -> None:
     options.add_argument("--run", default="small")
     options.add_argument("--seeds", type=int, default=5)
     options.add_argument("--clean", action=argparse.BooleanOptionalAction, default=True, help="clean SFT at equal compute beside it")
+    options.add_argument("--note", default="", help="a sentence for the page, such as what ran beside it")
     options.add_argument("--out", type=Path, help="default: docs/results/<run>.md")
     given = options.parse_args()
     base = config.load(given.run)
@@ -52,7 +53,7 @@ def main() -> None:
         print(_line(seed, report), flush=True)
     extra = round(base.sft.evaluator.steps * times["grpo"] / times["sft-evaluator"])
     clean = _clean(given.task, given.run, base, extra, formatter) if given.clean else None
-    page = _page(base, rows, clean, extra, times)
+    page = _page(base, rows, clean, extra, times) + (f"\n{given.note}\n" if given.note else "")
     out = given.out or Path("docs/results") / f"{base.name}.md"
     out.write_text(page)
     print(page)

@@ -7,6 +7,7 @@ The embedded default and the judge of the evaluate stage. Only this module (with
 from __future__ import annotations
 
 import copy
+import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -161,13 +162,12 @@ class Voice:
 
     @contextmanager
     def _switched(self) -> Iterator[None]:
-        """The role's adapter on, or every adapter off; a small model on one thread."""
+        """The role's adapter on, or every adapter off; a small model on one thread, others on all (torch counts cores, not threads)."""
         if self.adapter:
             self.model.set_adapter(self.adapter)
         off = self.model.disable_adapter() if not self.adapter and hasattr(self.model, "peft_config") else nullcontext()
         threads = torch.get_num_threads()
-        if self.model.num_parameters() < _SMALL:
-            torch.set_num_threads(1)
+        torch.set_num_threads(1 if self.model.num_parameters() < _SMALL else len(os.sched_getaffinity(0)))
         try:
             with off:
                 yield
