@@ -1,22 +1,19 @@
-"""etcd, API server, controller manager and scheduler, with a token for everyone who speaks to the API server."""
+"""etcd, API server, controller manager and scheduler, and a token for everyone who speaks to the API server."""
 
 from __future__ import annotations
 
 import secrets
-import ssl
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 import yaml
 
-from tests.cluster import pki
-from tests.cluster.places import API, HOST, KUBECONFIG, NODE, PODS, SERVICES, STATE
+from tests.cluster import pki, programs
+from tests.cluster.places import API, ETCD, HOST, KUBECONFIG, NODE, PKI, PODS, SERVICES, STATE
+from tests.cluster.probe import answers
 from tests.cluster.process import Process
-from tests.cluster.programs import built
 
-PKI = STATE / "pki"
-_ETCD = "http://127.0.0.1:23790"
+AUTHORITY = PKI / "apiserver.crt"
+"""The API server signs its own certificate, which is what everybody holds it to."""
 _USERS = {
     "admin": ("kubernetes-admin", "system:masters"),
     "controller-manager": ("system:kube-controller-manager", ""),
@@ -26,110 +23,85 @@ _USERS = {
     "gateway": ("traefik", "system:masters"),
     "dns": ("coredns", "system:masters"),
 }
-"""Part to user and group. Gateway and DNS of this test cluster are let in everywhere; what is proven of rights is our own."""
+"""Part to user and group. Gateway and DNS may do everything here: what tests prove of rights is said of other users."""
 
 
 def prepare() -> None:
-    """Keys, certificates and tokens, once."""
-    if (PKI / "tokens.csv").exists():
+    """Keys, certificates, tokens and a kubeconfig a part, once."""
+    if KUBECONFIG.exists():
         return
     pki.key_pair(PKI, "service-account")
     pki.certificate(PKI, "kubelet-client", group="system:masters")
     tokens = {part: secrets.token_hex(16) for part in _USERS}
+    rows = [f"{tokens[part]},{user},{part}{f',{group}' if group else ''}\n" for part, (user, group) in _USERS.items()]
+    pki.write_private(PKI / "tokens.csv", "".join(rows).encode())
     for part, token in tokens.items():
-        (PKI / f"{part}.token").write_text(token)
-    lines = [f"{tokens[part]},{user},{part}{f',{group}' if group else ''}\n" for part, (user, group) in _USERS.items()]
-    (PKI / "tokens.csv").write_text("".join(lines))
+        pki.write_private(PKI / f"{part}.token", token.encode())
+        pki.write_private(kubeconfig(part), _kubeconfig(part, token))
+
+
+def token(part: str) -> str:
+    """A part's token."""
+    return (PKI / f"{part}.token").read_text()
 
 
 def kubeconfig(part: str) -> Path:
-    """The kubeconfig of a part."""
-    path = KUBECONFIG if part == "admin" else PKI / f"{part}.kubeconfig"
-    cluster = {"server": API, "certificate-authority": str(PKI / "apiserver.crt")}
-    path.write_text(
-        yaml.safe_dump(
-            {
-                "apiVersion": "v1", "kind": "Config", "current-context": "proseform",
-                "clusters": [{"name": "proseform", "cluster": cluster}],
-                "users": [{"name": part, "user": {"token": (PKI / f"{part}.token").read_text()}}],
-                "contexts": [{"name": "proseform", "context": {"cluster": "proseform", "user": part}}],
-            }
-        )
-    )  # fmt: skip
-    path.chmod(0o600)
-    return path
+    """Where a part's kubeconfig lies; the administrator's is the one for people."""
+    return KUBECONFIG if part == "admin" else PKI / f"{part}.kubeconfig"
 
 
 def etcd() -> Process:
     """The cluster's memory; without fsync, since it is thrown away."""
     return Process("etcd", [
-        str(built("etcd")), f"--data-dir={STATE / 'etcd'}", "--unsafe-no-fsync", f"--listen-client-urls={_ETCD}",
-        f"--advertise-client-urls={_ETCD}", "--listen-peer-urls=http://127.0.0.1:23800", "--log-level=warn",
-    ])  # fmt: skip
+        str(programs.ETCD.path), f"--data-dir={STATE / 'etcd'}", "--unsafe-no-fsync", f"--listen-client-urls={ETCD}",
+        f"--advertise-client-urls={ETCD}", "--listen-peer-urls=http://127.0.0.1:23800", "--log-level=warn",
+    ], lambda: answers(f"{ETCD}/health"))  # fmt: skip
 
 
 def api_server() -> Process:
-    """The API server."""
+    """The API server. PodSecurity is among the admission plugins that are on by themselves."""
     return Process("kube-apiserver", [
-        str(built("kube-apiserver")), f"--etcd-servers={_ETCD}", f"--bind-address={HOST}", f"--advertise-address={HOST}",
+        str(programs.API_SERVER.path), f"--etcd-servers={ETCD}", f"--bind-address={HOST}", f"--advertise-address={HOST}",
         "--secure-port=6443", f"--service-cluster-ip-range={SERVICES}", f"--cert-dir={PKI}", f"--token-auth-file={PKI / 'tokens.csv'}",
         "--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction", "--allow-privileged=true",
         "--service-account-issuer=https://kubernetes.default.svc", f"--service-account-key-file={PKI / 'service-account.pub'}",
         f"--service-account-signing-key-file={PKI / 'service-account.key'}", "--kubelet-preferred-address-types=InternalIP",
         f"--kubelet-client-certificate={PKI / 'kubelet-client.crt'}", f"--kubelet-client-key={PKI / 'kubelet-client.key'}",
-        "--profiling=false", "--v=1",
-    ])  # fmt: skip
+        "--profiling=false",
+    ], lambda: AUTHORITY.exists() and answers(f"{API}/readyz", authority=AUTHORITY, token=token("admin")))  # fmt: skip
 
 
 def controller_manager() -> Process:
-    """The controllers."""
+    """The controllers, each with the rights of its own service account."""
     return Process("kube-controller-manager", [
-        str(built("kube-controller-manager")), f"--kubeconfig={kubeconfig('controller-manager')}", "--leader-elect=false",
-        f"--service-account-private-key-file={PKI / 'service-account.key'}", f"--root-ca-file={PKI / 'apiserver.crt'}",
-        "--allocate-node-cidrs=true", f"--cluster-cidr={PODS}", "--node-cidr-mask-size=24", f"--service-cluster-ip-range={SERVICES}",
-        "--bind-address=127.0.0.1", f"--cert-dir={PKI / 'controller-manager'}", "--profiling=false",
-    ])  # fmt: skip
+        str(programs.CONTROLLER_MANAGER.path), f"--kubeconfig={kubeconfig('controller-manager')}", "--leader-elect=false",
+        "--use-service-account-credentials=true", f"--service-account-private-key-file={PKI / 'service-account.key'}",
+        f"--root-ca-file={AUTHORITY}", "--allocate-node-cidrs=true", f"--cluster-cidr={PODS}", "--node-cidr-mask-size=24",
+        f"--service-cluster-ip-range={SERVICES}", "--bind-address=127.0.0.1", f"--cert-dir={PKI / 'controller-manager'}",
+        "--profiling=false",
+    ], lambda: answers("https://127.0.0.1:10257/healthz"))  # fmt: skip
 
 
 def scheduler() -> Process:
     """The scheduler."""
     return Process("kube-scheduler", [
-        str(built("kube-scheduler")), f"--kubeconfig={kubeconfig('scheduler')}", "--leader-elect=false", "--bind-address=127.0.0.1",
+        str(programs.SCHEDULER.path), f"--kubeconfig={kubeconfig('scheduler')}", "--leader-elect=false", "--bind-address=127.0.0.1",
         f"--cert-dir={PKI / 'scheduler'}", "--profiling=false",
-    ])  # fmt: skip
-
-
-def answers(url: str, part: str = "admin") -> bool:
-    """Whether an address answers 200, by the API server's certificate and a part's token where it is the API server's."""
-    context, headers = None, {}
-    if url.startswith(API):
-        context = ssl.create_default_context(cafile=str(PKI / "apiserver.crt"))
-        headers = {"Authorization": f"Bearer {(PKI / f'{part}.token').read_text()}"}
-    try:
-        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=3, context=context) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
+    ], lambda: answers("https://127.0.0.1:10259/healthz"))  # fmt: skip
 
 
 def up() -> None:
     """Bring them up, each when what it needs is ready."""
     prepare()
-    memory, server = etcd(), api_server()
-    memory.start()
-    memory.await_ready(lambda: answers(f"{_ETCD}/health"))
-    server.start()
-    server.await_ready(lambda: (PKI / "apiserver.crt").exists() and answers(f"{API}/readyz"))
-    kubeconfig("admin")
-    for part, url in ((controller_manager(), "https://127.0.0.1:10257/healthz"), (scheduler(), "https://127.0.0.1:10259/healthz")):
-        part.start()
-        part.await_ready(lambda url=url: _healthy(url))
+    for part in (etcd, api_server, controller_manager, scheduler):
+        part().up()
 
 
-def _healthy(url: str) -> bool:
-    """Whether a part with a certificate of its own says that it is well."""
-    try:
-        with urllib.request.urlopen(url, timeout=3, context=ssl._create_unverified_context()) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
+def _kubeconfig(part: str, secret: str) -> bytes:
+    """A kubeconfig."""
+    return yaml.safe_dump({
+        "apiVersion": "v1", "kind": "Config", "current-context": "proseform",
+        "clusters": [{"name": "proseform", "cluster": {"server": API, "certificate-authority": str(AUTHORITY)}}],
+        "users": [{"name": part, "user": {"token": secret}}],
+        "contexts": [{"name": "proseform", "context": {"cluster": "proseform", "user": part}}],
+    }).encode()  # fmt: skip

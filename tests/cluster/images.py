@@ -1,163 +1,194 @@
-"""Images without a registry: a folder or a static program becomes an OCI layout in a tar, which containerd imports."""
+"""Images without a registry: a program, a folder or an OCI layout becomes a stream that containerd imports.
+
+A layer is left uncompressed: it travels over a pipe, and its digest is then that of its content.
+Source: OCI Image Format Specification 1.0.2, image layout, manifest and config.
+"""
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import io
 import json
-import subprocess
+import os
+import re
 import tarfile
 import tempfile
+import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from tests.cluster.node import SOCKET
-from tests.cluster.places import CACHE, KSERVE, OPERATOR, PAUSE, WAIT
-from tests.cluster.programs import built
+from tests.cluster import programs
+from tests.cluster.programs import Program
+from tests.cluster.runtime import RuntimeRefusedError, ctr
 
 NOBODY = 65532
-"""The user of an image: a number, as runAsNonRoot wants."""
-_INDEX = "application/vnd.oci.image.index.v1+json"
-_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-_CONFIG = "application/vnd.oci.image.config.v1+json"
-_LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
+"""The user of our images: a number, since runAsNonRoot does not believe in names."""
+OWN = {programs.PAUSE: "/pause", programs.WAIT: "/wait-for-name", programs.OPERATOR: "/manager", programs.KSERVE: "/manager"}
+"""What runs in pods of the cluster's own, and where it lies in its image: where the manifests that use it expect it."""
+_MEDIA = "application/vnd.oci.image"
+_NAME = "io.containerd.image.name"
+_CHUNK = 1 << 20
 
 
-def of_program(program: Path, name: str, at: str) -> bytes:
-    """The image of one static program.
-
-    Args:
-        program: The executable.
-        name: The image's name, with a tag.
-        at: Where it lies in the image.
-    """
-    layer = io.BytesIO()
-    with tarfile.open(fileobj=layer, mode="w") as tar:
-        about = tarfile.TarInfo(at.lstrip("/"))
-        about.size, about.mode = program.stat().st_size, 0o755
-        with program.open("rb") as file:
-            tar.addfile(about, file)
-    return layout(name, layer.getvalue(), {"Entrypoint": [at], "User": str(NOBODY)})
-
-
-def of_folder(folder: Path, name: str, settings: dict[str, Any]) -> bytes:
-    """The image of a root file system.
-
-    Args:
-        folder: The root file system.
-        name: The image's name, with a tag.
-        settings: The image's config: Entrypoint, Env, User, WorkingDir.
-    """
-    layer = io.BytesIO()
-    with tarfile.open(fileobj=layer, mode="w") as tar:
-        tar.add(folder, arcname=".", filter=_no_device)
-    return layout(name, layer.getvalue(), settings)
-
-
-def layout(name: str, layer: bytes, settings: dict[str, Any]) -> bytes:
-    """An OCI image layout of one layer, as a tar; equal inputs give equal bytes.
-
-    Source: OCI Image Format Specification 1.0.2, image layout.
-    """
-    blobs: dict[str, bytes] = {}
-
-    def blob(media: str, data: bytes, **more: Any) -> dict[str, Any]:
-        digest = hashlib.sha256(data).hexdigest()
-        blobs[digest] = data
-        return {"mediaType": media, "digest": f"sha256:{digest}", "size": len(data), **more}
-
-    difference = f"sha256:{hashlib.sha256(layer).hexdigest()}"
-    config = {"architecture": "amd64", "os": "linux", "config": settings, "rootfs": {"type": "layers", "diff_ids": [difference]}}
-    manifest = {
-        "schemaVersion": 2, "mediaType": _MANIFEST, "config": blob(_CONFIG, _json(config)),
-        "layers": [blob(_LAYER, gzip.compress(layer, compresslevel=1, mtime=0))],
-    }  # fmt: skip
-    entry = blob(_MANIFEST, _json(manifest), annotations={"io.containerd.image.name": name, "org.opencontainers.image.ref.name": name})
-    files = {
-        "oci-layout": _json({"imageLayoutVersion": "1.0.0"}),
-        "index.json": _json({"schemaVersion": 2, "mediaType": _INDEX, "manifests": [entry]}),
-        **{f"blobs/sha256/{digest}": data for digest, data in blobs.items()},
-    }
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w") as tar:
-        for path, data in files.items():
-            about = tarfile.TarInfo(path)
-            about.size = len(data)
-            tar.addfile(about, io.BytesIO(data))
-    return out.getvalue()
-
-
-def load(image: bytes) -> None:
-    """Hand an image to the node.
-
-    Raises:
-        RuntimeError: With containerd's words.
-    """
-    with tempfile.NamedTemporaryFile(suffix=".tar") as file:
-        file.write(image)
-        file.flush()
-        command = ["ctr", "--address", str(SOCKET), "-n", "k8s.io", "images", "import", file.name]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"The image cannot be imported: {done.stderr.strip()}")
-
-
-def there() -> set[str]:
-    """The images that the node has."""
-    command = ["ctr", "--address", str(SOCKET), "-n", "k8s.io", "images", "ls", "-q"]
-    return set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
+def name_of(program: Program) -> str:
+    """The name of a program's image; the tag says what the program was built from."""
+    return f"proseform.local/{program.name}:{program.key}"
 
 
 def ensure_own() -> None:
-    """The images that the cluster itself needs: what holds a pod open, what waits for a name, and the controllers."""
-    own = {PAUSE: ("pause", "/pause"), WAIT: ("wait-for-name", "/wait-for-name")}
-    own |= {OPERATOR: ("training-operator", "/manager"), KSERVE: ("kserve-controller", "/manager")}
-    here = there()
-    for name, (program, at) in own.items():
-        if name not in here:
-            load(of_program(built(program), name, at))
+    """Hand the node the images of :data:`OWN` that it does not have."""
+    here = names()
+    for program, at in OWN.items():
+        if name_of(program) not in here:
+            load_program(program.path, name_of(program), at)
 
 
-def base(suite: str = "bookworm", packages: tuple[str, ...] = ("python3",)) -> Path:
-    """A Debian root file system by debootstrap from the machine's own source, made once.
+def names() -> set[str]:
+    """The images that the node has."""
+    return set(ctr("images", "list", "--quiet").split())
+
+
+def load_program(program: Path, name: str, at: str) -> str:
+    """Hand the image of one static program to the node; see :func:`load_layer`.
 
     Args:
-        suite: Debian's release.
-        packages: What is in it beside the smallest system.
+        program: The executable.
+        name: The image's name.
+        at: Where it lies in the image; the entry point.
     """
-    key = hashlib.sha256(f"{suite} {packages}".encode()).hexdigest()[:12]
-    folder = CACHE / f"debian-{key}"
-    if not folder.is_dir():
-        unfinished = folder.with_suffix(".unfinished")
-        CACHE.mkdir(parents=True, exist_ok=True)
-        command = ["debootstrap", "--variant=minbase", f"--include={','.join(packages)}", suite, str(unfinished), *_sources()]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise RuntimeError("debootstrap failed:\n" + "\n".join(done.stdout.splitlines()[-10:]))
-        subprocess.run(["rm", "-rf", str(unfinished / "var/cache/apt"), str(unfinished / "var/lib/apt/lists")], check=True)
-        unfinished.rename(folder)
-    return folder
+    with tempfile.TemporaryFile() as layer:
+        with tarfile.open(fileobj=layer, mode="w") as tar:
+            tar.add(program, arcname=at.lstrip("/"), filter=_settled)
+        return load_layer(layer, name, {"Entrypoint": [at], "User": str(NOBODY)})
 
 
-def _sources() -> list[str]:
-    """Where this machine takes its Debian packages from."""
-    for file in [Path("/etc/apt/sources.list"), *Path("/etc/apt/sources.list.d").glob("*")]:
-        for line in file.read_text().splitlines() if file.is_file() else ():
-            words = [word for word in line.split() if not word.startswith("[")]
-            if words[:1] == ["deb"]:
-                return [words[1]]
-            if line.startswith("URIs:"):
-                return [line.split()[1]]
-    return []
+def load_folder(folder: Path, name: str, settings: dict[str, Any]) -> str:
+    """Hand the image of a root file system to the node; see :func:`load_layer`.
+
+    Args:
+        folder: The root file system; devices and sockets in it are left out.
+        name: The image's name.
+        settings: The image's config: Entrypoint, Env, User, WorkingDir.
+    """
+    with tempfile.TemporaryFile() as layer:
+        with tarfile.open(fileobj=layer, mode="w") as tar:
+            tar.add(folder, arcname=".", filter=_settled)
+        return load_layer(layer, name, settings)
 
 
-def _no_device(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
-    """Leave out device nodes, and make what is left the same every time."""
+def load_layer(layer: IO[bytes], name: str, settings: dict[str, Any]) -> str:
+    """Hand an image of one layer to the node.
+
+    Args:
+        layer: A tar.
+        name: With its host, such as ``proseform.local/serve:1``, since a short name means another registry to a kubelet.
+        settings: The image's config.
+
+    Returns:
+        The image's name by digest, ``<repository>@sha256:<64 hex>``; the node has it under both names.
+
+    Raises:
+        ValueError: The name is without a host or a tag.
+        RuntimeRefusedError: With containerd's words.
+    """
+    return _load(name, lambda stream: write_layout(layer, name, settings, stream))
+
+
+def load_layout(folder: Path, name: str) -> str:
+    """Hand an image to the node that lies in a folder as an OCI layout (``buildah push IMAGE oci:FOLDER``); see :func:`load_layer`."""
+    index = json.loads((folder / "index.json").read_text())
+    for manifest in index["manifests"]:
+        manifest["annotations"] = {_NAME: name}
+
+    def write(stream: IO[bytes]) -> str:
+        with tarfile.open(fileobj=stream, mode="w|") as tar:
+            _add(tar, "oci-layout", (folder / "oci-layout").read_bytes())
+            _add(tar, "index.json", _json(index))
+            tar.add(folder / "blobs", arcname="blobs")
+        return str(index["manifests"][0]["digest"])
+
+    return _load(name, write)
+
+
+def write_layout(layer: IO[bytes], name: str, settings: dict[str, Any], into: IO[bytes]) -> str:
+    """Write an image of one layer as an OCI layout in a tar; equal inputs give equal bytes.
+
+    Returns:
+        The digest of its manifest, ``sha256:<64 hex>``.
+    """
+    size, whole = layer.seek(0, os.SEEK_END), hashlib.sha256()
+    layer.seek(0)
+    while chunk := layer.read(_CHUNK):
+        whole.update(chunk)
+    of_layer = whole.hexdigest()
+    config = _json({
+        "architecture": {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine, os.uname().machine), "os": "linux",
+        "config": settings, "rootfs": {"type": "layers", "diff_ids": [f"sha256:{of_layer}"]},
+    })  # fmt: skip
+    manifest = _json({
+        "schemaVersion": 2, "mediaType": f"{_MEDIA}.manifest.v1+json", "config": _described("config.v1+json", config),
+        "layers": [{"mediaType": f"{_MEDIA}.layer.v1.tar", "digest": f"sha256:{of_layer}", "size": size}],
+    })  # fmt: skip
+    entry = {**_described("manifest.v1+json", manifest), "annotations": {_NAME: name}}
+    with tarfile.open(fileobj=into, mode="w|") as tar:
+        _add(tar, "oci-layout", _json({"imageLayoutVersion": "1.0.0"}))
+        _add(tar, "index.json", _json({"schemaVersion": 2, "mediaType": f"{_MEDIA}.index.v1+json", "manifests": [entry]}))
+        for blob in (config, manifest):
+            _add(tar, f"blobs/sha256/{hashlib.sha256(blob).hexdigest()}", blob)
+        about = tarfile.TarInfo(f"blobs/sha256/{of_layer}")
+        about.size = size
+        layer.seek(0)
+        tar.addfile(about, layer)
+    return str(entry["digest"])
+
+
+def _load(name: str, write: Callable[[IO[bytes]], str]) -> str:
+    """Let containerd read what is written, and name the image by its digest too."""
+    if not re.fullmatch(r"(localhost|[^/]+[.:][^/]+)/[^:@]+:[^:@/]+", name):
+        raise ValueError(f"'{name}' is no name of an image for a node: it is HOST/PATH:TAG, such as proseform.local/serve:1.")
+    read, end = os.pipe()
+    digests: list[str] = []
+
+    def send() -> None:
+        with os.fdopen(end, "wb") as stream:
+            try:
+                digests.append(write(stream))
+            except BrokenPipeError:  # containerd's refusal is the reason
+                return
+
+    sender = threading.Thread(target=send, name="image")
+    sender.start()
+    try:
+        ctr("images", "import", "-", source=read)
+    finally:
+        os.close(read)
+        sender.join()
+    if not digests:
+        raise RuntimeRefusedError(f"{name}: containerd stopped reading.")
+    pinned = f"{name.rpartition(':')[0]}@{digests[0]}"
+    ctr("images", "tag", "--force", name, pinned)
+    return pinned
+
+
+def _settled(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+    """Leave out devices, and make what is left the same every time."""
     if member.ischr() or member.isblk():
         return None
-    member.mtime = 0
+    member.mtime, member.uname, member.gname = 0, "", ""
     return member
+
+
+def _described(media: str, blob: bytes) -> dict[str, Any]:
+    """An OCI descriptor."""
+    return {"mediaType": f"{_MEDIA}.{media}", "digest": f"sha256:{hashlib.sha256(blob).hexdigest()}", "size": len(blob)}
+
+
+def _add(tar: tarfile.TarFile, path: str, data: bytes) -> None:
+    """Add a file to a tar."""
+    about = tarfile.TarInfo(path)
+    about.size = len(data)
+    tar.addfile(about, io.BytesIO(data))
 
 
 def _json(value: Any) -> bytes:

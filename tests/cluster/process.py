@@ -6,11 +6,13 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.cluster.places import STATE
+
+_LAST_LINES = 12
 
 
 class CrashError(Exception):
@@ -22,12 +24,14 @@ class Process:
     """A part of the cluster.
 
     Attributes:
-        name: Of its pid file and log.
-        argv: Its command.
+        name: Of its pid file and its log.
+        argv: Its command; not needed to ask after it or to end it.
+        ready: Whether it does its work by now.
     """
 
     name: str
     argv: Sequence[str] = ()
+    ready: Callable[[], bool] = lambda: True
 
     @property
     def log(self) -> Path:
@@ -39,6 +43,7 @@ class Process:
         """Where its process id stands, with the time the kernel started it: ids are used again."""
         return STATE / "run" / f"{self.name}.pid"
 
+    @property
     def pid(self) -> int | None:
         """Its process id while it runs."""
         try:
@@ -47,52 +52,58 @@ class Process:
             return None
         return int(pid) if _started(int(pid)) == started else None
 
-    def start(self, env: Mapping[str, str] | None = None) -> None:
-        """Start it apart from this process, unless it runs."""
-        if self.pid() is not None:
-            return
-        for folder in (self.log.parent, self.pid_file.parent):
-            folder.mkdir(parents=True, exist_ok=True)
-        with self.log.open("ab") as log:
-            begun = subprocess.Popen(
-                list(self.argv), stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-                start_new_session=True, env={**os.environ, **(env or {})},
-            )  # fmt: skip
-        self.pid_file.write_text(f"{begun.pid} {_started(begun.pid)}")
+    @property
+    def crashed(self) -> bool:
+        """Whether it was started, was not told to end, and is no more."""
+        return self.pid_file.exists() and self.pid is None
 
-    def await_ready(self, ready: Callable[[], bool], timeout_s: float = 120) -> None:
-        """Wait until it is ready.
+    def up(self, timeout_s: float = 120) -> None:
+        """Start it unless it runs, and wait until it is ready.
 
         Raises:
             CrashError: It ended, or took too long.
         """
+        if self.pid is None:
+            self._start()
         until = time.monotonic() + timeout_s
-        while not ready():
-            if self.pid() is None:
-                raise CrashError(f"{self.name} has ended. Its log {self.log} ends with:\n{self.tail()}")
+        while not self.ready():
+            if self.pid is None:
+                raise CrashError(f"{self.name} has ended. {self.last_words()}")
             if time.monotonic() > until:
-                raise CrashError(f"{self.name} is not ready after {timeout_s:.0f} s. Its log {self.log} ends with:\n{self.tail()}")
-            time.sleep(0.3)
+                raise CrashError(f"{self.name} is not ready after {timeout_s:.0f} s. {self.last_words()}")
+            time.sleep(0.2)
 
-    def stop(self, grace_s: float = 15) -> None:
+    def down(self, grace_s: float = 15) -> None:
         """End it; by force after a while."""
-        pid = self.pid()
+        pid = self.pid
         if pid is not None:
             os.kill(pid, signal.SIGTERM)
             until = time.monotonic() + grace_s
-            while self.pid() is not None and time.monotonic() < until:
-                time.sleep(0.1)
-            if self.pid() is not None:
+            while self.pid is not None and time.monotonic() < until:
+                time.sleep(0.05)
+            if self.pid is not None:
                 os.kill(pid, signal.SIGKILL)
         self.pid_file.unlink(missing_ok=True)
 
-    def tail(self, lines: int = 12) -> str:
-        """The end of its log."""
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:]) if self.log.exists() else "(nothing)"
+    def last_words(self) -> str:
+        """The end of its log, with where it is."""
+        text = self.log.read_text(errors="replace") if self.log.exists() else ""
+        return f"The end of its log {self.log}:\n" + "\n".join(f"    {line}" for line in text.splitlines()[-_LAST_LINES:] or ["(empty)"])
+
+    def _start(self) -> None:
+        """In a session of its own, so that it outlives the command that started it."""
+        for folder in (self.log.parent, self.pid_file.parent):
+            folder.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            began = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/")
+        self.pid_file.write_text(f"{began.pid} {_started(began.pid)}")
 
 
 def _started(pid: int) -> str:
-    """When the kernel started a process, in its ticks; empty where there is none, or only its remains."""
+    """When the kernel started a process, in its ticks since boot; empty where there is none, or only its remains.
+
+    Source: proc_pid_stat(5), fields 3 (state) and 22 (starttime), counted from the end of the name.
+    """
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

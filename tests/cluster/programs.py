@@ -1,21 +1,33 @@
-"""The cluster's programs: each built once from its own pinned Go module, and kept by the content it was built from."""
+"""The cluster's programs: each built once from its own pinned Go module, and kept by the content it was built from.
+
+A module a folder, since what they depend on clashes. ``go.mod`` pins the version, ``go.sum`` everything beneath it.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
-import time
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from tests.cluster.places import CACHE, PROGRAMS
 
-KUBERNETES = "v1.34.4"
-_VERSION = "k8s.io/component-base/version"
-_LDFLAGS = {
-    "kubernetes": f"-X {_VERSION}.gitVersion={KUBERNETES} -X {_VERSION}.gitMajor=1 -X {_VERSION}.gitMinor=34",
+VERSIONS = {
+    "etcd": ("go.etcd.io/etcd/server/v3", "v3.6.15"),
+    "kubernetes": ("k8s.io/kubernetes", "v1.34.4"),
+    "training-operator": ("github.com/kubeflow/training-operator", "v1.9.4"),
+    "kserve": ("github.com/kserve/kserve", "v0.20.0"),
+    "coredns": ("github.com/coredns/coredns", "v1.12.4"),
+    "traefik": ("github.com/traefik/traefik/v3", "v3.5.3"),
 }
+"""Folder below ``programs/`` to the module it is there for, and its version. A test holds every go.mod to it."""
+
+_STAMP = "k8s.io/component-base/version"
+_LDFLAGS = {"kubernetes": f"-X {_STAMP}.gitVersion={VERSIONS['kubernetes'][1]} -X {_STAMP}.gitMajor=1 -X {_STAMP}.gitMinor=34"}
+"""Kubernetes asks its linker for its version, and refuses to be of none."""
 
 
 class BuildError(Exception):
@@ -48,68 +60,87 @@ class Program:
 
     @property
     def key(self) -> str:
-        """The digest of what it is built from."""
-        files = [path for path in sorted(self.folder.iterdir()) if path.suffix in {".mod", ".sum", ".go"}]
-        whole = hashlib.sha256(f"{self.package} {self.ldflags} {go_version()}".encode())
-        for path in files:
-            whole.update(path.name.encode() + b"\0" + path.read_bytes())
+        """The digest of what it is built from: the module's files, the package and the flags; 16 hexadecimal digits."""
+        whole = hashlib.sha256(f"{self.package}\0{self.ldflags}\0".encode())
+        for path in sorted(self.folder.iterdir()):
+            if path.suffix in {".mod", ".sum", ".go"}:
+                whole.update(path.name.encode() + b"\0" + path.read_bytes())
         return whole.hexdigest()[:16]
 
     @property
+    def given(self) -> Path | None:
+        """Where ``KUBEBUILDER_ASSETS`` has it; None where it has not."""
+        assets = os.environ.get("KUBEBUILDER_ASSETS")
+        return Path(assets) / self.name if assets and (Path(assets) / self.name).is_file() else None
+
+    @property
     def path(self) -> Path:
-        """Where it is kept once it is built."""
-        return CACHE / f"{self.name}-{self.key}"
+        """Where it is, or will be once it is built."""
+        return self.given or CACHE / f"{self.name}-{self.key}"
+
+    @property
+    def built(self) -> bool:
+        """Whether it is there."""
+        return self.path.is_file()
 
 
-ALL = (
-    Program("pause", "pause"),
-    Program("wait-for-name", "wait-for-name"),
-    Program("etcd", "etcd", "go.etcd.io/etcd/server/v3"),
-    *(
-        Program(name, "kubernetes", f"k8s.io/kubernetes/cmd/{name}")
-        for name in ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy")
-    ),
-    Program("training-operator", "training-operator", "github.com/kubeflow/training-operator/cmd/training-operator.v1"),
-    Program("coredns", "coredns"),
-    Program("kserve-controller", "kserve", "github.com/kserve/kserve/cmd/manager"),
-    Program("traefik", "traefik", "github.com/traefik/traefik/v3/cmd/traefik"),
+PAUSE = Program("pause", "pause")
+WAIT = Program("wait-for-name", "wait-for-name")
+ETCD = Program("etcd", "etcd", VERSIONS["etcd"][0])
+API_SERVER, CONTROLLER_MANAGER, SCHEDULER, KUBELET, KUBE_PROXY, KUBECTL = (
+    Program(name, "kubernetes", f"k8s.io/kubernetes/cmd/{name}")
+    for name in ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl")
 )
+OPERATOR = Program("training-operator", "training-operator", "github.com/kubeflow/training-operator/cmd/training-operator.v1")
+KSERVE = Program("kserve-controller", "kserve", "github.com/kserve/kserve/cmd/manager")
+COREDNS = Program("coredns", "coredns")
+TRAEFIK = Program("traefik", "traefik", "github.com/traefik/traefik/v3/cmd/traefik")
+ALL = (
+    PAUSE, WAIT, ETCD, API_SERVER, CONTROLLER_MANAGER, SCHEDULER, KUBELET, KUBE_PROXY, KUBECTL, COREDNS, OPERATOR, KSERVE, TRAEFIK,
+)  # fmt: skip
+"""In the order in which they are built: the smallest cluster first."""
 
 
-def go_version() -> str:
-    """The Go release, as ``go env`` has it."""
-    return subprocess.run(["go", "env", "GOVERSION"], check=True, capture_output=True, text=True).stdout.strip()
-
-
-def built(name: str) -> Path:
-    """A program that is there already."""
-    return next(program.path for program in ALL if program.name == name)
-
-
-def build(program: Program) -> float:
-    """Build a program unless it is there; the seconds it took, 0 where it was.
+def build(program: Program) -> None:
+    """Build a program unless it is there.
 
     Raises:
         BuildError: With the compiler's last lines.
     """
-    if program.path.exists():
-        return 0.0
+    target = program.path
+    if target.is_file():
+        return
+    if not shutil.which("go"):
+        raise BuildError(f"{program.name} is not built yet and Go is not on the path.")
     CACHE.mkdir(parents=True, exist_ok=True)
-    began, unfinished = time.monotonic(), program.path.with_suffix(".unfinished")
+    unfinished = target.with_name(f".{target.name}.{os.getpid()}")
     command = ["go", "build", "-trimpath", "-buildvcs=false", "-ldflags", program.ldflags, "-o", str(unfinished), program.package]
-    environment = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": ""}
-    done = subprocess.run(command, cwd=program.folder, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=program.folder, env=_environment(), capture_output=True, text=True, check=False)
     if done.returncode:
-        raise BuildError(f"{program.name} cannot be built:\n" + "\n".join(done.stderr.splitlines()[-15:]))
-    unfinished.rename(program.path)
-    return time.monotonic() - began
+        raise BuildError(f"{program.name} cannot be built in {program.folder}:\n" + "\n".join(done.stderr.splitlines()[-15:]))
+    unfinished.rename(target)
 
 
-def module(name: str, path: str) -> Path:
-    """The folder of a module that a program depends on: its CRDs and manifests lie there."""
-    command = ["go", "list", "-m", "-f", "{{.Dir}}", path]
-    found = subprocess.run(command, cwd=PROGRAMS / name, check=True, capture_output=True, text=True, env={**os.environ, "GOFLAGS": ""})
-    if not found.stdout.strip():
-        subprocess.run(["go", "mod", "download", path], cwd=PROGRAMS / name, check=True, capture_output=True)
-        return module(name, path)
-    return Path(found.stdout.strip())
+@lru_cache
+def source(folder: str, module: str) -> Path:
+    """The source of a module that a program depends on: its CRDs and manifests lie there.
+
+    Args:
+        folder: Below ``programs/``.
+        module: Its path, such as ``k8s.io/api``.
+
+    Raises:
+        BuildError: With Go's words.
+    """
+    for command in (["go", "list", "-m", "-f", "{{.Dir}}", module], ["go", "mod", "download", module]) * 2:
+        done = subprocess.run(command, cwd=PROGRAMS / folder, env=_environment(), capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise BuildError(f"{' '.join(command)} in {PROGRAMS / folder}: {done.stderr.strip()[-1000:]}")
+        if done.stdout.strip():
+            return Path(done.stdout.strip())
+    raise BuildError(f"{module} is not among the modules of {PROGRAMS / folder}.")
+
+
+def _environment() -> dict[str, str]:
+    """Static programs, and a go.mod that nobody changes on the way."""
+    return {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly"}

@@ -1,0 +1,173 @@
+"""The cluster as a whole: up, down, and what runs where."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+from tests.cluster import addons, control_plane, gateway, machine, network, node, programs
+from tests.cluster.kubectl import KubectlError, kubectl
+from tests.cluster.places import API, BRIDGE, ETCD, GATEWAY_CLASS, GATEWAY_PORT, HOST, KUBECONFIG, NODE, STATE
+from tests.cluster.process import Process
+
+Say = Callable[[str], object]
+"""Takes text as it comes: the words of a step when it begins, its seconds and the end of the line when it is done."""
+PARTS: dict[str, tuple[str, Callable[[], Process]]] = {
+    "etcd": (ETCD, control_plane.etcd),
+    "kube-apiserver": (API, control_plane.api_server),
+    "kube-controller-manager": ("the controllers", control_plane.controller_manager),
+    "kube-scheduler": ("the scheduler", control_plane.scheduler),
+    "containerd": ("the container runtime", node.containerd),
+    "kubelet": (f"node {NODE}", node.kubelet),
+    "kube-proxy": ("services, by nftables", node.kube_proxy),
+    "coredns": (f"names, at {HOST}:53", network.coredns),
+    "traefik": (f"class {GATEWAY_CLASS}, at http://{HOST}:{GATEWAY_PORT}", gateway.traefik),
+}
+"""Every process on the host, in the order in which they come up: what it is there for, and how it is made."""
+
+
+def foreign() -> str:
+    """Another cluster that the environment names and that answers, in words; empty where there is none."""
+    named = os.environ.get("KUBECONFIG", "")
+    if not named or Path(named) == KUBECONFIG:
+        return ""
+    command = [shutil.which("kubectl") or str(programs.KUBECTL.path), "version", "--output=json", "--request-timeout=5s"]
+    try:
+        said = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    except (OSError, subprocess.CalledProcessError, json.JSONDecodeError):
+        return ""
+    return f"Kubernetes {said['serverVersion']['gitVersion']} of KUBECONFIG={named}" if "serverVersion" in said else ""
+
+
+def write(text: str) -> None:
+    """To the standard output, at once."""
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def up(say: Say = write) -> Path | None:
+    """Bring the cluster up; what runs is left alone.
+
+    Args:
+        say: Gets a line a step.
+
+    Returns:
+        Its kubeconfig; None where the environment names another cluster, which is used instead.
+
+    Raises:
+        machine.CannotError: This machine cannot hold one.
+        CrashError: A part ended, with the end of its log.
+        BuildError: A program cannot be built.
+    """
+    if other := foreign():
+        say(f"{other} is used as it is; nothing is brought up.\n")
+        return None
+    if os.environ.get("KUBECONFIG") and Path(os.environ["KUBECONFIG"]) != KUBECONFIG:
+        say(f"KUBECONFIG={os.environ['KUBECONFIG']} does not answer; a cluster is brought up here.\n")
+    machine.check()
+    with machine.alone():
+        if well():
+            say("The cluster is up already.\n")
+            return KUBECONFIG
+        for name in PARTS:
+            if (part := Process(name)).crashed:
+                say(f"{name} had ended by itself and is started again. {part.last_words()}\n")
+        for words, step in steps(say):
+            _timed(words, step, say)
+    return KUBECONFIG
+
+
+def steps(say: Say) -> list[tuple[str, Callable[[], object]]]:
+    """What ``up`` does, each with its words."""
+    builds = []
+    for program in programs.ALL:
+        if program.given:
+            say(f"  {program.name} of KUBEBUILDER_ASSETS is used: {program.path}\n")
+        elif not program.built:
+            builds.append((f"build {program.name}", partial(programs.build, program)))
+    return [
+        ("Debian packages", machine.install),
+        *builds,
+        (f"network {BRIDGE}", lambda: (machine.remember(), network.up())),
+        ("etcd, API server, controllers, scheduler", control_plane.up),
+        ("containerd, kubelet, kube-proxy, CoreDNS", node.up),
+        ("Gateway API by Traefik", gateway.up),
+        ("training operator and KServe", addons.up),
+    ]
+
+
+def restart(name: str) -> None:
+    """End a part and start it again, as tests of what survives that want it.
+
+    Args:
+        name: Of :data:`PARTS`.
+    """
+    Process(name).down()
+    PARTS[name][1]().up()
+
+
+def down(say: Say = write) -> None:
+    """Take the cluster away; what it did to the machine is taken back, what was built is kept."""
+    if not STATE.exists():
+        say("No cluster is here.\n")
+        return
+    with machine.alone():
+        for words, step in (
+            ("gateway", Process("traefik").down),
+            ("controllers", lambda: [Process(name).down() for name in ("kube-controller-manager", "kube-scheduler")]),
+            ("pods", node.empty),
+            ("node", node.down),
+            ("API server and etcd", lambda: [Process(name).down() for name in ("kube-apiserver", "etcd")]),
+            ("network", network.down),
+            ("traces", machine.restore),
+        ):
+            _timed(words, step, say)
+        shutil.rmtree(STATE)
+
+
+def well() -> bool:
+    """Whether every part runs and does its work."""
+    return all(Process(name).pid for name in PARTS) and all(ready for _, ready in deployments())
+
+
+def deployments() -> list[tuple[str, bool]]:
+    """The controllers that run in pods, and whether each is ready; the node counts as one."""
+    found = []
+    if Process("kube-apiserver").pid:
+        with suppress(KubectlError):  # it is not ready: nor is what it would tell of
+            found = json.loads(kubectl("get", "nodes,deployments", "--all-namespaces", "--output=json", "--request-timeout=5s"))["items"]
+    states = {
+        (one["kind"], one["metadata"]["name"]): {state["type"]: state["status"] for state in one["status"].get("conditions", ())}
+        for one in found
+    }
+    there = [(f"node {NODE}", states.get(("Node", NODE), {}).get("Ready") == "True")]
+    for words, (_, name) in addons.CONTROLLERS.items():
+        there.append((words, states.get(("Deployment", name), {}).get("Available") == "True"))
+    return there
+
+
+def table() -> list[str]:
+    """What runs where, a line each."""
+    lines = []
+    for name, (what, _) in PARTS.items():
+        part = Process(name)
+        lines.append(f"  {name:<26} {f'pid {part.pid}' if part.pid else 'crashed' if part.crashed else 'down':<12} {what}")
+    for (words, ready), where in zip(deployments()[1:], addons.CONTROLLERS.values(), strict=True):
+        lines.append(f"  {words:<26} {'ready' if ready else 'not ready':<12} deployment {'/'.join(where)}")
+    return [*lines, f"  logs and state              {STATE}", "  NetworkPolicy: not enforced (bridge CNI)"]
+
+
+def _timed(words: str, step: Callable[[], object], say: Say) -> None:
+    """Do a step, and say how long it took."""
+    say(f"  {words:<44}")
+    began = time.monotonic()
+    step()
+    say(f"{time.monotonic() - began:7.1f} s\n")

@@ -1,0 +1,120 @@
+"""Images of a real distribution, without an engine: Debian by debootstrap as the base, Containerfiles built by buildah.
+
+Layers are plain copies and steps run in a chroot (``vfs`` and ``chroot``), which works in a virtual machine and in a container alike.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from tests.cluster import images
+from tests.cluster.places import CACHE
+
+SUITE = "bookworm"
+BASE = f"localhost/debian:{SUITE}"
+
+
+class ImageError(Exception):
+    """An image could not be made; carries the last lines of whoever made it."""
+
+
+def root(packages: tuple[str, ...] = ()) -> Path:
+    """A Debian root file system, made once from the machine's own source.
+
+    Args:
+        packages: What is in it beside the smallest system.
+
+    Raises:
+        ImageError: debootstrap failed.
+    """
+    folder = CACHE / f"{SUITE}-{hashlib.sha256(' '.join(packages).encode()).hexdigest()[:16]}"
+    if folder.is_dir():
+        return folder
+    CACHE.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=CACHE))
+    unfinished.chmod(0o755)
+    include = [f"--include={','.join(packages)}"] if packages else []
+    try:
+        _run("debootstrap", "--variant=minbase", *include, SUITE, str(unfinished), *source())
+    except ImageError:
+        shutil.rmtree(unfinished)
+        raise
+    for spent in ("var/cache/apt", "var/lib/apt/lists"):
+        shutil.rmtree(unfinished / spent)
+        (unfinished / spent / "partial").mkdir(parents=True)
+    unfinished.rename(folder)
+    return folder
+
+
+def build(containerfile: Path, name: str, context: Path, **arguments: str) -> str:
+    """Build a Containerfile and hand the image to the node; its name by digest.
+
+    Args:
+        containerfile: It begins ``ARG BASE`` and ``FROM ${BASE}``; BASE is Debian unless another is given.
+        name: The image's name, with a host.
+        context: The folder that it copies from.
+        arguments: Build arguments.
+
+    Raises:
+        ImageError: With buildah's last lines.
+    """
+    if "BASE" not in arguments:
+        arguments = {"BASE": base(), **arguments}
+    given = [word for key, value in arguments.items() for word in ("--build-arg", f"{key}={value}")]
+    buildah("bud", "--pull-never", "--timestamp=0", *given, "-f", str(containerfile), "-t", name, str(context))
+    return hand_over(name)
+
+
+def hand_over(name: str) -> str:
+    """Hand an image that buildah has to the node; its name by digest."""
+    with tempfile.TemporaryDirectory(dir=CACHE) as folder:
+        buildah("push", name, f"oci:{folder}:image")
+        return images.load_layout(Path(folder), name)
+
+
+def base() -> str:
+    """Debian as an image of buildah's, committed once; its name."""
+    try:
+        buildah("inspect", "--type=image", BASE)
+    except ImageError:
+        working = buildah("from", "scratch")
+        buildah("add", working, str(root()), "/")
+        buildah("commit", "--rm", working, BASE)
+    return BASE
+
+
+def buildah(*words: str) -> str:
+    """Run buildah over a store of our own; what it prints.
+
+    Raises:
+        ImageError: With its last lines.
+    """
+    store = CACHE / "buildah"
+    return _run("buildah", "--root", str(store / "root"), "--runroot", str(store / "run"), *words)
+
+
+def source() -> list[str]:
+    """Where this machine takes its Debian packages from; empty where it does not say, which leaves it to debootstrap."""
+    for file in [Path("/etc/apt/sources.list"), *sorted(Path("/etc/apt/sources.list.d").glob("*"))]:
+        lines = file.read_text().splitlines() if file.is_file() else []
+        ours = any(SUITE in line for line in lines)
+        for line in lines if ours else ():
+            words = [word for word in line.split() if not word.startswith("[")]
+            if words[:1] in (["deb"], ["URIs:"]):
+                return [words[1]]
+    return []
+
+
+def _run(*command: str) -> str:
+    """Run a maker of images."""
+    env = {**os.environ, "STORAGE_DRIVER": "vfs", "BUILDAH_ISOLATION": "chroot"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
+    if done.returncode:
+        last = (done.stderr.strip() or done.stdout.strip()).splitlines()[-15:]
+        raise ImageError(f"{' '.join(command[:3])} failed:\n" + "\n".join(last))
+    return done.stdout.strip()
