@@ -78,7 +78,7 @@ def controller_manager() -> Process:
         "--use-service-account-credentials=true", f"--service-account-private-key-file={PKI / 'service-account.key'}",
         f"--root-ca-file={AUTHORITY}", "--allocate-node-cidrs=true", f"--cluster-cidr={PODS}", "--node-cidr-mask-size=24",
         f"--service-cluster-ip-range={SERVICES}", "--bind-address=127.0.0.1", f"--cert-dir={PKI / 'controller-manager'}",
-        "--profiling=false",
+        f"--flex-volume-plugin-dir={STATE / 'volume-plugins'}", "--profiling=false",
     ], lambda: answers("https://127.0.0.1:10257/healthz"))  # fmt: skip
 
 

@@ -103,7 +103,9 @@ def eventually(ask, seconds=60):
 def test_a_pod_resolves_a_service_by_name_and_reaches_it(namespace):
     apply(web(namespace, "web", "hello"))
     wait(namespace, "pod/web", "condition=Ready")
-    apply([pod(namespace, "asks", container("wget", "-q", "-O", "-", f"http://web.{namespace}.svc.cluster.local/"))])
+    names = container(f"web.{namespace}.svc.cluster.local", image=images.name_of(programs.WAIT), name="names")
+    asks = script("busybox wget -q -O - http://$WEB_SERVICE_HOST/")  # a static busybox cannot look names up
+    apply([pod(namespace, "asks", asks, initContainers=[names])])
     wait(namespace, "pod/asks", "jsonpath={.status.phase}=Succeeded")
     assert kubectl("logs", "--namespace", namespace, "asks") == "hello"
 
