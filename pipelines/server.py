@@ -1,6 +1,6 @@
 """A KFP server takes a pipeline: compiled, sent with its parameters, started.
 
-Left out: uploading pipelines under names and versions. It is tested against the server's API as recorded; no server was at hand.
+Left out: uploading pipelines under names and versions. Tested against answers written by the API's description, not a server.
 """
 
 import tempfile
