@@ -25,6 +25,7 @@ from pydantic.fields import FieldInfo
 from manifests import samples
 from proseform.config import Section
 from proseform.kube.values import Values
+from proseform.stages.deploy import as_yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 CHART = ROOT / "charts" / "proseform"
@@ -32,7 +33,6 @@ NAME = "proseform"
 """Of the release and its namespace, as ``config.Cluster`` has them by default."""
 _SCHEMA = "https://json-schema.org/draft/2020-12/schema"
 _TABLE = ("<!-- values -->\n", "<!-- /values -->\n")
-_WIDTH = 140
 
 
 def files() -> dict[Path, str]:
@@ -158,17 +158,7 @@ def _plain(found: dict[str, Any]) -> dict[str, Any]:
 
 def _yaml(*values: Any, of: str = "charts/proseform") -> str:
     """YAML, with texts of several lines as such."""
-    text: str = yaml.dump_all(values, Dumper=_Dumper, sort_keys=False, width=_WIDTH)
-    return f"# Written by manifests/render.py from {of}.\n{text}"
-
-
-class _Dumper(yaml.SafeDumper):  # type: ignore[misc]
-    """Texts of several lines as blocks."""
-
-
-_Dumper.add_representer(
-    str, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
-)
+    return f"# Written by manifests/render.py from {of}.\n{as_yaml(values)}"
 
 
 def stale() -> list[Path]:

@@ -5,8 +5,6 @@ Names and digests are made up; `proseform deploy --dry-run client` prints the ob
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
 from typing import Any
 
 from proseform import config, digest, task
@@ -45,7 +43,6 @@ def _served(form: str) -> list[dict[str, Any]]:
         for role, prompt, tokens in (("evaluator", cv.evaluator, 512), ("formatter", cv.formatter, 768))
     }
     bundle = Bundle(cv.name, cv.digest, parts["evaluator"], parts["formatter"], cv.schema.document, {"dtype": "bfloat16"})
-    manifest = json.dumps({"digest": bundle.digest, **asdict(bundle)}, indent=2, ensure_ascii=False) + "\n"
     where = f"pvc://{place.claim}/bundles/{digest.short(bundle.digest)}"
-    made = services.Served(bundle, manifest, "3", "proseform-cv", where, place, 4096, {"evaluator": 32, "formatter": 64})
+    made = services.Served(bundle, "3", "proseform-cv", where, place, 4096, {"evaluator": 32, "formatter": 64})
     return [*services.build(made), traffic.route(cv.name, made.model, {"3": made.service}, {"3": 100}, place)]

@@ -19,6 +19,7 @@ from components import cleanup
 from pipelines.promote import promote_candidate
 from pipelines.train import train
 from proseform import config
+from proseform.kube import pods
 
 SECRETS = "/etc/proseform/secrets"
 PIPELINES = {"train": train, "promote": promote_candidate}
@@ -80,5 +81,4 @@ def _settle(task: dsl.PipelineTask, place: config.Cluster) -> None:
     for key, value in steps.node_selector.items():
         kubernetes.add_node_selector(task, label_key=key, label_value=value)
     for each in steps.tolerations:
-        match = {"operator": "Equal", "value": each.value} if each.value else {"operator": "Exists"}
-        kubernetes.add_toleration(task, key=each.key, effect=each.effect, **match)
+        kubernetes.add_toleration(task, **pods.toleration(each))

@@ -78,10 +78,14 @@ class Bundle:
         """The schema, ready to validate."""
         return Schema(self.schema, "the bundle's schema")
 
+    @property
+    def manifest(self) -> str:
+        """The text of ``bundle.json``."""
+        return json.dumps({"digest": self.digest, **asdict(self)}, indent=2, ensure_ascii=False) + "\n"
+
     def write(self, folder: Path) -> None:
         """Write ``bundle.json`` into a folder that already holds the parts."""
-        text = json.dumps({"digest": self.digest, **asdict(self)}, indent=2, ensure_ascii=False)
-        (folder / MANIFEST).write_text(text + "\n")
+        (folder / MANIFEST).write_text(self.manifest)
 
 
 def read(folder: Path, *, check_files: bool = True) -> Bundle:

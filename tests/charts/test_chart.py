@@ -15,7 +15,7 @@ from prometheus_client import generate_latest
 
 from manifests import render
 from proseform import config
-from proseform.kube import jobs
+from proseform.kube import jobs, pods
 from proseform.serve import desk
 from proseform.versions import images, version
 from tests.charts import admission
@@ -67,7 +67,7 @@ def test_no_object_has_a_name_twice_and_all_lie_in_the_release_namespace(rendere
     names = [(each["kind"], each["metadata"]["name"]) for each in rendered]
     assert len(names) == len(set(names))
     assert {each["metadata"]["namespace"] for each in rendered} == {render.NAME}
-    assert all(each["metadata"]["labels"]["app.kubernetes.io/part-of"] == jobs.PART_OF for each in rendered)
+    assert all(each["metadata"]["labels"]["app.kubernetes.io/part-of"] == pods.PART_OF["app.kubernetes.io/part-of"] for each in rendered)
 
 
 def test_every_pod_is_restricted_and_more(rendered):

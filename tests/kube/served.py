@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +36,9 @@ def served(knobs: dict[str, Any] | None = None, *, adapters: bool = True, versio
         adapter = {"adapter": role, "adapter_digest": digest.of_json([role, version])} if adapters else {}
         parts[role] = Part(base, digest.of_json(base), prompt, tokens, **adapter)
     bundle = testing.toy_bundle(task, settings={"dtype": "bfloat16"}, **parts)
-    manifest = json.dumps({"digest": bundle.digest, **asdict(bundle)}, indent=2, ensure_ascii=False) + "\n"
     uri = f"pvc://{place.claim}/bundles/{digest.short(bundle.digest)}"
     ranks = {"evaluator": 16, "formatter": 24} if adapters else {}
-    return services.Served(bundle, manifest, version, "proseform-toy", uri, place, 1024, ranks)
+    return services.Served(bundle, version, "proseform-toy", uri, place, 1024, ranks)
 
 
 def rendered(form: str) -> str:

@@ -10,6 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from proseform.kube.api import Api
+
 Answer = tuple[int, Any]
 
 
@@ -77,6 +79,22 @@ def _matches(found: Any, selector: str) -> bool:
     """Whether an object has the labels of a selector."""
     labels = found["metadata"].get("labels", {})
     return all(labels.get(key) == value for key, _, value in (part.partition("=") for part in selector.split(",") if part))
+
+
+@contextmanager
+def reached(server: Server, namespace: str) -> Iterator[Api]:
+    """Serve, and speak to it as our code does."""
+    with serving(server) as url:
+        yield Api(namespace, patience_s=5, client=client_of(url))
+
+
+def client_of(url: str) -> Any:
+    """The official client of an API server, without its own retries."""
+    from kubernetes import client
+
+    settings = client.Configuration()
+    settings.retries, settings.host = 0, url
+    return client.ApiClient(settings)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from proseform.errors import ClusterError, InputError
 from proseform.kube import deploy, ready, serverless, services, traffic
 from proseform.kube.api import Api
 from tests.kube.served import FORMS, served
-from tests.kube.server import Answer, Server, serving
+from tests.kube.server import Answer, Server, reached
 
 SERVICES = "/apis/serving.kserve.io/v1beta1/namespaces/proseform/inferenceservices"
 ROUTE = "/apis/gateway.networking.k8s.io/v1/namespaces/proseform/httproutes/proseform-toy"
@@ -43,13 +43,8 @@ def server() -> Cluster:
 
 @pytest.fixture
 def api(server: Cluster) -> Iterator[Api]:
-    from kubernetes import client
-
-    settings = client.Configuration()
-    settings.retries = 0
-    with serving(server) as url:
-        settings.host = url
-        yield Api("proseform", patience_s=5, client=client.ApiClient(settings))
+    with reached(server, "proseform") as api:
+        yield api
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,7 @@ from proseform import launch as launchers
 from proseform.errors import ClusterError, NoSignalError, StageError
 from proseform.kube import launch
 from proseform.kube.api import Api
-from tests.kube.server import Server, serving
+from tests.kube.server import Server, reached
 
 JOBS = "/apis/kubeflow.org/v1/namespaces/here/pytorchjobs"
 PODS = "/api/v1/namespaces/here/pods"
@@ -30,13 +30,8 @@ def server() -> Server:
 
 @pytest.fixture
 def api(server: Server) -> Iterator[Api]:
-    from kubernetes import client
-
-    settings = client.Configuration()
-    settings.retries = 0
-    with serving(server) as url:
-        settings.host = url
-        yield Api("here", patience_s=5, client=client.ApiClient(settings))
+    with reached(server, "here") as api:
+        yield api
 
 
 @pytest.fixture(autouse=True)

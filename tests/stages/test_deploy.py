@@ -18,7 +18,7 @@ from proseform.errors import ClusterError, ConfigError, RegistryError, StageErro
 from proseform.kube.api import Api
 from proseform.registry import models
 from proseform.stages import deploy, frame, preflight, promote
-from tests.kube.server import Server, serving
+from tests.kube.server import Server, client_of, serving
 from tests.kube.test_deploy import ROUTE, SERVICES, Cluster, weights
 
 RUN = """
@@ -66,14 +66,9 @@ def world(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
-    from kubernetes import client
-
     found = Cluster()
-    settings = client.Configuration()
-    settings.retries = 0
     with serving(found) as url:
-        settings.host = url
-        made = lambda namespace, **_: Api(namespace, patience_s=2, client=client.ApiClient(settings))  # noqa: E731
+        made = lambda namespace, **_: Api(namespace, patience_s=2, client=client_of(url))  # noqa: E731
         monkeypatch.setattr(deploy, "Api", made)
         monkeypatch.setattr("proseform.kube.api.Api", made)
         yield found

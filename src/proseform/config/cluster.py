@@ -1,6 +1,6 @@
 """The section ``[cluster]`` of a run file: where and how training jobs and services run on a Kubernetes.
 
-Nothing here changes what a stage makes, so no stage's key depends on it.
+No knob here changes what a stage makes, so no stage's key depends on one.
 """
 
 from __future__ import annotations
@@ -56,7 +56,16 @@ class Toleration(Section):
     """Its effect."""
 
 
-class Jobs(Section):
+class Placed(Section):
+    """Which nodes pods may run on."""
+
+    node_selector: dict[str, str] = Field(default_factory=dict)
+    """Labels that a node must have."""
+    tolerations: Annotated[tuple[Toleration, ...], Field(strict=False)] = ()
+    """Taints that the pods put up with."""
+
+
+class Jobs(Placed):
     """Training jobs."""
 
     kind: Literal["PyTorchJob", "TrainJob"] = "PyTorchJob"
@@ -87,15 +96,11 @@ class Jobs(Section):
     """Seconds that a pod may stay unscheduled or without its image before the stage fails; waiting in a queue does not count."""
     interface: str = "eth0"
     """Network interface of the pods, for gloo."""
-    node_selector: dict[str, str] = Field(default_factory=dict)
-    """Labels that a node must have."""
-    tolerations: Annotated[tuple[Toleration, ...], Field(strict=False)] = ()
-    """Taints that the pods put up with."""
     environment: Environment | None = None
     """A Python environment on a claim; absent takes the image's."""
 
 
-class Steps(Section):
+class Steps(Placed):
     """The pipeline's steps where a KFP server runs them; training itself runs in jobs of its own."""
 
     home: Annotated[str, Field(pattern=r"^/.")] = "/var/lib/proseform"
@@ -110,13 +115,9 @@ class Steps(Section):
     """A Secret that steps mount as files: its key aws holds credentials for s3://. Empty: none."""
     account: str = ""
     """Service account of the run, which may create and delete training jobs; empty takes the server's default."""
-    node_selector: dict[str, str] = Field(default_factory=dict)
-    """Labels that a step's node must have."""
-    tolerations: Annotated[tuple[Toleration, ...], Field(strict=False)] = ()
-    """Taints that steps put up with."""
 
 
-class Engine(Section):
+class Engine(Placed):
     """The vLLM engines, which KServe calls predictors."""
 
     replicas: Positive = 1
@@ -147,10 +148,6 @@ class Engine(Section):
     """Further arguments of vLLM's server."""
     start_s: Positive = 900
     """Seconds that an engine may take to load its models before it is started again."""
-    node_selector: dict[str, str] = Field(default_factory=dict)
-    """Labels that a node must have."""
-    tolerations: Annotated[tuple[Toleration, ...], Field(strict=False)] = ()
-    """Taints that the pods put up with."""
     environment: Environment | None = None
     """A Python environment with vLLM on a claim; absent takes the image's."""
 

@@ -106,8 +106,8 @@ def container(loaded: Loaded, place: config.Cluster, port: int = PORT) -> Manife
             command=command[:split],
             pull_policy=place.images.pull_policy,
             env=env,
-            resources={"cpu": knobs.cpu, "memory": knobs.memory, **({knobs.gpu_resource: str(knobs.gpus)} if knobs.gpus else {})},
-            mounts={"shared-memory": ("/dev/shm", False), **mounts},  # noqa: S108 - the kernel's own name
+            resources=pods.resources(knobs.cpu, knobs.memory, knobs.gpus, knobs.gpu_resource),
+            mounts={"shared-memory": pods.SHARED_MEMORY, **mounts},
             more={"args": command[split:], **probed("/health", port, knobs.start_s)},
         )
     )
@@ -116,9 +116,9 @@ def container(loaded: Loaded, place: config.Cluster, port: int = PORT) -> Manife
 def pod(place: config.Cluster) -> Manifest:
     """What the engine's pod has beside its container; KServe adds the bundle."""
     knobs = place.serving.engine
-    memory: Manifest = {"emptyDir": {"medium": "Memory", "sizeLimit": knobs.shared_memory}}
     _, volumes, _ = pods.environment(knobs.environment)
-    made = pods.pod([], place.user, {"shared-memory": memory, **volumes}, knobs.node_selector, knobs.tolerations)
+    volumes = {"shared-memory": pods.shared_memory(knobs.shared_memory), **volumes}
+    made = pods.pod([], place.user, volumes, knobs.node_selector, knobs.tolerations)
     return {name: value for name, value in made.items() if name != "containers"}
 
 

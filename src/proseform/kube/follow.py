@@ -68,7 +68,7 @@ def state(job: Json, pods: Sequence[Json], events: Iterable[Json] = ()) -> State
     phases = [pod.get("status", {}).get("phase", "Pending") for pod in pods]
     if phases and all(phase != "Pending" for phase in phases):
         return State("running")
-    warned = _warning(events) if not pods else ""
+    warned = warning(events) if not pods else ""
     if warned:
         return State("waiting", "FailedCreate", f"Its pods cannot be created: {warned}", _remedy_of_refusal(warned), stuck=True)
     return State("waiting", "", "Its pods are starting.")
@@ -169,8 +169,8 @@ def _words_of_end(name: str, ended: Json) -> State:
     return State("failed", "Error", f"The worker in pod {name} ended with code {code}.", "Look at the log.")
 
 
-def _warning(events: Iterable[Json]) -> str:
-    """The latest warning."""
+def warning(events: Iterable[Json]) -> str:
+    """What the latest warning says; empty where there is none."""
     warned = [e for e in events if e.get("type") == "Warning"]
     warned.sort(key=lambda e: str(e.get("lastTimestamp") or e.get("eventTime") or ""))
     return str(warned[-1].get("message", "")) if warned else ""

@@ -54,7 +54,7 @@ class Generation:
 
 def build(wanted: Generation) -> list[Manifest]:
     """NetworkPolicy, Service and Deployment; the server is up once its readiness probe answers."""
-    labels = {"app.kubernetes.io/part-of": jobs.PART_OF, "app.kubernetes.io/component": "generation", "app.kubernetes.io/name": wanted.name}
+    labels = {**pods.PART_OF, "app.kubernetes.io/component": "generation", "app.kubernetes.io/name": wanted.name}
     about: Manifest = {"name": wanted.name, "namespace": wanted.place.namespace, "labels": {**labels, jobs.JOB: wanted.job}}
     of_job = {"podSelector": {"matchLabels": {jobs.JOB: wanted.job, "app.kubernetes.io/component": "training"}}}
     policy: Manifest = {
@@ -97,8 +97,8 @@ def _pod(wanted: Generation) -> Manifest:
             command=argv(wanted),
             pull_policy=place.images.pull_policy,
             env={"VLLM_SERVER_DEV_MODE": "1", "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1"},
-            resources={"cpu": knobs.cpu, "memory": knobs.memory, knobs.gpu_resource: str(wanted.gpus)},
-            mounts={"store": (wanted.home, True), "shared-memory": ("/dev/shm", False)},  # noqa: S108 - the kernel's own name
+            resources=pods.resources(knobs.cpu, knobs.memory, wanted.gpus, knobs.gpu_resource),
+            mounts={"store": (wanted.home, True), "shared-memory": pods.SHARED_MEMORY},
             more={
                 "ports": [{"name": "http", "containerPort": PORT, "protocol": "TCP"}],
                 "startupProbe": {**probe, "periodSeconds": 10, "failureThreshold": 90},
@@ -106,6 +106,5 @@ def _pod(wanted: Generation) -> Manifest:
             },
         )
     )
-    memory: Manifest = {"emptyDir": {"medium": "Memory", "sizeLimit": knobs.shared_memory}}
-    volumes = {"store": pods.claim(place.claim), "shared-memory": memory}
+    volumes = {"store": pods.claim(place.claim), "shared-memory": pods.shared_memory(knobs.shared_memory)}
     return pods.pod([made], place.user, volumes, knobs.node_selector, knobs.tolerations)

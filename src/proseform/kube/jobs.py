@@ -10,14 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from proseform import config
 from proseform.errors import ConfigError
 from proseform.kube import pods
 from proseform.kube.pods import Manifest
 
-PART_OF = "proseform"
 KEY = "proseform.dev/key"
 """Label: the short digest of what the job was made from; a launcher adopts a job only where it agrees."""
 JOB = "proseform.dev/job"
@@ -174,7 +172,6 @@ def _pod(wanted: Training) -> Manifest:
     """The pod's spec."""
     place, jobs = wanted.place, wanted.place.jobs
     variables, volumes, mounts = pods.environment(jobs.environment)
-    resources = {"cpu": jobs.cpu, "memory": jobs.memory, **({jobs.gpu_resource: str(jobs.gpus)} if jobs.gpus else {})}
     threads = str(wanted.threads)
     env = {
         "OMP_NUM_THREADS": threads,
@@ -191,12 +188,11 @@ def _pod(wanted: Training) -> Manifest:
             command=argv(wanted),
             pull_policy=place.images.pull_policy,
             env=env,
-            resources=resources,
-            mounts={"store": (wanted.home, False), "shared-memory": ("/dev/shm", False), **mounts},  # noqa: S108 - the kernel's own name
+            resources=pods.resources(jobs.cpu, jobs.memory, jobs.gpus, jobs.gpu_resource),
+            mounts={"store": (wanted.home, False), "shared-memory": pods.SHARED_MEMORY, **mounts},
         )
     )
-    memory: Any = {"emptyDir": {"medium": "Memory", "sizeLimit": jobs.shared_memory}}
-    volumes = {"store": pods.claim(place.claim), "shared-memory": memory, **volumes}
+    volumes = {"store": pods.claim(place.claim), "shared-memory": pods.shared_memory(jobs.shared_memory), **volumes}
     spec = pods.pod([made], place.user, volumes, jobs.node_selector, jobs.tolerations)
     return spec if jobs.kind == "PyTorchJob" else {**spec, "restartPolicy": "Never"}
 
@@ -214,4 +210,4 @@ def _metadata(wanted: Training) -> Manifest:
 
 def _labels(wanted: Training) -> dict[str, str]:
     """The labels of job and pods."""
-    return {"app.kubernetes.io/part-of": PART_OF, "app.kubernetes.io/component": "training", JOB: wanted.name, **wanted.labels}
+    return {**pods.PART_OF, "app.kubernetes.io/component": "training", JOB: wanted.name, **wanted.labels}

@@ -163,7 +163,8 @@ def _follow(api: Api, made: list[Manifest], job: launch.Job, knobs: config.Jobs)
         events = api.find("v1", "Event", fields=f"involvedObject.name={wanted['metadata']['name']}") if not there else []
         for pod in there:  # the latest last; remembered, since operators delete pods before they say that a job has failed
             uid = str(pod["metadata"].get("uid", ""))
-            known = {**{other: one for other, one in known.items() if other != uid}, uid: pod}
+            known.pop(uid, None)
+            known[uid] = pod
         state = follow.state(found, there, events)
         log.read(there)
         if state.phase == "succeeded":

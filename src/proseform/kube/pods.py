@@ -15,6 +15,10 @@ from proseform.config import Environment, Toleration
 Manifest = dict[str, Any]
 """A Kubernetes object, or a part of one, as JSON."""
 
+PART_OF = {"app.kubernetes.io/part-of": "proseform"}
+"""Label of everything of ours."""
+SHARED_MEMORY = ("/dev/shm", False)  # noqa: S108 - the kernel's own name
+"""The mount of a pod's shared memory, under the name ``shared-memory``."""
 SCRATCH = "/tmp"  # noqa: S108 - the one folder of a container that may be written, an emptyDir of its own
 
 
@@ -93,8 +97,18 @@ def pod(
         "containers": list(containers),
         "volumes": [{"name": name, **source} for name, source in {"scratch": scratch, **volumes}.items()],
         **({"nodeSelector": dict(node_selector)} if node_selector else {}),
-        **({"tolerations": [_toleration(each) for each in tolerations]} if tolerations else {}),
+        **({"tolerations": [toleration(each) for each in tolerations]} if tolerations else {}),
     }
+
+
+def shared_memory(size: str) -> Manifest:
+    """A volume's source: memory that the processes of a pod share, of a size such as ``2Gi``."""
+    return {"emptyDir": {"medium": "Memory", "sizeLimit": size}}
+
+
+def resources(cpu: str, memory: str, gpus: int, gpu_resource: str) -> dict[str, str]:
+    """Name to quantity; GPUs under the cluster's name for them, where there are any."""
+    return {"cpu": cpu, "memory": memory, **({gpu_resource: str(gpus)} if gpus else {})}
 
 
 def claim(name: str, *, read_only: bool = False) -> Manifest:
@@ -110,7 +124,7 @@ def environment(wanted: Environment | None) -> tuple[dict[str, str], dict[str, M
     return {"PYTHONPATH": wanted.packages}, {"environment": source}, {"environment": (wanted.path, True)}
 
 
-def _toleration(wanted: Toleration) -> Manifest:
+def toleration(wanted: Toleration) -> dict[str, str]:
     """A toleration as Kubernetes writes it."""
     match = {"operator": "Equal", "value": wanted.value} if wanted.value else {"operator": "Exists"}
     return {"key": wanted.key, **match, "effect": wanted.effect}

@@ -56,16 +56,15 @@ def state(service: Json, pods: Sequence[Json], events: Iterable[Json] = ()) -> S
     for found in (_kept(pod) or _crashed(pod) for pod in standing):
         if found is not None:
             return found
-    warned = sorted((each for each in events if each.get("type") == "Warning"), key=_moment)
+    warned = follow.warning(events)
     if warned and not standing:
-        said = str(warned[-1].get("message", ""))
-        return State(False, f"The pods of {called} cannot be created: {said}", _against(said), stuck=True)
+        return State(False, f"The pods of {called} cannot be created: {warned}", _against(warned), stuck=True)
     unready = [each for each in conditions.values() if each["status"] == "False" and each.get("message")]
     if unready and not standing:
         return State(False, f"KServe says of {called}: {unready[0]['message']}", "Look at the InferenceService's events.", stuck=True)
     if not conditions:
         return State(False, f"KServe's controller has not looked at {called} yet.", "Is it running? kubectl get pods -A.")
-    slow = f" The last warning: {warned[-1].get('message', '')}" if warned else ""
+    slow = f" The last warning: {warned}" if warned else ""
     waiting = [pod["metadata"]["name"] for pod in standing if not _ready(pod)]
     return State(False, f"{called} waits for {', '.join(waiting) or 'its pods'}, which load what they need.{slow}", "Give it more time.")
 
@@ -75,7 +74,7 @@ def _kept(pod: Json) -> State | None:
     found = follow.trouble(pod)
     if found is None or not found.stuck:
         return None
-    knobs = f"cluster.serving.{'transformer' if _component(pod) == 'transformer' else 'engine'}"
+    knobs = _knobs(pod)
     if found.reason == "Unschedulable":
         remedy = "Check that its claims exist and its volumes can be had." if "volume" in found.words else f"Lower {knobs}, or add nodes."
     elif "image" in found.words:
@@ -88,7 +87,7 @@ def _kept(pod: Json) -> State | None:
 def _crashed(pod: Json) -> State | None:
     """How a container of a pod ended, where one did."""
     called = pod["metadata"]["name"]
-    knobs = f"cluster.serving.{'transformer' if _component(pod) == 'transformer' else 'engine'}"
+    knobs = _knobs(pod)
     status = pod.get("status", {})
     if status.get("reason") == "Evicted":
         return State(False, f"Pod {called} was taken from its node: {status.get('message', '')}", "Lower what pods may use, or add nodes.")
@@ -107,19 +106,14 @@ def _crashed(pod: Json) -> State | None:
     return None
 
 
-def _component(pod: Json) -> str:
-    """Which component a pod is of, as KServe labels it: predictor or transformer."""
-    return str(pod["metadata"].get("labels", {}).get("component", ""))
+def _knobs(pod: Json) -> str:
+    """The section of a run file that a pod is made by; KServe labels it with its component."""
+    return f"cluster.serving.{'transformer' if pod['metadata'].get('labels', {}).get('component') == 'transformer' else 'engine'}"
 
 
 def _ready(pod: Json) -> bool:
     """Whether a pod is ready."""
     return any(each["type"] == "Ready" and each["status"] == "True" for each in pod.get("status", {}).get("conditions", ()))
-
-
-def _moment(event: Json) -> str:
-    """When an event was last seen."""
-    return str(event.get("lastTimestamp") or event.get("eventTime") or "")
 
 
 def _against(said: str) -> str:

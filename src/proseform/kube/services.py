@@ -38,7 +38,6 @@ class Served:
 
     Attributes:
         bundle: The bundle.
-        manifest: The text of its ``bundle.json``.
         version: The registry's version number.
         model: The model's name in KServe's protocols; the same for all versions, since clients name it.
         storage: URI of the bundle's folder, for KServe: ``pvc://``, ``s3://`` or ``oci://``.
@@ -48,7 +47,6 @@ class Served:
     """
 
     bundle: Bundle
-    manifest: str
     version: str
     model: str
     storage: str
@@ -115,7 +113,7 @@ def build(wanted: Served) -> list[Manifest]:
 def labels(task: str, version: str = "") -> dict[str, str]:
     """The labels by which the objects of a task, or of one version, are found."""
     of_version = {VERSION: version} if version else {}
-    return {"app.kubernetes.io/part-of": "proseform", "app.kubernetes.io/component": "serving", TASK: task, **of_version}
+    return {**pods.PART_OF, "app.kubernetes.io/component": "serving", TASK: task, **of_version}
 
 
 def about(wanted: Served, called: str) -> Manifest:
@@ -132,7 +130,7 @@ def about(wanted: Served, called: str) -> Manifest:
 def bundle_map(wanted: Served) -> Manifest:
     """The ConfigMap that holds ``bundle.json``."""
     made = about(wanted, f"{wanted.name}-bundle")
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": made, "immutable": True, "data": {MANIFEST: wanted.manifest}}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": made, "immutable": True, "data": {MANIFEST: wanted.bundle.manifest}}
 
 
 def runtime(wanted: Served, called: str, roles: Sequence[Role], port: int = PORT) -> Manifest:

@@ -13,7 +13,7 @@ from typing import Any
 
 from proseform import config
 from proseform.errors import InputError
-from proseform.kube.pods import Manifest
+from proseform.kube.pods import PART_OF, Manifest
 
 WHOLE = 100
 """What the weights of a route sum to."""
@@ -38,7 +38,7 @@ def route(task: str, name: str, services: Mapping[str, str], weights: Mapping[st
     return {
         "apiVersion": "gateway.networking.k8s.io/v1",
         "kind": "HTTPRoute",
-        "metadata": {"name": name, "namespace": place.namespace, "labels": {"app.kubernetes.io/part-of": "proseform"}},
+        "metadata": {"name": name, "namespace": place.namespace, "labels": {**PART_OF}},
         "spec": {
             "parentRefs": [{"name": place.serving.gateway}],
             **({"hostnames": [hostname]} if hostname else {}),

@@ -103,7 +103,6 @@ def served(registry: Registry, task: str, run: config.Run, model: str, version: 
     _readable(folder)
     return services.Served(
         bundle=bundle,
-        manifest=(folder / bundles.MANIFEST).read_text(encoding="utf-8"),
         version=version.version,
         model=model,
         storage=storage(run.cluster, bundle.digest, lambda: _location(registry, version)),
