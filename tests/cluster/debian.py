@@ -52,40 +52,62 @@ def root(packages: tuple[str, ...] = ()) -> Path:
 
 
 def build(containerfile: Path, name: str, context: Path, **arguments: str) -> str:
-    """Build a Containerfile and hand the image to the node; its name by digest.
+    """Build a Containerfile, unless buildah has an image of this name, and hand it to the node; its name by digest.
 
     Args:
         containerfile: It begins ``ARG BASE`` and ``FROM ${BASE}``; BASE is Debian unless another is given.
-        name: The image's name, with a host.
-        context: The folder that it copies from.
+        name: The image's name, with a host; its tag says what it is made from, since what is there is not built again.
+        context: The folder that it copies from; beside the Containerfile, or a folder up, a ``.containerignore`` may say what.
         arguments: Build arguments.
 
     Raises:
         ImageError: With buildah's last lines.
     """
-    if "BASE" not in arguments:
-        arguments = {"BASE": base(), **arguments}
-    given = [word for key, value in arguments.items() for word in ("--build-arg", f"{key}={value}")]
-    buildah("bud", "--pull-never", "--timestamp=0", *given, "-f", str(containerfile), "-t", name, str(context))
+    if not has(name):
+        arguments = {"BASE": base(), **arguments} if "BASE" not in arguments else arguments
+        given = [word for key, value in arguments.items() for word in ("--build-arg", f"{key}={value}")]
+        ignored = [folder / ".containerignore" for folder in (containerfile.parent, containerfile.parent.parent)]
+        given += [word for file in ignored if file.is_file() for word in ("--ignorefile", str(file))]
+        buildah("bud", "--layers", "--pull-never", "--timestamp=0", *given, "-f", str(containerfile), "-t", name, str(context))
     return hand_over(name)
 
 
 def hand_over(name: str) -> str:
     """Hand an image that buildah has to the node; its name by digest."""
     with tempfile.TemporaryDirectory(dir=CACHE) as folder:
-        buildah("push", name, f"oci:{folder}:image")
+        buildah("push", "--disable-compression", name, f"oci:{folder}:image")
         return images.load_layout(Path(folder), name)
 
 
-def base() -> str:
-    """Debian as an image of buildah's, committed once; its name."""
+def has(name: str) -> bool:
+    """Whether buildah has an image."""
     try:
-        buildah("inspect", "--type=image", BASE)
+        buildah("inspect", "--type=image", name)
     except ImageError:
+        return False
+    return True
+
+
+def base() -> str:
+    """Debian as an image of buildah's, committed once; its name. pip in it reaches its index as the machine's own does."""
+    if not has(BASE):
         working = buildah("from", "scratch")
         buildah("add", working, str(root()), "/")
+        for file, at in _trusted().items():
+            buildah("add", working, str(file), at)
         buildah("commit", "--rm", working, BASE)
     return BASE
+
+
+def _trusted() -> dict[Path, str]:
+    """Files by which pip in a base reaches its index, and where they go: not where apt writes certificates."""
+    certificates = Path(os.environ.get("PIP_CERT") or "/etc/ssl/certs/ca-certificates.crt")
+    if not certificates.exists():
+        return {}
+    settings = CACHE / "pip.conf"
+    index = f"index-url = {url}\n" if (url := os.environ.get("PIP_INDEX_URL")) else ""
+    settings.write_text(f"[global]\ncert = /etc/machine.pem\n{index}")
+    return {certificates: "/etc/machine.pem", settings: "/etc/pip.conf"}
 
 
 def buildah(*words: str) -> str:
@@ -95,7 +117,7 @@ def buildah(*words: str) -> str:
         ImageError: With its last lines.
     """
     store = CACHE / "buildah"
-    return _run("buildah", "--root", str(store / "root"), "--runroot", str(store / "run"), *words)
+    return _run("buildah", "--storage-driver", "vfs", "--root", str(store / "root"), "--runroot", str(store / "run"), *words)
 
 
 def source() -> list[str]:
@@ -112,7 +134,7 @@ def source() -> list[str]:
 
 def _run(*command: str) -> str:
     """Run a maker of images."""
-    env = {**os.environ, "STORAGE_DRIVER": "vfs", "BUILDAH_ISOLATION": "chroot"}
+    env = {**os.environ, "BUILDAH_ISOLATION": "chroot"}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
     if done.returncode:
         last = (done.stderr.strip() or done.stdout.strip()).splitlines()[-15:]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -273,21 +273,23 @@ def test_a_route_that_no_gateway_takes_is_told(server: Cluster, api: Api) -> Non
     assert "Gateway proseform" in caught.value.hint
 
 
+@pytest.fixture
+def real(cluster: Path) -> Api:
+    """A real API server, with the namespace in it."""
+    api = Api("proseform", patience_s=20)
+    api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "proseform"}})
+    return api
+
+
 @pytest.mark.cluster
 @pytest.mark.parametrize("form", FORMS)
-def test_a_real_api_server_takes_every_object(form: str) -> None:
+def test_a_real_api_server_takes_every_object(real: Api, form: str) -> None:
     """Its validation, KServe's webhooks and the CRDs' own rules; nothing is created."""
-    if not os.environ.get("KUBECONFIG"):
-        pytest.skip("no cluster: KUBECONFIG is not set; run make cluster")
     made = served(FORMS[form])
-    api = Api(made.place.namespace, patience_s=20)
     route = traffic.route("toy", made.model, {"3": made.service}, {"3": 100}, made.place)
-    deploy.apply(api, [*services.build(made), route], dry_run=True)
+    deploy.apply(real, [*services.build(made), route], dry_run=True)
 
 
 @pytest.mark.cluster
-def test_a_real_api_server_takes_the_serverless_form() -> None:
-    if not os.environ.get("KUBECONFIG"):
-        pytest.skip("no cluster: KUBECONFIG is not set; run make cluster")
-    made = served({"serving": {"mode": "serverless"}})
-    deploy.apply(Api(made.place.namespace, patience_s=20), serverless.build(made, 10), dry_run=True)
+def test_a_real_api_server_takes_the_serverless_form(real: Api) -> None:
+    deploy.apply(real, serverless.build(served({"serving": {"mode": "serverless"}}), 10), dry_run=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from proseform import config
+from proseform import config, digest
 from proseform import launch as launchers
 from proseform.errors import ClusterError, NoSignalError, StageError
 from proseform.kube import launch
@@ -74,6 +74,20 @@ def test_a_job_is_created_followed_and_done(server: Server, api: Api, job: launc
     assert made["metadata"]["labels"]["proseform.dev/run"] == "cv-small-1"
     assert made["metadata"]["annotations"]["proseform.dev/base"] == "sha256:" + "1" * 64
     assert json.loads((Path(job.work) / "job.json").read_text())["stage"] == "sft-evaluator"
+    assert made["metadata"]["annotations"]["proseform.dev/output"] == digest.of_files(Path(job.out)), "what came of it stands on the job"
+
+
+def test_a_job_that_is_gone_as_soon_as_it_has_ended_is_done_all_the_same(server: Server, api: Api, job: launchers.Job) -> None:
+    """``keep_s = 0``: the operator deletes it before anybody can write on it."""
+    ends(server, job, {"type": "Succeeded"})
+    looked = server.before
+
+    def before(method: str, path: str) -> Any:
+        given = looked(method, path)
+        return (404, {"message": "not found"}) if method == "PATCH" else given
+
+    server.before = before
+    cluster(api).run("proseform.train.sft", job)
 
 
 def test_a_second_launch_adopts_the_job_that_runs(server: Server, api: Api, job: launchers.Job) -> None:
@@ -146,7 +160,7 @@ def test_an_api_server_that_goes_away_and_comes_back_does_not_lose_the_job(serve
         return end(method, path)
 
     server.before = before
-    cluster(api).run("proseform.train.sft", job)
+    cluster(api, pending_s=30).run("proseform.train.sft", job)
     assert count > 8
     assert len([path for method, path in server.asked if method == "POST" and path == JOBS]) <= 2
 
@@ -165,6 +179,15 @@ def test_what_the_server_refuses_is_told_in_its_words_at_once(server: Server, ap
     with pytest.raises(ClusterError, match="cannot create") as caught:
         cluster(api).run("proseform.train.sft", job)
     assert caught.value.status == 403
+
+
+def test_a_webhook_without_its_controller_is_told_with_what_to_look_at(server: Server, api: Api, job: launchers.Job) -> None:
+    said = 'Internal error occurred: failed calling webhook "validator.pytorchjob": connect: connection refused'
+    server.before = lambda method, _path: (500, {"message": said}) if method == "POST" else None
+    api._patience_s = 0.3
+    with pytest.raises(ClusterError, match="failed calling webhook") as caught:
+        cluster(api).run("proseform.train.sft", job)
+    assert "Does the controller behind this webhook run?" in caught.value.hint
 
 
 def pod(server: Server, made: dict[str, Any], **status: Any) -> str:

@@ -192,6 +192,7 @@ def _refused(method: str, where: str, status: int, body: Any) -> ClusterError:
     except (TypeError, ValueError, KeyError):
         said = str(body or "no answer")[:300]
     hint = "Ask for the right in the chart's roles." if status == 403 else ""  # noqa: PLR2004 - forbidden
+    hint = "Does the controller behind this webhook run? kubectl get pods -A." if "failed calling webhook" in said else hint
     return ClusterError(f"{method} {where.rpartition('/namespaces/')[2]}: {said}", hint=hint, status=status)
 
 

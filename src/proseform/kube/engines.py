@@ -122,14 +122,15 @@ def pod(place: config.Cluster) -> Manifest:
     return {name: value for name, value in made.items() if name != "containers"}
 
 
-def probed(path: str, port: int, start_s: int) -> Manifest:
-    """Port and probes of a container that answers HTTP."""
+def probed(path: str, port: int, start_s: int, live: str = "") -> Manifest:
+    """Port and probes of a container that answers HTTP; ``live`` is where it says that it runs, where that is another path."""
     ask = {"httpGet": {"path": path, "port": port}}
+    alive = {"httpGet": {"path": live or path, "port": port}}
     return {
         "ports": [{"name": "http", "containerPort": port, "protocol": "TCP"}],
         "startupProbe": {**ask, "periodSeconds": 5, "timeoutSeconds": 5, "failureThreshold": max(1, start_s // 5)},
         "readinessProbe": {**ask, "periodSeconds": 5, "timeoutSeconds": 5},
-        "livenessProbe": {**ask, "periodSeconds": 20, "timeoutSeconds": 10, "failureThreshold": 6},
+        "livenessProbe": {**alive, "periodSeconds": 20, "timeoutSeconds": 10, "failureThreshold": 6},
     }
 
 

@@ -71,6 +71,9 @@ def state(job: Json, pods: Sequence[Json], events: Iterable[Json] = ()) -> State
     warned = warning(events) if not pods else ""
     if warned:
         return State("waiting", "FailedCreate", f"Its pods cannot be created: {warned}", _remedy_of_refusal(warned), stuck=True)
+    if not pods and not job.get("status", {}).get("conditions"):
+        remedy = "Is the operator of this kind running? kubectl get pods -A."
+        return State("waiting", "NoOperator", "No operator has looked at its job yet.", remedy, stuck=True)
     return State("waiting", "", "Its pods are starting.")
 
 

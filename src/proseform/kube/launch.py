@@ -30,7 +30,7 @@ from proseform.kube.pods import Manifest
 _POLL_S = 2.0
 _GONE_S = 120.0
 """Seconds for which a finished job of the same name may take to go."""
-_CONFLICT = 409
+_GONE, _CONFLICT = 404, 409
 _SURER = {"DeadlineExceeded", "OOMKilled", "Evicted", "Preempted", "Preempting"}
 """Reasons of the cluster that say more than what a library raised in the worker."""
 _KINDS = (
@@ -77,6 +77,7 @@ class Cluster:
                 f"{job.stage}: its job succeeded and left nothing in {job.out}.",
                 hint=f"The claim {self.place.claim} must hold the home folder {self.home}; if it does, run again.",
             )
+        _sign(api, made[-1], digest.of_files(Path(job.out)))
 
     def training(self, worker: str, job: launch.Job) -> jobs.Training:
         """The job as a value."""
@@ -196,6 +197,15 @@ def _meant(job: launch.Job) -> bool:
         return False
     kind = getattr(errors, said["type"], None)
     return isinstance(kind, type) and issubclass(kind, ProseformError) and not said["retryable"]
+
+
+def _sign(api: Api, job: Manifest, output: str) -> None:
+    """Write on a finished job what came of it; one that is not kept may be gone."""
+    try:
+        api.merge(job, {"metadata": {"annotations": {jobs.OUTPUT: output}}})
+    except ClusterError as error:
+        if error.status != _GONE:
+            raise
 
 
 def _filled(job: launch.Job) -> bool:

@@ -119,11 +119,12 @@ def labels(task: str, version: str = "") -> dict[str, str]:
 def about(wanted: Served, called: str) -> Manifest:
     """The metadata of an object of a version."""
     bundle = wanted.bundle
+    weights = {f"proseform.dev/{role}": part.adapter_digest or part.base_digest for role, part in bundle.parts.items()}
     return {
         "name": called,
         "namespace": wanted.place.namespace,
         "labels": {**labels(bundle.task, wanted.version), BUNDLE: digest.short(bundle.digest)},
-        "annotations": {BUNDLE: bundle.digest, TASK_DIGEST: bundle.task_digest},
+        "annotations": {BUNDLE: bundle.digest, TASK_DIGEST: bundle.task_digest, **weights},
     }
 
 
@@ -161,7 +162,7 @@ def transformer(wanted: Served, called: str = CONTAINER, more: Sequence[str] = (
             env={"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"},
             resources={"cpu": knobs.cpu, "memory": knobs.memory},
             mounts={"bundle": (FOLDER, True), **mounts},
-            more={"args": args, **engines.probed("/v2/health/ready", PORT, 120)},
+            more={"args": args, **engines.probed("/v2/health/ready", PORT, 120, live="/v2/health/live")},
         )
     )
 

@@ -1,4 +1,4 @@
-"""The cluster, for the tests of this folder."""
+"""The cluster, for every folder whose tests want one."""
 
 from tests.cluster.fixture import cluster
 
