@@ -67,7 +67,9 @@ def _settle(task: dsl.PipelineTask, place: config.Cluster) -> None:
     task.set_container_image(place.images.pipeline)
     task.set_caching_options(False)  # ours is exact: a stage adopts what was made of the same inputs and code
     task.set_retry(num_retries=steps.retries, backoff_duration="30s", backoff_factor=2, backoff_max_duration="600s")
-    task.set_cpu_request(steps.cpu).set_cpu_limit(steps.cpu).set_memory_request(steps.memory).set_memory_limit(steps.memory)
+    task.set_cpu_request(steps.cpu).set_memory_request(steps.memory).set_memory_limit(steps.memory)
+    if place.cpu_limits:
+        task.set_cpu_limit(steps.cpu)
     settings = {"PROSEFORM_HOME": steps.home, "PROSEFORM_ON": "cluster", "HOME": "/tmp"}  # noqa: S108 - a pod's own
     if steps.secret:
         kubernetes.use_secret_as_volume(task, secret_name=steps.secret, mount_path=SECRETS)

@@ -16,31 +16,31 @@ from tests.cluster import images
 from tests.cluster.places import CACHE
 
 SUITE = "bookworm"
+PACKAGES = ("ca-certificates", "python3", "python3-venv")
+"""What is in it beside the smallest system: what our Containerfiles install, so that apt has nothing to fetch."""
 BASE = f"localhost/debian:{SUITE}"
+ENVIRONMENT = {**os.environ, "BUILDAH_ISOLATION": "chroot"}
+"""Of buildah."""
 
 
 class ImageError(Exception):
     """An image could not be made; carries the last lines of whoever made it."""
 
 
-def root(packages: tuple[str, ...] = ()) -> Path:
-    """A Debian root file system, made once from the machine's own source.
-
-    Args:
-        packages: What is in it beside the smallest system.
+def root() -> Path:
+    """A Debian root file system with :data:`PACKAGES`, made once from the machine's own source.
 
     Raises:
         ImageError: debootstrap failed.
     """
-    folder = CACHE / f"{SUITE}-{hashlib.sha256(' '.join(packages).encode()).hexdigest()[:16]}"
+    folder = CACHE / f"{SUITE}-{hashlib.sha256(' '.join(PACKAGES).encode()).hexdigest()[:16]}"
     if folder.is_dir():
         return folder
     CACHE.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=CACHE))
     unfinished.chmod(0o755)
-    include = [f"--include={','.join(packages)}"] if packages else []
     try:
-        _run("debootstrap", "--variant=minbase", *include, SUITE, str(unfinished), *source())
+        _run("debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE, str(unfinished), *source())
     except ImageError:
         shutil.rmtree(unfinished)
         raise
@@ -52,7 +52,7 @@ def root(packages: tuple[str, ...] = ()) -> Path:
 
 
 def build(containerfile: Path, name: str, context: Path, **arguments: str) -> str:
-    """Build a Containerfile, unless buildah has an image of this name, and hand it to the node; its name by digest.
+    """Build a Containerfile, unless buildah has an image of this name; its name.
 
     Args:
         containerfile: It begins ``ARG BASE`` and ``FROM ${BASE}``; BASE is Debian unless another is given.
@@ -69,7 +69,7 @@ def build(containerfile: Path, name: str, context: Path, **arguments: str) -> st
         ignored = [folder / ".containerignore" for folder in (containerfile.parent, containerfile.parent.parent)]
         given += [word for file in ignored if file.is_file() for word in ("--ignorefile", str(file))]
         buildah("bud", "--layers", "--pull-never", "--timestamp=0", *given, "-f", str(containerfile), "-t", name, str(context))
-    return hand_over(name)
+    return name
 
 
 def hand_over(name: str) -> str:
@@ -116,8 +116,13 @@ def buildah(*words: str) -> str:
     Raises:
         ImageError: With its last lines.
     """
+    return _run(*command(*words))
+
+
+def command(*words: str) -> list[str]:
+    """The command line of buildah over a store of our own; wants :data:`ENVIRONMENT`."""
     store = CACHE / "buildah"
-    return _run("buildah", "--storage-driver", "vfs", "--root", str(store / "root"), "--runroot", str(store / "run"), *words)
+    return ["buildah", "--storage-driver", "vfs", "--root", str(store / "root"), "--runroot", str(store / "run"), *words]
 
 
 def source() -> list[str]:
@@ -134,8 +139,7 @@ def source() -> list[str]:
 
 def _run(*command: str) -> str:
     """Run a maker of images."""
-    env = {**os.environ, "BUILDAH_ISOLATION": "chroot"}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=ENVIRONMENT)
     if done.returncode:
         last = (done.stderr.strip() or done.stdout.strip()).splitlines()[-15:]
         raise ImageError(f"{' '.join(command[:3])} failed:\n" + "\n".join(last))

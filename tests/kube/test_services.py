@@ -54,6 +54,14 @@ def test_every_pod_is_one_that_kubernetes_knows_and_restricted(name: str) -> Non
         assert {mount["name"] for each in pod["containers"] for mount in each["volumeMounts"]} <= {each["name"] for each in pod["volumes"]}
 
 
+@pytest.mark.parametrize("limited", [True, False])
+def test_idle_processors_are_anybody_s_where_the_cluster_says_so_and_memory_never_is(limited: bool) -> None:
+    for pod in pods_of(services.build(served({"cpu_limits": limited}))):
+        for resources in (each["resources"] for each in pod["containers"]):
+            assert {**resources["requests"], **resources["limits"]} == resources["requests"], "a limit is the request"
+            assert set(resources["requests"]) - set(resources["limits"]) == (set() if limited else {"cpu"})
+
+
 def test_a_field_that_nobody_knows_is_found() -> None:
     """The strict schemas can fail."""
     service = by_kind(services.build(served()), "InferenceService")[0]

@@ -75,7 +75,7 @@ class Jobs(Placed):
     elastic: Count = 0
     """Workers at least, of an elastic job that goes on with fewer (PyTorchJob only); 0: the world is fixed, and runs are repeatable."""
     cpu: Quantity = "1"
-    """Processor request and limit of a pod."""
+    """Processor request of a pod, and its limit under cluster.cpu_limits."""
     memory: Quantity = "4Gi"
     """Memory request and limit of a pod."""
     gpus: Count = 0
@@ -106,7 +106,7 @@ class Steps(Placed):
     home: Annotated[str, Field(pattern=r"^/.")] = "/var/lib/proseform"
     """Where steps mount the claim, and jobs with them: the home folder."""
     cpu: Quantity = "1"
-    """Processor request and limit of a step."""
+    """Processor request of a step, and its limit under cluster.cpu_limits."""
     memory: Quantity = "8Gi"
     """Memory request and limit of a step."""
     retries: Count = 2
@@ -125,7 +125,7 @@ class Engine(Placed):
     replicas_max: Count = 0
     """Pods at most, where serving.scaling adds some; 0: as many as replicas."""
     cpu: Quantity = "4"
-    """Processor request and limit of a pod."""
+    """Processor request of a pod, and its limit under cluster.cpu_limits."""
     memory: Quantity = "16Gi"
     """Memory request and limit of a pod."""
     gpus: Count = 1
@@ -160,7 +160,7 @@ class Transformer(Section):
     replicas_max: Count = 0
     """Pods at most, where serving.scaling adds some; 0: as many as replicas."""
     cpu: Quantity = "1"
-    """Processor request and limit of a pod."""
+    """Processor request of a pod, and its limit under cluster.cpu_limits."""
     memory: Quantity = "1Gi"
     """Memory request and limit of a pod."""
     timeout_s: Positive = 60
@@ -223,6 +223,8 @@ class Cluster(Section):
     """The PersistentVolumeClaim that holds home and store; pods mount it where the launcher sees the home folder."""
     user: Positive = 10001
     """User and group of every container: a number, as PodSecurity "restricted" wants."""
+    cpu_limits: bool = True
+    """Whether pods may use no more processor than they ask for; false lets them use what is idle, and no pod is Guaranteed."""
     images: Images = Images()
     jobs: Jobs = Jobs()
     steps: Steps = Steps()

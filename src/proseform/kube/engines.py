@@ -3,9 +3,9 @@
 The flags come from trials with vLLM 0.32. Of its structured-output back ends ``guidance`` alone let no invalid JSON
 through, and without ``disable_any_whitespace`` a weak model fills its budget with blanks. The rank of an adapter must
 not be above ``--max-lora-rank``, which takes certain numbers only.
-Trap: a user without an entry in /etc/passwd has no name, which torch's caches ask for; hence ``USER``. Trap: KServe 0.20
-refuses the variable PYTHONPATH, so an environment on a claim is named by the command. Trap: the init container that KServe
-adds for ``s3://`` has no security context; under PodSecurity "restricted" its ClusterStorageContainer has to be given one.
+Trap: KServe 0.20 refuses the variable PYTHONPATH, so an environment on a claim is named by the command. Trap: the init
+container that KServe adds for ``s3://`` has no security context; under PodSecurity "restricted" its ClusterStorageContainer
+has to be given one.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def container(loaded: Loaded, place: config.Cluster, port: int = PORT) -> Manife
     """The engine's container."""
     knobs = place.serving.engine
     _, _, mounts = pods.environment(knobs.environment)
-    env = {"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "USER": "proseform"}
+    env = {"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1"}
     if not knobs.gpus:
         env |= {"VLLM_CPU_KVCACHE_SPACE": str(knobs.kv_cache_gib)}
     command = argv(loaded, knobs, port)
@@ -107,6 +107,7 @@ def container(loaded: Loaded, place: config.Cluster, port: int = PORT) -> Manife
             pull_policy=place.images.pull_policy,
             env=env,
             resources=pods.resources(knobs.cpu, knobs.memory, knobs.gpus, knobs.gpu_resource),
+            limited=place.cpu_limits,
             mounts={"shared-memory": pods.SHARED_MEMORY, **mounts},
             more={"args": command[split:], **probed("/health", port, knobs.start_s)},
         )

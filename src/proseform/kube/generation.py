@@ -98,6 +98,7 @@ def _pod(wanted: Generation) -> Manifest:
             pull_policy=place.images.pull_policy,
             env={"VLLM_SERVER_DEV_MODE": "1", "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1"},
             resources=pods.resources(knobs.cpu, knobs.memory, wanted.gpus, knobs.gpu_resource),
+            limited=place.cpu_limits,
             mounts={"store": (wanted.home, True), "shared-memory": pods.SHARED_MEMORY},
             more={
                 "ports": [{"name": "http", "containerPort": PORT, "protocol": "TCP"}],

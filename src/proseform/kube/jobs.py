@@ -191,6 +191,7 @@ def _pod(wanted: Training) -> Manifest:
             pull_policy=place.images.pull_policy,
             env=env,
             resources=pods.resources(jobs.cpu, jobs.memory, jobs.gpus, jobs.gpu_resource),
+            limited=place.cpu_limits,
             mounts={"store": (wanted.home, False), "shared-memory": pods.SHARED_MEMORY, **mounts},
         )
     )

@@ -33,6 +33,7 @@ class Container:
         pull_policy: When nodes fetch the image.
         env: Name to text; nothing secret, secrets are files.
         resources: Name to quantity, request and limit alike, so that the pod is of the class Guaranteed.
+        limited: Whether the processor has a limit too; without one the container uses what is idle.
         mounts: Volume name to (path, read-only).
         more: Further fields of the container, such as ports and probes.
     """
@@ -43,21 +44,26 @@ class Container:
     pull_policy: str = "IfNotPresent"
     env: Mapping[str, str] = field(default_factory=dict)
     resources: Mapping[str, str] = field(default_factory=dict)
+    limited: bool = True
     mounts: Mapping[str, tuple[str, bool]] = field(default_factory=dict)
     more: Mapping[str, Any] = field(default_factory=dict)
 
 
 def container(wanted: Container) -> Manifest:
-    """A container that may write to its scratch folder alone, besides what it mounts."""
-    env = {"HOME": SCRATCH, "TMPDIR": SCRATCH, **wanted.env}
+    """A container that may write to its scratch folder alone, besides what it mounts.
+
+    Its user has no entry in /etc/passwd, and torch's caches ask for a name: hence ``USER``.
+    """
+    env = {"HOME": SCRATCH, "TMPDIR": SCRATCH, "USER": "proseform", **wanted.env}
     mounts = {"scratch": (SCRATCH, False), **wanted.mounts}
+    limits = {name: value for name, value in wanted.resources.items() if wanted.limited or name != "cpu"}
     return {
         "name": wanted.name,
         "image": wanted.image,
         "imagePullPolicy": wanted.pull_policy,
         "command": list(wanted.command),
         "env": [{"name": name, "value": value} for name, value in env.items()],
-        "resources": {"requests": dict(wanted.resources), "limits": dict(wanted.resources)},
+        "resources": {"requests": dict(wanted.resources), "limits": limits},
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,

@@ -161,6 +161,7 @@ def transformer(wanted: Served, called: str = CONTAINER, more: Sequence[str] = (
             pull_policy=place.images.pull_policy,
             env={"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"},
             resources={"cpu": knobs.cpu, "memory": knobs.memory},
+            limited=place.cpu_limits,
             mounts={"bundle": (FOLDER, True), **mounts},
             more={"args": args, **engines.probed("/v2/health/ready", PORT, 120, live="/v2/health/live")},
         )

@@ -1,0 +1,1 @@
+"""The whole story on a real cluster: trained by jobs, registered, promoted, asked, moved under traffic; and what breaks."""

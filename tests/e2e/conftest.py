@@ -1,0 +1,17 @@
+"""The world of the story, made once a session."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cluster.places import KUBECONFIG
+
+
+@pytest.fixture(scope="session")
+def world(cluster):
+    """Images, volumes and the chart, on our own cluster."""
+    if cluster != KUBECONFIG:
+        pytest.skip(f"the cluster of {cluster} is not ours: images and folders of this machine are handed to its node")
+    from tests.e2e import world
+
+    return world.make()

@@ -1,0 +1,86 @@
+"""Jobs that the launcher starts from this process, with workers of the tests' own."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from proseform import config, launch
+from proseform.kube.launch import Cluster
+from tests.cluster import addons
+from tests.cluster.kubectl import kubectl
+from tests.e2e import pipeline
+from tests.e2e.world import HOME, World
+
+WORKERS = HOME / "workers"
+
+
+def place(world: World, *, image: str = "", **jobs: Any) -> config.Cluster:
+    """A cluster whose pods find the tests' workers.
+
+    Args:
+        world: The world.
+        image: Another image than the world's.
+        jobs: Knobs of ``[cluster.jobs]`` that differ.
+    """
+    shutil.copytree(Path(__file__).parent / "workers", WORKERS, dirs_exist_ok=True)
+    environment = {**world.environment, "packages": f"{world.environment['packages']}:{WORKERS}"}
+    given = {"nodes": 1, "cpu": "200m", "memory": "2Gi", "environment": environment, **jobs}
+    wanted = config.load(pipeline.text(world, "small", "", **given)).cluster
+    return wanted.model_copy(update={"images": wanted.images.model_copy(update={"train": image})}) if image else wanted
+
+
+def job(name: str, processes: int = 1, inputs: dict[str, str] | None = None, **settings: Any) -> launch.Job:
+    """A job in a work folder of its own; the name of a test that ran before on this cluster begins anew."""
+    work = HOME / "work" / name
+    shutil.rmtree(work, ignore_errors=True)
+    return launch.Job(name, str(work), str(work / "made"), inputs or {}, settings, processes)
+
+
+def run(where: config.Cluster, worker: str, wanted: launch.Job) -> None:
+    """Run a job to its end, as a stage does."""
+    Cluster(where, HOME, "e2e").run(worker, wanted)
+
+
+@contextmanager
+def running(where: config.Cluster, worker: str, wanted: launch.Job) -> Iterator[None]:
+    """Run a job beside what the test does; its error, where there is one, at the end."""
+    failed: list[BaseException] = []
+
+    def body() -> None:
+        try:
+            run(where, worker, wanted)
+        except BaseException as error:  # noqa: BLE001 - handed to the test
+            failed.append(error)
+
+    thread = threading.Thread(target=body)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+    if failed:
+        raise failed[0]
+
+
+def eventually(ask: Callable[[], Any], seconds: float = 120) -> Any:
+    """The first answer that is something."""
+    until = time.monotonic() + seconds
+    while not (answer := ask()):
+        assert time.monotonic() < until, f"nothing came in {seconds} s"
+        time.sleep(0.3)
+    return answer
+
+
+def scale(namespace: str, name: str, replicas: int) -> None:
+    """Take a controller away, or bring it back and wait until it admits what it is there for."""
+    kubectl("scale", "--namespace", namespace, f"deployment/{name}", f"--replicas={replicas}")
+    if replicas:
+        addons.up()
+    else:
+        kubectl("wait", "--namespace", namespace, "--for=delete", "pod", "--selector=control-plane", "--timeout=60s")

@@ -1,0 +1,157 @@
+"""A whole pipeline run in a pod: as a plain user, with the pipeline's own service account and no right more."""
+
+from __future__ import annotations
+
+import json
+import time
+import tomllib
+from dataclasses import dataclass
+from typing import Any
+
+from proseform import config
+from proseform.kube import jobs, pods
+from tests.cluster.kubectl import Manifest, apply, kubectl
+from tests.e2e import python
+from tests.e2e.world import CLAIM, HOME, NAMESPACE, PYTHON, TRACKING, USER, World
+
+TASK = "cv"
+A_FEW_STEPS = """
+[dataset]
+train = 16
+valid = 4
+test = 4
+format = "brief"
+random_schemas = 0.0
+[sft.evaluator]
+steps = 4
+batch = 2
+micro_batch = 1
+save_every = 2
+[sft.formatter]
+steps = 4
+batch = 2
+micro_batch = 1
+save_every = 2
+[grpo]
+steps = 1
+prompts = 1
+generations = 2
+micro_batch = 1
+max_tokens = 16
+[evaluate]
+cases = 2
+samples = 1
+schemas = 1
+levels = []
+evaluator_tokens = 24
+formatter_tokens = 96
+[launch]
+processes = 2
+threads = 1
+[gate]
+schema_valid = 1.0
+formatter_exact = 0.0
+evaluator_reward = 0.0
+recommendation_right = 0.0
+lift = -1.0
+[probe]
+cases = 1
+"""
+"""What the shipped run differs in: quality is measured elsewhere, and every answer has to be valid all the same."""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A pipeline run that has ended well.
+
+    Attributes:
+        name: Its name.
+        log: What it printed.
+        seconds: How long it took.
+    """
+
+    name: str
+    log: str
+    seconds: float
+
+    def figures(self, stage: str) -> dict[str, Any]:
+        """What a stage that acts on the registry left."""
+        found: dict[str, Any] = json.loads((HOME / "runs" / self.name / f"{stage}.json").read_text())
+        return found
+
+    def jobs(self, world: World) -> dict[str, Manifest]:
+        """The training jobs that this run has started, by stage."""
+        found = world.api.find("kubeflow.org/v1", "PyTorchJob", f"{jobs.RUN}={self.name}")
+        return {each["metadata"]["labels"][jobs.STAGE]: each for each in found}
+
+
+def text(world: World, base: str, differs: str, **cluster: Any) -> str:
+    """A run file.
+
+    Args:
+        world: Where it runs.
+        base: The shipped run that it extends.
+        differs: What differs, as TOML without ``[cluster]``.
+        cluster: Knobs of ``[cluster.jobs]``.
+    """
+    wanted = {"extends": base, **tomllib.loads(differs), "cluster": world.cluster(**cluster)}
+    return _toml(wanted)
+
+
+def start(world: World, name: str, run: str) -> None:
+    """Start a pipeline run in a pod of its name."""
+    file = HOME / f"{name}.toml"
+    file.write_text(run)
+    config.load(str(file))  # a wrong knob is told here
+    on_cluster = ["--on", "cluster", "--tracking-uri", TRACKING]
+    made = pods.container(
+        pods.Container(
+            name="pipeline", image=world.python, resources={"memory": "4Gi"},
+            mounts={"store": (str(HOME), False), "python": (python.MOUNT, True)},
+            command=["python3", "-m", "pipelines", "run", "--task", TASK, "--run", str(file), *on_cluster],
+            env={"PYTHONPATH": world.environment["packages"], "PROSEFORM_HOME": str(HOME), "PROSEFORM_RUN": name,
+                 "HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "2"},
+        )
+    )  # fmt: skip
+    volumes = {"store": pods.claim(CLAIM), "python": pods.claim(PYTHON, read_only=True)}
+    spec = {
+        **pods.pod([made], USER, volumes), "serviceAccountName": f"{NAMESPACE}-pipeline", "automountServiceAccountToken": True,
+        "restartPolicy": "Never",
+    }  # fmt: skip
+    labels = {**pods.PART_OF, "app.kubernetes.io/component": "pipeline"}
+    apply([{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": NAMESPACE, "labels": labels}, "spec": spec}])
+
+
+def end(world: World, name: str, seconds: int = 900) -> Ran:
+    """Wait for a pipeline run to end well; its own words where it does not."""
+    began, phase = time.monotonic(), ""
+    while phase not in {"Succeeded", "Failed"}:
+        pod = world.api.get("v1", "Pod", name)
+        phase = pod["status"].get("phase", "") if pod else ""
+        assert time.monotonic() - began < seconds, f"{name} is still {phase} after {seconds} s:\n{_told(name)}"
+        time.sleep(1)
+    assert phase == "Succeeded", f"{name} failed:\n{_told(name)}"
+    return Ran(name, kubectl("logs", "--namespace", NAMESPACE, name), time.monotonic() - began)
+
+
+def _told(name: str) -> str:
+    """The end of what a run printed, and what it waited for."""
+    log = kubectl("logs", "--namespace", NAMESPACE, name, "--tail=40")
+    return f"{log}\n{kubectl('get', 'pods,pytorchjobs,inferenceservices', '--namespace', NAMESPACE, '--output=wide')}"
+
+
+def _toml(value: dict[str, Any]) -> str:
+    """TOML of a run file: JSON's own texts, numbers and lists are TOML's too."""
+    lines = [f"{key} = {json.dumps(one)}" for key, one in value.items() if not isinstance(one, dict)]
+
+    def section(name: str, of: dict[str, Any]) -> None:
+        lines.append(f"[{name}]")
+        lines.extend(f"{key} = {json.dumps(one)}" for key, one in of.items() if not isinstance(one, dict))
+        for key, one in of.items():
+            if isinstance(one, dict):
+                section(f"{name}.{key}", one)
+
+    for key, one in value.items():
+        if isinstance(one, dict):
+            section(key, one)
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,80 @@
+"""Python for pods: a Debian with an interpreter as the image, and packages on a volume that pods mount read-only.
+
+What is heavy (PyTorch, vLLM) need not be baked into images: each set of packages lies in a folder of its own, under the
+digest of its lock, installed once and with its bytecode, since no pod may write it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.cluster import debian, images
+from tests.cluster.places import CACHE
+from tests.images import made
+
+FOLDER = CACHE / "python"
+"""Holds the sets; the volume."""
+MOUNT = "/opt/python"
+"""Where pods mount it."""
+_LOCKS = {"platform": ("torch", "platform", "weights"), "vllm": ("vllm",)}
+_OURS = ("components", "pipelines")
+"""Doors and story, which the package never imports and its wheel leaves out."""
+
+
+def image() -> str:
+    """Debian with Python, handed to the node; its name by digest."""
+    settings = {"Env": ["PATH=/usr/local/bin:/usr/bin:/bin"], "User": str(images.NOBODY), "WorkingDir": "/tmp"}
+    return images.load_folder(debian.root(), "proseform.local/python:bookworm", settings)
+
+
+def packages(name: str) -> str:
+    """A set of packages for PYTHONPATH, as pods see it; with Proseform before what trains.
+
+    Args:
+        name: ``platform`` holds what trains, ``vllm`` what serves models.
+    """
+    locks = [f"requirements/{lock}.txt" for lock in _LOCKS[name]]
+    words = [word for lock in locks for word in ("-r", lock)]
+    heavy = _kept(f"{name}-{made.key(locks)}", lambda folder: _install(folder, "--require-hashes", *words))
+    ours = f"{MOUNT}/{_proseform()}:" if name == "platform" else ""
+    return f"{ours}{MOUNT}/{heavy}"
+
+
+def _proseform() -> str:
+    """The folder of Proseform's own code."""
+
+    def fill(folder: Path) -> None:
+        _install(folder, str(made.wheel()))
+        for ours in _OURS:
+            shutil.copytree(made.ROOT / ours, folder / ours, ignore=shutil.ignore_patterns("__pycache__"))
+
+    return _kept(f"proseform-{made.key(('src', 'pyproject.toml', *_OURS))}", fill)
+
+
+def _kept(name: str, fill: Callable[[Path], None]) -> str:
+    """A folder of :data:`FOLDER`, filled unless it is there; its name."""
+    if not (FOLDER / name).is_dir():
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=FOLDER))
+        unfinished.chmod(0o755)
+        fill(unfinished)
+        unfinished.rename(FOLDER / name)
+    return name
+
+
+def _install(folder: Path, *what: str) -> None:
+    """Install packages into a folder."""
+    _run("uv", "pip", "install", "-q", "--no-deps", "--compile-bytecode", "--python", sys.executable, "--target", str(folder), *what)
+
+
+def _run(*command: str) -> None:
+    """Run a program of the virtual environment; its words where it fails."""
+    env = {**os.environ, "VIRTUAL_ENV": sys.prefix, "PATH": f"{sys.prefix}/bin:{os.environ['PATH']}"}
+    done = subprocess.run(command, cwd=made.ROOT, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{' '.join(command[:4])}: {done.stderr[-2000:]}"

@@ -1,0 +1,195 @@
+"""From a dataset to an answer: jobs train, MLflow registers, KServe serves, a gateway splits; all of it real."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+from collections import Counter
+
+import httpx
+import pytest
+
+from proseform import config, digest
+from proseform import task as tasks
+from proseform.errors import ClusterError
+from proseform.kube import deploy, jobs, pods, services
+from proseform.kube.api import Api
+from proseform.kube.scaling import SERVICE
+from tests.cluster.kubectl import apply, kubectl
+from tests.cluster.places import GATEWAY_PORT, HOST
+from tests.e2e import pipeline
+from tests.e2e.launched import eventually, scale
+from tests.e2e.pipeline import A_FEW_STEPS, TASK
+from tests.e2e.world import HOME, NAMESPACE, wait
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
+GATEWAY = f"http://{HOST}:{GATEWAY_PORT}"
+ROUTE = f"/v1/tasks/{TASK}/answer"
+
+
+@pytest.fixture(scope="module")
+def first(world):
+    """The first run: everything is trained, and the first version stands."""
+    pipeline.start(world, "first", pipeline.text(world, "smollm2", A_FEW_STEPS))
+    return pipeline.end(world, "first")
+
+
+@pytest.fixture(scope="module")
+def case():
+    """Inputs of a held-out case."""
+    return dict(next(tasks.load(TASK).generate("starter", "test", 7, 1)).inputs)
+
+
+def ask(body, seconds=320):
+    return httpx.post(f"{GATEWAY}{ROUTE}", json=body, timeout=seconds)
+
+
+def test_every_training_stage_was_a_job_of_restricted_pods_and_of_the_world_that_was_asked_for(world, first):
+    made = first.jobs(world)
+    assert set(made) == {"base", "sft-evaluator", "sft-formatter", "grpo"}
+    for stage, job in made.items():
+        assert {each["type"] for each in job["status"]["conditions"] if each["status"] == "True"} == {"Created", "Succeeded"}, stage
+        there = world.api.find("v1", "Pod", f"{jobs.JOB}={job['metadata']['name']}")
+        assert len(there) == (1 if stage == "base" else 2), stage
+        assert {each["status"]["phase"] for each in there} == {"Succeeded"}
+
+
+def test_what_the_pods_made_is_what_was_registered_deployed_and_answers(world, first, case):
+    signed = {stage: job["metadata"]["annotations"][jobs.OUTPUT] for stage, job in first.jobs(world).items()}
+    registered = first.figures("register")
+    (service,) = world.api.find(services.SERVING, "InferenceService", f"{services.VERSION}={registered['version']}")
+    tags = version_tags(registered["version"])
+    for stage in ("sft-evaluator", "sft-formatter", "grpo"):
+        assert tags[f"proseform.stage.{stage}"] == signed[stage]
+    annotations = service["metadata"]["annotations"]
+    assert annotations[services.BUNDLE] == registered["bundle"] == tags["proseform.bundle"]
+    for role, stage in (("evaluator", "grpo"), ("formatter", "sft-formatter")):
+        (payload,) = [each for each in (HOME / "store" / stage).iterdir() if digest.of_files(each, names_of(each)) == signed[stage]]
+        assert annotations[f"proseform.dev/{role}"] == digest.of_files(payload / "weights")
+    answer = ask({"inputs": case})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["bundle"] == registered["bundle"]
+
+
+def names_of(payload):
+    """The files of a payload, without the commit."""
+    return [path.relative_to(payload).as_posix() for path in payload.rglob("*") if path.is_file() and path.name != "result.json"]
+
+
+def version_tags(version):
+    """The tags of a version, as MLflow's server has them."""
+    script = (
+        "import json, mlflow; "
+        f"print(json.dumps(dict(mlflow.MlflowClient('http://localhost:5000').get_model_version('proseform-{TASK}', '{version}').tags)))"
+    )
+    return json.loads(kubectl("exec", "--namespace", NAMESPACE, f"deployment/{NAMESPACE}-mlflow", "--", "python3", "-c", script))
+
+
+def test_a_pod_in_the_cluster_gets_verified_json_and_a_broken_request_a_typed_refusal(world, first, case):
+    script = """
+import json, sys, urllib.error, urllib.request
+def ask(body):
+    request = urllib.request.Request(sys.argv[1], json.dumps(body).encode(), {"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=320) as answer:
+            return [answer.status, json.load(answer)]
+    except urllib.error.HTTPError as error:
+        return [error.code, json.load(error)]
+print(json.dumps([ask(body) for body in json.loads(sys.argv[2])]))
+"""
+    bodies = [{"inputs": case}, {"inputs": {"cv": "only half"}}, {"inputs": {**case, "cv": case["cv"] * 200}}]
+    command = ["python3", "-c", script, f"{GATEWAY}{ROUTE}", json.dumps(bodies)]
+    container = pods.container(pods.Container("client", world.python, command, resources={"memory": "128Mi"}))
+    spec = {**pods.pod([container], 10001, {}), "restartPolicy": "Never"}
+    apply([{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "client", "namespace": NAMESPACE}, "spec": spec}])
+    wait("pod/client", "jsonpath={.status.phase}=Succeeded", 400)
+    whole, half, long = json.loads(kubectl("logs", "--namespace", NAMESPACE, "client"))
+    kubectl("delete", "pod", "--namespace", NAMESPACE, "client", "--wait=false")
+    assert whole[0] == 200
+    assert whole[1]["verdict"] == "verified"
+    assert set(whole[1]["answer"]) == set(tasks.load(TASK).formats["brief"])
+    assert (half[0], half[1]["error"]["reason"], half[1]["error"]["message"]) == (422, "input", "Input 'job' is missing.")
+    assert (long[0], long[1]["error"]["reason"]) == (413, "too_long")
+
+
+class Traffic:
+    """Requests one after the other, until it is told to stop."""
+
+    def __init__(self, case):
+        self.answers, self._case, self._over = [], case, threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._over.set()
+        self._thread.join()
+
+    def _run(self):
+        while not self._over.is_set():
+            answer = ask({"inputs": self._case})
+            body = answer.json() if answer.headers.get("content-type", "").startswith("application/json") else {}
+            self.answers.append((answer.status_code, body.get("bundle", answer.text[:300])))
+
+
+def test_a_second_version_is_promoted_under_traffic_without_one_failure(world, first, case, capsys):
+    one = first.figures("register")["bundle"]
+    with Traffic(case) as traffic:
+        pipeline.start(world, "second", pipeline.text(world, "smollm2", A_FEW_STEPS.replace("[grpo]\nsteps = 1", "[grpo]\nsteps = 2")))
+        second = pipeline.end(world, "second")
+        two = second.figures("register")["bundle"]
+        until = time.monotonic() + 120
+        while [bundle for _, bundle in traffic.answers[-3:]] != [two] * 3 and time.monotonic() < until:
+            time.sleep(1)
+    assert set(second.jobs(world)) == {"grpo"}, "what is trained already is adopted"
+    assert [each for each in traffic.answers if each[0] != 200] == []
+    by = Counter(bundle for _, bundle in traffic.answers)
+    assert set(by) == {one, two}
+    with capsys.disabled():
+        sys.stdout.write(f"\n{len(traffic.answers)} requests while version 2 was trained and promoted, none failed: ")
+        sys.stdout.write(f"{by[one]} answered by version 1, {by[two]} by version 2\n")
+
+
+@pytest.fixture
+def standing(world, first):
+    """The version that takes all traffic, and the pods of its predictor."""
+    versions = deploy.versions(world.api, TASK)
+    weights = deploy.weights(world.api, f"proseform-{TASK}", versions)
+    version = versions[max(weights, key=lambda each: weights[each])]
+    return version, world.api.find("v1", "Pod", f"{SERVICE}={version.names[0]},component=predictor")
+
+
+def test_an_evicted_predictor_is_refused_in_words_and_comes_back(world, standing, case):
+    version, (pod,) = standing
+    name = pod["metadata"]["name"]
+    eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name, "namespace": NAMESPACE}}
+    kubectl("create", "--raw", f"/api/v1/namespaces/{NAMESPACE}/pods/{name}/eviction", "-f", "-", text=json.dumps(eviction))
+    refused = eventually(lambda: (answer := ask({"inputs": case})).status_code != 200 and answer)
+    assert refused.status_code == 503
+    assert refused.json()["error"]["reason"] == "engine"
+    said = []
+    serving = config.Serving(ready_s=600)
+    deploy.await_ready(world.api, version.names, serving, 600, said.append)
+    assert any("waits for" in words for words in said)
+    answer = eventually(lambda: (found := ask({"inputs": case})).status_code == 200 and found)
+    assert answer.json()["bundle"] == version.bundle
+
+
+def test_a_kserve_controller_that_is_down_is_told_and_what_stands_goes_on_answering(world, standing, case):
+    version, _ = standing
+    service = world.api.get(services.SERVING, "InferenceService", version.names[0])
+    about = {"name": "unseen", "namespace": NAMESPACE}
+    spec = {"predictor": {"containers": service["spec"]["transformer"]["containers"]}}
+    made = {"apiVersion": services.SERVING, "kind": "InferenceService", "metadata": about, "spec": spec}
+    scale("kserve", "kserve-controller-manager", 0)
+    try:
+        with pytest.raises(ClusterError, match="failed calling webhook") as caught:
+            deploy.apply(Api(NAMESPACE, patience_s=3), [made])
+        assert "kubectl get pods -A" in caught.value.hint
+        assert ask({"inputs": case}).status_code == 200
+    finally:
+        scale("kserve", "kserve-controller-manager", 1)

@@ -1,0 +1,38 @@
+"""The sft worker itself, with a witness on each rank: which rows it was trained on, and what its weights are at the end."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+from proseform import launch
+
+
+def main(job):
+    """Train, and leave ``witness-<rank>.json`` in the work folder: ``world``, rows of each step as digests, the weights' digest."""
+    from transformers import Trainer
+
+    from proseform.train import sft
+
+    steps, kept, step, train = [], {}, Trainer.training_step, Trainer.train
+
+    def watched_step(self, model, inputs, *rest, **more):
+        steps.append([hashlib.sha256(row.numpy().tobytes()).hexdigest() for row in inputs["input_ids"]])
+        return step(self, model, inputs, *rest, **more)
+
+    def watched_train(self, *rest, **more):
+        result = train(self, *rest, **more)
+        kept["model"] = self.accelerator.unwrap_model(self.model)
+        return result
+
+    Trainer.training_step, Trainer.train = watched_step, watched_train
+    sft.main(job)
+    weights = hashlib.sha256()
+    for name, value in sorted(kept["model"].named_parameters()):
+        weights.update(name.encode() + value.detach().float().numpy().tobytes())
+    told = {"world": int(os.environ["WORLD_SIZE"]), "host": os.uname().nodename, "steps": steps, "weights": weights.hexdigest()}
+    (Path(job.work) / f"witness-{os.environ['RANK']}.json").write_text(json.dumps(told))
+
+
+if __name__ == "__main__":
+    launch.worker(main)

@@ -1,0 +1,130 @@
+"""What the story stands on: images, volumes, a namespace that admits restricted pods alone, and the chart, installed by Helm."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import helm_python
+
+from manifests import render
+from proseform.kube.api import Api
+from tests.cluster import debian
+from tests.cluster.kubectl import Manifest, apply, kubectl
+from tests.cluster.places import GATEWAY_PORT, KUBECONFIG, STATE
+from tests.e2e import python
+from tests.images import made
+
+NAMESPACE = render.NAME
+USER = 10001
+VOLUMES = STATE / "volumes"
+HOME = VOLUMES / "store" / "home"
+"""The home folder, on the store's claim: the same path here and in pods, so that what they write can be looked at."""
+CLAIM, PYTHON = f"{NAMESPACE}-store", "python"
+TRACKING = f"http://{NAMESPACE}-mlflow:5000"
+
+
+@dataclass(frozen=True)
+class World:
+    """Where the story plays.
+
+    Attributes:
+        python: The image with an interpreter alone, by digest; the packages come from a claim.
+        serve: The serve image, by digest.
+        pipeline: The pipeline image without PyTorch, by digest: it runs MLflow.
+    """
+
+    python: str
+    serve: str
+    pipeline: str
+
+    @cached_property
+    def api(self) -> Api:
+        """The API server, with an administrator's rights."""
+        return Api(NAMESPACE, patience_s=60)
+
+    @cached_property
+    def environment(self) -> Manifest:
+        """The packages that train, as ``[cluster.jobs] environment``."""
+        return {"claim": PYTHON, "path": python.MOUNT, "packages": python.packages("platform")}
+
+    def cluster(self, **jobs: Any) -> dict[str, Any]:
+        """``[cluster]`` of a run file.
+
+        Args:
+            jobs: Knobs of ``[cluster.jobs]`` that differ.
+        """
+        engine = {**self.environment, "packages": python.packages("vllm")}
+        return {
+            "cpu_limits": False,
+            "images": {"train": self.python, "serve": self.serve, "vllm": self.python},
+            "jobs": {"nodes": 2, "cpu": "400m", "memory": "2500Mi", "restarts": 3, "environment": self.environment, **jobs},
+            "serving": {
+                "form": "economical",
+                "drain_s": 5,
+                "engine": {
+                    "gpus": 0, "cpu": "300m", "memory": "4Gi", "eager": True, "shared_memory": "512Mi", "environment": engine,
+                    "arguments": ["--max-num-seqs", "4"],
+                },
+                "transformer": {"cpu": "100m", "memory": "1Gi", "timeout_s": 300},
+            },
+        }  # fmt: skip
+
+
+def make() -> World:
+    """Bring it all there; what is there already is left as it is, and the chart is brought up to date."""
+    ours = (made.image("serve"), made.image("pipeline", TORCH="requirements/none.txt"))
+    world = World(python.image(), *(debian.hand_over(each) for each in ours))
+    security = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": security}}
+    for name in ("platform", "vllm"):
+        python.packages(name)
+    apply([
+        namespace,
+        *_volume(CLAIM, HOME, "ReadWriteMany"), *_volume(f"{NAMESPACE}-mlflow", VOLUMES / "mlflow", "ReadWriteOnce"),
+        *_volume(PYTHON, python.FOLDER, "ReadOnlyMany"), _claim(PYTHON, "ReadOnlyMany"),
+    ])  # fmt: skip
+    with helm_python.Config(kubeconfig_path=os.environ.get("KUBECONFIG", str(KUBECONFIG)), namespace=NAMESPACE) as helm:
+        known = {release.name for release in helm.list()}
+        (helm.upgrade if NAMESPACE in known else helm.install)(
+            str(render.CHART), NAMESPACE, values(world), namespace=NAMESPACE, wait="watcher", timeout=300
+        )
+    return world
+
+
+def values(world: World) -> dict[str, Any]:
+    """The chart's values: a small MLflow, and the port that the gateway listens at."""
+    repository, _, digest = world.pipeline.partition("@")
+    return {
+        "store": {"size": "5Gi"},
+        "gateway": {"port": GATEWAY_PORT},
+        "mlflow": {
+            "image": {"repository": repository, "tag": "test", "digest": digest}, "workers": 1,
+            "resources": {"cpu": "250m", "memory": "1536Mi"}, "claimSize": "1Gi",
+        },
+    }  # fmt: skip
+
+
+def _volume(claim: str, folder: Path, mode: str) -> list[Manifest]:
+    """A folder of this machine as a volume that one claim alone may have."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if mode != "ReadOnlyMany":
+        shutil.chown(folder, USER, USER)
+    of = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "namespace": NAMESPACE, "name": claim}
+    spec = {"capacity": {"storage": "20Gi"}, "accessModes": [mode], "claimRef": of, "hostPath": {"path": str(folder)}}
+    return [{"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": claim}, "spec": spec}]
+
+
+def _claim(name: str, mode: str) -> Manifest:
+    """A claim beside the chart's own."""
+    spec = {"accessModes": [mode], "resources": {"requests": {"storage": "1Gi"}}, "volumeName": name}
+    return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": name, "namespace": NAMESPACE}, "spec": spec}
+
+
+def wait(what: str, condition: str, seconds: int = 120) -> None:
+    """Wait for a condition of an object, by ``kubectl wait``."""
+    kubectl("wait", "--namespace", NAMESPACE, f"--for={condition}", what, f"--timeout={seconds}s", timeout_s=seconds + 10)

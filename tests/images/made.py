@@ -1,0 +1,53 @@
+"""Our images as tests have them: built by buildah on Debian, once for each state of what they are made from."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from tests.cluster import debian
+
+ROOT = Path(__file__).resolve().parents[2]
+WHEELS = ROOT / "build" / "wheels"
+SOURCES = {
+    "serve": ("images/serve", "requirements", "src", "pyproject.toml"),
+    "pipeline": ("images/pipeline", "requirements", "src", "pyproject.toml", "components", "pipelines"),
+}
+"""What each is made from."""
+
+
+def image(name: str, **arguments: str) -> str:
+    """An image of ours in buildah's store; its name.
+
+    Args:
+        name: Of :data:`SOURCES`.
+        arguments: Build arguments.
+    """
+    made = f"proseform.local/{name}:{key(SOURCES[name], *(f'{one}={other}' for one, other in sorted(arguments.items())))}"
+    if not debian.has(made):
+        wheel()
+        debian.build(ROOT / "images" / name / "Containerfile", made, ROOT, **arguments)
+    return made
+
+
+def wheel() -> Path:
+    """Proseform's wheel, built anew into ``build/wheels``."""
+    uv = Path(sys.prefix) / "bin" / "uv"
+    command = [uv, "build", "-q", "--wheel", "--no-build-isolation", "--python", sys.executable, "--clear", "-o", WHEELS]
+    subprocess.run(command, check=True, cwd=ROOT, env={**os.environ, "VIRTUAL_ENV": sys.prefix})
+    (built,) = WHEELS.glob("*.whl")
+    return built
+
+
+def key(sources: Iterable[str], *more: str) -> str:
+    """The digest of files and folders of the repository, and of further words; 16 hexadecimal digits."""
+    whole = hashlib.sha256(repr(more).encode())
+    for source in sources:
+        for path in sorted((ROOT / source).rglob("*")) if (ROOT / source).is_dir() else [ROOT / source]:
+            if path.is_file() and path.suffix != ".pyc":
+                whole.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())
+    return whole.hexdigest()[:16]
