@@ -1,6 +1,6 @@
 """Images of a real distribution, without an engine: Debian by debootstrap as the base, Containerfiles built by buildah.
 
-Layers are plain copies and steps run in a chroot (``vfs`` and ``chroot``), which works in a virtual machine and in a container alike.
+Steps run in a chroot, which works in a virtual machine and in a container alike; layers are overlays, as containerd's are.
 """
 
 from __future__ import annotations
@@ -16,9 +16,12 @@ from tests.cluster import images
 from tests.cluster.places import CACHE
 
 SUITE = "bookworm"
-PACKAGES = ("ca-certificates", "python3", "python3-venv")
-"""What is in it beside the smallest system: what our Containerfiles install, so that apt has nothing to fetch."""
-BASE = f"localhost/debian:{SUITE}"
+PACKAGES = ("ca-certificates", "python3", "python3-venv", "libnuma1")
+"""What is in it beside the smallest system: what our Containerfiles install, so that apt has nothing to fetch; and what vLLM links to."""
+ROOT = CACHE / f"{SUITE}-{hashlib.sha256(' '.join(PACKAGES).encode()).hexdigest()[:16]}"
+"""A root file system of these."""
+BASE = f"localhost/debian:{ROOT.name}"
+"""The same as an image of buildah's."""
 ENVIRONMENT = {**os.environ, "BUILDAH_ISOLATION": "chroot"}
 """Of buildah."""
 
@@ -33,11 +36,10 @@ def root() -> Path:
     Raises:
         ImageError: debootstrap failed.
     """
-    folder = CACHE / f"{SUITE}-{hashlib.sha256(' '.join(PACKAGES).encode()).hexdigest()[:16]}"
-    if folder.is_dir():
-        return folder
+    if ROOT.is_dir():
+        return ROOT
     CACHE.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=CACHE))
+    unfinished = Path(tempfile.mkdtemp(prefix=f".{ROOT.name}.", dir=CACHE))
     unfinished.chmod(0o755)
     try:
         _run("debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE, str(unfinished), *source())
@@ -47,8 +49,7 @@ def root() -> Path:
     for spent in ("var/cache/apt", "var/lib/apt/lists"):
         shutil.rmtree(unfinished / spent)
         (unfinished / spent / "partial").mkdir(parents=True)
-    unfinished.rename(folder)
-    return folder
+    return unfinished.rename(ROOT)
 
 
 def build(containerfile: Path, name: str, context: Path, **arguments: str) -> str:
@@ -122,7 +123,7 @@ def buildah(*words: str) -> str:
 def command(*words: str) -> list[str]:
     """The command line of buildah over a store of our own; wants :data:`ENVIRONMENT`."""
     store = CACHE / "buildah"
-    return ["buildah", "--storage-driver", "vfs", "--root", str(store / "root"), "--runroot", str(store / "run"), *words]
+    return ["buildah", "--storage-driver", "overlay", "--root", str(store / "root"), "--runroot", str(store / "run"), *words]
 
 
 def source() -> list[str]:

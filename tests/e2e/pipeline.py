@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 import tomllib
 from dataclasses import dataclass
@@ -99,7 +100,9 @@ def text(world: World, base: str, differs: str, **cluster: Any) -> str:
 
 
 def start(world: World, name: str, run: str) -> None:
-    """Start a pipeline run in a pod of its name."""
+    """Start a pipeline run in a pod of its name; one of an earlier session on this cluster is forgotten."""
+    kubectl("delete", "pod", "--namespace", NAMESPACE, name, "--ignore-not-found", "--grace-period=1")
+    shutil.rmtree(HOME / "runs" / name, ignore_errors=True)
     file = HOME / f"{name}.toml"
     file.write_text(run)
     config.load(str(file))  # a wrong knob is told here

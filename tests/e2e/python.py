@@ -22,6 +22,8 @@ FOLDER = CACHE / "python"
 """Holds the sets; the volume."""
 MOUNT = "/opt/python"
 """Where pods mount it."""
+_PACKAGES = "site-packages"
+"""dill, by which datasets are told apart, takes for a library what has this in its path, and pickles everything else whole."""
 _LOCKS = {"platform": ("torch", "platform", "weights"), "vllm": ("vllm",)}
 _OURS = ("components", "pipelines")
 """Doors and story, which the package never imports and its wheel leaves out."""
@@ -42,8 +44,8 @@ def packages(name: str) -> str:
     locks = [f"requirements/{lock}.txt" for lock in _LOCKS[name]]
     words = [word for lock in locks for word in ("-r", lock)]
     heavy = _kept(f"{name}-{made.key(locks)}", lambda folder: _install(folder, "--require-hashes", *words))
-    ours = f"{MOUNT}/{_proseform()}:" if name == "platform" else ""
-    return f"{ours}{MOUNT}/{heavy}"
+    folders = [_proseform(), heavy] if name == "platform" else [heavy]
+    return ":".join(f"{MOUNT}/{folder}/{_PACKAGES}" for folder in folders)
 
 
 def _proseform() -> str:
@@ -52,7 +54,7 @@ def _proseform() -> str:
     def fill(folder: Path) -> None:
         _install(folder, str(made.wheel()))
         for ours in _OURS:
-            shutil.copytree(made.ROOT / ours, folder / ours, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(made.ROOT / ours, folder / _PACKAGES / ours, ignore=shutil.ignore_patterns("__pycache__"))
 
     return _kept(f"proseform-{made.key(('src', 'pyproject.toml', *_OURS))}", fill)
 
@@ -69,8 +71,9 @@ def _kept(name: str, fill: Callable[[Path], None]) -> str:
 
 
 def _install(folder: Path, *what: str) -> None:
-    """Install packages into a folder."""
-    _run("uv", "pip", "install", "-q", "--no-deps", "--compile-bytecode", "--python", sys.executable, "--target", str(folder), *what)
+    """Install packages into a set's folder."""
+    into = str(folder / _PACKAGES)
+    _run("uv", "pip", "install", "-q", "--no-deps", "--compile-bytecode", "--python", sys.executable, "--target", into, *what)
 
 
 def _run(*command: str) -> None:

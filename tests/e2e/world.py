@@ -76,7 +76,8 @@ class World:
 
 
 def make() -> World:
-    """Bring it all there; what is there already is left as it is, and the chart is brought up to date."""
+    """Bring it all there; what an earlier session has left on this cluster is taken away first."""
+    _clear()
     ours = (made.image("serve"), made.image("pipeline", TORCH="requirements/none.txt"))
     world = World(python.image(), *(debian.hand_over(each) for each in ours))
     security = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
@@ -89,11 +90,15 @@ def make() -> World:
         *_volume(PYTHON, python.FOLDER, "ReadOnlyMany"), _claim(PYTHON, "ReadOnlyMany"),
     ])  # fmt: skip
     with helm_python.Config(kubeconfig_path=os.environ.get("KUBECONFIG", str(KUBECONFIG)), namespace=NAMESPACE) as helm:
-        known = {release.name for release in helm.list()}
-        (helm.upgrade if NAMESPACE in known else helm.install)(
-            str(render.CHART), NAMESPACE, values(world), namespace=NAMESPACE, wait="watcher", timeout=300
-        )
+        helm.install(str(render.CHART), NAMESPACE, values(world), namespace=NAMESPACE, wait="watcher", timeout=300)
     return world
+
+
+def _clear() -> None:
+    """Take namespace, volumes and what lies in them away."""
+    kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", timeout_s=180)
+    kubectl("delete", "persistentvolume", "--all")
+    shutil.rmtree(VOLUMES, ignore_errors=True)
 
 
 def values(world: World) -> dict[str, Any]:

@@ -42,7 +42,7 @@ class Environment(Section):
     path: str
     """Where pods mount it."""
     packages: str
-    """The folder of packages in it, put on PYTHONPATH."""
+    """The folder of packages in it, put on PYTHONPATH; named site-packages, or dill takes libraries for code of your own and fails."""
 
 
 class Toleration(Section):
