@@ -109,11 +109,11 @@ def start(world: World, name: str, run: str) -> None:
     on_cluster = ["--on", "cluster", "--tracking-uri", TRACKING]
     made = pods.container(
         pods.Container(
-            name="pipeline", image=world.python, resources={"memory": "4Gi"},
+            name="pipeline", image=world.python, resources={"cpu": "300m", "memory": "4Gi"}, limited=False,
             mounts={"store": (str(HOME), False), "python": (python.MOUNT, True)},
             command=["python3", "-m", "pipelines", "run", "--task", TASK, "--run", str(file), *on_cluster],
             env={"PYTHONPATH": world.environment["packages"], "PROSEFORM_HOME": str(HOME), "PROSEFORM_RUN": name,
-                 "HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "2"},
+                 "HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1"},
         )
     )  # fmt: skip
     volumes = {"store": pods.claim(CLAIM), "python": pods.claim(PYTHON, read_only=True)}

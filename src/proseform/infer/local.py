@@ -162,17 +162,22 @@ class Voice:
 
     @contextmanager
     def _switched(self) -> Iterator[None]:
-        """The role's adapter on, or every adapter off; a small model on one thread, others on all (torch counts cores, not threads)."""
+        """The role's adapter on, or every adapter off; a small model on one thread, others on as many as they may have."""
         if self.adapter:
             self.model.set_adapter(self.adapter)
         off = self.model.disable_adapter() if not self.adapter and hasattr(self.model, "peft_config") else nullcontext()
         threads = torch.get_num_threads()
-        torch.set_num_threads(1 if self.model.num_parameters() < _SMALL else len(os.sched_getaffinity(0)))
+        torch.set_num_threads(1 if self.model.num_parameters() < _SMALL else _threads())
         try:
             with off:
                 yield
         finally:
             torch.set_num_threads(threads)
+
+
+def _threads() -> int:
+    """``OMP_NUM_THREADS``, else every hardware thread of this process; torch counts cores, not threads."""
+    return int(os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0)))
 
 
 def too_long(role: str, tokens: int, limit: int) -> Refusal:
