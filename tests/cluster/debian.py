@@ -74,7 +74,9 @@ def build(containerfile: Path, name: str, context: Path, **arguments: str) -> st
 
 
 def hand_over(name: str) -> str:
-    """Hand an image that buildah has to the node; its name by digest."""
+    """Hand an image that buildah has to the node, unless it has one of this name; its name by digest."""
+    if there := images.pinned(name):
+        return there
     with tempfile.TemporaryDirectory(dir=CACHE) as folder:
         buildah("push", "--disable-compression", name, f"oci:{folder}:image")
         return images.load_layout(Path(folder), name)

@@ -49,6 +49,15 @@ def names() -> set[str]:
     return set(ctr("images", "list", "--quiet").split())
 
 
+def pinned(name: str) -> str:
+    """The name by digest of an image that the node has; empty where it has none of this name."""
+    for line in ctr("images", "list").splitlines()[1:]:
+        known, _, digest = line.split()[:3]
+        if known == name:
+            return f"{name.rpartition(':')[0]}@{digest}"
+    return ""
+
+
 def load_program(program: Path, name: str, at: str) -> str:
     """Hand the image of one static program to the node; see :func:`load_layer`.
 

@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from proseform import config, launch
@@ -15,9 +14,7 @@ from proseform.kube.launch import Cluster
 from tests.cluster import addons
 from tests.cluster.kubectl import kubectl
 from tests.e2e import pipeline
-from tests.e2e.world import HOME, World
-
-WORKERS = HOME / "workers"
+from tests.e2e.world import HOME, WORKERS, World
 
 
 def place(world: World, *, image: str = "", **jobs: Any) -> config.Cluster:
@@ -28,7 +25,6 @@ def place(world: World, *, image: str = "", **jobs: Any) -> config.Cluster:
         image: Another image than the world's.
         jobs: Knobs of ``[cluster.jobs]`` that differ.
     """
-    shutil.copytree(Path(__file__).parent / "workers", WORKERS, dirs_exist_ok=True)
     environment = {**world.environment, "packages": f"{world.environment['packages']}:{WORKERS}"}
     given = {"nodes": 1, "cpu": "200m", "memory": "2Gi", "environment": environment, **jobs}
     wanted = config.load(pipeline.text(world, "small", "", **given)).cluster

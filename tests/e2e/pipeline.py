@@ -60,6 +60,9 @@ cases = 1
 """
 """What the shipped run differs in: quality is measured elsewhere, and every answer has to be valid all the same."""
 
+ANOTHER_BUDGET = A_FEW_STEPS.replace("formatter_tokens = 96", "formatter_tokens = 88")
+"""Another bundle out of the same weights."""
+
 
 @dataclass(frozen=True)
 class Ran:

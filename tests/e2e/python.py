@@ -30,9 +30,10 @@ _OURS = ("components", "pipelines")
 
 
 def image() -> str:
-    """Debian with Python, handed to the node; its name by digest."""
+    """Debian with Python, handed to the node unless it has it; its name by digest."""
+    name = f"proseform.local/python:{debian.ROOT.name}"
     settings = {"Env": ["PATH=/usr/local/bin:/usr/bin:/bin"], "User": str(images.NOBODY), "WorkingDir": "/tmp"}
-    return images.load_folder(debian.root(), "proseform.local/python:bookworm", settings)
+    return images.pinned(name) or images.load_folder(debian.root(), name, settings)
 
 
 def packages(name: str) -> str:

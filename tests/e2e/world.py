@@ -24,6 +24,8 @@ USER = 10001
 VOLUMES = STATE / "volumes"
 HOME = VOLUMES / "store" / "home"
 """The home folder, on the store's claim: the same path here and in pods, so that what they write can be looked at."""
+WORKERS = HOME / "workers"
+"""The tests' own workers, where pods find them."""
 CLAIM, PYTHON = f"{NAMESPACE}-store", "python"
 TRACKING = f"http://{NAMESPACE}-mlflow:5000"
 
@@ -84,6 +86,7 @@ def make() -> World:
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": security}}
     for name in ("platform", "vllm"):
         python.packages(name)
+    shutil.copytree(Path(__file__).parent / "workers", WORKERS)
     apply([
         namespace,
         *_volume(CLAIM, HOME, "ReadWriteMany"), *_volume(f"{NAMESPACE}-mlflow", VOLUMES / "mlflow", "ReadWriteOnce"),

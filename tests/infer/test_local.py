@@ -1,6 +1,7 @@
 """The in-process engine, on models that know nothing: what holds for them holds for any."""
 
 import json
+import os
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -202,3 +203,11 @@ def test_requests_of_both_roles_come_back_in_order(engine, task):
     form = ask(engine.bundle, "formatter", {"prose": case.prose, "schema": "x"}, schema=engine.bundle.schema)
     mixed = engine.generate([form, prose, replace(form, seed=1), prose])
     assert [completion.text.startswith('{"') for completion in mixed] == [True, False, True, False]
+
+
+def test_a_large_model_uses_the_threads_that_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a pod whose share of the processor is smaller than the machine, threads that wait for one another cost most of the time."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert local._threads() == 3
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    assert local._threads() == len(os.sched_getaffinity(0))
