@@ -63,6 +63,16 @@ cases = 1
 ANOTHER_BUDGET = A_FEW_STEPS.replace("formatter_tokens = 96", "formatter_tokens = 88")
 """Another bundle out of the same weights."""
 
+A_LONG_RUN = """
+[dataset]
+train = 64
+valid = 8
+test = 4
+[launch]
+processes = 2
+"""
+"""Long enough to be ended."""
+
 
 @dataclass(frozen=True)
 class Ran:

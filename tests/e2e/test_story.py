@@ -13,7 +13,7 @@ import pytest
 
 from proseform import config, digest
 from proseform import task as tasks
-from proseform.errors import ClusterError
+from proseform.errors import ClusterError, InputError
 from proseform.kube import deploy, jobs, pods, services
 from proseform.kube.api import Api
 from proseform.kube.scaling import SERVICE
@@ -181,6 +181,24 @@ def test_an_evicted_predictor_is_refused_in_words_and_comes_back(world, standing
     assert answer.json()["bundle"] == version.bundle
 
 
+def test_the_version_before_takes_over_by_one_patch_and_the_other_is_taken_away(world, standing, case):
+    """A rollback while both stand; then what takes no traffic goes, and its objects with it."""
+    version, _ = standing
+    place = config.load(str(HOME / "second.toml")).cluster
+    versions = deploy.versions(world.api, TASK)
+    (other,) = [each for each in versions.values() if each.version != version.version]
+    model = f"proseform-{TASK}"
+    with pytest.raises(InputError, match="takes 100 % of the traffic"):
+        deploy.remove(world.api, TASK, version.version, place, model, force=False, say=lambda _: None)
+    deploy.move(world.api, TASK, model, {other.version: 100, version.version: 0}, place)
+    eventually(lambda: ask({"inputs": case}).json().get("bundle") == other.bundle)
+    deploy.remove(world.api, TASK, version.version, place, model, force=False, say=lambda _: None)
+    assert list(deploy.versions(world.api, TASK)) == [other.version]
+    kinds = "inferenceservices,configmaps,servingruntimes,deployments,services,pods"
+    eventually(lambda: f"-v{version.version}-" not in kubectl("get", kinds, "--namespace", NAMESPACE, "--output=name"))
+    assert ask({"inputs": case}).json()["bundle"] == other.bundle
+
+
 def test_a_kserve_controller_that_is_down_is_told_and_what_stands_goes_on_answering(world, standing, case):
     version, _ = standing
     service = world.api.get(services.SERVING, "InferenceService", version.names[0])
@@ -195,3 +213,11 @@ def test_a_kserve_controller_that_is_down_is_told_and_what_stands_goes_on_answer
         assert ask({"inputs": case}).status_code == 200
     finally:
         scale("kserve", "kserve-controller-manager", 1)
+
+
+def test_who_ends_a_pipeline_run_ends_its_jobs(world):
+    """A pod that is told to go (SIGTERM) deletes the jobs that it has started."""
+    pipeline.start(world, "ended", pipeline.text(world, "small", pipeline.A_LONG_RUN))
+    eventually(lambda: world.api.find("kubeflow.org/v1", "PyTorchJob", f"{jobs.RUN}=ended,{jobs.STAGE}=sft-evaluator"), 180)
+    kubectl("delete", "pod", "--namespace", NAMESPACE, "ended", "--grace-period=60")
+    eventually(lambda: not world.api.find("kubeflow.org/v1", "PyTorchJob", f"{jobs.RUN}=ended"), 10)

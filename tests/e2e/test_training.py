@@ -12,10 +12,11 @@ import pytest
 
 from proseform import config, digest, launch
 from proseform.kube import jobs
+from proseform.kube import pods as manifests
 from proseform.stages import dataset, frame, policy
-from tests.cluster.kubectl import kubectl
-from tests.e2e import launched
-from tests.e2e.world import HOME, NAMESPACE, USER
+from tests.cluster.kubectl import apply, kubectl
+from tests.e2e import launched, python
+from tests.e2e.world import CLAIM, HOME, NAMESPACE, PYTHON, USER, wait
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 RUN = """
@@ -117,3 +118,45 @@ def progress(job):
 
 def pods(world, job):
     return [each for each in world.api.find("v1", "Pod", f"{jobs.STAGE}={job.stage}") if each["status"]["phase"] == "Running"]
+
+
+READS = """
+import json, sys
+from vllm import LLM, SamplingParams
+model = LLM(sys.argv[1], dtype="float32", max_model_len=256, enforce_eager=True)
+(given,) = model.generate(sys.argv[2], SamplingParams(temperature=0, max_tokens=8))
+print("tokens", json.dumps(given.outputs[0].token_ids))
+"""
+
+
+def test_vllm_loads_a_small_model_as_it_was_saved_and_reads_it_alike(world, whole):
+    """The weights that two pods have made, an ordinary folder: greedy tokens as transformers gives them."""
+    weights, prompt = Path(whole.out) / "weights", "CV of Kenji Weber"
+    env = {
+        "PYTHONPATH": python.packages("vllm"),
+        "VLLM_CPU_KVCACHE_SPACE": "1",
+        "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+        "HF_HUB_OFFLINE": "1",
+    }
+    container = manifests.container(
+        manifests.Container(
+            "vllm", world.python, ["python3", "-c", READS, str(weights), prompt], env=env, resources={"cpu": "300m", "memory": "4Gi"},
+            mounts={"store": (str(HOME), True), "python": (python.MOUNT, True)}, limited=False,
+        )
+    )  # fmt: skip
+    volumes = {"store": manifests.claim(CLAIM), "python": manifests.claim(PYTHON, read_only=True)}
+    spec = {**manifests.pod([container], USER, volumes), "restartPolicy": "Never"}
+    apply([{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "reads", "namespace": NAMESPACE}, "spec": spec}])
+    wait("pod/reads", "jsonpath={.status.phase}=Succeeded", 240)
+    said = kubectl("logs", "--namespace", NAMESPACE, "reads")
+    (line,) = [each for each in said.splitlines() if each.startswith("tokens ")]
+    assert json.loads(line.removeprefix("tokens ")) == greedy(weights, prompt, 8)
+
+
+def greedy(folder, prompt, count):
+    """The likeliest tokens after a prompt, by transformers."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModelForCausalLM.from_pretrained(folder)
+    ids = tokenizer(prompt, return_tensors="pt")
+    return model.generate(**ids, max_new_tokens=count, do_sample=False)[0][ids["input_ids"].shape[1] :].tolist()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from dataclasses import dataclass
 from functools import cached_property
@@ -92,9 +91,14 @@ def make() -> World:
         *_volume(CLAIM, HOME, "ReadWriteMany"), *_volume(f"{NAMESPACE}-mlflow", VOLUMES / "mlflow", "ReadWriteOnce"),
         *_volume(PYTHON, python.FOLDER, "ReadOnlyMany"), _claim(PYTHON, "ReadOnlyMany"),
     ])  # fmt: skip
-    with helm_python.Config(kubeconfig_path=os.environ.get("KUBECONFIG", str(KUBECONFIG)), namespace=NAMESPACE) as helm:
-        helm.install(str(render.CHART), NAMESPACE, values(world), namespace=NAMESPACE, wait="watcher", timeout=300)
+    with helm() as fresh:
+        fresh.install(str(render.CHART), NAMESPACE, values(world), namespace=NAMESPACE, wait="watcher", timeout=300)
     return world
+
+
+def helm() -> helm_python.Config:
+    """Helm before our cluster and namespace; to be closed."""
+    return helm_python.Config(kubeconfig_path=str(KUBECONFIG), namespace=NAMESPACE)
 
 
 def _clear() -> None:
