@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from proseform import launch
 from proseform.errors import ConfigError, StageError
 from proseform.kube import jobs
 from tests.cluster import cluster as the
 from tests.cluster.kubectl import KubectlError, apply, kubectl
 from tests.e2e import launched
-from tests.e2e.world import NAMESPACE
+from tests.e2e.world import NAMESPACE, USER
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 DOOMED = {
@@ -83,6 +86,20 @@ def test_a_worker_s_own_words_come_first_and_it_is_not_tried_again(world, ended)
 
 def test_a_deadline_ends_the_job_and_is_told(ended):
     told(ended["late"], StageError, "The job ran longer than its 25 s", "cluster.jobs.deadline_s")
+
+
+def test_a_pod_of_another_world_refuses_to_train(world):
+    """Three processes were asked for, and the job has one: as where somebody has edited it by hand."""
+    job = replace(launched.job("alone"), world_size=3)
+    launch.prepare(job)
+    for path in (Path(job.work), *Path(job.work).rglob("*")):
+        shutil.chown(path, USER, USER)
+    made = jobs.build(jobs.Training("alone", "toy", f"{job.work}/{launch.JOB}", str(launched.HOME), launched.place(world, restarts=0)))
+    world.api.create(made[-1])
+    launched.eventually((Path(job.work) / launch.ERROR).exists)
+    world.api.delete(made[-1])
+    said = json.loads((Path(job.work) / launch.ERROR).read_text())
+    assert said["message"] == "alone: 1 processes are here, 3 were asked for."
 
 
 def test_a_running_job_is_adopted_by_a_second_launch_and_survives_a_restarted_api_server(world):

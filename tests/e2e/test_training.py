@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -79,22 +78,6 @@ def test_two_pods_train_on_different_rows_and_end_with_equal_weights(whole):
         assert len(one) == len(other) == 2
         assert not set(one) & set(other)
     assert told[0]["weights"] == told[1]["weights"]
-
-
-def test_a_pod_of_another_world_refuses_to_train(world, inputs):
-    """Three processes were asked for, and the job has one: as where somebody has edited it by hand."""
-    job = training("alone", inputs)
-    wrong = launch.Job(job.stage, job.work, job.out, job.inputs, job.settings, 3)
-    launch.prepare(wrong)
-    where = launched.place(world, restarts=0)
-    made = jobs.build(jobs.Training("alone", "witness", f"{job.work}/{launch.JOB}", str(HOME), where))
-    for path in (Path(job.work), *Path(job.work).rglob("*")):
-        shutil.chown(path, USER, USER)
-    world.api.create(made[-1])
-    launched.eventually((Path(job.work) / launch.ERROR).exists)
-    world.api.delete(made[-1])
-    said = json.loads((Path(job.work) / launch.ERROR).read_text())
-    assert said["message"] == "alone: 1 processes are here, 3 were asked for."
 
 
 @pytest.mark.parametrize("rank", ["master", "worker"])
