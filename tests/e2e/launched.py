@@ -79,4 +79,4 @@ def scale(namespace: str, name: str, replicas: int) -> None:
     if replicas:
         addons.up()
     else:
-        kubectl("wait", "--namespace", namespace, "--for=delete", "pod", "--selector=control-plane", "--timeout=60s")
+        eventually(lambda: not kubectl("get", "pods", "--namespace", namespace, "--selector=control-plane", "--output=name"))

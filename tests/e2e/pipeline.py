@@ -40,7 +40,7 @@ generations = 2
 micro_batch = 1
 max_tokens = 16
 [evaluate]
-cases = 2
+cases = 1
 samples = 1
 schemas = 1
 levels = []

@@ -10,9 +10,10 @@ from proseform import launch
 
 def main(job):
     """Train, and leave ``witness-<rank>.json`` in the work folder: ``world``, rows of each step as digests, the weights' digest."""
-    from transformers import Trainer
+    from proseform.train import models, sft
 
-    from proseform.train import sft
+    models.quiet()
+    from transformers import Trainer
 
     steps, kept, step, train = [], {}, Trainer.training_step, Trainer.train
 
