@@ -109,7 +109,7 @@ import json, sys
 from vllm import LLM, SamplingParams
 model = LLM(sys.argv[1], dtype="float32", max_model_len=256, enforce_eager=True)
 (given,) = model.generate(sys.argv[2], SamplingParams(temperature=0, max_tokens=8))
-print("tokens", json.dumps(given.outputs[0].token_ids))
+print("tokens", json.dumps(list(given.outputs[0].token_ids)))
 """
 
 
