@@ -187,7 +187,7 @@ def _page(base: config.Run, rows: list[Report], clean: Report | None, extra: int
             cells = (*(row["greedy"][name] for name in ("reward", "whole_right", "headline_right")), row["constrained"]["ok"])
             lines.append(f"| {row['level']} | {' | '.join(map(_figure, cells))} |")
     lines += ["", "## Stage times (seed 0)", "", "| stage | seconds |", "|---|---|"]
-    lines += [f"| {stage} | {seconds:.0f} |" for stage, seconds in times.items()]
+    lines += [f"| {stage} | {seconds:.0f} |" for stage, seconds in {**times, "in all": sum(times.values())}.items()]
     return "\n".join(lines) + "\n"
 
 

@@ -53,23 +53,23 @@ def root() -> Path:
 
 
 def build(containerfile: Path, name: str, context: Path, **arguments: str) -> str:
-    """Build a Containerfile, unless buildah has an image of this name; its name.
+    """Build a Containerfile; the image's name, by which buildah has it.
 
     Args:
         containerfile: It begins ``ARG BASE`` and ``FROM ${BASE}``; BASE is Debian unless another is given.
-        name: The image's name, with a host; its tag says what it is made from, since what is there is not built again.
+        name: The image's name, with a host.
         context: The folder that it copies from; beside the Containerfile, or a folder up, a ``.containerignore`` may say what.
         arguments: Build arguments.
 
     Raises:
         ImageError: With buildah's last lines.
     """
-    if not has(name):
-        arguments = {"BASE": base(), **arguments} if "BASE" not in arguments else arguments
-        given = [word for key, value in arguments.items() for word in ("--build-arg", f"{key}={value}")]
-        ignored = [folder / ".containerignore" for folder in (containerfile.parent, containerfile.parent.parent)]
-        given += [word for file in ignored if file.is_file() for word in ("--ignorefile", str(file))]
-        buildah("bud", "--layers", "--pull-never", "--timestamp=0", *given, "-f", str(containerfile), "-t", name, str(context))
+    if "BASE" not in arguments:
+        arguments = {"BASE": base(), **arguments}
+    given = [word for key, value in arguments.items() for word in ("--build-arg", f"{key}={value}")]
+    ignored = [folder / ".containerignore" for folder in (containerfile.parent, containerfile.parent.parent)]
+    given += [word for file in ignored if file.is_file() for word in ("--ignorefile", str(file))]
+    buildah("bud", "--layers", "--pull-never", "--timestamp=0", *given, "-f", str(containerfile), "-t", name, str(context))
     return name
 
 

@@ -1,13 +1,16 @@
-"""Questions to a part of the cluster: does it answer over HTTP, does it know a name."""
+"""Questions to a part of the cluster: does it answer over HTTP, does it know a name; and a question asked until something comes."""
 
 from __future__ import annotations
 
 import socket
 import ssl
 import struct
+import time
 import urllib.request
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 
 def answers(url: str, *, authority: Path | None = None, token: str = "") -> bool:
@@ -40,3 +43,16 @@ def resolves(name: str, server: str, timeout_s: float = 1.0) -> bool:
         _, flags, _, found, _, _ = struct.unpack("!6H", asking.recv(512)[:12])
         return flags & 15 == 0 and found > 0
     return False
+
+
+def eventually(ask: Callable[[], Any], seconds: float = 60) -> Any:
+    """The first answer that is something, asked five times a second.
+
+    Raises:
+        AssertionError: Nothing came in so many seconds.
+    """
+    until = time.monotonic() + seconds
+    while not (answer := ask()):
+        assert time.monotonic() < until, f"nothing came in {seconds} s"
+        time.sleep(0.2)
+    return answer

@@ -14,6 +14,7 @@ from tests.cluster import cluster as the
 from tests.cluster import images, programs
 from tests.cluster.kubectl import KubectlError, apply, kubectl
 from tests.cluster.places import GATEWAY_CLASS, GATEWAY_PORT, HOST, KUBECONFIG
+from tests.cluster.probe import eventually
 from tests.cluster.process import Process
 
 pytestmark = pytest.mark.cluster
@@ -89,15 +90,6 @@ def pytorch_job(namespace, master, worker=None):
 
 def wait(namespace, what, condition, seconds=90):
     kubectl("wait", "--namespace", namespace, f"--for={condition}", what, f"--timeout={seconds}s")
-
-
-def eventually(ask, seconds=60):
-    """The first answer that is something."""
-    until = time.monotonic() + seconds
-    while not (answer := ask()):
-        assert time.monotonic() < until, "nothing came"
-        time.sleep(0.2)
-    return answer
 
 
 def test_a_pod_resolves_a_service_by_name_and_reaches_it(namespace):

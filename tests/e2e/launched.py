@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,7 +12,7 @@ from proseform import config, launch
 from proseform.kube.launch import Cluster
 from tests.cluster import addons
 from tests.cluster.kubectl import kubectl
-from tests.e2e import pipeline
+from tests.cluster.probe import eventually
 from tests.e2e.world import HOME, WORKERS, World
 
 
@@ -26,9 +25,8 @@ def place(world: World, *, image: str = "", **jobs: Any) -> config.Cluster:
         jobs: Knobs of ``[cluster.jobs]`` that differ.
     """
     environment = {**world.environment, "packages": f"{world.environment['packages']}:{WORKERS}"}
-    given = {"nodes": 1, "cpu": "200m", "memory": "2Gi", "environment": environment, **jobs}
-    wanted = config.load(pipeline.text(world, "small", "", **given)).cluster
-    return wanted.model_copy(update={"images": wanted.images.model_copy(update={"train": image})}) if image else wanted
+    knobs = world.cluster(**{"nodes": 1, "cpu": "200m", "memory": "2Gi", "environment": environment, **jobs})
+    return config.Cluster.model_validate({**knobs, "images": {**knobs["images"], **({"train": image} if image else {})}})
 
 
 def job(name: str, processes: int = 1, inputs: dict[str, str] | None = None, **settings: Any) -> launch.Job:
@@ -64,19 +62,10 @@ def running(where: config.Cluster, worker: str, wanted: launch.Job) -> Iterator[
         raise failed[0]
 
 
-def eventually(ask: Callable[[], Any], seconds: float = 120) -> Any:
-    """The first answer that is something."""
-    until = time.monotonic() + seconds
-    while not (answer := ask()):
-        assert time.monotonic() < until, f"nothing came in {seconds} s"
-        time.sleep(0.3)
-    return answer
-
-
 def scale(namespace: str, name: str, replicas: int) -> None:
     """Take a controller away, or bring it back and wait until it admits what it is there for."""
     kubectl("scale", "--namespace", namespace, f"deployment/{name}", f"--replicas={replicas}")
     if replicas:
         addons.up()
     else:
-        eventually(lambda: not kubectl("get", "pods", "--namespace", namespace, "--selector=control-plane", "--output=name"))
+        eventually(lambda: not kubectl("get", "pods", "--namespace", namespace, "--selector=control-plane", "--output=name"), 120)

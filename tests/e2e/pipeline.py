@@ -14,15 +14,10 @@ from proseform.kube import jobs, pods
 from tests.cluster.kubectl import Manifest, apply, kubectl
 from tests.e2e import python
 from tests.e2e.world import CLAIM, HOME, NAMESPACE, PYTHON, TRACKING, USER, World
+from tests.pipelines.test_smollm2 import A_FEW_ROWS
 
 TASK = "cv"
-A_FEW_STEPS = """
-[dataset]
-train = 16
-valid = 4
-test = 4
-format = "brief"
-random_schemas = 0.0
+A_FEW_STEPS = f"""{A_FEW_ROWS}
 [sft.evaluator]
 steps = 4
 batch = 2
@@ -80,13 +75,9 @@ class Ran:
 
     Attributes:
         name: Its name.
-        log: What it printed.
-        seconds: How long it took.
     """
 
     name: str
-    log: str
-    seconds: float
 
     def figures(self, stage: str) -> dict[str, Any]:
         """What a stage that acts on the registry left."""
@@ -147,7 +138,7 @@ def end(world: World, name: str, seconds: int = 900) -> Ran:
         assert time.monotonic() - began < seconds, f"{name} is still {phase} after {seconds} s:\n{_told(name)}"
         time.sleep(1)
     assert phase == "Succeeded", f"{name} failed:\n{_told(name)}"
-    return Ran(name, kubectl("logs", "--namespace", NAMESPACE, name), time.monotonic() - began)
+    return Ran(name)
 
 
 def _told(name: str) -> str:
@@ -156,18 +147,9 @@ def _told(name: str) -> str:
     return f"{log}\n{kubectl('get', 'pods,pytorchjobs,inferenceservices', '--namespace', NAMESPACE, '--output=wide')}"
 
 
-def _toml(value: dict[str, Any]) -> str:
-    """TOML of a run file: JSON's own texts, numbers and lists are TOML's too."""
-    lines = [f"{key} = {json.dumps(one)}" for key, one in value.items() if not isinstance(one, dict)]
-
-    def section(name: str, of: dict[str, Any]) -> None:
-        lines.append(f"[{name}]")
-        lines.extend(f"{key} = {json.dumps(one)}" for key, one in of.items() if not isinstance(one, dict))
-        for key, one in of.items():
-            if isinstance(one, dict):
-                section(f"{name}.{key}", one)
-
-    for key, one in value.items():
-        if isinstance(one, dict):
-            section(key, one)
-    return "\n".join(lines) + "\n"
+def _toml(value: dict[str, Any], name: str = "") -> str:
+    """A table as TOML, those in it after it: JSON's own texts, numbers and lists are TOML's too."""
+    own = {key: one for key, one in value.items() if not isinstance(one, dict)}
+    lines = [*([f"[{name}]"] if name else []), *(f"{key} = {json.dumps(one)}" for key, one in own.items())]
+    inner = [_toml(one, f"{name}.{key}".lstrip(".")) for key, one in value.items() if key not in own]
+    return "\n".join([*lines, *inner])

@@ -6,9 +6,7 @@ digest of its lock, installed once and with its bytecode, since no pod may write
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -74,11 +72,4 @@ def _kept(name: str, fill: Callable[[Path], None]) -> str:
 def _install(folder: Path, *what: str) -> None:
     """Install packages into a set's folder."""
     into = str(folder / _PACKAGES)
-    _run("uv", "pip", "install", "-q", "--no-deps", "--compile-bytecode", "--python", sys.executable, "--target", into, *what)
-
-
-def _run(*command: str) -> None:
-    """Run a program of the virtual environment; its words where it fails."""
-    env = {**os.environ, "VIRTUAL_ENV": sys.prefix, "PATH": f"{sys.prefix}/bin:{os.environ['PATH']}"}
-    done = subprocess.run(command, cwd=made.ROOT, env=env, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{' '.join(command[:4])}: {done.stderr[-2000:]}"
+    made.uv("pip", "install", "-q", "--no-deps", "--compile-bytecode", "--python", sys.executable, "--target", into, *what)

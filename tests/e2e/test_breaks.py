@@ -16,6 +16,7 @@ from proseform.errors import ConfigError, StageError
 from proseform.kube import jobs
 from tests.cluster import cluster as the
 from tests.cluster.kubectl import KubectlError, apply, kubectl
+from tests.cluster.probe import eventually
 from tests.e2e import launched
 from tests.e2e.world import NAMESPACE, USER
 
@@ -65,12 +66,12 @@ def starts(name):
 def test_a_missing_image_is_told_and_the_job_is_taken_away(world, ended):
     words = r"cannot get its image proseform.local/none:1 \((ErrImagePull|ImagePullBackOff)\)"
     told(ended["no-image"], StageError, words, "cluster.images.train")
-    launched.eventually(lambda: gone(world, "no-image"))
+    eventually(lambda: gone(world, "no-image"), 120)
 
 
 def test_memory_that_no_node_has_is_told_and_the_job_is_taken_away(world, ended):
     told(ended["no-memory"], StageError, "No node has enough memory for pod no-memory", "Lower cluster.jobs for memory")
-    launched.eventually(lambda: gone(world, "no-memory"))
+    eventually(lambda: gone(world, "no-memory"), 120)
 
 
 def test_a_worker_that_exits_1_again_and_again_is_given_up(ended):
@@ -81,7 +82,7 @@ def test_a_worker_that_exits_1_again_and_again_is_given_up(ended):
 
 def test_a_worker_s_own_words_come_first_and_it_is_not_tried_again(world, ended):
     told(ended["raises"], ConfigError, "The tenth row is no row", "Mend it.")
-    launched.eventually(lambda: gone(world, "raises"))
+    eventually(lambda: gone(world, "raises"), 120)
 
 
 def test_a_deadline_ends_the_job_and_is_told(ended):
@@ -96,7 +97,7 @@ def test_a_pod_of_another_world_refuses_to_train(world):
         shutil.chown(path, USER, USER)
     made = jobs.build(jobs.Training("alone", "toy", f"{job.work}/{launch.JOB}", str(launched.HOME), launched.place(world, restarts=0)))
     world.api.create(made[-1])
-    launched.eventually((Path(job.work) / launch.ERROR).exists)
+    eventually((Path(job.work) / launch.ERROR).exists, 120)
     world.api.delete(made[-1])
     said = json.loads((Path(job.work) / launch.ERROR).read_text())
     assert said["message"] == "alone: 1 processes are here, 3 were asked for."
@@ -105,7 +106,7 @@ def test_a_pod_of_another_world_refuses_to_train(world):
 def test_a_running_job_is_adopted_by_a_second_launch_and_survives_a_restarted_api_server(world):
     job, where = launched.job("steady", count=20), launched.place(world)
     with launched.running(where, "toy", job):
-        launched.eventually((Path(job.work) / "starts.txt").exists)
+        eventually((Path(job.work) / "starts.txt").exists, 120)
         the.restart("kube-apiserver")
         launched.run(where, "toy", job)
     assert starts("steady") == [0], "nothing was started again"

@@ -19,10 +19,11 @@ from proseform.kube.api import Api
 from proseform.kube.scaling import SERVICE
 from tests.cluster.kubectl import apply, kubectl
 from tests.cluster.places import GATEWAY_PORT, HOST
+from tests.cluster.probe import eventually
 from tests.e2e import pipeline
-from tests.e2e.launched import eventually, scale
+from tests.e2e.launched import scale
 from tests.e2e.pipeline import A_FEW_STEPS, ANOTHER_BUDGET, TASK
-from tests.e2e.world import HOME, NAMESPACE, wait
+from tests.e2e.world import HOME, NAMESPACE, USER, wait
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
 GATEWAY = f"http://{HOST}:{GATEWAY_PORT}"
@@ -103,7 +104,7 @@ print(json.dumps([ask(body) for body in json.loads(sys.argv[2])]))
     bodies = [{"inputs": case}, {"inputs": {"cv": "only half"}}, {"inputs": {**case, "cv": case["cv"] * 200}}]
     command = ["python3", "-c", script, f"{GATEWAY}{ROUTE}", json.dumps(bodies)]
     container = pods.container(pods.Container("client", world.python, command, resources={"memory": "128Mi"}))
-    spec = {**pods.pod([container], 10001, {}), "restartPolicy": "Never"}
+    spec = {**pods.pod([container], USER, {}), "restartPolicy": "Never"}
     apply([{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "client", "namespace": NAMESPACE}, "spec": spec}])
     wait("pod/client", "jsonpath={.status.phase}=Succeeded", 400)
     whole, half, long = json.loads(kubectl("logs", "--namespace", NAMESPACE, "client"))
@@ -170,14 +171,14 @@ def test_an_evicted_predictor_is_refused_in_words_and_comes_back(world, standing
     name = pod["metadata"]["name"]
     eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name, "namespace": NAMESPACE}}
     kubectl("create", "--raw", f"/api/v1/namespaces/{NAMESPACE}/pods/{name}/eviction", "-f", "-", text=json.dumps(eviction))
-    refused = eventually(lambda: (answer := ask({"inputs": case})).status_code != 200 and answer)
+    refused = eventually(lambda: (answer := ask({"inputs": case})).status_code != 200 and answer, 120)
     assert refused.status_code == 503
     assert refused.json()["error"]["reason"] == "engine"
     said = []
     serving = config.Serving(ready_s=600)
     deploy.await_ready(world.api, version.names, serving, 600, said.append)
     assert any("waits for" in words for words in said)
-    answer = eventually(lambda: (found := ask({"inputs": case})).status_code == 200 and found)
+    answer = eventually(lambda: (found := ask({"inputs": case})).status_code == 200 and found, 120)
     assert answer.json()["bundle"] == version.bundle
 
 
@@ -191,11 +192,11 @@ def test_the_version_before_takes_over_by_one_patch_and_the_other_is_taken_away(
     with pytest.raises(InputError, match="takes 100 % of the traffic"):
         deploy.remove(world.api, TASK, version.version, place, model, force=False, say=lambda _: None)
     deploy.move(world.api, TASK, model, {other.version: 100, version.version: 0}, place)
-    eventually(lambda: ask({"inputs": case}).json().get("bundle") == other.bundle)
+    eventually(lambda: ask({"inputs": case}).json().get("bundle") == other.bundle, 120)
     deploy.remove(world.api, TASK, version.version, place, model, force=False, say=lambda _: None)
     assert list(deploy.versions(world.api, TASK)) == [other.version]
     kinds = "inferenceservices,configmaps,servingruntimes,deployments,services,pods"
-    eventually(lambda: f"-v{version.version}-" not in kubectl("get", kinds, "--namespace", NAMESPACE, "--output=name"))
+    eventually(lambda: f"-v{version.version}-" not in kubectl("get", kinds, "--namespace", NAMESPACE, "--output=name"), 120)
     assert ask({"inputs": case}).json()["bundle"] == other.bundle
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,8 +12,10 @@ from proseform.kube import jobs
 from proseform.kube import pods as manifests
 from proseform.stages import dataset, frame, policy
 from tests.cluster.kubectl import apply, kubectl
+from tests.cluster.probe import eventually
 from tests.e2e import launched, python
 from tests.e2e.world import CLAIM, HOME, NAMESPACE, PYTHON, USER, wait
+from tests.pipelines.test_smollm2 import Artifact
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 RUN = """
@@ -32,12 +32,6 @@ save_every = 10
 [launch]
 processes = 2
 """
-
-
-@dataclass
-class Artifact:
-    uri: str = ""
-    metadata: dict[str, Any] = field(default_factory=dict)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +78,7 @@ def test_two_pods_train_on_different_rows_and_end_with_equal_weights(whole):
 def test_a_pod_killed_mid_run_goes_on_from_its_checkpoint_to_the_same_weights(world, inputs, whole, rank):
     job = training(f"killed-{rank}", inputs)
     with launched.running(launched.place(world, nodes=2), "witness", job):
-        launched.eventually(lambda: progress(job) >= 30)
+        eventually(lambda: progress(job) >= 30, 120)
         (pod,) = [each for each in pods(world, job) if rank in each["metadata"]["name"]]
         kubectl("delete", "pod", "--namespace", NAMESPACE, pod["metadata"]["name"], "--grace-period=0", "--force")
     again = witness(job, 0)["steps"]

@@ -11,6 +11,7 @@ from typing import Any
 import helm_python
 
 from manifests import render
+from proseform import config
 from proseform.kube.api import Api
 from tests.cluster import debian
 from tests.cluster.kubectl import Manifest, apply, kubectl
@@ -19,13 +20,13 @@ from tests.e2e import python
 from tests.images import made
 
 NAMESPACE = render.NAME
-USER = 10001
+USER = config.Cluster().user
 VOLUMES = STATE / "volumes"
 HOME = VOLUMES / "store" / "home"
 """The home folder, on the store's claim: the same path here and in pods, so that what they write can be looked at."""
 WORKERS = HOME / "workers"
 """The tests' own workers, where pods find them."""
-CLAIM, PYTHON = f"{NAMESPACE}-store", "python"
+CLAIM, PYTHON = config.Cluster().claim, "python"
 TRACKING = f"http://{NAMESPACE}-mlflow:5000"
 
 
@@ -105,7 +106,8 @@ def _clear() -> None:
     """Take namespace, volumes and what lies in them away."""
     kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", timeout_s=180)
     kubectl("delete", "persistentvolume", "--all")
-    shutil.rmtree(VOLUMES, ignore_errors=True)
+    if VOLUMES.exists():
+        shutil.rmtree(VOLUMES)
 
 
 def values(world: World) -> dict[str, Any]:

@@ -36,11 +36,16 @@ def image(name: str, **arguments: str) -> str:
 
 def wheel() -> Path:
     """Proseform's wheel, built anew into ``build/wheels``."""
-    uv = Path(sys.prefix) / "bin" / "uv"
-    command = [uv, "build", "-q", "--wheel", "--no-build-isolation", "--python", sys.executable, "--clear", "-o", WHEELS]
-    subprocess.run(command, check=True, cwd=ROOT, env={**os.environ, "VIRTUAL_ENV": sys.prefix})
+    uv("build", "-q", "--wheel", "--no-build-isolation", "--python", sys.executable, "--clear", "-o", str(WHEELS))
     (built,) = WHEELS.glob("*.whl")
     return built
+
+
+def uv(*words: str) -> None:
+    """Run the virtual environment's own uv in the repository, which finds the build's tools there; its words where it fails."""
+    env = {**os.environ, "VIRTUAL_ENV": sys.prefix, "PATH": f"{sys.prefix}/bin:{os.environ['PATH']}"}
+    done = subprocess.run(["uv", *words], cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"uv {' '.join(words[:3])}: {done.stderr[-2000:]}"
 
 
 def key(sources: Iterable[str], *more: str) -> str:

@@ -13,15 +13,16 @@ from proseform import config, task
 from proseform.infer.answer import Answer, answers
 from proseform.stages import dataset, grpo, policy, sft
 
-RUN = """
-extends = "smollm2"
+A_FEW_ROWS = """
 [dataset]
 train = 16
 valid = 4
 test = 4
 format = "brief"
 random_schemas = 0.0
-[sft.evaluator]
+"""
+RUN = f"""
+extends = "smollm2"{A_FEW_ROWS}[sft.evaluator]
 steps = 2
 batch = 2
 micro_batch = 2
