@@ -1,7 +1,9 @@
 """The engine by URL, where the far side's faults are the subject."""
 
 import json
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 import pytest
@@ -205,6 +207,35 @@ def test_many_requests_come_back_in_order(task):
 
     asked = [Request("evaluator", [{"role": "user", "content": str(number)}]) for number in range(20)]
     assert [completion.text for completion in engine(handler, task).generate(asked)] == [str(number) for number in range(20)]
+
+
+def test_every_request_has_a_connection_of_its_own(task):
+    """A Service chooses a replica by connection: one that is kept would still reach a replica that has been told to go."""
+    from_port = []
+
+    class Server(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self):
+            from_port.append(self.client_address[1])
+            self.rfile.read(int(self.headers["content-length"]))
+            body = said("heavy").content
+            self.send_response(200)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Server) as server:
+        threading.Thread(target=server.serve_forever).start()
+        asks = engines.HttpEngine(f"http://127.0.0.1:{server.server_port}", testing.toy_bundle(task))
+        for _ in range(3):
+            asks.generate([CHAT])
+        asks.close()
+        server.shutdown()
+    assert len(set(from_port)) == 3
 
 
 def test_a_url_that_is_none_is_refused(task):

@@ -62,6 +62,7 @@ CASES: dict[str, tuple[dict[str, Any], list[dict[str, Any]], str, str, bool]] = 
     "evicted": (FAILED, [EVICTED], "failed", "Evicted", False),
     "preempted": (FAILED, [PREEMPTED], "failed", "Preempted", False),
     "deadline": (LATE, [ended(143)], "failed", "DeadlineExceeded", False),
+    "a pod's deadline, which is the job's": (GAVE_UP, [pod("Failed", reason="DeadlineExceeded")], "failed", "DeadlineExceeded", False),
     "backoff limit": (GAVE_UP, [], "failed", "BackoffLimitExceeded", False),
     "words of the operator alone": (FAILED, [], "failed", "PyTorchJobFailed", False),
 }

@@ -119,6 +119,11 @@ def test_every_pod_carries_the_jobs_name_whatever_operator_makes_it(kind: str) -
         assert template["metadata"]["annotations"][jobs.KEY].startswith("sha256:")
 
 
+def test_a_deadline_is_the_pods_too_where_the_operator_sees_it_only_when_a_pod_ends() -> None:
+    assert [pod["activeDeadlineSeconds"] for pod in pods(jobs.build(training(deadline_s=60)))] == [60, 60]
+    assert all("activeDeadlineSeconds" not in pod for pod in pods(jobs.build(training(kind="TrainJob", deadline_s=60))))
+
+
 def test_gpus_and_shared_memory_are_asked_for() -> None:
     (spec, _) = pods(jobs.build(training(gpus=2, shared_memory="8Gi")))
     assert spec["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == "2"

@@ -147,6 +147,15 @@ def test_an_engine_on_the_processor_has_no_gpu_flags() -> None:
     assert set(container["resources"]["limits"]) == {"cpu", "memory"}
 
 
+def test_what_is_told_to_go_ends_what_it_has_begun_within_its_pods_patience() -> None:
+    made = served({"serving": {"drain_s": 7, "transformer": {"timeout_s": 90}}})
+    service, runtime = (by_kind(services.build(made), kind)[0]["spec"] for kind in ("InferenceService", "ServingRuntime"))
+    (container,) = runtime["containers"]
+    assert container["lifecycle"] == {"preStop": {"sleep": {"seconds": 7}}}
+    assert container["args"][container["args"].index("--shutdown-timeout") + 1] == "90"
+    assert service["predictor"]["terminationGracePeriodSeconds"] == service["transformer"]["terminationGracePeriodSeconds"] == 97
+
+
 def test_gpus_of_a_pod_share_the_model() -> None:
     container = by_kind(services.build(served(FORMS["wide"])), "ServingRuntime")[0]["spec"]["containers"][0]
     args = container["args"]
@@ -158,14 +167,14 @@ def test_gpus_of_a_pod_share_the_model() -> None:
 def test_ranks_are_rounded_up_to_what_vllm_takes(rank: int, taken: str) -> None:
     made = served()
     loaded = engines.Loaded(made.bundle, ("evaluator",), {"evaluator": rank}, 64)
-    args = engines.argv(loaded, made.place.serving.engine)
+    args = engines.argv(loaded, made.place.serving)
     assert args[args.index("--max-lora-rank") + 1] == taken
 
 
 def test_a_rank_that_vllm_cannot_serve_is_refused() -> None:
     made = served()
     with pytest.raises(ConfigError, match="rank 513"):
-        engines.argv(engines.Loaded(made.bundle, ("evaluator",), {"evaluator": 513}, 64), made.place.serving.engine)
+        engines.argv(engines.Loaded(made.bundle, ("evaluator",), {"evaluator": 513}, 64), made.place.serving)
 
 
 def test_a_task_with_too_long_a_name_is_refused_before_kubernetes_does() -> None:

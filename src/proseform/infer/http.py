@@ -1,8 +1,10 @@
 """The engine by URL: any OpenAI-compatible server, foremost vLLM.
 
 Messages go to ``/v1/chat/completions``, plain prompts to ``/v1/completions``. HTTP 200 proves nothing: shapes are
-checked here, and JSON is verified by whoever asked. Left out: streaming, tools, and the server's own tokenizer (a
-prompt that is too long is the server's to refuse; :meth:`HttpEngine.room` knows nothing).
+checked here, and JSON is verified by whoever asked. Every request has a connection of its own: one that is kept would hold
+on to a replica that has been told to go, and a Kubernetes Service chooses a replica by connection; beside a completion it
+costs nothing. Left out: streaming, tools, and the server's own tokenizer (a prompt that is too long is the server's to
+refuse; :meth:`HttpEngine.room` knows nothing).
 """
 
 from __future__ import annotations
@@ -76,7 +78,7 @@ class HttpEngine:
         self._timeout_s = timeout_s
         self._retries = retries
         headers = {"authorization": f"Bearer {api_key}"} if api_key else {}
-        limits = httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency)
+        limits = httpx.Limits(max_connections=concurrency, max_keepalive_connections=0)
         self._client = httpx.Client(headers=headers, limits=limits, transport=transport)
         self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="engine")
 

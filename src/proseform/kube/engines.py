@@ -59,12 +59,15 @@ def economical(bundle: Bundle) -> str:
     return ""
 
 
-def argv(loaded: Loaded, knobs: config.Engine, port: int = PORT) -> list[str]:
+def argv(loaded: Loaded, serving: config.Serving, port: int = PORT) -> list[str]:
     """The server's command.
+
+    Told to go, it ends what it has begun: as long as a request may take, which is what its pod is given.
 
     Raises:
         ConfigError: An adapter of a rank that vLLM does not know.
     """
+    knobs = serving.engine
     parts = [(role, loaded.bundle.parts[role]) for role in loaded.roles]
     adapters = [(role, part) for role, part in parts if part.adapter]
     bare: list[str] = [role for role, part in parts if not part.adapter]
@@ -73,7 +76,7 @@ def argv(loaded: Loaded, knobs: config.Engine, port: int = PORT) -> list[str]:
         "python3", "-m", "vllm.entrypoints.openai.api_server", "--host", "0.0.0.0", "--port", str(port),  # noqa: S104 - a pod
         "--model", f"{MODELS}/{parts[0][1].base}", "--served-model-name", *(bare or ["base"]),
         "--max-model-len", str(loaded.max_length), "--dtype", knobs.dtype or str(loaded.bundle.settings.get("dtype", "auto")),
-        "--structured-outputs-config", structured,
+        "--structured-outputs-config", structured, "--shutdown-timeout", str(serving.transformer.timeout_s),
     ]  # fmt: skip
     if adapters:
         named = [f"{role}={MODELS}/{part.adapter}" for role, part in adapters]
@@ -97,7 +100,7 @@ def container(loaded: Loaded, place: config.Cluster, port: int = PORT) -> Manife
     env = {"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1"}
     if not knobs.gpus:
         env |= {"VLLM_CPU_KVCACHE_SPACE": str(knobs.kv_cache_gib)}
-    command = argv(loaded, knobs, port)
+    command = argv(loaded, place.serving, port)
     split = next(index for index, word in enumerate(command) if word.startswith("--"))
     return pods.container(
         pods.Container(

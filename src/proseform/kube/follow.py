@@ -81,7 +81,8 @@ def _failed(job: Json, condition: Json, pods: Sequence[Json]) -> State:
     """Why a job has failed: the pods know more than the condition."""
     said = f"{condition.get('reason', '')} {condition.get('message', '')}"
     spec = job.get("spec", {})
-    if "Deadline" in said or "deadline" in said or "was active longer than" in said:
+    late = any(pod.get("status", {}).get("reason") == "DeadlineExceeded" for pod in pods)
+    if late or "Deadline" in said or "deadline" in said or "was active longer than" in said:
         seconds = spec.get("activeDeadlineSeconds") or spec.get("runPolicy", {}).get("activeDeadlineSeconds", "?")
         return State(
             "failed", "DeadlineExceeded", f"The job ran longer than its {seconds} s.",

@@ -197,7 +197,10 @@ def _pod(wanted: Training) -> Manifest:
     )
     volumes = {"store": pods.claim(place.claim), "shared-memory": pods.shared_memory(jobs.shared_memory), **volumes}
     spec = pods.pod([made], place.user, volumes, jobs.node_selector, jobs.tolerations)
-    return spec if jobs.kind == "PyTorchJob" else {**spec, "restartPolicy": "Never"}
+    if jobs.kind == "TrainJob":
+        return {**spec, "restartPolicy": "Never"}
+    # The operator (1.9.4) looks at a job's deadline only when something else happens to the job: the kubelet sees to that.
+    return {**spec, "activeDeadlineSeconds": jobs.deadline_s}
 
 
 def _metadata(wanted: Training) -> Manifest:
