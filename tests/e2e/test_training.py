@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,8 @@ def inputs():
         data = Artifact()
         dataset.run("cv", RUN, data)
         base = policy.base(config.load(RUN), "cv", data)
+    for path in (HOME / "store", *(HOME / "store").rglob("*")):  # made by us, read by the pods' user
+        shutil.chown(path, USER, USER)
     return {"dataset": str(frame.ref(data)), "base": str(base.ref)}
 
 
@@ -79,7 +82,7 @@ def test_a_pod_killed_mid_run_goes_on_from_its_checkpoint_to_the_same_weights(wo
     job = training(f"killed-{rank}", inputs)
     with launched.running(launched.place(world, nodes=2), "witness", job):
         eventually(lambda: progress(job) >= 30, 120)
-        (pod,) = [each for each in pods(world, job) if rank in each["metadata"]["name"]]
+        (pod,) = [each for each in pods(world, job) if each["metadata"]["name"].endswith(f"-{rank}-0")]
         kubectl("delete", "pod", "--namespace", NAMESPACE, pod["metadata"]["name"], "--grace-period=0", "--force")
     again = witness(job, 0)["steps"]
     assert 0 < len(again) <= 100, "it began at a checkpoint"
