@@ -97,8 +97,9 @@ def down() -> None:
 
 
 def _written(name: str, settings: dict[str, Any]) -> Path:
-    """Settings, written down."""
-    path = STATE / name
+    """Settings, written down unless they stand there: kube-proxy ends when its file is written, even with the same words."""
+    path, text = STATE / name, yaml.safe_dump(settings, sort_keys=False)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(yaml.safe_dump(settings, sort_keys=False))
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)
     return path

@@ -37,15 +37,8 @@ def ours(cluster):
 def namespace():
     """A namespace that admits restricted pods alone."""
     name = f"test-{time.monotonic_ns() % 10**9}"
-    apply(
-        [
-            {
-                "apiVersion": "v1",
-                "kind": "Namespace",
-                "metadata": {"name": name, "labels": {"pod-security.kubernetes.io/enforce": "restricted"}},
-            }
-        ]
-    )
+    about = {"name": name, "labels": {"pod-security.kubernetes.io/enforce": "restricted"}}
+    apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": about}])
     yield name
     kubectl("delete", "namespace", name, "--wait=false")
 
@@ -116,13 +109,16 @@ def test_pod_security_refuses_what_is_not_restricted(namespace):
 
 def test_a_job_of_master_and_worker_runs_under_restricted(namespace):
     """The operator's own init container would be refused; ours waits for the master's name."""
-    says = script("echo rank $RANK of $WORLD_SIZE at $MASTER_ADDR; busybox sleep 3", name="pytorch")
-    apply([pytorch_job(namespace, says, says)])
+    says = "echo rank $RANK of $WORLD_SIZE at $MASTER_ADDR"
+    until_told = f"trap 'exit 0' TERM; {says}; while true; do busybox sleep 0.2; done"  # a job ends with its master
+    apply([pytorch_job(namespace, script(until_told, name="pytorch"), script(says, name="pytorch"))])
     eventually(lambda: "job-worker-0" in kubectl("get", "pods", "--namespace", namespace, "--output=name"))
     worker = json.loads(kubectl("get", "pod", "job-worker-0", "--namespace", namespace, "--output=json"))
     assert [each["image"] for each in worker["spec"]["initContainers"]] == [images.name_of(programs.WAIT)]
-    wait(namespace, "pytorchjob/job", "condition=Succeeded")
+    wait(namespace, "pod/job-worker-0", "jsonpath={.status.phase}=Succeeded")
     assert kubectl("logs", "--namespace", namespace, "job-worker-0", "-c", "pytorch").startswith("rank 1 of 2 at job-master-0")
+    kubectl("exec", "--namespace", namespace, "job-master-0", "-c", "pytorch", "--", "busybox", "kill", "1")
+    wait(namespace, "pytorchjob/job", "condition=Succeeded")
 
 
 def test_the_operators_webhook_refuses_a_job_without_its_container(namespace):
@@ -190,6 +186,7 @@ def test_a_second_up_says_so_and_starts_nothing():
 
 
 def test_a_part_that_was_killed_is_named_with_its_last_words_and_started_again():
+    before = {name: Process(name).pid for name in the.PARTS if name != "kube-scheduler"}
     os.kill(Process("kube-scheduler").pid, signal.SIGKILL)
     eventually(lambda: Process("kube-scheduler").crashed)
     assert any("kube-scheduler" in line and "crashed" in line for line in the.table())
@@ -197,6 +194,7 @@ def test_a_part_that_was_killed_is_named_with_its_last_words_and_started_again()
     the.up(said.append)
     assert any(line.startswith("kube-scheduler had ended by itself") and "kube-scheduler.log" in line for line in said)
     assert the.well()
+    assert {name: Process(name).pid for name in the.PARTS if name != "kube-scheduler"} == before
 
 
 def test_the_api_server_restarts_under_a_running_cluster(namespace):

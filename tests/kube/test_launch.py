@@ -358,3 +358,15 @@ def test_a_job_that_succeeds_and_leaves_nothing_is_no_success(server: Server, ap
     ends(server, job, {"type": "Succeeded"}, writes=False)
     with pytest.raises(StageError, match="left nothing"):
         cluster(api).run("proseform.train.sft", job)
+
+
+def test_the_cluster_is_the_one_that_the_environment_names_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, port in (("one", 1), ("other", 2)):  # ports at which nobody listens
+        cluster = {"name": name, "cluster": {"server": f"http://127.0.0.1:{port}"}}
+        context = {"name": name, "context": {"cluster": name, "user": "anybody"}}
+        users = [{"name": "anybody", "user": {}}]
+        settings = {"clusters": [cluster], "contexts": [context], "users": users, "current-context": name}
+        (tmp_path / name).write_text(json.dumps({"apiVersion": "v1", "kind": "Config", **settings}))
+        monkeypatch.setenv("KUBECONFIG", str(tmp_path / name))
+        with pytest.raises(ClusterError, match=f"127.0.0.1:{port} does not answer"):
+            Api("here", patience_s=0).find("v1", "Pod")

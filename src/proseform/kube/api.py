@@ -8,6 +8,7 @@ for a service must not fall with it. Left out: watches; what we follow changes b
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
@@ -150,7 +151,8 @@ class Api:
             except ApiException as error:
                 raise _refused(method, where, error.status or 0, error.body) from error
             except HTTPError as error:
-                raise ClusterError(f"The API server does not answer ({type(error).__name__}).", status=0) from error
+                server = self._client.configuration.host
+                raise ClusterError(f"The API server {server} does not answer ({type(error).__name__}).", status=0) from error
             data = answer.data.decode()
             return data if text else json.loads(data)
 
@@ -205,7 +207,8 @@ def _connected() -> Any:
         try:
             config.load_incluster_config(settings)
         except config.ConfigException:
-            config.load_kube_config(client_configuration=settings)
+            # The variable as it is now: the library has read it when it was imported.
+            config.load_kube_config(os.environ.get("KUBECONFIG"), client_configuration=settings)
     except (config.ConfigException, OSError) as error:
         raise ClusterError(f"No cluster is configured: {error}", hint="Set KUBECONFIG, or run make cluster.") from error
     settings.retries = 0
