@@ -15,6 +15,9 @@ from tests.cluster.kubectl import kubectl
 from tests.cluster.probe import eventually
 from tests.e2e.world import HOME, WORKERS, World
 
+JOBS = HOME / "launched"
+"""The folders of these jobs."""
+
 
 def place(world: World, *, image: str = "", **jobs: Any) -> config.Cluster:
     """A cluster whose pods find the tests' workers.
@@ -30,8 +33,8 @@ def place(world: World, *, image: str = "", **jobs: Any) -> config.Cluster:
 
 
 def job(name: str, processes: int = 1, inputs: dict[str, str] | None = None, **settings: Any) -> launch.Job:
-    """A job in a work folder of its own; the name of a test that ran before on this cluster begins anew."""
-    work = HOME / "work" / name
+    """A job in a folder of its own, begun anew: beside what pipelines make, whose user may not write to folders of ours."""
+    work = JOBS / name
     shutil.rmtree(work, ignore_errors=True)
     return launch.Job(name, str(work), str(work / "made"), inputs or {}, settings, processes)
 

@@ -58,14 +58,7 @@ cases = 1
 ANOTHER_BUDGET = A_FEW_STEPS.replace("formatter_tokens = 96", "formatter_tokens = 88")
 """Another bundle out of the same weights."""
 
-A_LONG_RUN = """
-[dataset]
-train = 64
-valid = 8
-test = 4
-[launch]
-processes = 2
-"""
+A_LONG_RUN = A_FEW_STEPS.replace("steps = 4\n", "steps = 400\n")
 """Long enough to be ended."""
 
 
@@ -142,9 +135,10 @@ def end(world: World, name: str, seconds: int = 900) -> Ran:
 
 
 def _told(name: str) -> str:
-    """The end of what a run printed, and what it waited for."""
-    log = kubectl("logs", "--namespace", NAMESPACE, name, "--tail=40")
-    return f"{log}\n{kubectl('get', 'pods,pytorchjobs,inferenceservices', '--namespace', NAMESPACE, '--output=wide')}"
+    """The end of what a run and its steps printed, and what it waited for."""
+    log, steps = kubectl("logs", "--namespace", NAMESPACE, name, "--tail=40"), HOME / "runs" / name / "kfp.log"
+    said = "\n".join(steps.read_text().splitlines()[-40:]) if steps.exists() else ""
+    return f"{log}\n{said}\n{kubectl('get', 'pods,pytorchjobs,inferenceservices', '--namespace', NAMESPACE, '--output=wide')}"
 
 
 def _toml(value: dict[str, Any], name: str = "") -> str:

@@ -20,7 +20,7 @@ from tests.cluster import cluster as the
 from tests.cluster.kubectl import KubectlError, apply, kubectl
 from tests.cluster.probe import eventually
 from tests.e2e import launched
-from tests.e2e.world import NAMESPACE, USER
+from tests.e2e.world import HOME, NAMESPACE, USER
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 DOOMED = {
@@ -62,7 +62,7 @@ def gone(world, stage):
 
 def starts(name):
     """From which number each start of a job's worker counted."""
-    return [int(line) for line in (launched.HOME / "work" / name / "starts.txt").read_text().split()]
+    return [int(line) for line in (launched.JOBS / name / "starts.txt").read_text().split()]
 
 
 def test_a_missing_image_is_told_and_the_job_is_taken_away(world, ended):
@@ -97,7 +97,7 @@ def test_a_pod_of_another_world_refuses_to_train(world):
     launch.prepare(job)
     for path in (Path(job.work), *Path(job.work).rglob("*")):
         shutil.chown(path, USER, USER)
-    made = jobs.build(jobs.Training("alone", "toy", f"{job.work}/{launch.JOB}", str(launched.HOME), launched.place(world, restarts=0)))
+    made = jobs.build(jobs.Training("alone", "toy", f"{job.work}/{launch.JOB}", str(HOME), launched.place(world, restarts=0)))
     world.api.create(made[-1])
     eventually((Path(job.work) / launch.ERROR).exists, 120)
     world.api.delete(made[-1])
@@ -120,7 +120,7 @@ def test_an_operator_that_is_down_is_told_and_the_next_run_goes_through(world):
     job, where = launched.job("unseen", count=1), launched.place(world, pending_s=5)
     try:
         with pytest.raises(ClusterError, match="failed calling webhook") as refused:
-            Cluster(where, launched.HOME, "e2e", Api(NAMESPACE, patience_s=3)).run("toy", job)
+            Cluster(where, HOME, "e2e", Api(NAMESPACE, patience_s=3)).run("toy", job)
         kubectl("delete", "validatingwebhookconfiguration", "validator.training-operator.kubeflow.org")
         with pytest.raises(StageError, match="No operator has looked at its job yet") as unseen:
             launched.run(where, "toy", job)

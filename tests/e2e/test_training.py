@@ -44,7 +44,7 @@ def inputs():
         data = Artifact()
         dataset.run("cv", RUN, data)
         base = policy.base(config.load(RUN), "cv", data)
-    for path in (HOME / "store", *(HOME / "store").rglob("*")):  # made by us, read by the pods' user
+    for path in HOME.rglob("*"):  # made by us, read by the pods' user
         shutil.chown(path, USER, USER)
     return {"dataset": str(frame.ref(data)), "base": str(base.ref)}
 
