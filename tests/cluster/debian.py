@@ -91,6 +91,19 @@ def has(name: str) -> bool:
     return True
 
 
+def forget(repository: str, but: str) -> None:
+    """Remove the images of a repository but one: each is half a gigabyte, of layers that no other has.
+
+    Args:
+        repository: Their name without a tag.
+        but: The one that stays.
+    """
+    there = buildah("images", "--format", "{{.Name}}:{{.Tag}}").split()
+    for old in there:
+        if old.rpartition(":")[0] == repository and old != but:
+            buildah("rmi", old)
+
+
 def base() -> str:
     """Debian as an image of buildah's, committed once; its name. pip in it reaches its index as the machine's own does."""
     if not has(BASE):

@@ -17,6 +17,8 @@ from tests.e2e.world import CLAIM, HOME, NAMESPACE, PYTHON, TRACKING, USER, Worl
 from tests.pipelines.test_smollm2 import A_FEW_ROWS
 
 TASK = "cv"
+FIRST = "first"
+"""The run that trains everything; it takes longest, and begins with the world."""
 A_FEW_STEPS = f"""{A_FEW_ROWS}
 [sft.evaluator]
 steps = 4

@@ -106,7 +106,7 @@ def test_a_pod_of_another_world_refuses_to_train(world):
 
 
 def test_a_running_job_is_adopted_by_a_second_launch_and_survives_a_restarted_api_server(world):
-    job, where = launched.job("steady", count=20), launched.place(world)
+    job, where = launched.job("steady", count=12), launched.place(world)
     with launched.running(where, "toy", job):
         eventually((Path(job.work) / "starts.txt").exists, 120)
         the.restart("kube-apiserver")

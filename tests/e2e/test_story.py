@@ -22,7 +22,7 @@ from tests.cluster.places import GATEWAY_PORT, HOST
 from tests.cluster.probe import eventually
 from tests.e2e import pipeline
 from tests.e2e.launched import scale
-from tests.e2e.pipeline import A_FEW_STEPS, ANOTHER_BUDGET, TASK
+from tests.e2e.pipeline import ANOTHER_BUDGET, TASK
 from tests.e2e.world import HOME, NAMESPACE, USER, wait
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
@@ -32,9 +32,8 @@ ROUTE = f"/v1/tasks/{TASK}/answer"
 
 @pytest.fixture(scope="module")
 def first(world):
-    """The first run: everything is trained, and the first version stands."""
-    pipeline.start(world, "first", pipeline.text(world, "smollm2", A_FEW_STEPS))
-    return pipeline.end(world, "first")
+    """The first run, at its end: everything is trained, and the first version stands."""
+    return pipeline.end(world, pipeline.FIRST)
 
 
 @pytest.fixture(scope="module")
@@ -141,8 +140,9 @@ class Traffic:
 
 def test_a_second_version_is_promoted_under_traffic_without_one_failure(world, first, case, capsys):
     one = first.figures("register")["bundle"]
+    pipeline.start(world, "second", pipeline.text(world, "smollm2", ANOTHER_BUDGET))
+    eventually(lambda: len(deploy.versions(world.api, TASK)) > 1, 240)
     with Traffic(case) as traffic:
-        pipeline.start(world, "second", pipeline.text(world, "smollm2", ANOTHER_BUDGET))
         second = pipeline.end(world, "second")
         two = second.figures("register")["bundle"]
         until = time.monotonic() + 120
@@ -153,7 +153,7 @@ def test_a_second_version_is_promoted_under_traffic_without_one_failure(world, f
     by = Counter(bundle for _, bundle in traffic.answers)
     assert set(by) == {one, two}
     with capsys.disabled():
-        sys.stdout.write(f"\n{len(traffic.answers)} requests while version 2 was measured and promoted, none failed: ")
+        sys.stdout.write(f"\n{len(traffic.answers)} requests while version 2 came up and took over, none failed: ")
         sys.stdout.write(f"{by[one]} answered by version 1, {by[two]} by version 2\n")
 
 

@@ -31,6 +31,7 @@ def image(name: str, **arguments: str) -> str:
     if not debian.has(made):
         wheel()
         debian.build(ROOT / "images" / name / "Containerfile", made, ROOT, **arguments)
+        debian.forget(f"proseform.local/{name}", but=made)
     return made
 
 
