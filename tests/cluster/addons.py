@@ -80,20 +80,33 @@ def kserve() -> list[Manifest]:
     ]  # fmt: skip
 
 
-def up() -> None:
-    """Apply both and wait until each admits what it is there for: a rollout is done before a webhook's certificate holds."""
-    apply([*training_operator(), *kserve()])
-    for words, (namespace, name) in CONTROLLERS.items():
-        _await_rollout(words, namespace, name)
-    container = {"name": "pytorch", "image": "none.local/none:none"}
-    await_admission({
-        "apiVersion": "kubeflow.org/v1", "kind": "PyTorchJob", "metadata": {"name": "probe", "namespace": "default"},
-        "spec": {"pytorchReplicaSpecs": {"Master": {"replicas": 1, "template": {"spec": {"containers": [container]}}}}},
-    })  # fmt: skip
-    await_admission({
-        "apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService", "metadata": {"name": "probe", "namespace": "default"},
-        "spec": {"predictor": {"containers": [{**container, "name": "kserve-container"}]}},
-    })  # fmt: skip
+def up(*which: str) -> None:
+    """Apply controllers and wait until each admits what it is there for: a rollout is done before a webhook's certificate holds.
+
+    Args:
+        which: Of :data:`CONTROLLERS`; without any, all.
+    """
+    wanted = which or tuple(CONTROLLERS)
+    apply([one for words in wanted for one in _MANIFESTS[words]()])
+    for words in wanted:
+        _await_rollout(words, *CONTROLLERS[words])
+    for words in wanted:
+        await_admission({"metadata": {"name": "probe", "namespace": "default"}, **_ADMITTED[words]})
+
+
+_MANIFESTS = {"training operator": training_operator, "KServe": kserve}
+_CONTAINER = {"name": "pytorch", "image": "none.local/none:none"}
+_ADMITTED = {
+    "training operator": {
+        "apiVersion": "kubeflow.org/v1", "kind": "PyTorchJob",
+        "spec": {"pytorchReplicaSpecs": {"Master": {"replicas": 1, "template": {"spec": {"containers": [_CONTAINER]}}}}},
+    },
+    "KServe": {
+        "apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService",
+        "spec": {"predictor": {"containers": [{**_CONTAINER, "name": "kserve-container"}]}},
+    },
+}  # fmt: skip
+"""What each must let pass before it counts as there."""
 
 
 def _await_rollout(words: str, namespace: str, name: str, timeout_s: int = 240) -> None:

@@ -17,4 +17,5 @@ def world(cluster):
 
     world = the.make()
     pipeline.start(world, pipeline.FIRST, pipeline.text(world, "smollm2", pipeline.A_FEW_STEPS))
+    the.wait(f"deployment/{the.NAMESPACE}-mlflow", "condition=Available", 240)
     return world

@@ -65,10 +65,16 @@ def running(where: config.Cluster, worker: str, wanted: launch.Job) -> Iterator[
         raise failed[0]
 
 
-def scale(namespace: str, name: str, replicas: int) -> None:
-    """Take a controller away, or bring it back and wait until it admits what it is there for."""
+def scale(controller: str, replicas: int) -> None:
+    """Take a controller away, or bring it back and wait until it admits what it is there for.
+
+    Args:
+        controller: Of :data:`tests.cluster.addons.CONTROLLERS`.
+        replicas: 0 or 1.
+    """
+    namespace, name = addons.CONTROLLERS[controller]
     kubectl("scale", "--namespace", namespace, f"deployment/{name}", f"--replicas={replicas}")
     if replicas:
-        addons.up()
+        addons.up(controller)
     else:
         eventually(lambda: not kubectl("get", "pods", "--namespace", namespace, "--selector=control-plane", "--output=name"), 120)

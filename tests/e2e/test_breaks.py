@@ -116,7 +116,7 @@ def test_a_running_job_is_adopted_by_a_second_launch_and_survives_a_restarted_ap
 
 def test_an_operator_that_is_down_is_told_and_the_next_run_goes_through(world):
     """By its webhook, which refuses jobs that it cannot look at; without one, by the job that nobody looks at."""
-    launched.scale("kubeflow", "training-operator", 0)
+    launched.scale("training operator", 0)
     job, where = launched.job("unseen", count=1), launched.place(world, pending_s=5)
     try:
         with pytest.raises(ClusterError, match="failed calling webhook") as refused:
@@ -125,7 +125,7 @@ def test_an_operator_that_is_down_is_told_and_the_next_run_goes_through(world):
         with pytest.raises(StageError, match="No operator has looked at its job yet") as unseen:
             launched.run(where, "toy", job)
     finally:
-        launched.scale("kubeflow", "training-operator", 1)
+        launched.scale("training operator", 1)
     assert all("kubectl get pods -A" in caught.value.hint for caught in (refused, unseen))
     launched.run(where, "toy", job)
     assert (Path(job.out) / "done.txt").exists()

@@ -32,8 +32,10 @@ ROUTE = f"/v1/tasks/{TASK}/answer"
 
 @pytest.fixture(scope="module")
 def first(world):
-    """The first run, at its end: everything is trained, and the first version stands."""
-    return pipeline.end(world, pipeline.FIRST)
+    """The first run, at its end: everything is trained, and the first version stands. The second begins."""
+    ended = pipeline.end(world, pipeline.FIRST)
+    pipeline.start(world, "second", pipeline.text(world, "smollm2", ANOTHER_BUDGET))
+    return ended
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +142,6 @@ class Traffic:
 
 def test_a_second_version_is_promoted_under_traffic_without_one_failure(world, first, case, capsys):
     one = first.figures("register")["bundle"]
-    pipeline.start(world, "second", pipeline.text(world, "smollm2", ANOTHER_BUDGET))
     eventually(lambda: len(deploy.versions(world.api, TASK)) > 1, 240)
     with Traffic(case) as traffic:
         second = pipeline.end(world, "second")
@@ -206,14 +207,14 @@ def test_a_kserve_controller_that_is_down_is_told_and_what_stands_goes_on_answer
     about = {"name": "unseen", "namespace": NAMESPACE}
     spec = {"predictor": {"containers": service["spec"]["transformer"]["containers"]}}
     made = {"apiVersion": services.SERVING, "kind": "InferenceService", "metadata": about, "spec": spec}
-    scale("kserve", "kserve-controller-manager", 0)
+    scale("KServe", 0)
     try:
         with pytest.raises(ClusterError, match="failed calling webhook") as caught:
             deploy.apply(Api(NAMESPACE, patience_s=3), [made])
         assert "kubectl get pods -A" in caught.value.hint
         assert ask({"inputs": case}).status_code == 200
     finally:
-        scale("kserve", "kserve-controller-manager", 1)
+        scale("KServe", 1)
 
 
 def test_who_ends_a_pipeline_run_ends_its_jobs(world, first):

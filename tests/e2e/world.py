@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -78,10 +79,11 @@ class World:
 
 
 def make() -> World:
-    """Bring it all there; what an earlier session has left on this cluster is taken away first."""
+    """Bring it all there, but do not wait for MLflow; what an earlier session has left on this cluster is taken away first."""
     _clear()
     ours = (made.image("serve"), made.image("pipeline", TORCH="requirements/none.txt"))
-    world = World(python.image(), *(debian.hand_over(each) for each in ours))
+    with ThreadPoolExecutor(len(ours)) as pool:
+        world = World(python.image(), *pool.map(debian.hand_over, ours))
     security = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": security}}
     for name in ("platform", "vllm"):
@@ -93,7 +95,7 @@ def make() -> World:
         *_volume(PYTHON, python.FOLDER, "ReadOnlyMany"), _claim(PYTHON, "ReadOnlyMany"),
     ])  # fmt: skip
     with helm() as fresh:
-        fresh.install(str(render.CHART), NAMESPACE, values(world), namespace=NAMESPACE, wait="watcher", timeout=300)
+        fresh.install(str(render.CHART), NAMESPACE, values(world), namespace=NAMESPACE, timeout=300)
     return world
 
 
