@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from tests.cluster import images, pki, programs
@@ -16,8 +18,6 @@ from tests.cluster.kubectl import KubectlError, Manifest, apply, await_admission
 from tests.cluster.places import PKI
 from tests.cluster.process import CrashError
 
-CONTROLLERS = {"training operator": ("kubeflow", "training-operator"), "KServe": ("kserve", "kserve-controller-manager")}
-"""What runs as a Deployment: its namespace and its name."""
 _TEMPLATE = {"file": "/etc/init/template.yaml", "map": "pytorch-init-container"}
 _WEBHOOK = "kserve-webhook-server"
 _SETTINGS = {"deploy": {"defaultDeploymentMode": "Standard"}, "ingress": {"disableIngressCreation": True}}
@@ -80,33 +80,49 @@ def kserve() -> list[Manifest]:
     ]  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class Controller:
+    """What runs as a Deployment.
+
+    Attributes:
+        namespace: The Deployment's.
+        name: The Deployment's.
+        manifests: Makes all of its objects.
+        admitted: What it must let pass before it counts as there; named by who asks.
+    """
+
+    namespace: str
+    name: str
+    manifests: Callable[[], list[Manifest]]
+    admitted: Manifest
+
+
+_CONTAINER = {"name": "pytorch", "image": "none.local/none:none"}
+CONTROLLERS = {
+    "training operator": Controller("kubeflow", "training-operator", training_operator, {
+        "apiVersion": "kubeflow.org/v1", "kind": "PyTorchJob",
+        "spec": {"pytorchReplicaSpecs": {"Master": {"replicas": 1, "template": {"spec": {"containers": [_CONTAINER]}}}}},
+    }),
+    "KServe": Controller("kserve", "kserve-controller-manager", kserve, {
+        "apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService",
+        "spec": {"predictor": {"containers": [{**_CONTAINER, "name": "kserve-container"}]}},
+    }),
+}  # fmt: skip
+"""In the order in which they come up, by what they are called."""
+
+
 def up(*which: str) -> None:
     """Apply controllers and wait until each admits what it is there for: a rollout is done before a webhook's certificate holds.
 
     Args:
         which: Of :data:`CONTROLLERS`; without any, all.
     """
-    wanted = which or tuple(CONTROLLERS)
-    apply([one for words in wanted for one in _MANIFESTS[words]()])
-    for words in wanted:
-        _await_rollout(words, *CONTROLLERS[words])
-    for words in wanted:
-        await_admission({"metadata": {"name": "probe", "namespace": "default"}, **_ADMITTED[words]})
-
-
-_MANIFESTS = {"training operator": training_operator, "KServe": kserve}
-_CONTAINER = {"name": "pytorch", "image": "none.local/none:none"}
-_ADMITTED = {
-    "training operator": {
-        "apiVersion": "kubeflow.org/v1", "kind": "PyTorchJob",
-        "spec": {"pytorchReplicaSpecs": {"Master": {"replicas": 1, "template": {"spec": {"containers": [_CONTAINER]}}}}},
-    },
-    "KServe": {
-        "apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService",
-        "spec": {"predictor": {"containers": [{**_CONTAINER, "name": "kserve-container"}]}},
-    },
-}  # fmt: skip
-"""What each must let pass before it counts as there."""
+    wanted = {words: CONTROLLERS[words] for words in which or CONTROLLERS}
+    apply([one for controller in wanted.values() for one in controller.manifests()])
+    for words, controller in wanted.items():
+        _await_rollout(words, controller.namespace, controller.name)
+    for controller in wanted.values():
+        await_admission({**controller.admitted, "metadata": {"name": "probe", "namespace": "default"}})
 
 
 def _await_rollout(words: str, namespace: str, name: str, timeout_s: int = 240) -> None:

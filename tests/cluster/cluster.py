@@ -149,8 +149,8 @@ def deployments() -> list[tuple[str, bool]]:
         for one in found
     }
     there = [(f"node {NODE}", states.get(("Node", NODE), {}).get("Ready") == "True")]
-    for words, (_, name) in addons.CONTROLLERS.items():
-        there.append((words, states.get(("Deployment", name), {}).get("Available") == "True"))
+    for words, controller in addons.CONTROLLERS.items():
+        there.append((words, states.get(("Deployment", controller.name), {}).get("Available") == "True"))
     return there
 
 
@@ -160,8 +160,8 @@ def table() -> list[str]:
     for name, (what, _) in PARTS.items():
         part = Process(name)
         lines.append(f"  {name:<26} {f'pid {part.pid}' if part.pid else 'crashed' if part.crashed else 'down':<12} {what}")
-    for (words, ready), where in zip(deployments()[1:], addons.CONTROLLERS.values(), strict=True):
-        lines.append(f"  {words:<26} {'ready' if ready else 'not ready':<12} deployment {'/'.join(where)}")
+    for (words, ready), controller in zip(deployments()[1:], addons.CONTROLLERS.values(), strict=True):
+        lines.append(f"  {words:<26} {'ready' if ready else 'not ready':<12} deployment {controller.namespace}/{controller.name}")
     return [*lines, f"  logs and state              {STATE}", "  NetworkPolicy: not enforced (bridge CNI)"]
 
 

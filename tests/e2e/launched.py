@@ -72,9 +72,9 @@ def scale(controller: str, replicas: int) -> None:
         controller: Of :data:`tests.cluster.addons.CONTROLLERS`.
         replicas: 0 or 1.
     """
-    namespace, name = addons.CONTROLLERS[controller]
-    kubectl("scale", "--namespace", namespace, f"deployment/{name}", f"--replicas={replicas}")
+    of = addons.CONTROLLERS[controller]
+    kubectl("scale", "--namespace", of.namespace, f"deployment/{of.name}", f"--replicas={replicas}")
     if replicas:
         addons.up(controller)
     else:
-        eventually(lambda: not kubectl("get", "pods", "--namespace", namespace, "--selector=control-plane", "--output=name"), 120)
+        eventually(lambda: not kubectl("get", "pods", "--namespace", of.namespace, "--selector=control-plane", "--output=name"), 120)

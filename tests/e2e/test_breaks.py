@@ -158,11 +158,9 @@ REFUSED = [
 def test_an_account_may_what_it_needs_and_nothing_beside(world, account):
     everything = sorted({each for granted in GRANTED.values() for each in granted} | set(REFUSED))
     reviews = [review(account, *each.split()) for each in everything]
-    said = kubectl("create", "-f", "-", "--output=jsonpath={.status.allowed} ", text=json.dumps({**LIST, "items": reviews})).split()
+    asked = json.dumps({"apiVersion": "v1", "kind": "List", "items": reviews})
+    said = kubectl("create", "-f", "-", "--output=jsonpath={.status.allowed} ", text=asked).split()
     assert [each for each, allowed in zip(everything, said, strict=True) if allowed == "true"] == sorted(GRANTED[account])
-
-
-LIST = {"apiVersion": "v1", "kind": "List"}
 
 
 def review(account, verb, what):

@@ -95,7 +95,7 @@ def make() -> World:
         *_volume(PYTHON, python.FOLDER, "ReadOnlyMany"), _claim(PYTHON, "ReadOnlyMany"),
     ])  # fmt: skip
     with helm() as fresh:
-        fresh.install(str(render.CHART), NAMESPACE, values(world), namespace=NAMESPACE, timeout=300)
+        fresh.install(str(render.CHART), NAMESPACE, values(world), namespace=NAMESPACE)
     return world
 
 
