@@ -95,6 +95,6 @@ clean: ## remove what runs have made; the environment stays
 	rm -rf .proseform build
 
 .PHONY: bench
-bench: setup ## stage times, the SFT/GRPO ladder over 5 seeds, completions scored a second
+bench: setup ## stage times, the SFT/GRPO variants over 5 seeds, completions scored a second
 	@$(PY) -m benchmarks.scoring
-	@$(PY) -m benchmarks.ladder --run small --seeds 5
+	@$(PY) -m benchmarks.variants --run small --seeds 5

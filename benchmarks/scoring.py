@@ -26,7 +26,10 @@ def main() -> None:
     pairs = list(zip(written, cases, strict=True))
     print(f"{machine()}; {COMPLETIONS} completions, {ROUNDS} rounds, one core; median (slowest to fastest)")
     _rate("composite prose reward", lambda: [reward.prose(text, case, cv, rubric) for text, case in pairs])
-    _rate("gated JSON reward", lambda: [reward.gated_json(text, case.answer, cv.schema) for text, case in zip(answers, cases, strict=True)])
+    _rate(
+        "gated JSON reward",
+        lambda: [reward.gated_json(text, case.answer, cv.schema) for text, case in zip(answers, cases, strict=True)],
+    )
     _rate("verify prose", lambda: [verify.prose(text, cv) for text in written])
     _rate("verify JSON", lambda: [verify.answer(text, cv.schema) for text in answers])
 

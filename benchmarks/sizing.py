@@ -54,7 +54,9 @@ class Load:
 def main() -> None:
     """Print the arithmetic and the table."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    options.add_argument("--prompt", type=int, default=2600, help="prompt tokens: CV, job and rubric 1,800; prose and signature 800")
+    options.add_argument(
+        "--prompt", type=int, default=2600, help="prompt tokens: CV, job and rubric 1,800; prose and signature 800"
+    )
     options.add_argument("--completion", type=int, default=600, help="completion tokens: prose 400, JSON 200")
     options.add_argument("--prefill", type=float, default=15_000, help="prompt tokens a second and GPU")
     options.add_argument("--decode", type=float, default=2_000, help="completion tokens a second and GPU")

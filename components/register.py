@@ -21,5 +21,9 @@ def register(
     from proseform.stages import register as stage
 
     return stage.run(
-        task, run, {"dataset": dataset, "sft": sft, "grpo": evaluator, "formatter": formatter, "report": report}, tracking_uri, name
+        task,
+        run,
+        {"dataset": dataset, "sft": sft, "grpo": evaluator, "formatter": formatter, "report": report},
+        tracking_uri,
+        name,
     )

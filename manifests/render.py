@@ -45,13 +45,20 @@ def files() -> dict[Path, str]:
         **chart_files(),
         **_folder("base", base, set()),
         **_folder("monitoring", added, {key for key in added if key in base}),
-        **{ROOT / "manifests/samples" / f"{name}.yaml": _yaml(*found, of="src/proseform/kube") for name, found in samples.every().items()},
+        **{
+            ROOT / "manifests/samples" / f"{name}.yaml": _yaml(*found, of="src/proseform/kube")
+            for name, found in samples.every().items()
+        },
     }
 
 
 def chart_files() -> dict[Path, str]:
     """What is derived from the values' model alone, without Helm."""
-    texts = {"values.yaml": values(), "values.schema.json": json.dumps(schema(), indent=2) + "\n", "README.md": readme()}
+    texts = {
+        "values.yaml": values(),
+        "values.schema.json": json.dumps(schema(), indent=2) + "\n",
+        "README.md": readme(),
+    }
     return {CHART / name: text for name, text in texts.items()}
 
 
@@ -67,7 +74,9 @@ def objects(given: dict[str, Any] | None = None, *, hooks: bool = False) -> list
     """
     with Chart.load(CHART) as chart:
         texts = chart.render(given or {}, name=NAME, namespace=NAME, is_install=True)
-    found = [each for path in sorted(texts) if path.endswith(".yaml") for each in yaml.safe_load_all(texts[path]) if each]
+    found = [
+        each for path in sorted(texts) if path.endswith(".yaml") for each in yaml.safe_load_all(texts[path]) if each
+    ]
     return [each for each in found if hooks or "helm.sh/hook" not in each["metadata"].get("annotations", {})]
 
 
@@ -78,14 +87,19 @@ def schema() -> dict[str, Any]:
 
 def values() -> str:
     """``values.yaml``: the defaults, each under its sentence."""
-    return "# Written by manifests/render.py from src/proseform/kube/values.py.\n" + "".join(_lines(Values, Values(), 0))
+    return "# Written by manifests/render.py from src/proseform/kube/values.py.\n" + "".join(
+        _lines(Values, Values(), 0)
+    )
 
 
 def readme() -> str:
     """The chart's README, its table of values written anew."""
     before, _, rest = (CHART / "README.md").read_text().partition(_TABLE[0])
     _, _, after = rest.partition(_TABLE[1])
-    rows = [f"| `{path}` | `{json.dumps(default)}` | {_cell(words)} |\n" for path, default, words in _rows(Values, Values(), "")]
+    rows = [
+        f"| `{path}` | `{json.dumps(default)}` | {_cell(words)} |\n"
+        for path, default, words in _rows(Values, Values(), "")
+    ]
     return before + _TABLE[0] + "| value | default | |\n|---|---|---|\n" + "".join(rows) + _TABLE[1] + after
 
 
@@ -140,7 +154,11 @@ def _folder(name: str, found: dict[tuple[str, str], dict[str, Any]], patches: se
     folder = ROOT / "manifests" / name
     paths = {key: f"{key[0].lower()}-{key[1]}.yaml" for key in sorted(found)}
     resources = [path for key, path in paths.items() if key not in patches]
-    whole: dict[str, Any] = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "resources": resources}
+    whole: dict[str, Any] = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": resources,
+    }
     if patches:
         whole = {**whole, "apiVersion": "kustomize.config.k8s.io/v1alpha1", "kind": "Component"}
         whole["patches"] = [{"path": path} for key, path in paths.items() if key in patches]
@@ -152,7 +170,9 @@ def _plain(found: dict[str, Any]) -> dict[str, Any]:
     """An object without what only Helm reads."""
     about = {key: value for key, value in found["metadata"].items() if key != "annotations"}
     labels = {key: value for key, value in about["labels"].items() if key != "app.kubernetes.io/managed-by"}
-    notes = {key: value for key, value in found["metadata"].get("annotations", {}).items() if not key.startswith("helm.sh/")}
+    notes = {
+        key: value for key, value in found["metadata"].get("annotations", {}).items() if not key.startswith("helm.sh/")
+    }
     return {**found, "metadata": {**about, "labels": labels, **({"annotations": notes} if notes else {})}}
 
 
@@ -164,7 +184,9 @@ def _yaml(*values: Any, of: str = "charts/proseform") -> str:
 def stale() -> list[Path]:
     """Derived files that are not as they would be written now, and files in derived folders that nothing writes."""
     wanted = files()
-    left = {path for name in ("base", "monitoring", "samples") for path in (ROOT / "manifests" / name).glob("*")} - set(wanted)
+    left = {path for name in ("base", "monitoring", "samples") for path in (ROOT / "manifests" / name).glob("*")} - set(
+        wanted
+    )
     return sorted(left | {path for path, text in wanted.items() if not path.exists() or path.read_text() != text})
 
 

@@ -31,7 +31,9 @@ def _training(kind: str) -> jobs.Training:
     place = config.Cluster.model_validate({"jobs": {"kind": kind, **_GPUS}})
     work, short = f"{_HOME}/work/grpo-{digest.short(_KEY)}", digest.short(_KEY)
     labels = {jobs.KEY: short, jobs.STAGE: "grpo", jobs.RUN: "cv-default-20260101-120000"}
-    return jobs.Training(f"grpo-{short}", "proseform.train.grpo", f"{work}/job.json", _HOME, place, 16, 4, labels, {jobs.KEY: _KEY})
+    return jobs.Training(
+        f"grpo-{short}", "proseform.train.grpo", f"{work}/job.json", _HOME, place, 16, 4, labels, {jobs.KEY: _KEY}
+    )
 
 
 def _served(form: str) -> list[dict[str, Any]]:
@@ -42,7 +44,9 @@ def _served(form: str) -> list[dict[str, Any]]:
         role: Part("base", digest.of_json("base"), prompt, tokens, role, digest.of_json(role))
         for role, prompt, tokens in (("evaluator", cv.evaluator, 512), ("formatter", cv.formatter, 768))
     }
-    bundle = Bundle(cv.name, cv.digest, parts["evaluator"], parts["formatter"], cv.schema.document, {"dtype": "bfloat16"})
+    bundle = Bundle(
+        cv.name, cv.digest, parts["evaluator"], parts["formatter"], cv.schema.document, {"dtype": "bfloat16"}
+    )
     where = f"pvc://{place.claim}/bundles/{digest.short(bundle.digest)}"
     made = services.Served(bundle, "3", "proseform-cv", where, place, 4096, {"evaluator": 32, "formatter": 64})
     return [*services.build(made), traffic.route(cv.name, made.model, {"3": made.service}, {"3": 100}, place)]

@@ -10,7 +10,9 @@ from proseform import cli, config
 
 app = typer.Typer(help="Train, gate and promote.", no_args_is_help=True, add_completion=False)
 Task = Annotated[str, typer.Option(help="The installed task.")]
-RunName = Annotated[str, typer.Option("--run", help=f"A shipped run ({', '.join(config.shipped())}), or the path of a TOML file.")]
+RunName = Annotated[
+    str, typer.Option("--run", help=f"A shipped run ({', '.join(config.shipped())}), or the path of a TOML file.")
+]
 Uri = Annotated[str, typer.Option(help="MLflow's tracking URI; empty takes SQLite in the home folder.")]
 Name = Annotated[str, typer.Option(help="The registered model's name; empty takes proseform-<task>.")]
 
@@ -22,9 +24,12 @@ def run(
     tracking_uri: Uri = "",
     name: Name = "",
     fresh: Annotated[bool, typer.Option(help="Adopt nothing that earlier runs made.")] = False,
-    example: Annotated[Optional[Path], typer.Option(help="A folder with example.toml (input = file); asked at the end.")] = None,
+    example: Annotated[
+        Optional[Path], typer.Option(help="A folder with example.toml (input = file); asked at the end.")
+    ] = None,
     on: Annotated[
-        Literal["local", "cluster"], typer.Option(help="Where training runs; cluster reads the run file's cluster section.")
+        Literal["local", "cluster"],
+        typer.Option(help="Where training runs; cluster reads the run file's cluster section."),
     ] = "local",
 ) -> None:
     """Run both pipelines from this machine: train, evaluate, register, gate, promote, and answer."""
@@ -36,7 +41,8 @@ def run(
 
 @app.command("compile")
 def compile_pipelines(
-    out: Annotated[Path, typer.Option(help="Folder for the compiled pipelines.")] = Path("build"), run: RunName = "default"
+    out: Annotated[Path, typer.Option(help="Folder for the compiled pipelines.")] = Path("build"),
+    run: RunName = "default",
 ) -> None:
     """Write both pipelines as KFP IR, for the cluster that the run file states."""
     from pipelines import cluster
@@ -62,7 +68,9 @@ def submit(
 
     preflight.check(task, run)
     arguments = {"task": task, "run": config.toml(run), "tracking_uri": tracking_uri, "name": name}
-    typer.echo(server.submit(what, run, arguments, host, namespace, token_file.read_text().strip() if token_file else ""))
+    typer.echo(
+        server.submit(what, run, arguments, host, namespace, token_file.read_text().strip() if token_file else "")
+    )
 
 
 if __name__ == "__main__":

@@ -12,14 +12,14 @@ from kfp import local
 from pipelines.promote import promote_candidate
 from pipelines.train import train
 from proseform.launch import end_with_parent
-from proseform.stages import frame
+from proseform.stages import cache
 
 if __name__ == "__main__":
     end_with_parent()
     os.environ["PROSEFORM_TIED"] = str(os.getpid())  # what is started below ends with this
     parameters = json.loads(sys.argv[1])
     example = parameters.pop("example")
-    root = str(frame.home().runs / "kfp")
+    root = str(cache.home().runs / "kfp")
     local.init(runner=local.SubprocessRunner(use_venv=False), pipeline_root=root, enable_caching=False)
     train(**parameters)
     promote_candidate(**parameters, example=example)

@@ -13,7 +13,7 @@ from rich.console import Console
 from proseform import config, display
 from proseform.errors import StageError
 from proseform.launch import end_with_parent
-from proseform.stages import STEPS, frame, policy, preflight, probe
+from proseform.stages import STEPS, cache, policy, preflight, probe
 
 
 def run(task: str, run: str, tracking_uri: str, name: str, example: Path | None, *, fresh: bool) -> None:
@@ -29,14 +29,19 @@ def run(task: str, run: str, tracking_uri: str, name: str, example: Path | None,
     moment = time.strftime("%Y%m%d-%H%M%S")
     os.environ.setdefault("PROSEFORM_RUN", f"{task}-{resolved.name}-{moment}")
     os.environ["PROSEFORM_FRESH"] = moment if fresh else os.environ.get("PROSEFORM_FRESH", "")
-    home = frame.home()
+    home = cache.home()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     home.runs.mkdir(parents=True, exist_ok=True)
     console.print(f"[bold]{the_task.title}[/bold], run [bold]{resolved.name}[/bold]: {resolved.description}")
     console.print(f"{len(STEPS)} steps; state and logs in {home.runs}", style="dim")
     parameters = {"task": task, "run": config.toml(run), "tracking_uri": tracking_uri, "name": name}
     with (home.runs / "kfp.log").open("ab") as log:
-        command = [sys.executable, "-m", "pipelines.local", json.dumps({**parameters, "example": json.dumps(asked) if asked else ""})]
+        command = [
+            sys.executable,
+            "-m",
+            "pipelines.local",
+            json.dumps({**parameters, "example": json.dumps(asked) if asked else ""}),
+        ]
         child = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, preexec_fn=end_with_parent)  # noqa: PLW1509 - one prctl, no locks
         try:
             steps = display.follow(home.runs, lambda: child.poll() is None, console)
@@ -51,9 +56,14 @@ def run(task: str, run: str, tracking_uri: str, name: str, example: Path | None,
         raise StageError(f"{failed['stage']}: {failed['message']}", hint=failed["hint"])
     if child.returncode != 0:
         raise StageError(
-            f"The pipeline ended with code {child.returncode}.", hint=f"Its log is {home.runs / 'kfp.log'}; the same command goes on."
+            f"The pipeline ended with code {child.returncode}.",
+            hint=f"Its log is {home.runs / 'kfp.log'}; the same command goes on.",
         )
     console.print(display.summary(steps))
     display.conclude(home.runs, steps, console)
     files = " ".join(f"--input {name}=FILE" for name in the_task.inputs)
-    console.print(f"Next: [bold]{Path(sys.prefix).name}/bin/proseform answer --task {task} {files}[/bold]", soft_wrap=True, highlight=False)
+    console.print(
+        f"Next: [bold]{Path(sys.prefix).name}/bin/proseform answer --task {task} {files}[/bold]",
+        soft_wrap=True,
+        highlight=False,
+    )

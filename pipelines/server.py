@@ -42,5 +42,7 @@ def submit(what: str, run: str, arguments: dict[str, str], host: str, namespace:
         except (HTTPError, TimeoutError) as error:
             raise ClusterError(f"{host}: the KFP server does not answer ({type(error).__name__}).") from error
         except kfp_server_api.ApiException as error:
-            raise ClusterError(f"{host}: the KFP server refuses: {error.reason}. {error.body}", status=error.status or 0) from error
+            raise ClusterError(
+                f"{host}: the KFP server refuses: {error.reason}. {error.body}", status=error.status or 0
+            ) from error
     return str(started.run_id)

@@ -5,7 +5,9 @@ from kfp import dsl
 from components import dataset, evaluate, grpo, register, sft
 
 
-@dsl.pipeline(name="proseform-train", description="Train an evaluator and a formatter, measure them, register them as one bundle.")
+@dsl.pipeline(
+    name="proseform-train", description="Train an evaluator and a formatter, measure them, register them as one bundle."
+)
 def train(task: str, run: str, tracking_uri: str = "", name: str = "") -> str:
     """Train and register.
 

@@ -10,7 +10,9 @@ from proseform.case import SPLITS, Case, read_cases
 from proseform.errors import RowError
 
 ROW = {"id": "a", "level": "easy", "split": "train", "inputs": {"cv": "x"}, "prose": "y", "answer": {"z": 1}}
-JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=5), lambda x: st.lists(x, max_size=3), max_leaves=5)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5), lambda x: st.lists(x, max_size=3), max_leaves=5
+)
 
 
 def line(**changes):

@@ -34,7 +34,16 @@ def files(tmp_path_factory):
 
 
 def asked(files: Path, *more: str) -> list[str]:
-    return ["answer", "--bundle", f"{files}/bundle", "--input", f"cv={files}/cv.txt", "--input", f"job={files}/job.txt", *more]
+    return [
+        "answer",
+        "--bundle",
+        f"{files}/bundle",
+        "--input",
+        f"cv={files}/cv.txt",
+        "--input",
+        f"job={files}/job.txt",
+        *more,
+    ]
 
 
 def test_help_is_instant_and_tells_the_exit_codes():

@@ -19,11 +19,27 @@ REFUSED = [
     ("[grpo]\n", "name: field required", "a run without a name"),
     ("name = 3\n", "name: input should be a valid string", "a number for a name"),
     ("name = 'x'\nsteps = 3\n", "steps: unknown key", "a key in the wrong place"),
-    ("name = 'x'\n[grpo]\nstep = 3\n", "grpo.step: unknown key. There are: steps,", "a misspelt key; the right ones are named"),
-    ("name = 'x'\n[sft.evaluator.lora]\nrank = 3\n", "sft.evaluator.lora.rank: unknown key. There are: r, alpha", "three tables down"),
-    ("name = 'x'\n[register]\nmodel = 'y'\n", "register.model: unknown key. There are: name", "a table with a name of its own in Python"),
+    (
+        "name = 'x'\n[grpo]\nstep = 3\n",
+        "grpo.step: unknown key. There are: steps,",
+        "a misspelt key; the right ones are named",
+    ),
+    (
+        "name = 'x'\n[sft.evaluator.lora]\nrank = 3\n",
+        "sft.evaluator.lora.rank: unknown key. There are: r, alpha",
+        "three tables down",
+    ),
+    (
+        "name = 'x'\n[register]\nmodel = 'y'\n",
+        "register.model: unknown key. There are: name",
+        "a table with a name of its own in Python",
+    ),
     ("name = 'x'\ngrpo = 3\n", "grpo: ", "a number in place of a table"),
-    ("name = 'x'\n[grpo]\nsteps = -1\n", "grpo.steps: input should be greater than or equal to 0 (given: -1)", "a negative count"),
+    (
+        "name = 'x'\n[grpo]\nsteps = -1\n",
+        "grpo.steps: input should be greater than or equal to 0 (given: -1)",
+        "a negative count",
+    ),
     ("name = 'x'\n[grpo]\nsteps = 2.0\n", "grpo.steps: ", "a float for a count"),
     ("name = 'x'\n[grpo]\nsteps = '2'\n", "grpo.steps: ", "a text for a count"),
     ("name = 'x'\n[grpo]\nsteps = true\n", "grpo.steps: ", "true is not 1"),
@@ -112,7 +128,9 @@ def sections(model, path=()):
                 yield from sections(kind, (*path, name))
 
 
-@pytest.mark.parametrize(("path", "field"), list(sections(config.Run)), ids=[".".join(path) for path, _ in sections(config.Run)])
+@pytest.mark.parametrize(
+    ("path", "field"), list(sections(config.Run)), ids=[".".join(path) for path, _ in sections(config.Run)]
+)
 def test_every_knob_has_its_sentence(path, field):
     """Help, docs and MLflow parameters are derived from it."""
     described = field.description or getattr(field.annotation, "__doc__", "")

@@ -39,7 +39,11 @@ def test_a_run_is_shown_step_by_step_without_a_terminal(tmp_path: Path) -> None:
     console = Console(file=io.StringIO(), width=100)
     steps = display.follow(tmp_path, lambda: False, console)
     shown = console.file.getvalue()  # type: ignore[attr-defined]
-    assert {step: event["state"] for step, event in steps.items()} == {"dataset": "reused", "sft-evaluator": "done", "grpo": "failed"}
+    assert {step: event["state"] for step, event in steps.items()} == {
+        "dataset": "reused",
+        "sft-evaluator": "done",
+        "grpo": "failed",
+    }
     for words in ("as made before, 5 cases", "goes on where it stopped", "61 s, loss 0.2", "No group differs."):
         assert words in shown
 

@@ -22,7 +22,9 @@ def _job(folder: Path) -> launch.Job:
     return launch.Job("sft", str(folder), str(folder / "out"))
 
 
-@pytest.mark.parametrize("error", [NoSignalError("No group differs.", hint="Lower it."), errors.ConfigError("bad", hint="mend it")])
+@pytest.mark.parametrize(
+    "error", [NoSignalError("No group differs.", hint="Lower it."), errors.ConfigError("bad", hint="mend it")]
+)
 def test_a_workers_error_comes_back_as_what_it_was(error: ProseformError, tmp_path: Path) -> None:
     job = _job(tmp_path)
     launch.write_error(tmp_path, error)
@@ -69,7 +71,9 @@ def _module(folder: Path, body: str, monkeypatch: pytest.MonkeyPatch) -> str:
     return "a_worker"
 
 
-def test_a_real_torchrun_fails_with_the_workers_words_and_asserts_its_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_real_torchrun_fails_with_the_workers_words_and_asserts_its_world(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     worker = _module(tmp_path, 'raise launch.StageError("the disk is full", hint="make room")', monkeypatch)
     job = _job(tmp_path / "work")
     with pytest.raises(StageError, match="the disk is full") as raised:
@@ -87,7 +91,9 @@ def test_a_real_torchrun_fails_with_the_workers_words_and_asserts_its_world(tmp_
 
 
 def test_workers_die_with_their_parent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    worker = _module(tmp_path, f"open('{tmp_path}/pid', 'w').write(str(__import__('os').getpid())); time.sleep(600)", monkeypatch)
+    worker = _module(
+        tmp_path, f"open('{tmp_path}/pid', 'w').write(str(__import__('os').getpid())); time.sleep(600)", monkeypatch
+    )
     script = f"from proseform import launch; launch.Local().run({worker!r}, launch.Job('sft', '{tmp_path}/w', '{tmp_path}/o'))"
     parent = subprocess.Popen([sys.executable, "-c", script])
     pid = _wait_for(tmp_path / "pid")

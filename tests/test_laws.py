@@ -43,9 +43,21 @@ def same(level, split, seed, count):
 
 
 BROKEN = [
-    ({"schema": Schema({**SCHEMA, "additionalProperties": True})}, "unbounded at /: an object that is not closed", "an open object"),
-    ({"evaluator": Prompt("chat", "", "{parcel}")}, "evaluator.md has the placeholders", "an input that the prompt leaves out"),
-    ({"formatter": Prompt("plain", "", "{prose}")}, "formatter.md has the placeholders", "a formatter that is not shown the schema"),
+    (
+        {"schema": Schema({**SCHEMA, "additionalProperties": True})},
+        "unbounded at /: an object that is not closed",
+        "an open object",
+    ),
+    (
+        {"evaluator": Prompt("chat", "", "{parcel}")},
+        "evaluator.md has the placeholders",
+        "an input that the prompt leaves out",
+    ),
+    (
+        {"formatter": Prompt("plain", "", "{prose}")},
+        "formatter.md has the placeholders",
+        "a formatter that is not shown the schema",
+    ),
     (
         {"formats": {"brief": ("weight",), "full": TOY.formats["full"]}},
         "format 'brief' names weight",
@@ -53,24 +65,56 @@ BROKEN = [
     ),
     ({"formats": {"brief": ("verdict",)}}, "the last format is not the whole schema", "only a part can be answered"),
     ({"formats": {}}, "the last format is not the whole schema", "nothing can be answered"),
-    ({"formats": dict(reversed(TOY.formats.items()))}, "not in order, smallest first: full has 3, brief has 2", "the largest format first"),
+    (
+        {"formats": dict(reversed(TOY.formats.items()))},
+        "not in order, smallest first: full has 3, brief has 2",
+        "the largest format first",
+    ),
     (
         {"read": lambda _prose: Verdict(dict(ONE.answer)), "gold": (ONE,)},
         "foreign text is accepted: 'Lorem",
         "a reader of anything",
     ),
     ({"rubrics": {"variants": {"plain": {"right": 0.6}}}}, "sum to 0.6", "weights that do not sum to 1"),
-    ({"rubrics": {"variants": {"plain": {"style": 1}}}}, "weighs style, which rewards.py does not score", "a weight on nothing"),
+    (
+        {"rubrics": {"variants": {"plain": {"style": 1}}}},
+        "weighs style, which rewards.py does not score",
+        "a weight on nothing",
+    ),
     ({"gold": ()}, "cases.jsonl is empty", "nothing to try the laws on"),
     ({"gold": (replace(ONE, inputs={"parcel": "x"}),)}, "has the inputs", "a case that lacks an input"),
-    ({"gold": (replace(ONE, answer={**ONE.answer, "grams": -1}),)}, "does not conform at /grams", "gold that breaks the schema"),
-    ({"gold": (replace(ONE, prose="It is fine."),)}, "is not accepted: form", "gold prose that the reader does not know"),
-    ({"gold": (replace(ONE, answer={**ONE.answer, "note": "other"}),)}, "reads as another answer", "prose and JSON disagree"),
-    ({"terms": {**TOY.terms, "right": lambda _prose, _case: 0.9}}, "earns 0.794, expected 1", "gold that does not earn everything"),
-    ({"terms": {**TOY.terms, "form": lambda _prose, _case: 1.0}}, "foreign text earns 0.400", "a reward for anything at all"),
+    (
+        {"gold": (replace(ONE, answer={**ONE.answer, "grams": -1}),)},
+        "does not conform at /grams",
+        "gold that breaks the schema",
+    ),
+    (
+        {"gold": (replace(ONE, prose="It is fine."),)},
+        "is not accepted: form",
+        "gold prose that the reader does not know",
+    ),
+    (
+        {"gold": (replace(ONE, answer={**ONE.answer, "note": "other"}),)},
+        "reads as another answer",
+        "prose and JSON disagree",
+    ),
+    (
+        {"terms": {**TOY.terms, "right": lambda _prose, _case: 0.9}},
+        "earns 0.794, expected 1",
+        "gold that does not earn everything",
+    ),
+    (
+        {"terms": {**TOY.terms, "form": lambda _prose, _case: 1.0}},
+        "foreign text earns 0.400",
+        "a reward for anything at all",
+    ),
     ({"generate": once}, "is not reproducible from its seed", "a generator that remembers"),
     ({"generate": same}, "gave 1 distinct ids for 12 cases", "one id for all"),
-    ({"generate": again}, "group 'thing:same' is in split 'train' and in 'valid'", "a person in training and in the test"),
+    (
+        {"generate": again},
+        "group 'thing:same' is in split 'train' and in 'valid'",
+        "a person in training and in the test",
+    ),
     ({"annotate": lambda _case, _rng: None}, "annotate does not give text", "an annotator without words"),
 ]
 

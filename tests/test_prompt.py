@@ -16,7 +16,9 @@ def test_a_file_is_read_into_its_sections():
     assert prompt.placeholders == {"cv", "job"}
 
 
-@pytest.mark.parametrize("text", ["", "CV: {cv}", "# system\nJudge.\n", "# user\n\n# prefill\n{", "## user\n{cv}\n", "# User\n{cv}\n"])
+@pytest.mark.parametrize(
+    "text", ["", "CV: {cv}", "# system\nJudge.\n", "# user\n\n# prefill\n{", "## user\n{cv}\n", "# User\n{cv}\n"]
+)
 def test_a_file_without_a_user_section_is_refused(text):
     with pytest.raises(TaskError, match=r"evaluator\.md: no '# user' section"):
         Prompt.from_markdown(text, "chat", "evaluator.md")
@@ -35,7 +37,10 @@ def test_a_value_that_looks_like_a_template_stays_text(hostile):
 
 
 def test_a_chat_has_messages_and_plain_text_has_none():
-    assert Prompt("chat", "S", "{a}").render({"a": "x"}) == [{"role": "system", "content": "S"}, {"role": "user", "content": "x"}]
+    assert Prompt("chat", "S", "{a}").render({"a": "x"}) == [
+        {"role": "system", "content": "S"},
+        {"role": "user", "content": "x"},
+    ]
     assert Prompt("chat", "", "{a}").render({"a": "x"}) == [{"role": "user", "content": "x"}]
     assert Prompt("plain", "S", "{a}").render({"a": "x"}) == "S\nx\n"
     assert Prompt("plain", "", "{a}").render({"a": "x"}) == "x\n"

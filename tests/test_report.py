@@ -67,30 +67,38 @@ def test_nothing_gives_no_estimate():
 
 
 def rows(cases=20, seed=0, hostile=False):
-    """Outcomes of a ladder that rises, with an evaluator that says hostile things where it is wrong."""
+    """Outcomes of variants that rises, with an evaluator that says hostile things where it is wrong."""
     rng = random.Random(seed)
     found, schema = [], TASK.format("full")
     bad = HOSTILE if hostile else "I'd be happy to help!"
     all_cases = list(TASK.generate("easy", "test", 0, cases))
-    for rung, skill in (("base", 0.0), ("sft", 0.5), ("grpo", 0.9)):
+    for variant, skill in (("base", 0.0), ("sft", 0.5), ("grpo", 0.9)):
         for case in all_cases:
             texts = [case.prose if rng.random() < skill else bad for _ in range(3)]
-            found.append(outcome.judged(case, TASK, RUBRIC, texts[0], rung=rung))
-            found += [outcome.judged(case, TASK, RUBRIC, text, rung=rung, mode="sampled") for text in texts[1:]]
-            text = json.dumps(dict(case.answer) if rng.random() < skill else {**case.answer, "verdict": "send", "note": "x"})
-            found.append(outcome.answered(case, TASK, schema, text, rung=rung, constrained=True))
-            found.append(outcome.answered(case, TASK, schema, bad, rung=rung, constrained=False))
+            found.append(outcome.judged(case, TASK, RUBRIC, texts[0], variant=variant))
+            found += [outcome.judged(case, TASK, RUBRIC, text, variant=variant, mode="sampled") for text in texts[1:]]
+            text = json.dumps(
+                dict(case.answer) if rng.random() < skill else {**case.answer, "verdict": "send", "note": "x"}
+            )
+            found.append(outcome.answered(case, TASK, schema, text, variant=variant, constrained=True))
+            found.append(outcome.answered(case, TASK, schema, bad, variant=variant, constrained=False))
     for case in all_cases:
         for of in ("gold", "own", "schemas"):
             text = json.dumps(dict(case.answer))
             found.append(outcome.formatted(case.id, schema, text, dict(case.answer), of=of, constrained=True))
-            found.append(outcome.formatted(case.id, schema, text + bad * (of == "own"), dict(case.answer), of=of, constrained=False))
+            found.append(
+                outcome.formatted(
+                    case.id, schema, text + bad * (of == "own"), dict(case.answer), of=of, constrained=False
+                )
+            )
     for case in TASK.generate("hard", "test", 0, 5):
-        found.append(outcome.judged(case, TASK, RUBRIC, case.prose, rung="grpo"))
+        found.append(outcome.judged(case, TASK, RUBRIC, case.prose, variant="grpo"))
     return found, all_cases
 
 
-METRICS = {"grpo": [{"step": n, "reward": n / 20, "frac_silent": 0.1, "loss": float("nan")} for n in range(1, 11)]}
+METRICS = {
+    "grpo": [{"step": n, "reward": n / 20, "frac_zero_variance": 0.1, "loss": float("nan")} for n in range(1, 11)]
+}
 
 
 def made(shipped="grpo", **changes):
@@ -107,13 +115,15 @@ def of(found, name, **wanted):
 def test_the_figures_are_those_of_the_rows():
     found, _ = rows()
     figures = {name: figure["value"] for name, figure in made()["figures"].items()}
-    sampled = {rung: of(found, "reward", kind="evaluator", rung=rung, mode="sampled") for rung in ("sft", "grpo")}
+    sampled = {
+        variant: of(found, "reward", kind="evaluator", variant=variant, mode="sampled") for variant in ("sft", "grpo")
+    }
     assert figures == pytest.approx(
         {
             "schema_valid": 1,
             "formatter_exact": 1,
-            "evaluator_reward": of(found, "reward", kind="evaluator", rung="grpo", mode="greedy", level="easy"),
-            "recommendation_right": of(found, "headline_right", kind="answer", rung="grpo", constrained=True),
+            "evaluator_reward": of(found, "reward", kind="evaluator", variant="grpo", mode="greedy", level="easy"),
+            "recommendation_right": of(found, "headline_right", kind="answer", variant="grpo", constrained=True),
             "lift": sampled["grpo"] - sampled["sft"],
         },
         abs=1e-5,
@@ -122,9 +132,9 @@ def test_the_figures_are_those_of_the_rows():
 
 def test_the_ladder_is_in_the_order_of_the_rows_and_of_the_trained_level():
     whole = made()
-    assert [rung["rung"] for rung in whole["ladder"]] == ["base", "sft", "grpo"]
-    assert [rung["greedy"]["reward"]["n"] for rung in whole["ladder"]] == [20, 20, 20]
-    assert whole["ladder"][0]["reasons"] == {"form": 60}
+    assert [variant["variant"] for variant in whole["variants"]] == ["base", "sft", "grpo"]
+    assert [variant["greedy"]["reward"]["n"] for variant in whole["variants"]] == [20, 20, 20]
+    assert whole["variants"][0]["reasons"] == {"form": 60}
     assert [level["level"] for level in whole["levels"]] == ["easy", "hard"]
 
 
@@ -211,8 +221,8 @@ def test_hostile_names_stay_text_too():
     """Rungs, reasons, fields, metadata: whatever reaches the page is escaped."""
     found, cases = rows(cases=3)
     for row in found:
-        if row.get("rung") == "base":
-            row["rung"] = HOSTILE
+        if row.get("variant") == "base":
+            row["variant"] = HOSTILE
     meta = {"machine": HOSTILE, "run": HOSTILE, "digests": {HOSTILE: HOSTILE}}
     page = Page(report.render(report.summarise(found, TASK, meta=meta, level="easy", cases=cases)))
     assert page.open == []
@@ -223,6 +233,11 @@ def test_the_page_says_what_the_figures_say():
     whole = made()
     text = " ".join(Page(report.render(whole)).texts)
     assert "sha256:" + "a" * 64 in text
-    for heading in ("What each training step added", "How reinforcement went", "Right, field by field", "Harder levels"):
+    for heading in (
+        "What each training step added",
+        "How reinforcement went",
+        "Right, field by field",
+        "Harder levels",
+    ):
         assert heading in text
     assert f"{100 * whole['figures']['evaluator_reward']['value']:.1f}" in text

@@ -13,7 +13,9 @@ from proseform.testing import toy_task
 
 LEAVES = st.none() | st.booleans() | st.integers(-5, 5) | st.floats(-2, 2) | st.text(max_size=3)
 VALUES = st.recursive(
-    LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=2), inner, max_size=3), max_leaves=8
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=2), inner, max_size=3),
+    max_leaves=8,
 )
 SHARES = st.floats(0, 1)
 ANY = Schema({})
@@ -90,7 +92,9 @@ def test_the_founding_examples_are_the_third_power_and_the_default_is_the_fourth
 
 @given(st.dictionaries(st.sampled_from("abcde"), st.integers(1, 20), min_size=1), st.data())
 def test_the_composite_is_bounded_and_never_falls_when_a_term_rises(parts, data):
-    rubric = Rubric({term: part / sum(parts.values()) for term, part in parts.items()}, {"a": 4} if "a" in parts else {})
+    rubric = Rubric(
+        {term: part / sum(parts.values()) for term, part in parts.items()}, {"a": 4} if "a" in parts else {}
+    )
     scores = {term: data.draw(SHARES) for term in parts}
     term = data.draw(st.sampled_from(sorted(parts)))
     better = {**scores, term: data.draw(st.floats(scores[term], 1))}
@@ -112,12 +116,12 @@ def test_gold_prose_earns_everything_and_foreign_text_nothing():
 @given(st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=1, max_size=6), st.integers(2, 5))
 def test_groups_of_equals_are_silent_and_others_are_not(rewards, size):
     silent = [value for value in rewards for _ in range(size)]
-    assert reward.silent_share(silent, size) == 1
+    assert reward.zero_variance_share(silent, size) == 1
     speaking = [*silent, *[0.0] * (size - 1), 1e-9]
-    assert reward.silent_share(speaking, size) == pytest.approx(len(rewards) / (len(rewards) + 1))
+    assert reward.zero_variance_share(speaking, size) == pytest.approx(len(rewards) / (len(rewards) + 1))
 
 
 @pytest.mark.parametrize(("rewards", "size"), [([], 2), ([1, 2, 3], 2), ([1], 0), ([1, 1], -1)])
 def test_rewards_that_do_not_divide_into_groups_are_an_error(rewards, size):
     with pytest.raises(ValueError, match="do not divide"):
-        reward.silent_share(rewards, size)
+        reward.zero_variance_share(rewards, size)

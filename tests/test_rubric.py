@@ -15,16 +15,28 @@ REFUSED = [
     ({"variants": {"v": 3}}, "v is 3, expected a table", "a number in place of weights"),
     ({"variants": {"v": {}}}, "sum to 0", "no terms"),
     ({"variants": {"v": {"a": 0.5, "b": 0.4}}}, "sum to 0.9, expected 1", "a weight forgotten"),
-    ({"variants": {"v": {"a": 1.5, "b": -0.5}}}, "variants.v.b is -0.5, expected a number above 0", "a penalty by weight"),
+    (
+        {"variants": {"v": {"a": 1.5, "b": -0.5}}},
+        "variants.v.b is -0.5, expected a number above 0",
+        "a penalty by weight",
+    ),
     ({"variants": {"v": {"a": 1, "b": 0}}}, "variants.v.b is 0", "a term that counts for nothing"),
     ({"variants": {"v": {"a": "1"}}}, "variants.v.a is '1'", "a text"),
     ({"variants": {"v": {"a": True}}}, "variants.v.a is True", "true is not 1"),
     ({"variants": {"v": {"a": NAN}}}, "variants.v.a is nan", "TOML has nan"),
     ({"variants": {"v": {"a": 1}}, "exponents": 4}, "exponents is 4, expected a table", "one exponent for all"),
-    ({"variants": {"v": {"a": 1}}, "exponents": {"b": 2}}, "exponents.b names no term; there are: a", "an exponent of no term"),
+    (
+        {"variants": {"v": {"a": 1}}, "exponents": {"b": 2}},
+        "exponents.b names no term; there are: a",
+        "an exponent of no term",
+    ),
     ({"variants": {"v": {"a": 1}}, "exponents": {"a": 0.5}}, "exponents.a is 0.5", "a root would pay for guessing"),
     ({"variants": {"v": {"a": 1}}, "exponents": {"a": NAN}}, "exponents.a is nan", "nan is not below 1 either"),
-    ({"variants": {"v": {"a": 1}}, "exponents": {"a": float("inf")}}, "exponents.a is inf", "nothing but perfection would count"),
+    (
+        {"variants": {"v": {"a": 1}}, "exponents": {"a": float("inf")}},
+        "exponents.a is inf",
+        "nothing but perfection would count",
+    ),
     ({"variants": {"v": {"a": 1}}, "exponents": {"a": True}}, "exponents.a is True", "true is not 1"),
 ]
 

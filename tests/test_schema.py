@@ -48,7 +48,9 @@ def test_what_is_no_usable_schema_is_refused_with_its_place(document, words, why
 
 
 @pytest.mark.parametrize("keyword", sorted(UNENFORCEABLE))
-@pytest.mark.parametrize("place", ["properties/a", "items", "anyOf/0", "$defs/a", "prefixItems/0", "additionalProperties", "definitions/a"])
+@pytest.mark.parametrize(
+    "place", ["properties/a", "items", "anyOf/0", "$defs/a", "prefixItems/0", "additionalProperties", "definitions/a"]
+)
 def test_keywords_that_no_decoder_enforces_are_refused_wherever_they_stand(keyword, place):
     values = {
         "uniqueItems": True, "dependentRequired": {"a": ["b"]}, "dependentSchemas": {"a": {}}, "patternProperties": {"a": {}},
@@ -76,7 +78,10 @@ def test_keywords_that_no_decoder_enforces_are_refused_wherever_they_stand(keywo
         ({"additionalProperties": {"const": 1}}, "/: an object that is not closed"),
         ({"$defs": {"note": {"type": "string"}}}, "/$defs/note: a string"),
         ({"properties": {"a": {"$ref": "#"}}}, "/properties/a: a reference to what holds it"),
-        ({"$defs": {"note": {"$ref": "#/$defs/other"}, "other": {"anyOf": [{"$ref": "#/$defs/note"}]}}}, "/$defs/note: a reference"),
+        (
+            {"$defs": {"note": {"$ref": "#/$defs/other"}, "other": {"anyOf": [{"$ref": "#/$defs/note"}]}}},
+            "/$defs/note: a reference",
+        ),
     ],
 )
 def test_what_has_no_bound_is_named(change, where):

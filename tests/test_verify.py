@@ -15,7 +15,10 @@ ANY = Schema({})
 SCHEMA = Schema(
     {
         "type": "object",
-        "properties": {"score": {"type": "integer", "minimum": 0, "maximum": 9}, "note": {"type": "string", "maxLength": 5}},
+        "properties": {
+            "score": {"type": "integer", "minimum": 0, "maximum": 9},
+            "note": {"type": "string", "maxLength": 5},
+        },
         "required": ["score"],
         "additionalProperties": False,
     }
@@ -25,7 +28,9 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=4),
     max_leaves=12,
 )
-CONTAINERS = st.dictionaries(st.text(max_size=6), VALUES, min_size=1, max_size=4) | st.lists(VALUES, min_size=1, max_size=4)
+CONTAINERS = st.dictionaries(st.text(max_size=6), VALUES, min_size=1, max_size=4) | st.lists(
+    VALUES, min_size=1, max_size=4
+)
 
 REFUSED = [
     ("", Reason.EMPTY, "nothing was written"),
@@ -128,6 +133,8 @@ def test_prose_that_is_read_must_conform_to_the_schema_as_well():
     assert verify.prose(case.prose, task) == Verdict(dict(case.answer))
     assert verify.prose("  \n", task).reason == Reason.EMPTY
     assert verify.prose("Nice parcel!", task).reason == Reason.FORM
-    narrow = type(task)(**{**task.__dict__, "schema": Schema({"type": "object", "properties": {"grams": {"maximum": -1}}})})
+    narrow = type(task)(
+        **{**task.__dict__, "schema": Schema({"type": "object", "properties": {"grams": {"maximum": -1}}})}
+    )
     assert verify.prose(case.prose, narrow).reason == Reason.SCHEMA
     assert verify.prose(case.prose, narrow).where == "/grams"

@@ -108,7 +108,9 @@ def docx(text: str) -> bytes:
     document.save(saved)
     with zipfile.ZipFile(saved) as parts, zipfile.ZipFile(fixed, "w", zipfile.ZIP_DEFLATED) as out:
         for name in sorted(parts.namelist(), key=lambda name: (name != "[Content_Types].xml", name)):
-            out.writestr(zipfile.ZipInfo(name, CREATED.timetuple()[:6]), parts.read(name), zipfile.ZIP_DEFLATED)  # else the clock is in it
+            out.writestr(
+                zipfile.ZipInfo(name, CREATED.timetuple()[:6]), parts.read(name), zipfile.ZIP_DEFLATED
+            )  # else the clock is in it
     return fixed.getvalue()
 
 
@@ -117,7 +119,8 @@ def job(text: str) -> bytes:
     role, *lines = text.split("\n")
     shown = [f"**{line}**" if line.endswith(":") else line for line in lines]
     broken = [
-        f"{line}\\" if line and after and not after.startswith("- ") else line for line, after in zip(shown, [*shown[1:], ""], strict=True)
+        f"{line}\\" if line and after and not after.startswith("- ") else line
+        for line, after in zip(shown, [*shown[1:], ""], strict=True)
     ]
     return "\n".join([f"# {role}", *broken, ""]).encode()
 
@@ -125,7 +128,11 @@ def job(text: str) -> bytes:
 def files(case: Case) -> dict[str, bytes]:
     """The example's files by name, each verified to read as the case's input."""
     stem = case.inputs["cv"].partition("\n")[0].lower().replace(" ", "-")
-    made = {f"{stem}.pdf": pdf(case.inputs["cv"]), f"{stem}.docx": docx(case.inputs["cv"]), "job.md": job(case.inputs["job"])}
+    made = {
+        f"{stem}.pdf": pdf(case.inputs["cv"]),
+        f"{stem}.docx": docx(case.inputs["cv"]),
+        "job.md": job(case.inputs["job"]),
+    }
     for name, data in made.items():
         given, text = case.inputs["job" if name == "job.md" else "cv"], read_bytes(data, name).text
         if text != given:

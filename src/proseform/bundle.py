@@ -102,14 +102,20 @@ def read(folder: Path, *, check_files: bool = True) -> Bundle:
     try:
         raw = dict(json.loads(path.read_text(encoding="utf-8")))
         stated = raw.pop("digest")
-        parts = {role: Part(**{**raw.pop(role), "prompt": Prompt(**prompt)}) for role in ROLES if (prompt := raw[role]["prompt"])}
+        parts = {
+            role: Part(**{**raw.pop(role), "prompt": Prompt(**prompt)})
+            for role in ROLES
+            if (prompt := raw[role]["prompt"])
+        }
         bundle = Bundle(evaluator=parts["evaluator"], formatter=parts["formatter"], **raw)
     except FileNotFoundError as error:
         raise StoreError(f"{path}: no bundle here.") from error
     except (ValueError, KeyError, TypeError) as error:
         raise StoreError(f"{path}: not a bundle manifest ({error}).") from error
     if bundle.digest != stated:
-        raise StoreError(f"{path}: was altered: it states {digest.short(stated)}, its content is {digest.short(bundle.digest)}.")
+        raise StoreError(
+            f"{path}: was altered: it states {digest.short(stated)}, its content is {digest.short(bundle.digest)}."
+        )
     if check_files:
         for role, part in bundle.parts.items():
             for name, expected in ((part.base, part.base_digest), (part.adapter, part.adapter_digest)):

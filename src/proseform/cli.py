@@ -19,10 +19,19 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 TaskName = Annotated[str, typer.Option("--task", help="The installed task.")]
 BundleFolder = Annotated[Path | None, typer.Option("--bundle", help="A bundle's folder, in the place of an alias.")]
 Name = Annotated[str, typer.Option("--name", help="The registered model; empty takes proseform-<task>.")]
-Uri = Annotated[str, typer.Option("--tracking-uri", envvar="MLFLOW_TRACKING_URI", help="MLflow; empty takes SQLite in the home folder.")]
-Url = Annotated[str, typer.Option("--engine", help="An OpenAI-compatible server that runs the bundle; empty runs it in this process.")]
+Uri = Annotated[
+    str,
+    typer.Option("--tracking-uri", envvar="MLFLOW_TRACKING_URI", help="MLflow; empty takes SQLite in the home folder."),
+]
+Url = Annotated[
+    str,
+    typer.Option("--engine", help="An OpenAI-compatible server that runs the bundle; empty runs it in this process."),
+]
 Models = Annotated[str, typer.Option("--models", help="Names of evaluator and formatter at that server.")]
-RunName = Annotated[str, typer.Option("--run", help="A shipped run, or the path of a TOML file; its cluster section says where and how.")]
+RunName = Annotated[
+    str,
+    typer.Option("--run", help="A shipped run, or the path of a TOML file; its cluster section says where and how."),
+]
 Version = Annotated[str, typer.Option("--alias", "--version", help="An alias or a version.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 
@@ -95,7 +104,16 @@ def serve(
     the_task = tasks.load(task)
     url = engine or (predictor_host and f"http://{predictor_host}")
     engines = weighted(the_task, bundle, alias or ["champion"], name, tracking_uri, url, models, evaluator)
-    server.run(engines, the_task, name=model_name, host=host, port=port, timeout_s=timeout_s, concurrency=16 if url else 1, queue=queue)
+    server.run(
+        engines,
+        the_task,
+        name=model_name,
+        host=host,
+        port=port,
+        timeout_s=timeout_s,
+        concurrency=16 if url else 1,
+        queue=queue,
+    )
 
 
 @app.command(epilog=EXIT_CODES)
@@ -108,7 +126,9 @@ def deploy(
     """Let a registered bundle stand on a cluster, and lead traffic to it; a rollback is the same with --alias previous."""
     from proseform.stages import deploy as stage
 
-    typer.echo(stage.run(task, run, alias, name=name, tracking_uri=tracking_uri, share=share, dry_run=dry_run, wait_s=wait))
+    typer.echo(
+        stage.run(task, run, alias, name=name, tracking_uri=tracking_uri, share=share, dry_run=dry_run, wait_s=wait)
+    )
 
 
 @app.command(epilog=EXIT_CODES)
@@ -138,7 +158,9 @@ def list_runs(*, as_json: Json = False) -> None:
     """List the shipped runs."""
     from proseform import config, display
 
-    display.show(("run", "description"), [(name, config.load(name).description) for name in config.shipped()], as_json=as_json)
+    display.show(
+        ("run", "description"), [(name, config.load(name).description) for name in config.shipped()], as_json=as_json
+    )
 
 
 def main() -> None:

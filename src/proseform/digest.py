@@ -26,7 +26,11 @@ def of_files(root: Path, names: Iterable[str] | None = None) -> str:
         root: The folder.
         names: Relative names to include; all files below ``root`` by default.
     """
-    chosen = sorted(names) if names is not None else sorted(p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file())
+    chosen = (
+        sorted(names)
+        if names is not None
+        else sorted(p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file())
+    )
     listing = {}
     for name in chosen:
         with (root / name).open("rb") as file:

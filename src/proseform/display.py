@@ -17,7 +17,16 @@ import typer
 from rich.console import Console
 from rich.json import JSON
 from rich.panel import Panel
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -84,14 +93,21 @@ def follow(run: Path, alive: Callable[[], bool], console: Console) -> dict[str, 
                     list(tails[step])  # what an interrupted run has left there is not news
                 elif step in bars:
                     total = next(task.total for task in progress.tasks if task.id == bars[step]) or 1
-                    progress.update(bars[step], total=total, completed=total if event["state"] == "done" else 0, note=note(event))
+                    progress.update(
+                        bars[step], total=total, completed=total if event["state"] == "done" else 0, note=note(event)
+                    )
                 if not console.is_terminal or step not in bars:
                     console.print(f"[bold]{step}[/bold] {event['state']} {note(event)}", highlight=False)
             for step, tail in tails.items():
                 for line in tail:
-                    figures = "  ".join(f"{name} {_short(value)}" for name, value in line.items() if name not in {"t", "done", "total"})
+                    figures = "  ".join(
+                        f"{name} {_short(value)}" for name, value in line.items() if name not in {"t", "done", "total"}
+                    )
                     progress.update(bars[step], total=line["total"], completed=line["done"], note=figures)
-                    if not console.is_terminal and time.monotonic() - spoken.get(step, time.monotonic() - _QUIET_S) >= _QUIET_S:
+                    if (
+                        not console.is_terminal
+                        and time.monotonic() - spoken.get(step, time.monotonic() - _QUIET_S) >= _QUIET_S
+                    ):
                         spoken[step] = time.monotonic()
                         console.print(f"  {step} {line['done']}/{line['total']}  {figures}", highlight=False)
             time.sleep(0.2)
@@ -113,7 +129,11 @@ def summary(steps: dict[str, dict[str, Any]]) -> Table:
     table = Table("stage", "time", "key figure", title="What was done", title_justify="left")
     for step, event in steps.items():
         how = "" if event["state"] == "done" else f" ({event['state']})"
-        table.add_row(step, f"{event.get('seconds', 0):.1f} s{how}", str(event.get("figures", {}).get("key", event.get("message", ""))))
+        table.add_row(
+            step,
+            f"{event.get('seconds', 0):.1f} s{how}",
+            str(event.get("figures", {}).get("key", event.get("message", ""))),
+        )
     return table
 
 
@@ -122,11 +142,17 @@ def conclude(run: Path, steps: dict[str, dict[str, Any]], console: Console) -> N
     probe = run / "probe.json"
     said = json.loads(probe.read_text()).get("example") if probe.exists() else None
     if said and "answer" in said:
-        console.print(Panel(Text(said["prose"]), title="The evaluator's prose", title_align="left", subtitle=said["prose_verdict"]))
+        console.print(
+            Panel(
+                Text(said["prose"]), title="The evaluator's prose", title_align="left", subtitle=said["prose_verdict"]
+            )
+        )
         title = f"The answer: {said['verdict']}, by bundle {digest.short(said['bundle'])}"
         console.print(Panel(JSON.from_data(said["answer"], ensure_ascii=False), title=title, title_align="left"))
     elif said:
-        console.print(Panel(f"{said['message']} {said['hint']}", title=f"Refused: {said['reason']}", title_align="left"))
+        console.print(
+            Panel(f"{said['message']} {said['hint']}", title=f"Refused: {said['reason']}", title_align="left")
+        )
     if steps.get("gate", {}).get("figures", {}).get("key", "").startswith("closed"):
         console.print("The gate is closed, so nothing was promoted; the table says why.")
     report = Path(urlparse(str(steps.get("evaluate", {}).get("uri", ""))).path) / "report.html"

@@ -91,9 +91,20 @@ class Local:
     def run(self, worker: str, job: Job) -> None:
         """See :meth:`Launcher.run`."""
         prepare(job)
-        env = {**os.environ, "OMP_NUM_THREADS": str(job.threads), "MKL_NUM_THREADS": str(job.threads), "TOKENIZERS_PARALLELISM": "false"}
+        env = {
+            **os.environ,
+            "OMP_NUM_THREADS": str(job.threads),
+            "MKL_NUM_THREADS": str(job.threads),
+            "TOKENIZERS_PARALLELISM": "false",
+        }
         with (Path(job.work) / LOG).open("ab") as log:
-            process = subprocess.Popen(argv(worker, job), env=env, stdout=log, stderr=subprocess.STDOUT, preexec_fn=end_with_parent)  # noqa: PLW1509 - one prctl, no locks
+            process = subprocess.Popen(
+                argv(worker, job),
+                env=env,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                preexec_fn=end_with_parent,  # noqa: PLW1509 - one prctl, no locks
+            )
             try:
                 code = process.wait()
             except BaseException:
@@ -115,7 +126,14 @@ def prepare(job: Job) -> None:
 
 def argv(worker: str, job: Job) -> list[str]:
     """The command line of a local worker."""
-    run = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={job.world_size}", "--max-restarts=0"]
+    run = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        f"--nproc-per-node={job.world_size}",
+        "--max-restarts=0",
+    ]
     return [*run, "-m", worker, "--job", f"{job.work}/{JOB}"]
 
 
@@ -139,7 +157,9 @@ def _check_world(job: Job) -> None:
     """As many processes are here as were asked for."""
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if world != job.world_size:
-        raise StageError(f"{job.stage}: {world} processes are here, {job.world_size} were asked for.", hint="Start it by torchrun.")
+        raise StageError(
+            f"{job.stage}: {world} processes are here, {job.world_size} were asked for.", hint="Start it by torchrun."
+        )
 
 
 def report_progress(work: Path, done: int, total: int, **figures: float | str) -> None:
@@ -168,12 +188,18 @@ def failure(job: Job, code: int) -> ProseformError:
     if path.exists():
         said = json.loads(path.read_text())
         kind = getattr(errors, said["type"], StageError)
-        kind = kind if isinstance(kind, type) and issubclass(kind, ProseformError) and kind is not errors.Refusal else StageError
+        kind = (
+            kind
+            if isinstance(kind, type) and issubclass(kind, ProseformError) and kind is not errors.Refusal
+            else StageError
+        )
         error: ProseformError = kind(said["message"], hint=said["hint"] or f"The log is {job.work}/{LOG}.")
         return error
     lines = (Path(job.work) / LOG).read_text(errors="replace").strip().splitlines()
     ended = f"was ended by signal {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
-    return StageError(f"{job.stage}: its worker {ended}. {lines[-1] if lines else ''}", hint=f"The log is {job.work}/{LOG}.")
+    return StageError(
+        f"{job.stage}: its worker {ended}. {lines[-1] if lines else ''}", hint=f"The log is {job.work}/{LOG}."
+    )
 
 
 def end_with_parent() -> None:

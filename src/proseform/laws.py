@@ -10,7 +10,12 @@ from proseform.case import SPLITS, Case
 from proseform.errors import ProseformError, TaskError
 from proseform.task import Task
 
-FOREIGN = ("", "Lorem ipsum dolor sit amet, consectetur adipiscing elit.", "{}", "I'd be happy to help! Could you share more?")
+FOREIGN = (
+    "",
+    "Lorem ipsum dolor sit amet, consectetur adipiscing elit.",
+    "{}",
+    "I'd be happy to help! Could you share more?",
+)
 """Texts that are nobody's evaluation."""
 
 _EXACT = 1e-9
@@ -53,7 +58,10 @@ def broken(task: Task) -> Iterator[str]:
 
 def _prompts(task: Task) -> Iterator[str]:
     """Placeholders equal what is filled in."""
-    for name, prompt, wanted in (("evaluator.md", task.evaluator, set(task.inputs)), ("formatter.md", task.formatter, {"prose", "schema"})):
+    for name, prompt, wanted in (
+        ("evaluator.md", task.evaluator, set(task.inputs)),
+        ("formatter.md", task.formatter, {"prose", "schema"}),
+    ):
         if prompt.placeholders != wanted:
             yield f"{name} has the placeholders {sorted(prompt.placeholders)}, expected {sorted(wanted)}"
 

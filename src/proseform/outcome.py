@@ -28,7 +28,9 @@ def headline(task: Task) -> str:
     return next((name for name in fields if "enum" in task.schema.document["properties"][name]), "")
 
 
-def judged(case: Case, task: Task, rubric: Rubric, text: str, *, rung: str, mode: Literal["greedy", "sampled"] = "greedy") -> Row:
+def judged(
+    case: Case, task: Task, rubric: Rubric, text: str, *, variant: str, mode: Literal["greedy", "sampled"] = "greedy"
+) -> Row:
     """The outcome of one evaluation in prose.
 
     Args:
@@ -36,24 +38,32 @@ def judged(case: Case, task: Task, rubric: Rubric, text: str, *, rung: str, mode
         task: Reads and scores the prose.
         rubric: Weighs the terms.
         text: What the evaluator wrote.
-        rung: Who wrote it: ``base``, ``sft``, ``grpo`` or any other rung of the ladder.
+        variant: Who wrote it: ``base``, ``sft``, ``grpo`` or any other.
         mode: How it was decoded.
     """
     verdict = verify.prose(text, task)
     terms = reward.prose_terms(text, case, task, rubric)
     cover = task.terms.get("coverage")
     return {
-        "kind": "evaluator", "id": case.id, "level": case.level, "rung": rung, "mode": mode, "terms": terms,
+        "kind": "evaluator", "id": case.id, "level": case.level, "variant": variant, "mode": mode, "terms": terms,
         "reward": reward.composite(terms, rubric), "complete": None if cover is None else cover(text, case) == 1.0,
         **_content(verdict, dict(case.answer), headline(task)), "text": text,
     }  # fmt: skip
 
 
-def answered(case: Case, task: Task, schema: Schema, text: str, *, rung: str, constrained: bool) -> Row:
+def answered(case: Case, task: Task, schema: Schema, text: str, *, variant: str, constrained: bool) -> Row:
     """The outcome of one JSON answer end to end, compared with the gold answer in the fields of ``schema``."""
     gold = {name: case.answer[name] for name in schema.fields if name in case.answer}
     content = _content(verify.answer(text, schema), gold, headline(task))
-    return {"kind": "answer", "id": case.id, "level": case.level, "rung": rung, "constrained": constrained, **content, "text": text}
+    return {
+        "kind": "answer",
+        "id": case.id,
+        "level": case.level,
+        "variant": variant,
+        "constrained": constrained,
+        **content,
+        "text": text,
+    }
 
 
 def formatted(

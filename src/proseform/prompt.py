@@ -47,11 +47,16 @@ class Prompt:
         """
         missing = self.placeholders - values.keys()
         if missing:
-            raise InputError(f"The prompt wants {', '.join(sorted(missing))}.", hint=f"Given: {', '.join(values) or 'nothing'}.")
+            raise InputError(
+                f"The prompt wants {', '.join(sorted(missing))}.", hint=f"Given: {', '.join(values) or 'nothing'}."
+            )
         user = _PLACEHOLDER.sub(lambda match: values[match[1]], self.user)
         if self.style == "plain":
             return f"{self.system}\n{user}\n" if self.system else f"{user}\n"
-        return [*([{"role": "system", "content": self.system}] if self.system else []), {"role": "user", "content": user}]
+        return [
+            *([{"role": "system", "content": self.system}] if self.system else []),
+            {"role": "user", "content": user},
+        ]
 
     @classmethod
     def from_markdown(cls, text: str, style: Literal["chat", "plain"], where: str) -> Prompt:
@@ -63,5 +68,8 @@ class Prompt:
         pieces = _HEADING.split(text)
         sections = dict(zip(pieces[1::2], (piece.strip("\n") for piece in pieces[2::2]), strict=True))
         if not sections.get("user"):
-            raise TaskError(f"{where}: no '# user' section.", hint="A prompt file has '# system', '# user' and, where wanted, '# prefill'.")
+            raise TaskError(
+                f"{where}: no '# user' section.",
+                hint="A prompt file has '# system', '# user' and, where wanted, '# prefill'.",
+            )
         return cls(style, sections.get("system", ""), sections["user"], sections.get("prefill", ""))

@@ -61,7 +61,9 @@ def estimate(values: Sequence[float], cases: Iterable[Hashable] | None = None) -
     shrink = 1 + Z * Z / size
     centre = (p + Z * Z / (2 * size)) / shrink
     half = Z / shrink * math.sqrt(p * (1 - p) / size + Z * Z / (4 * size * size))
-    return Estimate(round(p, 6), round(max(0.0, min(p, centre - half)), 6), round(min(1.0, max(p, centre + half)), 6), n)
+    return Estimate(
+        round(p, 6), round(max(0.0, min(p, centre - half)), 6), round(min(1.0, max(p, centre + half)), 6), n
+    )
 
 
 def summarise(
@@ -71,36 +73,46 @@ def summarise(
     """The report as JSON.
 
     Args:
-        rows: All outcomes, in any order; rungs appear in the order in which they first occur.
+        rows: All outcomes, in any order; variants appear in the order in which they first occur.
         task: For the headline's labels and the order of fields.
         meta: Passed through: run, machine, digests (a table of name to digest), format, whatever identifies the report.
-        level: The level that was trained; ladder, fields and gate are of it, other levels are listed by themselves.
-        shipped: The rung that goes into the bundle.
+        level: The level that was trained; variants, fields and gate are of it, other levels are listed by themselves.
+        shipped: The variant that goes into the bundle.
         metrics: Step name to the rows of its ``metrics.jsonl``.
         cases: For the examples.
 
     Returns:
-        ``meta figures ladder formatter fields confusion levels training examples``. ``figures`` has the names of
+        ``meta figures variants formatter fields confusion levels training examples``. ``figures`` has the names of
         ``config.Gate`` (``recommendation_right`` is the headline's, or the whole answer's where a task has none); an
         estimate is ``{"value", "low", "high", "n"}`` or None where nothing was measured.
     """
     head = headline(task)
     here = [row for row in rows if row.get("level", level) == level]
-    prose = _where(here, kind="evaluator", rung=shipped, mode="greedy")
-    answers = _where(here, kind="answer", rung=shipped, constrained=True)
+    prose = _where(here, kind="evaluator", variant=shipped, mode="greedy")
+    answers = _where(here, kind="answer", variant=shipped, constrained=True)
     gold = _where(here, kind="formatter", of="gold", constrained=False)
-    held = [row for row in rows if row.get("constrained") and row.get("rung", shipped) == shipped]
+    held = [row for row in rows if row.get("constrained") and row.get("variant", shipped) == shipped]
     fields = [name for name in task.schema.fields if any(name in row["fields"] for row in prose + answers + gold)]
     figures = {
         "schema_valid": _of(held, "ok"), "formatter_exact": _of(gold, "exact"), "evaluator_reward": _of(prose, "reward"),
         "recommendation_right": _of(answers, "headline_right" if head else "whole_right"), "lift": _lift(here, shipped),
     }  # fmt: skip
-    levels = dict.fromkeys(row["level"] for row in _where(rows, kind="evaluator", rung=shipped))
-    own = {"task": task.name, "title": task.title, "task_digest": task.digest, "level": level, "shipped": shipped, "headline": head}
+    levels = dict.fromkeys(row["level"] for row in _where(rows, kind="evaluator", variant=shipped))
+    own = {
+        "task": task.name,
+        "title": task.title,
+        "task_digest": task.digest,
+        "level": level,
+        "shipped": shipped,
+        "headline": head,
+    }
     return {
         "meta": {**own, **meta},
         "figures": figures,
-        "ladder": [_rung(_where(here, rung=rung), rung) for rung in dict.fromkeys(row["rung"] for row in here if "rung" in row)],
+        "variants": [
+            _variant(_where(here, variant=name), name)
+            for name in dict.fromkeys(row["variant"] for row in here if "variant" in row)
+        ],
         "formatter": [
             {"of": of, "constrained": tight, **_table(chosen, _FORMATTED)}
             for of in ("gold", "own", "schemas") for tight in (False, True)
@@ -111,7 +123,7 @@ def summarise(
             for name in fields
         ],
         "confusion": _confusion(answers or prose, head, task),
-        "levels": [{"level": name, **_rung(_where(rows, rung=shipped, level=name), shipped)} for name in levels],
+        "levels": [{"level": name, **_variant(_where(rows, variant=shipped, level=name), shipped)} for name in levels],
         "training": {name: [_finite(row) for row in series] for name, series in (metrics or {}).items()},
         "examples": _examples(prose, answers, {case.id: case for case in cases}),
     }  # fmt: skip
@@ -121,7 +133,9 @@ def render(report: Mapping[str, Any]) -> str:
     """The report as one HTML page without external assets; everything a model wrote is escaped."""
     page = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
     page.filters.update(json=lambda value: json.dumps(value, ensure_ascii=False))
-    return page.from_string((resources.files("proseform") / "report.html.j2").read_text(encoding="utf-8")).render(report=report)
+    return page.from_string((resources.files("proseform") / "report.html.j2").read_text(encoding="utf-8")).render(
+        report=report
+    )
 
 
 def _where(rows: Iterable[Row], **wanted: Any) -> list[Row]:
@@ -131,7 +145,11 @@ def _where(rows: Iterable[Row], **wanted: Any) -> list[Row]:
 
 def _of(rows: Sequence[Row], *path: str) -> dict[str, Any] | None:
     """The estimate of what stands at a path of the rows, over those where it was measured."""
-    known = [(value, row["id"]) for row in rows if (value := reduce(lambda node, step: node.get(step), path, cast("Any", row))) is not None]
+    known = [
+        (value, row["id"])
+        for row in rows
+        if (value := reduce(lambda node, step: node.get(step), path, cast("Any", row))) is not None
+    ]
     found = estimate([float(value) for value, _ in known], [case for _, case in known])
     return asdict(found) if found else None
 
@@ -140,11 +158,19 @@ def _table(rows: Sequence[Row], names: Iterable[str]) -> dict[str, Any]:
     return {name: _of(rows, name) for name in names}
 
 
-def _rung(rows: Sequence[Row], rung: str) -> dict[str, Any]:
-    """One rung: its evaluations greedy and sampled, its JSON free and constrained, and why texts were not accepted."""
+def _variant(rows: Sequence[Row], variant: str) -> dict[str, Any]:
+    """One variant: its evaluations greedy and sampled, its JSON free and constrained, and why texts were not accepted."""
     prose = {mode: _table(_where(rows, kind="evaluator", mode=mode), _JUDGED) for mode in ("greedy", "sampled")}
-    answers = {word: _table(_where(rows, kind="answer", constrained=word == "constrained"), _ANSWERED) for word in ("free", "constrained")}
-    return {"rung": rung, **prose, **answers, "reasons": dict(Counter(row["reason"] for row in _where(rows, kind="evaluator", ok=False)))}
+    answers = {
+        word: _table(_where(rows, kind="answer", constrained=word == "constrained"), _ANSWERED)
+        for word in ("free", "constrained")
+    }
+    return {
+        "variant": variant,
+        **prose,
+        **answers,
+        "reasons": dict(Counter(row["reason"] for row in _where(rows, kind="evaluator", ok=False))),
+    }
 
 
 def _by_case(values: Iterable[float], cases: Iterable[Hashable]) -> dict[Hashable, float]:
@@ -161,9 +187,9 @@ def _finite(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _lift(rows: Sequence[Row], shipped: str) -> dict[str, Any] | None:
-    """What the shipped rung adds to SFT's reward, paired by case, in [-1, 1]: sampled, or greedy where nothing was."""
+    """What the shipped variant adds to SFT's reward, paired by case, in [-1, 1]: sampled, or greedy where nothing was."""
     for mode in ("sampled", "greedy"):
-        of = [_where(rows, kind="evaluator", rung=rung, mode=mode) for rung in ("sft", shipped)]
+        of = [_where(rows, kind="evaluator", variant=variant, mode=mode) for variant in ("sft", shipped)]
         before, after = (_by_case([row["reward"] for row in each], [row["id"] for row in each]) for each in of)
         # An estimate wants [0, 1]: the difference is moved there and back.
         found = estimate([(after[case] - before[case] + 1) / 2 for case in before if case in after])
@@ -179,7 +205,12 @@ def _confusion(rows: Sequence[Row], head: str, task: Task) -> dict[str, Any] | N
     labels = list(task.schema.document["properties"][head]["enum"])
     columns = [*labels, NONE]
     counts = Counter((row["gold"], row["said"] if row["said"] in labels else NONE) for row in rows)
-    return {"field": head, "labels": labels, "columns": columns, "counts": [[counts[gold, said] for said in columns] for gold in labels]}
+    return {
+        "field": head,
+        "labels": labels,
+        "columns": columns,
+        "counts": [[counts[gold, said] for said in columns] for gold in labels],
+    }
 
 
 def _examples(prose: Sequence[Row], answers: Sequence[Row], cases: Mapping[str, Case]) -> list[dict[str, Any]]:

@@ -82,7 +82,7 @@ def prose(text: str, case: Case, task: Task, rubric: Rubric) -> float:
     return composite(prose_terms(text, case, task, rubric), rubric)
 
 
-def silent_share(rewards: Sequence[float], group_size: int) -> float:
+def zero_variance_share(rewards: Sequence[float], group_size: int) -> float:
     """The share of groups whose rewards are all exactly equal: groups that teach nothing, in [0, 1].
 
     Counted here by equality, because TRL's ``frac_reward_zero_std`` speaks of the whole batch under some of its
@@ -91,7 +91,7 @@ def silent_share(rewards: Sequence[float], group_size: int) -> float:
     Raises:
         ValueError: The rewards do not divide into groups.
 
-    >>> silent_share([1, 1, 0, 1], group_size=2)
+    >>> zero_variance_share([1, 1, 0, 1], group_size=2)
     0.5
     """
     if not rewards or group_size < 1 or len(rewards) % group_size:

@@ -45,7 +45,10 @@ class Schema:
             raise InputError(f"{where}: a schema is an object, this is {type(document).__name__}.")
         self.document = dict(document)
         if self.document.get("$schema", DIALECT).rstrip("#") != DIALECT:
-            raise InputError(f"{where}: is written in {self.document['$schema']}.", hint=f"Write it in {DIALECT}, or leave $schema out.")
+            raise InputError(
+                f"{where}: is written in {self.document['$schema']}.",
+                hint=f"Write it in {DIALECT}, or leave $schema out.",
+            )
         try:
             jsonschema_rs.meta.validate(self.document)
             self._validator = jsonschema_rs.validator_for(self.document, validate_formats=True, offline=True)

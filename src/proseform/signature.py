@@ -63,11 +63,17 @@ def _typed(kind: str, node: Mapping[str, Any], root: Mapping[str, Any], known: d
     """A subschema by its type."""
     match kind:
         case "object":
-            return "{" + ", ".join(f"{name}: {_write(sub, root, known)}" for name, sub in node.get("properties", {}).items()) + "}"
+            return (
+                "{"
+                + ", ".join(f"{name}: {_write(sub, root, known)}" for name, sub in node.get("properties", {}).items())
+                + "}"
+            )
         case "array":
             return f"[{_write(node.get('items'), root, known)}]"
         case "integer" | "number" if {"minimum", "maximum"} <= node.keys():
-            return "..".join(str(end) if isinstance(end, int) else f"{end:g}" for end in (node["minimum"], node["maximum"]))
+            return "..".join(
+                str(end) if isinstance(end, int) else f"{end:g}" for end in (node["minimum"], node["maximum"])
+            )
         case "string":
             return "text"
         case "boolean":

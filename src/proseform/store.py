@@ -115,7 +115,10 @@ class Store:
         if (done := self.result(stage, key)) is not None:
             return done
         if (folder / RESULT).exists():
-            raise StoreError(f"{folder}: holds a {RESULT}, which is the name of the commit.", hint="Give the stage's file another name.")
+            raise StoreError(
+                f"{folder}: holds a {RESULT}, which is the name of the commit.",
+                hint="Give the stage's file another name.",
+            )
         content = digest.of_files(folder)
         record: dict[str, Any] = {"digest": content, "key": key, "figures": dict(figures), "seconds": round(seconds, 2)}
         text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
@@ -176,7 +179,9 @@ def fetch(ref: Ref, into: Path) -> Path:
             staging.rename(folder)
     if not folder.is_dir():
         raise StoreError(f"{ref.uri}: no payload here.", hint="Run the pipeline again; it makes what is missing.")
-    found = digest.of_files(folder, [p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file() and p != folder / RESULT])
+    found = digest.of_files(
+        folder, [p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file() and p != folder / RESULT]
+    )
     if found != ref.digest:
         raise StoreError(
             f"{ref.uri}: its files are not those of {digest.short(ref.digest)} (found {digest.short(found)}).",

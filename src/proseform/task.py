@@ -34,7 +34,16 @@ from proseform.schema import Schema
 from proseform.verdict import Verdict
 
 GROUP = "proseform.tasks"
-FILES = ("task.toml", "schema.json", "evaluator.md", "formatter.md", "rubric.toml", "cases.jsonl", "source.py", "rewards.py")
+FILES = (
+    "task.toml",
+    "schema.json",
+    "evaluator.md",
+    "formatter.md",
+    "rubric.toml",
+    "cases.jsonl",
+    "source.py",
+    "rewards.py",
+)
 
 
 @dataclass(frozen=True)
@@ -128,7 +137,9 @@ def from_package(package: ModuleType) -> Task:
     folder = Path(str(package.__file__)).parent
     missing = [name for name in FILES if not (folder / name).is_file()]
     if missing:
-        raise TaskError(f"Task folder '{folder.name}' lacks {', '.join(missing)}.", hint=f"A task has {', '.join(FILES)}.")
+        raise TaskError(
+            f"Task folder '{folder.name}' lacks {', '.join(missing)}.", hint=f"A task has {', '.join(FILES)}."
+        )
     head = _toml(folder / "task.toml")
     source = importlib.import_module(f"{package.__name__}.source")
     rewards = importlib.import_module(f"{package.__name__}.rewards")
@@ -146,8 +157,12 @@ def from_package(package: ModuleType) -> Task:
             levels=tuple(head["levels"]),
             formats={key: tuple(fields) for key, fields in head["formats"].items()},
             schema=schema,
-            evaluator=Prompt.from_markdown((folder / "evaluator.md").read_text(), "chat", f"{folder.name}/evaluator.md"),
-            formatter=Prompt.from_markdown((folder / "formatter.md").read_text(), "plain", f"{folder.name}/formatter.md"),
+            evaluator=Prompt.from_markdown(
+                (folder / "evaluator.md").read_text(), "chat", f"{folder.name}/evaluator.md"
+            ),
+            formatter=Prompt.from_markdown(
+                (folder / "formatter.md").read_text(), "plain", f"{folder.name}/formatter.md"
+            ),
             rubrics=_toml(folder / "rubric.toml"),
             variant=head["rubric"],
             gold=tuple(read_cases((folder / "cases.jsonl").read_text().splitlines(), f"{folder.name}/cases.jsonl")),
@@ -160,11 +175,13 @@ def from_package(package: ModuleType) -> Task:
         )
     except KeyError as error:
         raise TaskError(
-            f"{folder.name}/task.toml: field {error} is missing.", hint="It has name, title, inputs, levels, formats and rubric."
+            f"{folder.name}/task.toml: field {error} is missing.",
+            hint="It has name, title, inputs, levels, formats and rubric.",
         ) from error
     except AttributeError as error:
         raise TaskError(
-            f"Task folder '{folder.name}': {error}.", hint="source.py gives generate and annotate; rewards.py gives read and TERMS."
+            f"Task folder '{folder.name}': {error}.",
+            hint="source.py gives generate and annotate; rewards.py gives read and TERMS.",
         ) from error
 
 

@@ -37,7 +37,9 @@ SCHEMA: dict[str, Any] = {
     "required": ["verdict", "grams", "note"],
     "additionalProperties": False,
 }
-_PROSE = re.compile(r"The parcel weighs (\d{1,3}) g, (\d{1,3}) g are allowed\. Note: ([a-z ]{1,40})\. Verdict: (send|refuse)\.")
+_PROSE = re.compile(
+    r"The parcel weighs (\d{1,3}) g, (\d{1,3}) g are allowed\. Note: ([a-z ]{1,40})\. Verdict: (send|refuse)\."
+)
 _THINGS = ("a wool hat", "two books", "a tin of tea", "a clay cup", "some seeds", "a map")
 
 
@@ -126,7 +128,9 @@ def tokenizer(texts: Sequence[str], entries: int = 400) -> Any:
     core.decoder = decoders.ByteLevel()
     special = ["<|pad|>", "<|im_start|>", "<|im_end|>"]
     alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(vocab_size=entries, special_tokens=special, initial_alphabet=alphabet, show_progress=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=entries, special_tokens=special, initial_alphabet=alphabet, show_progress=False
+    )
     core.train_from_iterator(texts, trainer)
     made = PreTrainedTokenizerFast(tokenizer_object=core, pad_token="<|pad|>", eos_token="<|im_end|>")  # noqa: S106 - tokens, no secrets
     made.chat_template = CHATML
@@ -147,7 +151,13 @@ def random_bundle(folder: Path, task: Task, *, seed: int = 0, adapters: bool = F
     from transformers import Qwen3Config, Qwen3ForCausalLM
 
     cases = list(task.generate(task.levels[0], "train", 0, 20))
-    words = tokenizer([text for case in cases for text in (*case.inputs.values(), case.prose, json.dumps(case.answer, ensure_ascii=False))])
+    words = tokenizer(
+        [
+            text
+            for case in cases
+            for text in (*case.inputs.values(), case.prose, json.dumps(case.answer, ensure_ascii=False))
+        ]
+    )
     config = Qwen3Config(
         vocab_size=len(words), hidden_size=64, intermediate_size=128, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=2,
         head_dim=32, max_position_embeddings=max_length, tie_word_embeddings=True, initializer_range=0.2, bos_token_id=None,
@@ -162,7 +172,10 @@ def random_bundle(folder: Path, task: Task, *, seed: int = 0, adapters: bool = F
 
     if adapters:
         base = save("base", seed)
-        parts = {role: {**base, **_adapter(folder, role, seed + step)} for step, role in enumerate(("evaluator", "formatter"))}
+        parts = {
+            role: {**base, **_adapter(folder, role, seed + step)}
+            for step, role in enumerate(("evaluator", "formatter"))
+        }
     else:
         parts = {role: save(role, seed + step) for step, role in enumerate(("evaluator", "formatter"))}
     made = toy_bundle(
@@ -227,7 +240,9 @@ def _read(prose: str) -> Verdict:
 def _right(prose: str, case: Case) -> float:
     """Share of the fields that are right; 0 where nothing can be read."""
     verdict = _read(prose)
-    return sum(verdict.value[name] == gold for name, gold in case.answer.items()) / len(case.answer) if verdict.ok else 0.0
+    return (
+        sum(verdict.value[name] == gold for name, gold in case.answer.items()) / len(case.answer) if verdict.ok else 0.0
+    )
 
 
 def _from_json(name: str, value: Any) -> str:

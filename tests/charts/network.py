@@ -21,14 +21,20 @@ class Pod:
 
 def reaches(policies: list[Manifest], source: Pod, target: Pod, port: int, home: str = "proseform") -> bool:
     """Whether a TCP connection is let out at its source and let in at its target; other namespaces have no policies."""
-    return _allows(policies, "Egress", source, target, port, home) and _allows(policies, "Ingress", target, source, port, home)
+    return _allows(policies, "Egress", source, target, port, home) and _allows(
+        policies, "Ingress", target, source, port, home
+    )
 
 
 def _allows(policies: list[Manifest], direction: str, pod: Pod, peer: Pod, port: int, home: str) -> bool:
-    own = [each["spec"] for each in policies if pod.namespace == home and _selects(each["spec"]["podSelector"], pod.labels)]
+    own = [
+        each["spec"] for each in policies if pod.namespace == home and _selects(each["spec"]["podSelector"], pod.labels)
+    ]
     ours = [spec for spec in own if direction in spec["policyTypes"]]
     key = "from" if direction == "Ingress" else "to"
-    return not ours or any(_rule(rule, key, peer, port, home) for spec in ours for rule in spec.get(direction.lower(), []))
+    return not ours or any(
+        _rule(rule, key, peer, port, home) for spec in ours for rule in spec.get(direction.lower(), [])
+    )
 
 
 def _rule(rule: Manifest, key: str, peer: Pod, port: int, home: str) -> bool:

@@ -21,7 +21,14 @@ HERE = f'namespace="{render.NAME}"'
 ANSWERS = f'proseform_answers_total{{{HERE},pod="a",task="cv",bundle="b"}}'
 WAITING = f'vllm:num_requests_waiting{{{HERE},pod="e",job="proseform-cv-v1"}}'
 FAILED = f'training_operator_jobs_failed_total{{job_namespace="{render.NAME}",framework="pytorch"}}'
-EVERY = ["ProseformRefusals", "ProseformFaults", "ProseformSlow", "ProseformWaiting", "ProseformTraining", "ProseformGone"]
+EVERY = [
+    "ProseformRefusals",
+    "ProseformFaults",
+    "ProseformSlow",
+    "ProseformWaiting",
+    "ProseformTraining",
+    "ProseformGone",
+]
 
 
 def refused(reason: str) -> str:

@@ -16,15 +16,25 @@ from prometheus_client import generate_latest
 from manifests import render
 from proseform import config
 from proseform.kube import jobs, pods
-from proseform.serve import desk
+from proseform.serve import admission as serving
 from proseform.versions import images, version
 from tests.charts import admission
 from tests.charts.network import Pod, reaches
 
 DIGEST = f"sha256:{'0' * 64}"
 POSTGRES = {
-    "mlflow": {"replicas": 2, "image": {"digest": DIGEST}, "database": {"secret": "pg"}, "hosts": ["mlflow.example.org"]},
-    "objectStore": {"bucket": "proseform/mlflow", "secret": "s3", "endpoint": "https://objects.example.org:9000", "port": 9000},
+    "mlflow": {
+        "replicas": 2,
+        "image": {"digest": DIGEST},
+        "database": {"secret": "pg"},
+        "hosts": ["mlflow.example.org"],
+    },
+    "objectStore": {
+        "bucket": "proseform/mlflow",
+        "secret": "s3",
+        "endpoint": "https://objects.example.org:9000",
+        "port": 9000,
+    },
 }
 VARIANTS: dict[str, dict[str, Any]] = {
     "default": {},
@@ -36,7 +46,12 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "private images": {"pullSecrets": ["pull"], "pullPolicy": "Always"},
     "one node": {"store": {"accessMode": "ReadWriteOnce", "storageClass": "local", "keep": False}},
     "nothing that is optional": {key: {"create": False} for key in ("store", "gateway", "mlflow", "network")},
-    "everything": {**POSTGRES, "monitoring": {"create": True}, "pullSecrets": ["pull"], "gateway": {"tlsSecret": "tls"}},
+    "everything": {
+        **POSTGRES,
+        "monitoring": {"create": True},
+        "pullSecrets": ["pull"],
+        "gateway": {"tlsSecret": "tls"},
+    },
 }
 
 
@@ -60,14 +75,19 @@ def test_helm_has_nothing_against_the_chart():
 
 
 def test_every_object_is_valid_by_its_strict_schema(rendered):
-    assert {f"{each['kind']}/{each['metadata']['name']}": found for each in rendered if (found := admission.faults(each))} == {}
+    assert {
+        f"{each['kind']}/{each['metadata']['name']}": found for each in rendered if (found := admission.faults(each))
+    } == {}
 
 
 def test_no_object_has_a_name_twice_and_all_lie_in_the_release_namespace(rendered):
     names = [(each["kind"], each["metadata"]["name"]) for each in rendered]
     assert len(names) == len(set(names))
     assert {each["metadata"]["namespace"] for each in rendered} == {render.NAME}
-    assert all(each["metadata"]["labels"]["app.kubernetes.io/part-of"] == pods.PART_OF["app.kubernetes.io/part-of"] for each in rendered)
+    assert all(
+        each["metadata"]["labels"]["app.kubernetes.io/part-of"] == pods.PART_OF["app.kubernetes.io/part-of"]
+        for each in rendered
+    )
 
 
 def test_every_pod_is_restricted_and_more(rendered):
@@ -110,7 +130,10 @@ def context(**given: Any) -> dict[str, Any]:
         (context(readOnlyRootFilesystem=False), "writable root"),
         (container(ports=[{"containerPort": 80, "hostPort": 80}]), "host port"),
         (container(resources={}), "resources"),
-        (container(env=[{"name": "X", "valueFrom": {"secretKeyRef": {"name": "a", "key": "b"}}}]), "secret in the environment"),
+        (
+            container(env=[{"name": "X", "valueFrom": {"secretKeyRef": {"name": "a", "key": "b"}}}]),
+            "secret in the environment",
+        ),
         (container(env=[{"name": "PGPASSWORD", "value": "hunter2"}]), "secret in the environment"),
         (container(envFrom=[{"secretRef": {"name": "a"}}]), "secret in the environment"),
         (container(image="proseform/serve:latest"), "image proseform/serve:latest"),
@@ -124,7 +147,12 @@ def test_a_pod_that_breaks_a_rule_is_found(pod, fault):
 
 def test_the_pipeline_may_do_what_launcher_and_deployment_need_and_nothing_else():
     (role,) = of_kind(render.objects(), "Role")
-    rights = {f"{group}/{each}": set(rule["verbs"]) for rule in role["rules"] for group in rule["apiGroups"] for each in rule["resources"]}
+    rights = {
+        f"{group}/{each}": set(rule["verbs"])
+        for rule in role["rules"]
+        for group in rule["apiGroups"]
+        for each in rule["resources"]
+    }
     own = {"get", "list", "watch", "create", "patch", "delete"}
     assert rights == {
         "kubeflow.org/pytorchjobs": own,
@@ -143,7 +171,9 @@ def test_the_pipeline_may_do_what_launcher_and_deployment_need_and_nothing_else(
         "/persistentvolumeclaims": {"get"},
         "argoproj.io/workflowtaskresults": {"create", "patch"},
     }
-    named_only = {each: rule["resourceNames"] for rule in role["rules"] if "resourceNames" in rule for each in rule["resources"]}
+    named_only = {
+        each: rule["resourceNames"] for rule in role["rules"] if "resourceNames" in rule for each in rule["resources"]
+    }
     assert named_only == {"namespaces": [render.NAME], "persistentvolumeclaims": [config.Cluster().claim]}
 
 
@@ -179,7 +209,9 @@ def test_two_releases_do_not_meet():
     """Another release in another namespace shares no name; what it says about namespaces is its own."""
     with helm_python.Chart.load(render.CHART) as chart:
         texts = chart.render({"monitoring": {"create": True}}, name="other", namespace="elsewhere")
-    found = [each for path, text in texts.items() if path.endswith(".yaml") for each in yaml.safe_load_all(text) if each]
+    found = [
+        each for path, text in texts.items() if path.endswith(".yaml") for each in yaml.safe_load_all(text) if each
+    ]
     assert all(each["metadata"]["name"].startswith("other") for each in found)
     assert {each["metadata"]["namespace"] for each in found} == {"elsewhere"}
     assert of_kind(found, "RoleBinding")[0]["subjects"][0]["namespace"] == "elsewhere"
@@ -226,7 +258,9 @@ def test_exactly_what_is_needed_is_let_through(monitored):
     inside = {name for name, pod in PODS.items() if pod.namespace == "proseform"}
     pairs = [(a, b) for a in PODS for b in PODS if {a, b} & inside]
     open_ = {(a, b, port) for a, b in pairs for port in PORTS if reaches(found, PODS[a], PODS[b], port)}
-    assert open_ == ALWAYS | ({("prometheus", "transformer", 8080), ("prometheus", "predictor", 8080)} if monitored else set())
+    assert open_ == ALWAYS | (
+        {("prometheus", "transformer", 8080), ("prometheus", "predictor", 8080)} if monitored else set()
+    )
 
 
 def test_every_pod_may_ask_the_cluster_s_dns_and_none_another_namespace():
@@ -237,14 +271,25 @@ def test_every_pod_may_ask_the_cluster_s_dns_and_none_another_namespace():
 
 def addresses(found: list[dict[str, Any]]) -> set[tuple[str, str, int]]:
     """Policy, address and port of what is reached outside the cluster."""
-    rules = [(each["metadata"]["name"], rule) for each in of_kind(found, "NetworkPolicy") for rule in each["spec"].get("egress", [])]
-    return {(name, peer["ipBlock"]["cidr"], rule["ports"][0]["port"]) for name, rule in rules for peer in rule["to"] if "ipBlock" in peer}
+    rules = [
+        (each["metadata"]["name"], rule)
+        for each in of_kind(found, "NetworkPolicy")
+        for rule in each["spec"].get("egress", [])
+    ]
+    return {
+        (name, peer["ipBlock"]["cidr"], rule["ports"][0]["port"])
+        for name, rule in rules
+        for peer in rule["to"]
+        if "ipBlock" in peer
+    }
 
 
 def test_addresses_are_reached_by_whom_they_concern():
     api = {("proseform-pipeline", "10.0.0.0/8", 6443), ("proseform-steps", "10.0.0.0/8", 6443)}
     assert addresses(render.objects()) == api
-    store = {(f"proseform-{name}", "0.0.0.0/0", 9000) for name in ("training", "predictor", "mlflow", "pipeline", "steps")}
+    store = {
+        (f"proseform-{name}", "0.0.0.0/0", 9000) for name in ("training", "predictor", "mlflow", "pipeline", "steps")
+    }
     assert addresses(render.objects(POSTGRES)) == api | store | {("proseform-mlflow", "10.0.0.0/8", 5432)}
 
 
@@ -256,9 +301,9 @@ VLLM = {
 
 
 def test_alerts_and_dashboard_ask_for_metrics_that_are_there():
-    desk.ANSWERS.labels("t", "b")
-    desk.REFUSALS.labels("t", "r")
-    desk.SECONDS.labels("t")
+    serving.ANSWERS.labels("t", "b")
+    serving.REFUSALS.labels("t", "r")
+    serving.SECONDS.labels("t")
     known = VLLM | set(re.findall(r"^(proseform_\w+)", generate_latest().decode(), re.MULTILINE))
     found = render.objects({"monitoring": {"create": True}})
     (rules,) = of_kind(found, "PrometheusRule")
@@ -276,7 +321,7 @@ def test_alerts_and_dashboard_ask_for_metrics_that_are_there():
 def test_the_reasons_that_alerts_tell_apart_are_those_that_serving_gives():
     text = (render.CHART / "templates" / "monitoring.yaml").read_text()
     reasons = {word for found in re.findall(r'reason[!=]~"([^"]+)"', text) for word in found.split("|")}
-    given = set(re.findall(r'return "(\w+)"', Path(desk.__file__).with_name("faults.py").read_text()))
+    given = set(re.findall(r'return "(\w+)"', Path(serving.__file__).with_name("faults.py").read_text()))
     assert reasons == given
 
 

@@ -64,7 +64,14 @@ MALFORMED: dict[str, list[Any]] = {
     "mlflow.database.cidr": CIDR,
     "mlflow.database.port": PORT,
     "objectStore.bucket": ["a", "Bucket", "-ab", "ab-", "s3://bucket", "bucket/", "bucket//x", "bucket/a b"],
-    "objectStore.endpoint": ["objects.example.org", "ftp://a", "https://", "https://a/path", "https://user:word@a", "https://a:123456"],
+    "objectStore.endpoint": [
+        "objects.example.org",
+        "ftp://a",
+        "https://",
+        "https://a/path",
+        "https://user:word@a",
+        "https://a:123456",
+    ],
     "objectStore.secret": NAME,
     "objectStore.cidr": CIDR,
     "objectStore.port": PORT,
@@ -181,7 +188,9 @@ def test_a_wrong_values_file_is_refused_and_the_field_named(chart, seed):
     assert any(".".join(map(str, each["loc"])).startswith(path) for each in ours.value.errors())
 
 
-@pytest.mark.parametrize(("path", "value"), [(path, value) for path, values in MALFORMED.items() for value in values], ids=str)
+@pytest.mark.parametrize(
+    ("path", "value"), [(path, value) for path, values in MALFORMED.items() for value in values], ids=str
+)
 def test_a_malformed_value_is_refused_by_helm_and_by_the_model(chart, path, value):
     with pytest.raises(HelmValuesError, match=rf"at '/{path.replace('.', '/')}"):
         chart.validate_schema(at(path, value))

@@ -31,7 +31,10 @@ def training_operator() -> list[Manifest]:
     Its init container, in which workers wait for their master, is a shell script in an image of a registry, without a
     security context: PodSecurity "restricted" refuses such a pod. Ours is a program that waits for the name.
     """
-    found = kustomized(programs.source("training-operator", programs.VERSIONS["training-operator"][0]) / "manifests/overlays/standalone")
+    found = kustomized(
+        programs.source("training-operator", programs.VERSIONS["training-operator"][0])
+        / "manifests/overlays/standalone"
+    )
     (deployment,) = (one for one in found if one["kind"] == "Deployment")
     spec = _settle(deployment, programs.OPERATOR)
     spec["volumes"].append({"name": "init", "configMap": {"name": _TEMPLATE["map"]}})
@@ -40,7 +43,15 @@ def training_operator() -> list[Manifest]:
         f"--pytorch-init-container-image={images.name_of(programs.WAIT)}", f"--pytorch-init-container-template-file={_TEMPLATE['file']}",
     ]  # fmt: skip
     about = {"name": _TEMPLATE["map"], "namespace": deployment["metadata"]["namespace"]}
-    return [*found, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": about, "data": {"template.yaml": json.dumps([init_container()])}}]
+    return [
+        *found,
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": about,
+            "data": {"template.yaml": json.dumps([init_container()])},
+        },
+    ]
 
 
 def init_container() -> Manifest:
@@ -58,7 +69,9 @@ def init_container() -> Manifest:
 def kserve() -> list[Manifest]:
     """KServe's controller."""
     root = programs.source("kserve", programs.VERSIONS["kserve"][0]) / "config"
-    found = [one for one in [*kustomized(root / "default"), *files(root / "configmap")] if one["kind"] not in _CERT_MANAGER]
+    found = [
+        one for one in [*kustomized(root / "default"), *files(root / "configmap")] if one["kind"] not in _CERT_MANAGER
+    ]
     host = f"{_WEBHOOK}-service.kserve.svc"
     if not (PKI / f"{host}.crt").exists():
         pki.certificate(PKI, host, (host,))
@@ -66,7 +79,9 @@ def kserve() -> list[Manifest]:
     for one in found:
         _trust(one, certificate)
         if one["kind"] == "ConfigMap" and one["metadata"]["name"] == "inferenceservice-config":
-            one["data"] |= {name: json.dumps({**json.loads(one["data"][name]), **ours}) for name, ours in _SETTINGS.items()}
+            one["data"] |= {
+                name: json.dumps({**json.loads(one["data"][name]), **ours}) for name, ours in _SETTINGS.items()
+            }
         if one["kind"] == "Deployment":
             spec = _settle(one, programs.KSERVE)
             spec["containers"] = [container for container in spec["containers"] if container["name"] == "manager"]
@@ -132,10 +147,21 @@ def _await_rollout(words: str, namespace: str, name: str, timeout_s: int = 240) 
         CrashError: With the end of its log, or what the node says of its pods where there is none.
     """
     try:
-        kubectl("rollout", "status", "--namespace", namespace, f"deployment/{name}", f"--timeout={timeout_s}s", timeout_s=timeout_s + 10)
+        kubectl(
+            "rollout",
+            "status",
+            "--namespace",
+            namespace,
+            f"deployment/{name}",
+            f"--timeout={timeout_s}s",
+            timeout_s=timeout_s + 10,
+        )
     except KubectlError as error:
         tell = ("--namespace", namespace)
-        asked = [("logs", *tell, f"deployment/{name}", "--tail=12"), ("get", *tell, "events", "--output=custom-columns=:.message")]
+        asked = [
+            ("logs", *tell, f"deployment/{name}", "--tail=12"),
+            ("get", *tell, "events", "--output=custom-columns=:.message"),
+        ]
         told = []
         for words_of_it in asked:
             with suppress(KubectlError):

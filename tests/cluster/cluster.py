@@ -39,7 +39,12 @@ def foreign() -> str:
     named = os.environ.get("KUBECONFIG", "")
     if not named or Path(named) == KUBECONFIG:
         return ""
-    command = [shutil.which("kubectl") or str(programs.KUBECTL.path), "version", "--output=json", "--request-timeout=5s"]
+    command = [
+        shutil.which("kubectl") or str(programs.KUBECTL.path),
+        "version",
+        "--output=json",
+        "--request-timeout=5s",
+    ]
     try:
         said = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     except (OSError, subprocess.CalledProcessError, json.JSONDecodeError):
@@ -143,9 +148,13 @@ def deployments() -> list[tuple[str, bool]]:
     found = []
     if Process("kube-apiserver").pid:
         with suppress(KubectlError):  # it is not ready: nor is what it would tell of
-            found = json.loads(kubectl("get", "nodes,deployments", "--all-namespaces", "--output=json", "--request-timeout=5s"))["items"]
+            found = json.loads(
+                kubectl("get", "nodes,deployments", "--all-namespaces", "--output=json", "--request-timeout=5s")
+            )["items"]
     states = {
-        (one["kind"], one["metadata"]["name"]): {state["type"]: state["status"] for state in one["status"].get("conditions", ())}
+        (one["kind"], one["metadata"]["name"]): {
+            state["type"]: state["status"] for state in one["status"].get("conditions", ())
+        }
         for one in found
     }
     there = [(f"node {NODE}", states.get(("Node", NODE), {}).get("Ready") == "True")]
@@ -159,9 +168,13 @@ def table() -> list[str]:
     lines = []
     for name, (what, _) in PARTS.items():
         part = Process(name)
-        lines.append(f"  {name:<26} {f'pid {part.pid}' if part.pid else 'crashed' if part.crashed else 'down':<12} {what}")
+        lines.append(
+            f"  {name:<26} {f'pid {part.pid}' if part.pid else 'crashed' if part.crashed else 'down':<12} {what}"
+        )
     for (words, ready), controller in zip(deployments()[1:], addons.CONTROLLERS.values(), strict=True):
-        lines.append(f"  {words:<26} {'ready' if ready else 'not ready':<12} deployment {controller.namespace}/{controller.name}")
+        lines.append(
+            f"  {words:<26} {'ready' if ready else 'not ready':<12} deployment {controller.namespace}/{controller.name}"
+        )
     return [*lines, f"  logs and state              {STATE}", "  NetworkPolicy: not enforced (bridge CNI)"]
 
 

@@ -69,7 +69,9 @@ def build(containerfile: Path, name: str, context: Path, **arguments: str) -> st
     given = [word for key, value in arguments.items() for word in ("--build-arg", f"{key}={value}")]
     ignored = [folder / ".containerignore" for folder in (containerfile.parent, containerfile.parent.parent)]
     given += [word for file in ignored if file.is_file() for word in ("--ignorefile", str(file))]
-    buildah("bud", "--layers", "--pull-never", "--timestamp=0", *given, "-f", str(containerfile), "-t", name, str(context))
+    buildah(
+        "bud", "--layers", "--pull-never", "--timestamp=0", *given, "-f", str(containerfile), "-t", name, str(context)
+    )
     return name
 
 
@@ -138,7 +140,16 @@ def buildah(*words: str) -> str:
 def command(*words: str) -> list[str]:
     """The command line of buildah over a store of our own; wants :data:`ENVIRONMENT`."""
     store = CACHE / "buildah"
-    return ["buildah", "--storage-driver", "overlay", "--root", str(store / "root"), "--runroot", str(store / "run"), *words]
+    return [
+        "buildah",
+        "--storage-driver",
+        "overlay",
+        "--root",
+        str(store / "root"),
+        "--runroot",
+        str(store / "run"),
+        *words,
+    ]
 
 
 def source() -> list[str]:

@@ -24,7 +24,12 @@ from tests.cluster.runtime import RuntimeRefusedError, ctr
 
 NOBODY = 65532
 """The user of our images: a number, since runAsNonRoot does not believe in names."""
-OWN = {programs.PAUSE: "/pause", programs.WAIT: "/wait-for-name", programs.OPERATOR: "/manager", programs.KSERVE: "/manager"}
+OWN = {
+    programs.PAUSE: "/pause",
+    programs.WAIT: "/wait-for-name",
+    programs.OPERATOR: "/manager",
+    programs.KSERVE: "/manager",
+}
 """What runs in pods of the cluster's own, and where it lies in its image: where the manifests that use it expect it."""
 _MEDIA = "application/vnd.oci.image"
 _NAME = "io.containerd.image.name"
@@ -142,7 +147,9 @@ def write_layout(layer: IO[bytes], name: str, settings: dict[str, Any], into: IO
     entry = {**_described("manifest.v1+json", manifest), "annotations": {_NAME: name}}
     with tarfile.open(fileobj=into, mode="w|") as tar:
         _add(tar, "oci-layout", _json({"imageLayoutVersion": "1.0.0"}))
-        _add(tar, "index.json", _json({"schemaVersion": 2, "mediaType": f"{_MEDIA}.index.v1+json", "manifests": [entry]}))
+        _add(
+            tar, "index.json", _json({"schemaVersion": 2, "mediaType": f"{_MEDIA}.index.v1+json", "manifests": [entry]})
+        )
         for blob in (config, manifest):
             _add(tar, f"blobs/sha256/{hashlib.sha256(blob).hexdigest()}", blob)
         about = tarfile.TarInfo(f"blobs/sha256/{of_layer}")
@@ -155,7 +162,9 @@ def write_layout(layer: IO[bytes], name: str, settings: dict[str, Any], into: IO
 def _load(name: str, write: Callable[[IO[bytes]], str]) -> str:
     """Let containerd read what is written, and name the image by its digest too."""
     if not re.fullmatch(r"(localhost|[^/]+[.:][^/]+)/[^:@]+:[^:@/]+", name):
-        raise ValueError(f"'{name}' is no name of an image for a node: it is HOST/PATH:TAG, such as proseform.local/serve:1.")
+        raise ValueError(
+            f"'{name}' is no name of an image for a node: it is HOST/PATH:TAG, such as proseform.local/serve:1."
+        )
     read, end = os.pipe()
     digests: list[str] = []
 

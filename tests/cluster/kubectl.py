@@ -49,7 +49,9 @@ def apply(manifests: Iterable[Manifest]) -> None:
     first = [one for one in all_of_them if one["kind"] in _FIRST]
     rest = [one for one in all_of_them if one["kind"] not in _FIRST]
     for some in filter(None, (first, rest)):
-        kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", text=yaml.dump_all(some, Dumper=yaml.CSafeDumper))
+        kubectl(
+            "apply", "--server-side", "--force-conflicts", "-f", "-", text=yaml.dump_all(some, Dumper=yaml.CSafeDumper)
+        )
         definitions = [f"crd/{one['metadata']['name']}" for one in some if one["kind"] == "CustomResourceDefinition"]
         if definitions:
             kubectl("wait", "--for=condition=Established", "--timeout=120s", *definitions)

@@ -89,8 +89,14 @@ def remember() -> None:
     if _TRACES.exists():
         return
     STATE.mkdir(parents=True, exist_ok=True)
-    settings = {name: (Path("/proc/sys") / name).read_text().strip() for name in _SETTINGS if (Path("/proc/sys") / name).exists()}
-    _TRACES.write_text(json.dumps({"settings": settings, "folders": [folder for folder in _OUTSIDE if Path(folder).exists()]}))
+    settings = {
+        name: (Path("/proc/sys") / name).read_text().strip()
+        for name in _SETTINGS
+        if (Path("/proc/sys") / name).exists()
+    }
+    _TRACES.write_text(
+        json.dumps({"settings": settings, "folders": [folder for folder in _OUTSIDE if Path(folder).exists()]})
+    )
 
 
 def restore() -> None:

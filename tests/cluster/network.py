@@ -54,7 +54,9 @@ def coredns() -> Process:
 }}
 """)
     return Process(
-        "coredns", [str(programs.COREDNS.path), "-conf", str(corefile)], lambda: resolves(f"kubernetes.default.svc.{DOMAIN}", HOST)
+        "coredns",
+        [str(programs.COREDNS.path), "-conf", str(corefile)],
+        lambda: resolves(f"kubernetes.default.svc.{DOMAIN}", HOST),
     )
 
 
@@ -62,7 +64,9 @@ def down() -> None:
     """Take the bridge away, the rules of kube-proxy and what the kernel remembers of connections."""
     commands = [["ip", "link", "delete", BRIDGE]]
     commands += [["nft", "delete", "table", family, "kube-proxy"] for family in ("ip", "ip6")]
-    commands += [["conntrack", "-D", side, network] for side in ("--orig-src", "--orig-dst") for network in (PODS, SERVICES)]
+    commands += [
+        ["conntrack", "-D", side, network] for side in ("--orig-src", "--orig-dst") for network in (PODS, SERVICES)
+    ]
     for command in commands:
         subprocess.run(command, check=False, capture_output=True)  # what is not there is gone
 

@@ -31,7 +31,10 @@ def certificate(folder: Path, name: str, hosts: tuple[str, ...] = (), group: str
         group: The organisation, which Kubernetes reads as a group.
     """
     key = _key(folder / f"{name}.key")
-    parts = [x509.NameAttribute(NameOID.COMMON_NAME, name), *([x509.NameAttribute(NameOID.ORGANIZATION_NAME, group)] if group else [])]
+    parts = [
+        x509.NameAttribute(NameOID.COMMON_NAME, name),
+        *([x509.NameAttribute(NameOID.ORGANIZATION_NAME, group)] if group else []),
+    ]
     now, who = dt.datetime.now(dt.UTC), x509.Name(parts)
     signed = (
         x509.CertificateBuilder(who, who, key.public_key(), x509.random_serial_number(), now - _SKEW, now + _LIFE)

@@ -88,14 +88,18 @@ class Process:
     def last_words(self) -> str:
         """The end of its log, with where it is."""
         text = self.log.read_text(errors="replace") if self.log.exists() else ""
-        return f"The end of its log {self.log}:\n" + "\n".join(f"    {line}" for line in text.splitlines()[-_LAST_LINES:] or ["(empty)"])
+        return f"The end of its log {self.log}:\n" + "\n".join(
+            f"    {line}" for line in text.splitlines()[-_LAST_LINES:] or ["(empty)"]
+        )
 
     def _start(self) -> None:
         """In a session of its own, so that it outlives the command that started it."""
         for folder in (self.log.parent, self.pid_file.parent):
             folder.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
-            began = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/")
+            began = subprocess.Popen(
+                self.argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/"
+            )
         self.pid_file.write_text(f"{began.pid} {_started(began.pid)}")
 
 

@@ -26,7 +26,9 @@ VERSIONS = {
 """Folder below ``programs/`` to the module it is there for, and its version. A test holds every go.mod to it."""
 
 _STAMP = "k8s.io/component-base/version"
-_LDFLAGS = {"kubernetes": f"-X {_STAMP}.gitVersion={VERSIONS['kubernetes'][1]} -X {_STAMP}.gitMajor=1 -X {_STAMP}.gitMinor=34"}
+_LDFLAGS = {
+    "kubernetes": f"-X {_STAMP}.gitVersion={VERSIONS['kubernetes'][1]} -X {_STAMP}.gitMajor=1 -X {_STAMP}.gitMinor=34"
+}
 """Kubernetes asks its linker for its version, and refuses to be of none."""
 
 
@@ -91,7 +93,9 @@ API_SERVER, CONTROLLER_MANAGER, SCHEDULER, KUBELET, KUBE_PROXY, KUBECTL = (
     Program(name, "kubernetes", f"k8s.io/kubernetes/cmd/{name}")
     for name in ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl")
 )
-OPERATOR = Program("training-operator", "training-operator", "github.com/kubeflow/training-operator/cmd/training-operator.v1")
+OPERATOR = Program(
+    "training-operator", "training-operator", "github.com/kubeflow/training-operator/cmd/training-operator.v1"
+)
 KSERVE = Program("kserve-controller", "kserve", "github.com/kserve/kserve/cmd/manager")
 COREDNS = Program("coredns", "coredns")
 TRAEFIK = Program("traefik", "traefik", "github.com/traefik/traefik/v3/cmd/traefik")
@@ -114,10 +118,22 @@ def build(program: Program) -> None:
         raise BuildError(f"{program.name} is not built yet and Go is not on the path.")
     CACHE.mkdir(parents=True, exist_ok=True)
     unfinished = target.with_name(f".{target.name}.{os.getpid()}")
-    command = ["go", "build", "-trimpath", "-buildvcs=false", "-ldflags", program.ldflags, "-o", str(unfinished), program.package]
+    command = [
+        "go",
+        "build",
+        "-trimpath",
+        "-buildvcs=false",
+        "-ldflags",
+        program.ldflags,
+        "-o",
+        str(unfinished),
+        program.package,
+    ]
     done = subprocess.run(command, cwd=program.folder, env=_environment(), capture_output=True, text=True, check=False)
     if done.returncode:
-        raise BuildError(f"{program.name} cannot be built in {program.folder}:\n" + "\n".join(done.stderr.splitlines()[-15:]))
+        raise BuildError(
+            f"{program.name} cannot be built in {program.folder}:\n" + "\n".join(done.stderr.splitlines()[-15:])
+        )
     unfinished.rename(target)
 
 
@@ -133,7 +149,9 @@ def source(folder: str, module: str) -> Path:
         BuildError: With Go's words.
     """
     for command in (["go", "list", "-m", "-f", "{{.Dir}}", module], ["go", "mod", "download", module]) * 2:
-        done = subprocess.run(command, cwd=PROGRAMS / folder, env=_environment(), capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=PROGRAMS / folder, env=_environment(), capture_output=True, text=True, check=False
+        )
         if done.returncode:
             raise BuildError(f"{' '.join(command)} in {PROGRAMS / folder}: {done.stderr.strip()[-1000:]}")
         if done.stdout.strip():

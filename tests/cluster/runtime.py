@@ -112,7 +112,9 @@ def down() -> None:
 def mounts() -> list[str]:
     """What is mounted below our folder, and the network namespaces of pods; the innermost first."""
     points = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
-    return [point for point in reversed(points) if point.startswith((f"{STATE}/", "/run/netns/cni-", "/var/run/netns/cni-"))]
+    return [
+        point for point in reversed(points) if point.startswith((f"{STATE}/", "/run/netns/cni-", "/var/run/netns/cni-"))
+    ]
 
 
 def _kill(pid: int) -> None:

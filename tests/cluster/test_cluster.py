@@ -45,7 +45,14 @@ def namespace():
 
 def container(*args, image=SHELL, name="main", **more):
     """A container that restricted namespaces admit; the image is busybox."""
-    return {"name": name, "image": image, "imagePullPolicy": "Never", "args": list(args), "securityContext": RESTRICTED, **more}
+    return {
+        "name": name,
+        "image": image,
+        "imagePullPolicy": "Never",
+        "args": list(args),
+        "securityContext": RESTRICTED,
+        **more,
+    }
 
 
 def script(text, **more):
@@ -54,7 +61,12 @@ def script(text, **more):
 
 
 def resource(api, kind, namespace, name, spec):
-    return {"apiVersion": api, "kind": kind, "metadata": {"name": name, "namespace": namespace, "labels": {"app": name}}, "spec": spec}
+    return {
+        "apiVersion": api,
+        "kind": kind,
+        "metadata": {"name": name, "namespace": namespace, "labels": {"app": name}},
+        "spec": spec,
+    }
 
 
 def pod(namespace, name, *containers, **more):
@@ -76,7 +88,9 @@ def pytorch_job(namespace, master, worker=None):
     """A PyTorchJob of a master's container and, if there is one, a worker's."""
     roles = {"Master": master, "Worker": worker}
     specs = {
-        role: {"replicas": 1, "restartPolicy": "Never", "template": {"spec": {"containers": [of]}}} for role, of in roles.items() if of
+        role: {"replicas": 1, "restartPolicy": "Never", "template": {"spec": {"containers": [of]}}}
+        for role, of in roles.items()
+        if of
     }
     return resource("kubeflow.org/v1", "PyTorchJob", namespace, "job", {"pytorchReplicaSpecs": specs})
 
@@ -116,7 +130,9 @@ def test_a_job_of_master_and_worker_runs_under_restricted(namespace):
     worker = json.loads(kubectl("get", "pod", "job-worker-0", "--namespace", namespace, "--output=json"))
     assert [each["image"] for each in worker["spec"]["initContainers"]] == [images.name_of(programs.WAIT)]
     wait(namespace, "pod/job-worker-0", "jsonpath={.status.phase}=Succeeded")
-    assert kubectl("logs", "--namespace", namespace, "job-worker-0", "-c", "pytorch").startswith("rank 1 of 2 at job-master-0")
+    assert kubectl("logs", "--namespace", namespace, "job-worker-0", "-c", "pytorch").startswith(
+        "rank 1 of 2 at job-master-0"
+    )
     kubectl("exec", "--namespace", namespace, "job-master-0", "-c", "pytorch", "--", "busybox", "kill", "1")
     wait(namespace, "pytorchjob/job", "condition=Succeeded")
 
@@ -127,8 +143,20 @@ def test_the_operators_webhook_refuses_a_job_without_its_container(namespace):
 
 
 def test_an_inference_service_becomes_a_deployment_and_is_ready(namespace):
-    predictor = script("exec busybox httpd -f -p 8080 -h /bin", name="kserve-container", ports=[{"containerPort": 8080}])
-    apply([resource("serving.kserve.io/v1beta1", "InferenceService", namespace, "model", {"predictor": {"containers": [predictor]}})])
+    predictor = script(
+        "exec busybox httpd -f -p 8080 -h /bin", name="kserve-container", ports=[{"containerPort": 8080}]
+    )
+    apply(
+        [
+            resource(
+                "serving.kserve.io/v1beta1",
+                "InferenceService",
+                namespace,
+                "model",
+                {"predictor": {"containers": [predictor]}},
+            )
+        ]
+    )
     wait(namespace, "deployment/model-predictor", "create")
     wait(namespace, "inferenceservice/model", "condition=Ready")
 

@@ -66,9 +66,16 @@ def test_beside_another_kubelet_it_cannot(able, monkeypatch):
 
 def test_the_command_says_so_in_one_line_and_ends_with_3(tmp_path):
     """Where the state folder is missing and Go is not on the path, before anything is touched."""
-    env = {**os.environ, "PATH": str(tmp_path), "PROSEFORM_CLUSTER_CACHE": str(tmp_path), "PROSEFORM_CLUSTER_STATE": str(tmp_path / "none")}
+    env = {
+        **os.environ,
+        "PATH": str(tmp_path),
+        "PROSEFORM_CLUSTER_CACHE": str(tmp_path),
+        "PROSEFORM_CLUSTER_STATE": str(tmp_path / "none"),
+    }
     env.pop("KUBECONFIG", None)
-    done = subprocess.run([sys.executable, "-m", "tests.cluster", "up"], cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.cluster", "up"], cwd=ROOT, env=env, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 3, done.stderr
     assert done.stdout.count("\n") == 1
     assert done.stdout.startswith("No cluster on this machine: it wants ")
@@ -77,7 +84,9 @@ def test_the_command_says_so_in_one_line_and_ends_with_3(tmp_path):
 
 def test_what_is_not_up_is_taken_down_in_a_line(tmp_path):
     env = {**os.environ, "PROSEFORM_CLUSTER_STATE": str(tmp_path / "none")}
-    done = subprocess.run([sys.executable, "-m", "tests.cluster", "down"], cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.cluster", "down"], cwd=ROOT, env=env, capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stdout) == (0, "No cluster is here.\n")
 
 

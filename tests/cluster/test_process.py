@@ -49,7 +49,9 @@ def test_who_knows_its_name_alone_can_end_it(part):
 
 
 def test_what_does_not_hear_is_ended_by_force():
-    deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
+    deaf = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
+    )
     part = Process("deaf", [sys.executable, "-c", deaf])
     object.__setattr__(part, "ready", lambda: "deaf" in part.log.read_text())
     part.up()
@@ -60,7 +62,11 @@ def test_what_does_not_hear_is_ended_by_force():
 
 
 def test_an_end_before_it_is_ready_is_named_with_the_last_lines_of_its_log():
-    part = Process("etcd", ["sh", "-c", "for i in $(seq 30); do echo line $i; done; echo 'address already in use'; exit 1"], lambda: False)
+    part = Process(
+        "etcd",
+        ["sh", "-c", "for i in $(seq 30); do echo line $i; done; echo 'address already in use'; exit 1"],
+        lambda: False,
+    )
     with pytest.raises(CrashError, match=r"etcd has ended.*etcd\.log:\n(.*\n)*    address already in use") as told:
         part.up()
     assert "line 30" in str(told.value)

@@ -15,7 +15,9 @@ MODULES = sorted(folder.name for folder in PROGRAMS.iterdir() if folder.is_dir()
 
 def pinned(folder: str) -> dict[str, str]:
     """The versions that a go.mod requires."""
-    lines = re.findall(r"^(?:require )?\s*(\S+) (v\S+)(?: // indirect)?$", (PROGRAMS / folder / "go.mod").read_text(), re.MULTILINE)
+    lines = re.findall(
+        r"^(?:require )?\s*(\S+) (v\S+)(?: // indirect)?$", (PROGRAMS / folder / "go.mod").read_text(), re.MULTILINE
+    )
     return dict(lines)
 
 
@@ -35,7 +37,9 @@ def test_every_staging_module_of_kubernetes_is_of_the_same_release():
     text = (PROGRAMS / "kubernetes/go.mod").read_text()
     replaced = dict(re.findall(r"^\s+(k8s\.io/\S+) => \1 (\S+)$", text, re.MULTILINE))
     assert set(replaced.values()) == {programs.VERSIONS["kubernetes"][1].replace("v1.", "v0.")}
-    assert set(re.findall(r"^\s+(k8s\.io/\S+) v0\.0\.0 // indirect$", text, re.MULTILINE)) <= set(replaced), "v0.0.0 exists nowhere"
+    assert set(re.findall(r"^\s+(k8s\.io/\S+) v0\.0\.0 // indirect$", text, re.MULTILINE)) <= set(replaced), (
+        "v0.0.0 exists nowhere"
+    )
 
 
 @pytest.mark.parametrize("program", programs.ALL, ids=lambda program: program.name)
@@ -44,7 +48,9 @@ def test_what_is_built_is_the_package_of_its_module(program):
     if program.package == ".":
         assert "func main()" in (program.folder / "main.go").read_text()
     else:
-        assert re.search(rf"^(tool |\t){re.escape(program.package)}$", text, re.MULTILINE), "go.mod has no tool line of it"
+        assert re.search(rf"^(tool |\t){re.escape(program.package)}$", text, re.MULTILINE), (
+            "go.mod has no tool line of it"
+        )
 
 
 def test_no_folder_of_a_program_is_forgotten():
@@ -108,4 +114,6 @@ def test_a_program_is_built_once_and_a_broken_one_is_named_with_the_compilers_wo
     with pytest.raises(programs.BuildError, match=r"hello cannot be built in .*\n(.*\n)*.*undefined: undefined"):
         programs.build(program)
     assert not program.path.exists()
-    assert [path.name for path in program.path.parent.iterdir()] == [f"hello-{path.name[6:]}" for path in program.path.parent.iterdir()]
+    assert [path.name for path in program.path.parent.iterdir()] == [
+        f"hello-{path.name[6:]}" for path in program.path.parent.iterdir()
+    ]

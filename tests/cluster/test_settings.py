@@ -8,14 +8,31 @@ import tomllib
 import pytest
 import yaml
 
-from tests.cluster import addons, cluster, control_plane, gateway, images, machine, network, node, places, programs, runtime
+from tests.cluster import (
+    addons,
+    cluster,
+    control_plane,
+    gateway,
+    images,
+    machine,
+    network,
+    node,
+    places,
+    programs,
+    runtime,
+)
 from tests.cluster.places import BRIDGE, HOST, PODS, SERVICES
 
 
 @pytest.fixture(autouse=True)
 def state(tmp_path, monkeypatch):
     """A state folder of our own, in every module that names it."""
-    places_of = {"STATE": tmp_path, "PKI": tmp_path / "pki", "KUBECONFIG": tmp_path / "kubeconfig", "ROOT": tmp_path / "containerd"}
+    places_of = {
+        "STATE": tmp_path,
+        "PKI": tmp_path / "pki",
+        "KUBECONFIG": tmp_path / "kubeconfig",
+        "ROOT": tmp_path / "containerd",
+    }
     places_of |= {
         "SOCKET": tmp_path / "containerd/containerd.sock",
         "PLUGINS": tmp_path / "cni",
@@ -60,7 +77,12 @@ def test_every_file_that_a_part_is_told_of_lies_in_the_state_folder_or_the_cache
 def test_tokens_are_private_and_every_kubeconfig_carries_its_own(state):
     rows = [row.split(",") for row in (state / "pki/tokens.csv").read_text().splitlines()]
     assert len({row[0] for row in rows}) == len(rows) == 7
-    for path in [*state.glob("pki/*.token"), *state.glob("pki/*.kubeconfig"), state / "pki/tokens.csv", state / "kubeconfig"]:
+    for path in [
+        *state.glob("pki/*.token"),
+        *state.glob("pki/*.kubeconfig"),
+        state / "pki/tokens.csv",
+        state / "kubeconfig",
+    ]:
         assert path.stat().st_mode & 0o077 == 0, path
     (admin,) = (row for row in rows if row[1] == "kubernetes-admin")
     assert yaml.safe_load((state / "kubeconfig").read_text())["users"][0]["user"]["token"] == admin[0]
@@ -87,7 +109,12 @@ def test_the_runtime_runs_without_the_right_to_lower_its_oom_score_and_keeps_to_
     cri = told["plugins"]["io.containerd.grpc.v1.cri"]
     assert cri["restrict_oom_score_adj"] is True
     assert cri["sandbox_image"] == "proseform.local/pause:1"
-    paths = [told["root"], told["state"], told["grpc"]["address"], told["plugins"]["io.containerd.internal.v1.opt"]["path"]]
+    paths = [
+        told["root"],
+        told["state"],
+        told["grpc"]["address"],
+        told["plugins"]["io.containerd.internal.v1.opt"]["path"],
+    ]
     paths += [cri["cni"]["conf_dir"], cri["containerd"]["runtimes"]["runc"]["options"]["Root"]]
     assert all(path.startswith(str(state)) for path in paths)
 
@@ -124,8 +151,16 @@ def test_the_init_container_passes_restricted_and_waits_for_the_master():
 
 
 def test_a_webhook_and_a_conversion_are_made_to_trust_our_certificate():
-    webhook = {"kind": "ValidatingWebhookConfiguration", "metadata": {}, "webhooks": [{"clientConfig": {"service": {}}}]}
-    definition = {"kind": "CustomResourceDefinition", "metadata": {}, "spec": {"conversion": {"webhook": {"clientConfig": {}}}}}
+    webhook = {
+        "kind": "ValidatingWebhookConfiguration",
+        "metadata": {},
+        "webhooks": [{"clientConfig": {"service": {}}}],
+    }
+    definition = {
+        "kind": "CustomResourceDefinition",
+        "metadata": {},
+        "spec": {"conversion": {"webhook": {"clientConfig": {}}}},
+    }
     plain = {"kind": "CustomResourceDefinition", "metadata": {}, "spec": {"conversion": {"strategy": "None"}}}
     for one in (webhook, definition, plain):
         addons._trust(one, "Y2E=")

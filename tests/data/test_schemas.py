@@ -36,13 +36,17 @@ def test_rows_are_reproducible_and_splits_have_streams_of_their_own() -> None:
 
 
 def test_some_rows_are_nested_and_some_are_flat() -> None:
-    kinds = {any(node.get("type") == "object" for node in row.schema["properties"].values()) for row in schemas.rows(0, 50)}
+    kinds = {
+        any(node.get("type") == "object" for node in row.schema["properties"].values()) for row in schemas.rows(0, 50)
+    }
     assert kinds == {True, False}
 
 
 def _leaves(node: dict) -> list[str]:  # type: ignore[type-arg]
     """Names of leaf fields."""
-    return [leaf for name, sub in node["properties"].items() for leaf in (_leaves(sub) if "properties" in sub else [name])]
+    return [
+        leaf for name, sub in node["properties"].items() for leaf in (_leaves(sub) if "properties" in sub else [name])
+    ]
 
 
 def _values(value: object) -> list[object]:

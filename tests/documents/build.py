@@ -43,7 +43,11 @@ def pdf(text: str, *, bullet: str = "•") -> bytes:
         page.set_font("helvetica", "B" if number == 0 else "", 20 if number == 0 else 11)
         if line:  # the core fonts are Latin-1 and Windows-1252 has the bullet, but not in fpdf2: chr(149) is its code
             page.cell(
-                0, 6, line.replace("- ", f"{bullet} ", 1).replace("•", chr(149)).replace("\u2013", chr(150)), new_x="LMARGIN", new_y="NEXT"
+                0,
+                6,
+                line.replace("- ", f"{bullet} ", 1).replace("•", chr(149)).replace("\u2013", chr(150)),
+                new_x="LMARGIN",
+                new_y="NEXT",
             )
         else:
             page.ln(5)

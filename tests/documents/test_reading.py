@@ -41,7 +41,11 @@ def test_one_cv_gives_one_text_in_every_kind(name: str, data: bytes, kind: str, 
     [
         ("cv.txt", build.pdf("Ana Silva"), "pdf"),  # a PDF renamed
         ("cv.docx", build.pdf("Ana Silva"), "pdf"),
-        ("cv.pdf", b"junk from a mail gateway\n" + build.pdf("Ana Silva"), "pdf"),  # viewers accept junk before the header
+        (
+            "cv.pdf",
+            b"junk from a mail gateway\n" + build.pdf("Ana Silva"),
+            "pdf",
+        ),  # viewers accept junk before the header
         ("cv.pdf", build.docx(), "docx"),
         ("cv.pdf", b"Ana Silva\nPython: 4 years", "text"),  # a text renamed
         ("cv", b"Ana Silva", "text"),
@@ -99,7 +103,9 @@ def test_a_pdf_of_several_pages_counts_them() -> None:
 
 def test_lines_set_by_one_text_object_get_their_blank_lines() -> None:
     """LaTeX and Word place lines relative to one another, with T* and Td, in one BT … ET."""
-    content = b"BT /F 10 Tf 50 700 Td 12 TL (Skills) Tj T* (Python) Tj T* (SQL) Tj 0 -26 Td (Education) Tj T* (Porto) Tj ET"
+    content = (
+        b"BT /F 10 Tf 50 700 Td 12 TL (Skills) Tj T* (Python) Tj T* (SQL) Tj 0 -26 Td (Education) Tj T* (Porto) Tj ET"
+    )
     assert read_bytes(build.pdf_by_hand(content), "cv.pdf").text == "Skills\nPython\nSQL\n\nEducation\nPorto"
 
 
@@ -117,7 +123,9 @@ def test_a_docx_keeps_tables_headers_and_footers_in_order() -> None:
     document.add_section()  # linked to the one before: the same header again
     document.add_paragraph("before")
     table = document.add_table(2, 2)
-    for cell, text in zip((c for r in table.rows for c in r.cells), ("Python", "4 years", "2019", "Lume\nPorto"), strict=True):
+    for cell, text in zip(
+        (c for r in table.rows for c in r.cells), ("Python", "4 years", "2019", "Lume\nPorto"), strict=True
+    ):
         cell.text = text
     document.add_paragraph("after")
     buffer = io.BytesIO()
@@ -137,7 +145,9 @@ def test_a_docx_keeps_tables_headers_and_footers_in_order() -> None:
 
 def test_a_docx_keeps_what_templates_are_made_of() -> None:
     """Content controls, links and insertions are text; deletions, field codes and the fallback copy of a text box are not."""
-    ns = 'xmlns:mc="http://schemas.openxmlformats.org/markup-compatibility/2006" xmlns:v="urn:schemas-microsoft-com:vml"'
+    ns = (
+        'xmlns:mc="http://schemas.openxmlformats.org/markup-compatibility/2006" xmlns:v="urn:schemas-microsoft-com:vml"'
+    )
     box = "<w:txbxContent><w:p><w:r><w:t>boxed</w:t></w:r></w:p></w:txbxContent>"
     body = (
         "<w:sdt><w:sdtContent><w:p><w:r><w:t>control</w:t></w:r></w:p></w:sdtContent></w:sdt>"
@@ -153,4 +163,6 @@ def test_a_docx_keeps_what_templates_are_made_of() -> None:
 def test_importing_documents_imports_no_reader() -> None:
     """The command line must answer --help at once."""
     code = "import sys, proseform.documents; print([m for m in ('pypdf', 'docx', 'lxml', 'markdown_it') if m in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    )

@@ -31,7 +31,12 @@ REFUSED = [
     ("cv.md", b"<!-- nothing -->", "holds no text", "only a comment"),
     ("cv.txt", "\u200b\u00ad".encode(), "holds no text", "only invisible characters"),
     ("cv.pdf", build.pdf_encrypted(PDF, user="secret"), "is encrypted", "a password to open it"),
-    ("cv.docx", OLE + "EncryptedPackage".encode("utf-16-le"), "is encrypted", "Office wraps an encrypted DOCX in an OLE file"),
+    (
+        "cv.docx",
+        OLE + "EncryptedPackage".encode("utf-16-le"),
+        "is encrypted",
+        "Office wraps an encrypted DOCX in an OLE file",
+    ),
     ("cv.doc", OLE + "WordDocument".encode("utf-16-le"), "before 2007", "legacy Word"),
     ("cv.rtf", b"{\\rtf1\\ansi Ana}", "is RTF", "RTF is text, but not to read"),
     ("cv.pdf", b"<!DOCTYPE html><p>Sign in", "web page", "a download that failed"),
@@ -39,7 +44,12 @@ REFUSED = [
     ("cv.pdf", build.pdf_of_pages(2, text=""), "holds no text", "blank pages"),
     ("cv.pdf", build.pdf_of_pages(51), "has 51 pages, at most 50", "a book"),
     ("cv.pdf", build.pdf_by_hand(b"", b"<< /Type /Pages /Kids [] /Count 0 >>"), "has no pages", "an empty page tree"),
-    ("cv.pdf", build.pdf_by_hand(b"", b"<< /Type /Pages /Kids [2 0 R] /Count 1 >>"), "PDF|no pages", "a page tree that holds itself"),
+    (
+        "cv.pdf",
+        build.pdf_by_hand(b"", b"<< /Type /Pages /Kids [2 0 R] /Count 1 >>"),
+        "PDF|no pages",
+        "a page tree that holds itself",
+    ),
     ("cv.pdf", PDF[:40], "damaged PDF", "a download that was cut off"),
     ("cv.pdf", b"%PDF-1.7\n" + b"\xff" * 300, "damaged PDF", "a header and junk"),
     ("cv.png", build.picture("PNG"), "PNG picture", "a photograph of a CV"),
@@ -52,8 +62,18 @@ REFUSED = [
     ("cv.docx", build.archive({"word/document.xml": b"<not-word/>"}), "damaged DOCX", "no content types"),
     ("cv.docx", build.docx_with_body("<w:p><w:r>"), "damaged DOCX", "XML that does not end"),
     ("cv.docx", build.archive({"word/document.xml": bytes(20 << 20)}), "too large", "a bomb: 20 MiB of XML in 20 KiB"),
-    ("cv.docx", build.archive({"word/document.xml": b"", "word/media/a": bytes(70 << 20)}), "too large", "a bomb: 70 MiB of picture"),
-    ("cv.docx", build.archive({"word/document.xml": b""} | {f"p{i}": b"" for i in range(2001)}), "too large", "a bomb: 2001 parts"),
+    (
+        "cv.docx",
+        build.archive({"word/document.xml": b"", "word/media/a": bytes(70 << 20)}),
+        "too large",
+        "a bomb: 70 MiB of picture",
+    ),
+    (
+        "cv.docx",
+        build.archive({"word/document.xml": b""} | {f"p{i}": b"" for i in range(2001)}),
+        "too large",
+        "a bomb: 2001 parts",
+    ),
     ("cv.zip", build.archive({"cv.pdf": b"x"}), "is a zip archive", "a document within an archive"),
     ("cv.zip", build.archive({}), "empty zip", "nothing within an archive"),
     ("cv.xlsx", build.archive({"xl/workbook.xml": b"x"}), "Excel", "a workbook"),
@@ -75,7 +95,9 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("name", "data", "says", "why"), REFUSED, ids=[f"{name}: {why}" for name, _, _, why in REFUSED])
+@pytest.mark.parametrize(
+    ("name", "data", "says", "why"), REFUSED, ids=[f"{name}: {why}" for name, _, _, why in REFUSED]
+)
 def test_a_document_that_cannot_be_read_says_why_and_what_to_do(name: str, data: bytes, says: str, why: str) -> None:
     """What happened, where, and a way out; in one paragraph."""
     with pytest.raises(DocumentError, match=says) as raised:
@@ -187,7 +209,10 @@ def test_any_bytes_give_text_or_a_document_error(data: bytes, head: str, name: s
 
 
 @settings(max_examples=60, deadline=2000)
-@given(st.sampled_from([PDF, DOCX]), st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=20))
+@given(
+    st.sampled_from([PDF, DOCX]),
+    st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=20),
+)
 def test_damaged_files_give_text_or_a_document_error(whole: bytes, damage: list[tuple[float, int]]) -> None:
     """Real files with bytes changed reach deeper into the parsers than junk does."""
     data = bytearray(whole)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from proseform import config, launch
-from proseform.kube.launch import Cluster
+from proseform.kube.launcher import Cluster
 from tests.cluster import addons
 from tests.cluster.kubectl import kubectl
 from tests.cluster.probe import eventually
@@ -29,7 +29,9 @@ def place(world: World, *, image: str = "", **jobs: Any) -> config.Cluster:
     """
     environment = {**world.environment, "packages": f"{world.environment['packages']}:{WORKERS}"}
     knobs = world.cluster(**{"nodes": 1, "cpu": "200m", "memory": "2Gi", "environment": environment, **jobs})
-    return config.Cluster.model_validate({**knobs, "images": {**knobs["images"], **({"train": image} if image else {})}})
+    return config.Cluster.model_validate(
+        {**knobs, "images": {**knobs["images"], **({"train": image} if image else {})}}
+    )
 
 
 def job(name: str, processes: int = 1, inputs: dict[str, str] | None = None, **settings: Any) -> launch.Job:
@@ -77,4 +79,9 @@ def scale(controller: str, replicas: int) -> None:
     if replicas:
         addons.up(controller)
     else:
-        eventually(lambda: not kubectl("get", "pods", "--namespace", of.namespace, "--selector=control-plane", "--output=name"), 120)
+        eventually(
+            lambda: (
+                not kubectl("get", "pods", "--namespace", of.namespace, "--selector=control-plane", "--output=name")
+            ),
+            120,
+        )

@@ -121,7 +121,16 @@ def start(world: World, name: str, run: str) -> None:
         "restartPolicy": "Never",
     }  # fmt: skip
     labels = {**pods.PART_OF, "app.kubernetes.io/component": "pipeline"}
-    apply([{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": NAMESPACE, "labels": labels}, "spec": spec}])
+    apply(
+        [
+            {
+                "apiVersion": "v1",
+                "kind": "Pod",
+                "metadata": {"name": name, "namespace": NAMESPACE, "labels": labels},
+                "spec": spec,
+            }
+        ]
+    )
 
 
 def end(world: World, name: str, seconds: int = 900) -> Ran:

@@ -72,4 +72,6 @@ def _kept(name: str, fill: Callable[[Path], None]) -> str:
 def _install(folder: Path, *what: str) -> None:
     """Install packages into a set's folder."""
     into = str(folder / _PACKAGES)
-    made.uv("pip", "install", "-q", "--no-deps", "--compile-bytecode", "--python", sys.executable, "--target", into, *what)
+    made.uv(
+        "pip", "install", "-q", "--no-deps", "--compile-bytecode", "--python", sys.executable, "--target", into, *what
+    )

@@ -15,7 +15,7 @@ from proseform import launch
 from proseform.errors import ClusterError, ConfigError, StageError
 from proseform.kube import jobs
 from proseform.kube.api import Api
-from proseform.kube.launch import Cluster
+from proseform.kube.launcher import Cluster
 from tests.cluster import cluster as the
 from tests.cluster.kubectl import KubectlError, apply, kubectl
 from tests.cluster.probe import eventually
@@ -97,7 +97,9 @@ def test_a_pod_of_another_world_refuses_to_train(world):
     launch.prepare(job)
     for path in (Path(job.work), *Path(job.work).rglob("*")):
         shutil.chown(path, USER, USER)
-    made = jobs.build(jobs.Training("alone", "toy", f"{job.work}/{launch.JOB}", str(HOME), launched.place(world, restarts=0)))
+    made = jobs.build(
+        jobs.Training("alone", "toy", f"{job.work}/{launch.JOB}", str(HOME), launched.place(world, restarts=0))
+    )
     world.api.create(made[-1])
     eventually((Path(job.work) / launch.ERROR).exists, 120)
     world.api.delete(made[-1])
@@ -160,7 +162,9 @@ def test_an_account_may_what_it_needs_and_nothing_beside(world, account):
     reviews = [review(account, *each.split()) for each in everything]
     asked = json.dumps({"apiVersion": "v1", "kind": "List", "items": reviews})
     said = kubectl("create", "-f", "-", "--output=jsonpath={.status.allowed} ", text=asked).split()
-    assert [each for each, allowed in zip(everything, said, strict=True) if allowed == "true"] == sorted(GRANTED[account])
+    assert [each for each, allowed in zip(everything, said, strict=True) if allowed == "true"] == sorted(
+        GRANTED[account]
+    )
 
 
 def review(account, verb, what):

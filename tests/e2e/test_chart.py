@@ -13,7 +13,11 @@ from tests.e2e.world import NAMESPACE, helm
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 OVERLAYS = render.ROOT / "manifests" / "overlays"
-WHOLE = [folder.name for folder in sorted(OVERLAYS.iterdir()) if "kind: Kustomization" in (folder / "kustomization.yaml").read_text()]
+WHOLE = [
+    folder.name
+    for folder in sorted(OVERLAYS.iterdir())
+    if "kind: Kustomization" in (folder / "kustomization.yaml").read_text()
+]
 ELSEWHERE = {"ServiceMonitor", "PodMonitor", "PrometheusRule", "Route"}
 """Kinds of operators that are not here."""
 

@@ -14,7 +14,7 @@ import pytest
 from proseform import config, digest
 from proseform import task as tasks
 from proseform.errors import ClusterError, InputError
-from proseform.kube import deploy, jobs, pods, services
+from proseform.kube import jobs, pods, rollout, services
 from proseform.kube.api import Api
 from proseform.kube.scaling import SERVICE
 from tests.cluster.kubectl import apply, kubectl
@@ -52,11 +52,18 @@ def test_every_training_stage_was_a_job_of_restricted_pods_and_of_the_world_that
     made = first.jobs(world)
     assert set(made) == {"base", "sft-evaluator", "sft-formatter", "grpo"}
     for stage, job in made.items():
-        assert {each["type"] for each in job["status"]["conditions"] if each["status"] == "True"} == {"Created", "Succeeded"}, stage
+        assert {each["type"] for each in job["status"]["conditions"] if each["status"] == "True"} == {
+            "Created",
+            "Succeeded",
+        }, stage
         asked = {role: each["replicas"] for role, each in job["spec"]["pytorchReplicaSpecs"].items()}
-        assert asked == ({"Master": 1} if stage == "base" else {"Master": 1, "Worker": 1}), "and each asserts that so many are there"
+        assert asked == ({"Master": 1} if stage == "base" else {"Master": 1, "Worker": 1}), (
+            "and each asserts that so many are there"
+        )
         there = world.api.find("v1", "Pod", f"{jobs.JOB}={job['metadata']['name']}")
-        assert {each["status"]["phase"] for each in there} == {"Succeeded"}, "a worker that outlives its master by a moment is taken away"
+        assert {each["status"]["phase"] for each in there} == {"Succeeded"}, (
+            "a worker that outlives its master by a moment is taken away"
+        )
 
 
 def test_what_the_pods_made_is_what_was_registered_deployed_and_answers(world, first, case):
@@ -69,7 +76,11 @@ def test_what_the_pods_made_is_what_was_registered_deployed_and_answers(world, f
     annotations = service["metadata"]["annotations"]
     assert annotations[services.BUNDLE] == registered["bundle"] == tags["proseform.bundle"]
     for role, stage in (("evaluator", "grpo"), ("formatter", "sft-formatter")):
-        (payload,) = [each for each in (HOME / "store" / stage).iterdir() if digest.of_files(each, names_of(each)) == signed[stage]]
+        (payload,) = [
+            each
+            for each in (HOME / "store" / stage).iterdir()
+            if digest.of_files(each, names_of(each)) == signed[stage]
+        ]
         assert annotations[f"proseform.dev/{role}"] == digest.of_files(payload / "weights")
     answer = ask({"inputs": case})
     assert answer.status_code == 200, answer.text
@@ -78,7 +89,11 @@ def test_what_the_pods_made_is_what_was_registered_deployed_and_answers(world, f
 
 def names_of(payload):
     """The files of a payload, without the commit."""
-    return [path.relative_to(payload).as_posix() for path in payload.rglob("*") if path.is_file() and path.name != "result.json"]
+    return [
+        path.relative_to(payload).as_posix()
+        for path in payload.rglob("*")
+        if path.is_file() and path.name != "result.json"
+    ]
 
 
 def version_tags(version):
@@ -87,7 +102,9 @@ def version_tags(version):
         "import json, mlflow; "
         f"print(json.dumps(dict(mlflow.MlflowClient('http://localhost:5000').get_model_version('proseform-{TASK}', '{version}').tags)))"
     )
-    return json.loads(kubectl("exec", "--namespace", NAMESPACE, f"deployment/{NAMESPACE}-mlflow", "--", "python3", "-c", script))
+    return json.loads(
+        kubectl("exec", "--namespace", NAMESPACE, f"deployment/{NAMESPACE}-mlflow", "--", "python3", "-c", script)
+    )
 
 
 def test_a_pod_in_the_cluster_gets_verified_json_and_a_broken_request_a_typed_refusal(world, first, case):
@@ -113,7 +130,11 @@ print(json.dumps([ask(body) for body in json.loads(sys.argv[2])]))
     assert whole[0] == 200
     assert whole[1]["verdict"] == "verified"
     assert set(whole[1]["answer"]) == set(tasks.load(TASK).formats["brief"])
-    assert (half[0], half[1]["error"]["reason"], half[1]["error"]["message"]) == (422, "input", "Input 'job' is missing.")
+    assert (half[0], half[1]["error"]["reason"], half[1]["error"]["message"]) == (
+        422,
+        "input",
+        "Input 'job' is missing.",
+    )
     assert (long[0], long[1]["error"]["reason"]) == (413, "too_long")
 
 
@@ -142,14 +163,16 @@ class Traffic:
 
 def test_a_second_version_is_promoted_under_traffic_without_one_failure(world, first, case, capsys):
     one = first.figures("register")["bundle"]
-    eventually(lambda: len(deploy.versions(world.api, TASK)) > 1, 240)
+    eventually(lambda: len(rollout.versions(world.api, TASK)) > 1, 240)
     with Traffic(case) as traffic:
         second = pipeline.end(world, "second")
         two = second.figures("register")["bundle"]
         until = time.monotonic() + 120
         while [bundle for _, bundle in traffic.answers[-3:]] != [two] * 3 and time.monotonic() < until:
             time.sleep(1)
-    assert second.jobs(world) == {}, "what is trained already is adopted; a bundle with another budget is another bundle"
+    assert second.jobs(world) == {}, (
+        "what is trained already is adopted; a bundle with another budget is another bundle"
+    )
     assert [each for each in traffic.answers if each[0] != 200] == []
     by = Counter(bundle for _, bundle in traffic.answers)
     assert set(by) == {one, two}
@@ -161,8 +184,8 @@ def test_a_second_version_is_promoted_under_traffic_without_one_failure(world, f
 @pytest.fixture
 def standing(world, first):
     """The version that takes all traffic, and the pods of its predictor."""
-    versions = deploy.versions(world.api, TASK)
-    weights = deploy.weights(world.api, f"proseform-{TASK}", versions)
+    versions = rollout.versions(world.api, TASK)
+    weights = rollout.weights(world.api, f"proseform-{TASK}", versions)
     version = versions[max(weights, key=lambda each: weights[each])]
     return version, world.api.find("v1", "Pod", f"{SERVICE}={version.names[0]},component=predictor")
 
@@ -171,13 +194,15 @@ def test_an_evicted_predictor_is_refused_in_words_and_comes_back(world, standing
     version, (pod,) = standing
     name = pod["metadata"]["name"]
     eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name, "namespace": NAMESPACE}}
-    kubectl("create", "--raw", f"/api/v1/namespaces/{NAMESPACE}/pods/{name}/eviction", "-f", "-", text=json.dumps(eviction))
+    kubectl(
+        "create", "--raw", f"/api/v1/namespaces/{NAMESPACE}/pods/{name}/eviction", "-f", "-", text=json.dumps(eviction)
+    )
     refused = eventually(lambda: (answer := ask({"inputs": case})).status_code != 200 and answer, 120)
     assert refused.status_code == 503
     assert refused.json()["error"]["reason"] == "engine"
     said = []
     serving = config.Serving(ready_s=600)
-    deploy.await_ready(world.api, version.names, serving, 600, said.append)
+    rollout.await_ready(world.api, version.names, serving, 600, said.append)
     assert any("waits for" in words for words in said)
     answer = eventually(lambda: (found := ask({"inputs": case})).status_code == 200 and found, 120)
     assert answer.json()["bundle"] == version.bundle
@@ -187,17 +212,19 @@ def test_the_version_before_takes_over_by_one_patch_and_the_other_is_taken_away(
     """A rollback while both stand; then what takes no traffic goes, and its objects with it."""
     version, _ = standing
     place = config.load(str(HOME / "second.toml")).cluster
-    versions = deploy.versions(world.api, TASK)
+    versions = rollout.versions(world.api, TASK)
     (other,) = [each for each in versions.values() if each.version != version.version]
     model = f"proseform-{TASK}"
     with pytest.raises(InputError, match="takes 100 % of the traffic"):
-        deploy.remove(world.api, TASK, version.version, place, model, force=False, say=lambda _: None)
-    deploy.move(world.api, TASK, model, {other.version: 100, version.version: 0}, place)
+        rollout.remove(world.api, TASK, version.version, place, model, force=False, say=lambda _: None)
+    rollout.move(world.api, TASK, model, {other.version: 100, version.version: 0}, place)
     eventually(lambda: ask({"inputs": case}).json().get("bundle") == other.bundle, 120)
-    deploy.remove(world.api, TASK, version.version, place, model, force=False, say=lambda _: None)
-    assert list(deploy.versions(world.api, TASK)) == [other.version]
+    rollout.remove(world.api, TASK, version.version, place, model, force=False, say=lambda _: None)
+    assert list(rollout.versions(world.api, TASK)) == [other.version]
     kinds = "inferenceservices,configmaps,servingruntimes,deployments,services,pods"
-    eventually(lambda: f"-v{version.version}-" not in kubectl("get", kinds, "--namespace", NAMESPACE, "--output=name"), 120)
+    eventually(
+        lambda: f"-v{version.version}-" not in kubectl("get", kinds, "--namespace", NAMESPACE, "--output=name"), 120
+    )
     assert ask({"inputs": case}).json()["bundle"] == other.bundle
 
 
@@ -210,7 +237,7 @@ def test_a_kserve_controller_that_is_down_is_told_and_what_stands_goes_on_answer
     scale("KServe", 0)
     try:
         with pytest.raises(ClusterError, match="failed calling webhook") as caught:
-            deploy.apply(Api(NAMESPACE, patience_s=3), [made])
+            rollout.apply(Api(NAMESPACE, patience_s=3), [made])
         assert "kubectl get pods -A" in caught.value.hint
         assert ask({"inputs": case}).status_code == 200
     finally:

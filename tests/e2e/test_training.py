@@ -11,7 +11,7 @@ import pytest
 from proseform import config, digest, launch
 from proseform.kube import jobs
 from proseform.kube import pods as manifests
-from proseform.stages import dataset, frame, policy
+from proseform.stages import cache, dataset, policy
 from tests.cluster.kubectl import apply, kubectl
 from tests.cluster.probe import eventually
 from tests.e2e import launched, python
@@ -46,7 +46,7 @@ def inputs():
         base = policy.base(config.load(RUN), "cv", data)
     for path in HOME.rglob("*"):  # made by us, read by the pods' user
         shutil.chown(path, USER, USER)
-    return {"dataset": str(frame.ref(data)), "base": str(base.ref)}
+    return {"dataset": str(cache.ref(data)), "base": str(base.ref)}
 
 
 def training(name, inputs):
@@ -100,7 +100,11 @@ def reached(job):
 
 
 def pods(world, job):
-    return [each for each in world.api.find("v1", "Pod", f"{jobs.STAGE}={job.stage}") if each["status"]["phase"] == "Running"]
+    return [
+        each
+        for each in world.api.find("v1", "Pod", f"{jobs.STAGE}={job.stage}")
+        if each["status"]["phase"] == "Running"
+    ]
 
 
 READS = """

@@ -138,9 +138,16 @@ def _volume(claim: str, folder: Path, mode: str) -> list[Manifest]:
 def _claim(name: str, mode: str) -> Manifest:
     """A claim beside the chart's own."""
     spec = {"accessModes": [mode], "resources": {"requests": {"storage": "1Gi"}}, "volumeName": name}
-    return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": name, "namespace": NAMESPACE}, "spec": spec}
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "spec": spec,
+    }
 
 
 def wait(what: str, condition: str, seconds: int = 120) -> None:
     """Wait for a condition of an object, by ``kubectl wait``."""
-    kubectl("wait", "--namespace", NAMESPACE, f"--for={condition}", what, f"--timeout={seconds}s", timeout_s=seconds + 10)
+    kubectl(
+        "wait", "--namespace", NAMESPACE, f"--for={condition}", what, f"--timeout={seconds}s", timeout_s=seconds + 10
+    )

@@ -27,7 +27,9 @@ def image(name: str, **arguments: str) -> str:
         name: Of :data:`SOURCES`.
         arguments: Build arguments.
     """
-    made = f"proseform.local/{name}:{key(SOURCES[name], *(f'{one}={other}' for one, other in sorted(arguments.items())))}"
+    made = (
+        f"proseform.local/{name}:{key(SOURCES[name], *(f'{one}={other}' for one, other in sorted(arguments.items())))}"
+    )
     if not debian.has(made):
         wheel()
         debian.build(ROOT / "images" / name / "Containerfile", made, ROOT, **arguments)

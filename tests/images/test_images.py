@@ -66,7 +66,9 @@ class TestEachContainerfile:
     def test_ends_as_a_user_with_a_number_above_0(self, name):
         (user,) = arguments(name, "USER")
         assert all(int(each) > 0 for each in user.split(":"))
-        assert [word for word, _ in lines(name)].index("USER") > max(at for at, (word, _) in enumerate(lines(name)) if word == "RUN")
+        assert [word for word, _ in lines(name)].index("USER") > max(
+            at for at, (word, _) in enumerate(lines(name)) if word == "RUN"
+        )
 
     def test_installs_nothing_without_a_hash(self, name):
         pips = [each for each in arguments(name, "RUN") if "pip install" in each]
@@ -100,10 +102,14 @@ class TestEachContainerfile:
         assert list(said) == ["title", "description", "version", "licenses", "base.name"]
         assert said["version"] == version()
         assert said["licenses"] == tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["license"]["text"]
-        assert "ARG BASE" in [" ".join(each) for each in lines(name)[last_stage(name) :]], "or the label of the base stays empty"
+        assert "ARG BASE" in [" ".join(each) for each in lines(name)[last_stage(name) :]], (
+            "or the label of the base stays empty"
+        )
 
     def test_has_no_secret_in_an_argument_or_a_variable(self, name):
-        assert not re.search(r"password|secret|token|_key", " ".join([*arguments(name, "ARG"), *arguments(name, "ENV")]), re.IGNORECASE)
+        assert not re.search(
+            r"password|secret|token|_key", " ".join([*arguments(name, "ARG"), *arguments(name, "ENV")]), re.IGNORECASE
+        )
 
 
 @pytest.mark.parametrize("lock", LOCKS)
@@ -111,7 +117,11 @@ class TestEachLock:
     def test_agrees_with_the_platform_s(self, lock):
         """An image runs what the tests ran."""
         platform = pins("platform") | pins("torch")
-        assert {name: (version, platform[name]) for name, version in pins(lock).items() if platform.get(name, version) != version} == {}
+        assert {
+            name: (version, platform[name])
+            for name, version in pins(lock).items()
+            if platform.get(name, version) != version
+        } == {}
 
     def test_has_a_hash_for_every_package_and_names_no_host(self, lock):
         text = (ROOT / "requirements" / f"{lock}.txt").read_text()
@@ -128,7 +138,9 @@ class TestEachLock:
 
 def test_the_serve_image_has_no_torch_and_nothing_that_trains_or_registers():
     assert not any("torch" in source for source in arguments("serve", "COPY"))
-    assert not {"transformers", "trl", "accelerate", "peft", "datasets", "kfp", "mlflow", "mlflow-skinny"} & set(pins("serve"))
+    assert not {"transformers", "trl", "accelerate", "peft", "datasets", "kfp", "mlflow", "mlflow-skinny"} & set(
+        pins("serve")
+    )
     assert {"kserve", "jsonschema-rs", "pypdf"} <= set(pins("serve"))
 
 
@@ -197,4 +209,6 @@ def test_the_serve_image_is_built_and_serves_as_a_plain_user(tmp_path, capsys):
     finally:
         debian.buildah("rm", working)
     with capsys.disabled():
-        sys.stdout.write(f"\nthe serve image: {size / 1e6:.0f} MB, {f'built in {took_s:.0f} s' if took_s > 10 else 'kept from before'}\n")
+        sys.stdout.write(
+            f"\nthe serve image: {size / 1e6:.0f} MB, {f'built in {took_s:.0f} s' if took_s > 10 else 'kept from before'}\n"
+        )

@@ -112,7 +112,9 @@ def test_a_refusal_of_the_engine_is_told_apart_within_a_batch(task):
             return Refusal("too_long", "Too long.")
         return PROSE if request.role == "evaluator" else JSON
 
-    outcomes = answers(testing.ScriptedEngine(testing.toy_bundle(task), script), task, [INPUTS, {**INPUTS, "parcel": "heavy"}])
+    outcomes = answers(
+        testing.ScriptedEngine(testing.toy_bundle(task), script), task, [INPUTS, {**INPUTS, "parcel": "heavy"}]
+    )
     assert isinstance(outcomes[0], Answer)
     assert outcomes[1].reason == "too_long"
 

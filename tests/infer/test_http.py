@@ -20,11 +20,15 @@ PLAIN = Request("formatter", "Text: x\nJSON:", '{"', testing.SCHEMA)
 
 def said(text, finish="stop", chat=True, **rest):
     choice = {"message": {"content": text}} if chat else {"text": text}
-    return httpx.Response(200, json={"choices": [{**choice, "finish_reason": finish}], "usage": {"completion_tokens": 4}, **rest})
+    return httpx.Response(
+        200, json={"choices": [{**choice, "finish_reason": finish}], "usage": {"completion_tokens": 4}, **rest}
+    )
 
 
 def engine(handler, task, **options):
-    return engines.HttpEngine("http://far.test/v1", testing.toy_bundle(task), transport=httpx.MockTransport(handler), **options)
+    return engines.HttpEngine(
+        "http://far.test/v1", testing.toy_bundle(task), transport=httpx.MockTransport(handler), **options
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +51,13 @@ def test_messages_go_to_chat_with_the_roles_model(task):
     completion, path, body, _ = recorded(task, CHAT, said("It is light."), evaluator_model="judge")
     assert (completion.text, completion.finish, completion.tokens) == ("It is light.", "stop", 4)
     assert path == "/v1/chat/completions"
-    assert (body["model"], body["messages"], body["max_tokens"], body["temperature"], body["seed"]) == ("judge", CHAT.prompt, 9, 0.0, 3)
+    assert (body["model"], body["messages"], body["max_tokens"], body["temperature"], body["seed"]) == (
+        "judge",
+        CHAT.prompt,
+        9,
+        0.0,
+        3,
+    )
 
 
 def test_a_schema_goes_to_vllm_in_the_form_that_training_rows_have(task):
@@ -206,7 +216,9 @@ def test_many_requests_come_back_in_order(task):
         return said(content)
 
     asked = [Request("evaluator", [{"role": "user", "content": str(number)}]) for number in range(20)]
-    assert [completion.text for completion in engine(handler, task).generate(asked)] == [str(number) for number in range(20)]
+    assert [completion.text for completion in engine(handler, task).generate(asked)] == [
+        str(number) for number in range(20)
+    ]
 
 
 def test_every_request_has_a_connection_of_its_own(task):

@@ -37,7 +37,9 @@ ODD = {
     "a fraction without end": closed(a={"type": "number", "minimum": 0, "maximum": 1}, b={"type": "number"}),
     "a whole number without bounds": closed(a={"type": "integer"}),
     "booleans and nulls": closed(a={"type": "boolean"}, b={"type": "null"}),
-    "type lists": closed(a={"type": ["string", "null"], "maxLength": 5}, b={"type": ["integer", "boolean"], "minimum": 0}),
+    "type lists": closed(
+        a={"type": ["string", "null"], "maxLength": 5}, b={"type": ["integer", "boolean"], "minimum": 0}
+    ),
     "exact length": closed(a={"type": "string", "minLength": 7, "maxLength": 7}),
     "empty string only": closed(a={"type": "string", "maxLength": 0}),
     "pattern": closed(a={"type": "string", "pattern": "^[A-Z]{2}-\\d{3}$"}),
@@ -45,8 +47,12 @@ ODD = {
     "formats": closed(a={"type": "string", "format": "date"}, b={"type": "string", "format": "uuid"}),
     "no items": closed(a={"type": "array", "items": TEXT, "maxItems": 0}),
     "some items": closed(a={"type": "array", "items": WHOLE, "minItems": 2, "maxItems": 4}),
-    "arrays of arrays": closed(a={"type": "array", "items": {"type": "array", "items": {"enum": ["x"]}, "maxItems": 3}, "maxItems": 3}),
-    "arrays of objects": closed(a={"type": "array", "items": closed(n=TEXT, k={"enum": ["a", "b"]}), "minItems": 1, "maxItems": 3}),
+    "arrays of arrays": closed(
+        a={"type": "array", "items": {"type": "array", "items": {"enum": ["x"]}, "maxItems": 3}, "maxItems": 3}
+    ),
+    "arrays of objects": closed(
+        a={"type": "array", "items": closed(n=TEXT, k={"enum": ["a", "b"]}), "minItems": 1, "maxItems": 3}
+    ),
     "a tuple": closed(a={"type": "array", "prefixItems": [WHOLE, TEXT], "items": False, "minItems": 2, "maxItems": 2}),
     "alternatives": closed(a={"anyOf": [WHOLE, TEXT, closed(z={"type": "boolean"})]}),
     "references": {
@@ -54,16 +60,22 @@ ODD = {
         "$defs": {"t": closed(x=TEXT)},
     },
     "deep": closed(a=closed(b=closed(c=closed(d=closed(e=closed(f={"enum": ["deep"]})))))),
-    "ten fields": closed(**{f"field_{i}": [WHOLE, TEXT, {"enum": ["a", "b"]}, {"type": "boolean"}][i % 4] for i in range(12)}),
+    "ten fields": closed(
+        **{f"field_{i}": [WHOLE, TEXT, {"enum": ["a", "b"]}, {"type": "boolean"}][i % 4] for i in range(12)}
+    ),
     "only optional": {"type": "object", "properties": {"a": WHOLE, "b": TEXT}, "additionalProperties": False},
     "no fields": {"type": "object", "additionalProperties": False},
     "root array": {"type": "array", "items": WHOLE, "maxItems": 3},
     "root string": TEXT,
     "root number": WHOLE,
     "root enum": {"enum": ["a", 2]},
-    "a long list of long texts": closed(a={"type": "array", "items": {"type": "string", "maxLength": 500}, "maxItems": 50}),
+    "a long list of long texts": closed(
+        a={"type": "array", "items": {"type": "string", "maxLength": 500}, "maxItems": 50}
+    ),
     "an open text": closed(a={"type": "string"}),
-    "open objects in a list": closed(a={"type": "array", "items": {"type": "object", "properties": {"b": {"type": "string"}}}}),
+    "open objects in a list": closed(
+        a={"type": "array", "items": {"type": "object", "properties": {"b": {"type": "string"}}}}
+    ),
 }
 
 
@@ -96,7 +108,10 @@ def test_json_is_written_as_json_dumps_writes_it(engine, task):
 def test_a_batch_says_what_single_requests_say(engine, task):
     cases = list(task.generate("easy", "test", 0, 12))
     asked = [ask(engine.bundle, "evaluator", case.inputs) for case in cases]
-    asked += [ask(engine.bundle, "formatter", {"prose": case.prose, "schema": "{}"}, schema=engine.bundle.schema) for case in cases]
+    asked += [
+        ask(engine.bundle, "formatter", {"prose": case.prose, "schema": "{}"}, schema=engine.bundle.schema)
+        for case in cases
+    ]
     together = [completion.text for completion in engine.generate(asked)]
     assert together == [engine.generate([request])[0].text for request in asked]
 
@@ -126,7 +141,9 @@ def test_a_prefill_outside_the_schema_is_refused(engine, task):
 
 def test_what_cannot_be_enforced_is_refused_by_name(engine):
     with pytest.raises(InputError, match="uniqueItems"):
-        engine.generate([Request("formatter", "JSON:", schema={"type": "array", "items": {"type": "integer"}, "uniqueItems": True})])
+        engine.generate(
+            [Request("formatter", "JSON:", schema={"type": "array", "items": {"type": "integer"}, "uniqueItems": True})]
+        )
 
 
 def test_a_completion_that_is_cut_says_so(engine, task):

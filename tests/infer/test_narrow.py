@@ -42,7 +42,10 @@ def test_lower_bounds_are_never_crossed():
 
 def test_what_has_no_bound_is_infinite():
     assert longest({"type": "string"}) == math.inf
-    assert longest({"$ref": "#/$defs/a", "$defs": {"a": {"type": "array", "items": {"$ref": "#/$defs/a"}, "maxItems": 2}}}) == math.inf
+    assert (
+        longest({"$ref": "#/$defs/a", "$defs": {"a": {"type": "array", "items": {"$ref": "#/$defs/a"}, "maxItems": 2}}})
+        == math.inf
+    )
 
 
 @settings(max_examples=200, deadline=None)
@@ -54,7 +57,9 @@ def test_whatever_conforms_to_the_narrower_conforms_to_the_whole_and_is_no_longe
     value = {
         "verdict": data.draw(st.sampled_from(["reject", "interview"])),
         "score": data.draw(st.integers(0, 100)),
-        "texts": data.draw(st.lists(st.text(max_size=texts["items"]["maxLength"]), min_size=1, max_size=texts["maxItems"])),
+        "texts": data.draw(
+            st.lists(st.text(max_size=texts["items"]["maxLength"]), min_size=1, max_size=texts["maxItems"])
+        ),
     }
     if Schema(narrowed).fault(value) is None:
         assert Schema(WIDE).fault(value) is None
@@ -72,4 +77,7 @@ def test_definitions_that_refer_to_one_another_do_not_explode():
     document = {"$ref": "#/$defs/d0", "$defs": {**layers, "d12": {"type": "boolean"}}}
     assert len(Schema(document).signature()) < 20_000
     assert longest(document) > 20**12
-    assert Schema({"$ref": "#/$defs/a", "$defs": {"a": {"type": "array", "items": {"$ref": "#/$defs/a"}}}}).signature() == "[any]"
+    assert (
+        Schema({"$ref": "#/$defs/a", "$defs": {"a": {"type": "array", "items": {"$ref": "#/$defs/a"}}}}).signature()
+        == "[any]"
+    )

@@ -78,7 +78,9 @@ def _merged(found: Any, change: Any) -> Any:
 def _matches(found: Any, selector: str) -> bool:
     """Whether an object has the labels of a selector."""
     labels = found["metadata"].get("labels", {})
-    return all(labels.get(key) == value for key, _, value in (part.partition("=") for part in selector.split(",") if part))
+    return all(
+        labels.get(key) == value for key, _, value in (part.partition("=") for part in selector.split(",") if part)
+    )
 
 
 @contextmanager

@@ -20,7 +20,11 @@ def pod(phase: str = "Running", name: str = "sft-master-0", **status: Any) -> di
 
 
 def waiting(reason: str, message: str = "", last: dict[str, Any] | None = None) -> dict[str, Any]:
-    state = {"image": "proseform/train:0", "state": {"waiting": {"reason": reason, "message": message}}, "lastState": last or {}}
+    state = {
+        "image": "proseform/train:0",
+        "state": {"waiting": {"reason": reason, "message": message}},
+        "lastState": last or {},
+    }
     return pod("Pending", containerStatuses=[state])
 
 
@@ -29,15 +33,25 @@ def ended(code: int, reason: str = "Error") -> dict[str, Any]:
 
 
 def unscheduled(message: str) -> dict[str, Any]:
-    return pod("Pending", conditions=[{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}])
+    return pod(
+        "Pending",
+        conditions=[{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}],
+    )
 
 
 RUNNING = condition("Running")
-FAILED = condition("Failed", reason="PyTorchJobFailed", message="PyTorchJob sft is failed because 1 Master replica(s) failed.")
-LATE = {"spec": {"runPolicy": {"activeDeadlineSeconds": 60}}, **condition("Failed", message="it was active longer than specified deadline")}
+FAILED = condition(
+    "Failed", reason="PyTorchJobFailed", message="PyTorchJob sft is failed because 1 Master replica(s) failed."
+)
+LATE = {
+    "spec": {"runPolicy": {"activeDeadlineSeconds": 60}},
+    **condition("Failed", message="it was active longer than specified deadline"),
+}
 GAVE_UP = condition("Failed", message="PyTorchJob sft has failed because it has reached the specified backoff limit")
 CRASHED = waiting("CrashLoopBackOff", last={"terminated": {"exitCode": 1, "reason": "Error"}})
-PREEMPTED = pod("Failed", conditions=[{"type": "DisruptionTarget", "status": "True", "reason": "PreemptionByScheduler"}])
+PREEMPTED = pod(
+    "Failed", conditions=[{"type": "DisruptionTarget", "status": "True", "reason": "PreemptionByScheduler"}]
+)
 EVICTED = pod("Failed", reason="Evicted", message="The node was low on resource: memory.")
 CASES: dict[str, tuple[dict[str, Any], list[dict[str, Any]], str, str, bool]] = {
     "succeeded": (condition("Succeeded"), [ended(0, "Completed")], "succeeded", "", False),
@@ -51,10 +65,22 @@ CASES: dict[str, tuple[dict[str, Any], list[dict[str, Any]], str, str, bool]] = 
     "no such image": ({}, [waiting("ErrImagePull")], "waiting", "ErrImagePull", True),
     "an image that is never pulled": ({}, [waiting("ErrImageNeverPull")], "waiting", "ErrImageNeverPull", True),
     "backing off": (RUNNING, [pod(), waiting("ImagePullBackOff")], "waiting", "ImagePullBackOff", True),
-    "no memory": ({}, [unscheduled("0/1 nodes are available: 1 Insufficient memory.")], "waiting", "Unschedulable", True),
+    "no memory": (
+        {},
+        [unscheduled("0/1 nodes are available: 1 Insufficient memory.")],
+        "waiting",
+        "Unschedulable",
+        True,
+    ),
     "no claim": ({}, [unscheduled('persistentvolumeclaim "store" not found')], "waiting", "Unschedulable", True),
     "no node": ({}, [unscheduled("node(s) didn't match Pod's node affinity")], "waiting", "Unschedulable", True),
-    "a missing secret": ({}, [waiting("CreateContainerConfigError", "no secret")], "waiting", "CreateContainerConfigError", True),
+    "a missing secret": (
+        {},
+        [waiting("CreateContainerConfigError", "no secret")],
+        "waiting",
+        "CreateContainerConfigError",
+        True,
+    ),
     "crashed and started again": (RUNNING, [CRASHED], "waiting", "Error", False),
     "out of memory": (FAILED, [ended(137, "OOMKilled")], "failed", "OOMKilled", False),
     "killed": (FAILED, [ended(137)], "failed", "Killed", False),
@@ -62,7 +88,13 @@ CASES: dict[str, tuple[dict[str, Any], list[dict[str, Any]], str, str, bool]] = 
     "evicted": (FAILED, [EVICTED], "failed", "Evicted", False),
     "preempted": (FAILED, [PREEMPTED], "failed", "Preempted", False),
     "deadline": (LATE, [ended(143)], "failed", "DeadlineExceeded", False),
-    "a pod's deadline, which is the job's": (GAVE_UP, [pod("Failed", reason="DeadlineExceeded")], "failed", "DeadlineExceeded", False),
+    "a pod's deadline, which is the job's": (
+        GAVE_UP,
+        [pod("Failed", reason="DeadlineExceeded")],
+        "failed",
+        "DeadlineExceeded",
+        False,
+    ),
     "backoff limit": (GAVE_UP, [], "failed", "BackoffLimitExceeded", False),
     "words of the operator alone": (FAILED, [], "failed", "PyTorchJobFailed", False),
 }
@@ -79,7 +111,9 @@ def test_what_happened_is_told_in_a_sentence_with_a_remedy(name: str) -> None:
 
 
 def test_the_resources_that_are_lacking_are_named() -> None:
-    found = follow.state({}, [unscheduled("0/2 nodes are available: 1 Insufficient nvidia.com/gpu, 1 Insufficient memory.")])
+    found = follow.state(
+        {}, [unscheduled("0/2 nodes are available: 1 Insufficient nvidia.com/gpu, 1 Insufficient memory.")]
+    )
     assert "nvidia.com/gpu, memory" in found.words
 
 
@@ -100,15 +134,27 @@ PHASES = st.sampled_from(["Pending", "Running", "Failed", "Succeeded", "Unknown"
 STATES = st.sampled_from(
     [{}, {"running": {}}, {"waiting": {}}, {"waiting": {"reason": "PodInitializing"}}, {"terminated": {"exitCode": 0}}]
 )
-SEEN = st.fixed_dictionaries({"type": st.sampled_from(["PodScheduled", "Ready"]), "status": st.sampled_from(["True", "False"])})
+SEEN = st.fixed_dictionaries(
+    {"type": st.sampled_from(["PodScheduled", "Ready"]), "status": st.sampled_from(["True", "False"])}
+)
 CONTAINER = st.fixed_dictionaries({}, optional={"state": STATES, "lastState": STATES})
 STATUS = st.fixed_dictionaries(
-    {}, optional={"phase": PHASES, "conditions": st.lists(SEEN, max_size=3), "containerStatuses": st.lists(CONTAINER, max_size=2)}
+    {},
+    optional={
+        "phase": PHASES,
+        "conditions": st.lists(SEEN, max_size=3),
+        "containerStatuses": st.lists(CONTAINER, max_size=2),
+    },
 )
 
 
-@given(st.lists(st.sampled_from(["Created", "Running", "Restarting", "Succeeded", "Failed"]), max_size=3), st.lists(STATUS, max_size=3))
-def test_whatever_a_cluster_says_is_a_state_and_only_the_job_itself_ends(kinds: list[str], statuses: list[dict[str, Any]]) -> None:
+@given(
+    st.lists(st.sampled_from(["Created", "Running", "Restarting", "Succeeded", "Failed"]), max_size=3),
+    st.lists(STATUS, max_size=3),
+)
+def test_whatever_a_cluster_says_is_a_state_and_only_the_job_itself_ends(
+    kinds: list[str], statuses: list[dict[str, Any]]
+) -> None:
     job = {"status": {"conditions": [{"type": kind, "status": "True"} for kind in kinds]}}
     found = follow.state(job, [{"metadata": {"name": "a"}, "status": status} for status in statuses])
     assert found.over == bool({"Succeeded", "Failed"} & set(kinds))

@@ -42,7 +42,9 @@ def test_it_is_what_trl_would_start() -> None:
     theirs, mine = vllm_serve.build_command(arguments), generation.argv(WANTED)
     assert mine[1:5] == theirs[1:5]
     for at, word in enumerate(mine):
-        if word.startswith("--") and word != "--enable-scale-out":  # which it adds where vLLM 0.30 or later is installed
+        if (
+            word.startswith("--") and word != "--enable-scale-out"
+        ):  # which it adds where vLLM 0.30 or later is installed
             assert mine[at + 1] == theirs[theirs.index(word) + 1], word
     container = made()["Deployment"]["spec"]["template"]["spec"]["containers"][0]
     assert {"name": "VLLM_SERVER_DEV_MODE", "value": "1"} in container["env"]

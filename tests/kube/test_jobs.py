@@ -23,7 +23,10 @@ KINDS = [
     {"nodes": 1},
     {"gpus": 8, "memory": "400Gi", "queue": "gpus"},
     {"elastic": 1},
-    {"node_selector": {"pool": "a"}, "tolerations": [{"key": "gpu"}, {"key": "spot", "value": "yes", "effect": "NoExecute"}]},
+    {
+        "node_selector": {"pool": "a"},
+        "tolerations": [{"key": "gpu"}, {"key": "spot", "value": "yes", "effect": "NoExecute"}],
+    },
     {"environment": {"claim": "python", "path": "/env", "packages": "/env/lib"}},
 ]
 
@@ -59,7 +62,10 @@ def pods(manifests: list[dict[str, Any]]) -> list[dict[str, Any]]:
     job = manifests[-1]
     if job["kind"] == "PyTorchJob":
         return [replicas["template"]["spec"] for replicas in job["spec"]["pytorchReplicaSpecs"].values()]
-    return [each["template"]["spec"]["template"]["spec"] for each in manifests[0]["spec"]["template"]["spec"]["replicatedJobs"]]
+    return [
+        each["template"]["spec"]["template"]["spec"]
+        for each in manifests[0]["spec"]["template"]["spec"]["replicatedJobs"]
+    ]
 
 
 @pytest.mark.parametrize("kind", ["PyTorchJob", "TrainJob"])
@@ -82,7 +88,9 @@ def test_every_pod_is_restricted_and_writes_only_where_it_must(kind: str, knobs:
 
 def test_master_and_workers_run_the_same_command_as_a_list() -> None:
     (job,) = jobs.build(training(world_size=4))
-    master, worker = (job["spec"]["pytorchReplicaSpecs"][kind]["template"]["spec"]["containers"][0] for kind in ("Master", "Worker"))
+    master, worker = (
+        job["spec"]["pytorchReplicaSpecs"][kind]["template"]["spec"]["containers"][0] for kind in ("Master", "Worker")
+    )
     assert master == worker
     assert master["command"] == [
         "python3", "-m", "torch.distributed.run", "--nproc-per-node=2", "--max-restarts=0",
@@ -113,7 +121,9 @@ def test_every_pod_carries_the_jobs_name_whatever_operator_makes_it(kind: str) -
     if kind == "PyTorchJob":
         templates = [each["template"] for each in made[-1]["spec"]["pytorchReplicaSpecs"].values()]
     else:
-        templates = [each["template"]["spec"]["template"] for each in made[0]["spec"]["template"]["spec"]["replicatedJobs"]]
+        templates = [
+            each["template"]["spec"]["template"] for each in made[0]["spec"]["template"]["spec"]["replicatedJobs"]
+        ]
     for template in templates:
         assert template["metadata"]["labels"]["proseform.dev/job"] == "grpo-0123456789ab"
         assert template["metadata"]["annotations"][jobs.KEY].startswith("sha256:")
@@ -137,7 +147,8 @@ def test_an_elastic_job_has_workers_only() -> None:
 
 
 @pytest.mark.parametrize(
-    ("world_size", "knobs", "word"), [(3, {}, "do not divide among 2 pods"), (2, {"elastic": 3}, "more than cluster.jobs.nodes")]
+    ("world_size", "knobs", "word"),
+    [(3, {}, "do not divide among 2 pods"), (2, {"elastic": 3}, "more than cluster.jobs.nodes")],
 )
 def test_what_cannot_be_is_refused(world_size: int, knobs: dict[str, Any], word: str) -> None:
     with pytest.raises(ConfigError, match=word):
@@ -145,5 +156,7 @@ def test_what_cannot_be_is_refused(world_size: int, knobs: dict[str, Any], word:
 
 
 def test_a_run_whose_world_does_not_divide_is_refused_when_it_is_read() -> None:
-    with pytest.raises(ConfigError, match=r"launch.processes: 1 processes do not divide among the 2 pods of cluster.jobs.nodes"):
+    with pytest.raises(
+        ConfigError, match=r"launch.processes: 1 processes do not divide among the 2 pods of cluster.jobs.nodes"
+    ):
         config.parse('extends = "small"\n[launch]\nprocesses = 1\n[cluster.jobs]\nnodes = 2\n')

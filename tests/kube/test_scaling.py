@@ -25,7 +25,9 @@ def test_without_scaling_kserve_keeps_what_is_asked_for() -> None:
 
 
 def test_keda_asks_for_the_requests_that_wait_at_this_very_service() -> None:
-    service, _ = built({"scaling": {"by": "keda", "waiting": 7, "prometheus": "http://prometheus:9090"}, "engine": {"replicas_max": 3}})
+    service, _ = built(
+        {"scaling": {"by": "keda", "waiting": 7, "prometheus": "http://prometheus:9090"}, "engine": {"replicas_max": 3}}
+    )
     (metric,) = service["spec"]["predictor"]["autoScaling"]["metrics"]
     assert metric["external"]["metric"] == {
         "backend": "prometheus",
@@ -52,7 +54,11 @@ def test_budgets_and_spread_choose_the_pods_of_one_component() -> None:
     service = made[-1]
     for which in ("predictor", "transformer"):
         wanted = {"serving.kserve.io/inferenceservice": "proseform-toy-v3", "component": which}
-        (budget,) = [each for each in made if each["metadata"]["name"] == f"proseform-toy-v3-{which}" and "Budget" in each["kind"]]
+        (budget,) = [
+            each
+            for each in made
+            if each["metadata"]["name"] == f"proseform-toy-v3-{which}" and "Budget" in each["kind"]
+        ]
         assert budget["spec"]["selector"]["matchLabels"] == wanted
         assert budget["spec"]["maxUnavailable"] == 1
         spread = service["spec"][which]["topologySpreadConstraints"]

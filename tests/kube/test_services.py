@@ -35,7 +35,9 @@ def pods_of(made: list[dict[str, Any]]) -> list[dict[str, Any]]:
     for service in by_kind(made, "InferenceService"):
         for part in service["spec"].values():
             containers = [*(runtimes[part["model"]["runtime"]] if "model" in part else []), *part.get("containers", [])]
-            found.append({**{key: value for key, value in part.items() if key not in extension}, "containers": containers})
+            found.append(
+                {**{key: value for key, value in part.items() if key not in extension}, "containers": containers}
+            )
     return found
 
 
@@ -51,7 +53,9 @@ def test_every_pod_is_one_that_kubernetes_knows_and_restricted(name: str) -> Non
         whole = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "spec": pod}
         assert admission.faults(whole) == []
         assert list(admission.against_pod(pod)) == []
-        assert {mount["name"] for each in pod["containers"] for mount in each["volumeMounts"]} <= {each["name"] for each in pod["volumes"]}
+        assert {mount["name"] for each in pod["containers"] for mount in each["volumeMounts"]} <= {
+            each["name"] for each in pod["volumes"]
+        }
 
 
 @pytest.mark.parametrize("limited", [True, False])
@@ -83,7 +87,10 @@ def test_economical_is_one_service_whose_engine_holds_base_and_adapters() -> Non
     at = args.index("--lora-modules")
     assert args[at + 1 : at + 3] == ["evaluator=/mnt/models/evaluator", "formatter=/mnt/models/formatter"]
     assert args[args.index("--max-lora-rank") + 1] == "32"  # of 16 and 24, by what vLLM takes
-    assert json.loads(args[args.index("--structured-outputs-config") + 1]) == {"backend": "guidance", "disable_any_whitespace": True}
+    assert json.loads(args[args.index("--structured-outputs-config") + 1]) == {
+        "backend": "guidance",
+        "disable_any_whitespace": True,
+    }
     assert args[args.index("--dtype") + 1] == "bfloat16"
     assert service["spec"]["predictor"]["model"]["storageUri"] == made.storage
     assert made.service == "proseform-toy-v3-transformer"
@@ -149,11 +156,17 @@ def test_an_engine_on_the_processor_has_no_gpu_flags() -> None:
 
 def test_what_is_told_to_go_ends_what_it_has_begun_within_its_pods_patience() -> None:
     made = served({"serving": {"drain_s": 7, "transformer": {"timeout_s": 90}}})
-    service, runtime = (by_kind(services.build(made), kind)[0]["spec"] for kind in ("InferenceService", "ServingRuntime"))
+    service, runtime = (
+        by_kind(services.build(made), kind)[0]["spec"] for kind in ("InferenceService", "ServingRuntime")
+    )
     (container,) = runtime["containers"]
     assert container["lifecycle"] == {"preStop": {"sleep": {"seconds": 7}}}
     assert container["args"][container["args"].index("--shutdown-timeout") + 1] == "90"
-    assert service["predictor"]["terminationGracePeriodSeconds"] == service["transformer"]["terminationGracePeriodSeconds"] == 97
+    assert (
+        service["predictor"]["terminationGracePeriodSeconds"]
+        == service["transformer"]["terminationGracePeriodSeconds"]
+        == 97
+    )
 
 
 def test_gpus_of_a_pod_share_the_model() -> None:
@@ -200,7 +213,11 @@ def test_serverless_is_one_pod_of_both_so_that_a_revision_is_a_whole_bundle() ->
 
 @pytest.mark.parametrize(
     ("knobs", "adapters", "words"),
-    [({}, False, "whole models"), ({"form": "wide"}, True, "two engines"), ({"scaling": {"by": "keda"}}, True, "Knative scales")],
+    [
+        ({}, False, "whole models"),
+        ({"form": "wide"}, True, "two engines"),
+        ({"scaling": {"by": "keda"}}, True, "Knative scales"),
+    ],
 )
 def test_serverless_refuses_what_knative_cannot_do(knobs: dict[str, Any], adapters: bool, words: str) -> None:
     with pytest.raises(ConfigError, match=words):

@@ -57,7 +57,12 @@ def test_rollback_is_one_patch_that_changes_nothing_but_the_rules() -> None:
 
 def test_only_what_clients_ask_is_let_through() -> None:
     paths = {match["path"]["value"] for match in route({"1": 100})["spec"]["rules"][0]["matches"]}
-    assert paths == {"/v1/tasks/toy/answer", "/v1/models/proseform-toy", "/v1/models/proseform-toy:predict", "/v2/models/proseform-toy"}
+    assert paths == {
+        "/v1/tasks/toy/answer",
+        "/v1/models/proseform-toy",
+        "/v1/models/proseform-toy:predict",
+        "/v2/models/proseform-toy",
+    }
 
 
 @pytest.mark.parametrize(
@@ -93,10 +98,21 @@ def test_shares_always_sum_to_a_hundred(standing: dict[str, int], share: float) 
     ("status", "words"),
     [
         ({}, "no gateway has taken it"),
-        ({"parents": [{"conditions": [{"type": "Accepted", "status": "True", "observedGeneration": 1}]}]}, "no gateway has taken it"),
+        (
+            {"parents": [{"conditions": [{"type": "Accepted", "status": "True", "observedGeneration": 1}]}]},
+            "no gateway has taken it",
+        ),
         ({"parents": [{"conditions": [{"type": "Accepted", "status": "True", "observedGeneration": 2}]}]}, ""),
         (
-            {"parents": [{"conditions": [{"type": "ResolvedRefs", "status": "False", "reason": "BackendNotFound", "message": "no x"}]}]},
+            {
+                "parents": [
+                    {
+                        "conditions": [
+                            {"type": "ResolvedRefs", "status": "False", "reason": "BackendNotFound", "message": "no x"}
+                        ]
+                    }
+                ]
+            },
             "BackendNotFound: no x",
         ),
     ],
@@ -107,6 +123,9 @@ def test_what_a_gateway_says_of_a_route_is_read(status: dict[str, Any], words: s
 
 
 def test_the_address_is_the_gateways_own() -> None:
-    gateway = {"spec": {"listeners": [{"protocol": "HTTP", "port": 8000}]}, "status": {"addresses": [{"value": "10.0.0.7"}]}}
+    gateway = {
+        "spec": {"listeners": [{"protocol": "HTTP", "port": 8000}]},
+        "status": {"addresses": [{"value": "10.0.0.7"}]},
+    }
     assert traffic.address(gateway) == "http://10.0.0.7:8000"
     assert traffic.address({"spec": gateway["spec"]}) == ""

@@ -63,7 +63,9 @@ class TestEachFolder:
         assert [fault for each in built(name) for fault in admission.against_rights(each)] == []
 
     def test_lies_in_one_namespace_and_has_nothing_of_helm(self, name):
-        assert {each["metadata"].get("namespace") for each in built(name) if each["kind"] != "Namespace"} == {render.NAME}
+        assert {each["metadata"].get("namespace") for each in built(name) if each["kind"] != "Namespace"} == {
+            render.NAME
+        }
         assert "helm.sh" not in yaml.safe_dump(built(name))
 
     def test_denies_by_default(self, name):
@@ -88,7 +90,9 @@ def test_dev_asks_for_what_one_node_has():
 
 
 def test_gpu_bounds_what_the_namespace_takes():
-    assert one(built("overlays/gpu"), "ResourceQuota", "proseform-gpus")["spec"]["hard"] == {"requests.nvidia.com/gpu": "8"}
+    assert one(built("overlays/gpu"), "ResourceQuota", "proseform-gpus")["spec"]["hard"] == {
+        "requests.nvidia.com/gpu": "8"
+    }
 
 
 def test_production_s_mlflow_is_what_the_chart_makes_with_the_same_values():

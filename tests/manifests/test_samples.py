@@ -13,12 +13,22 @@ from tests.charts import admission
 from tests.charts.network import Pod, reaches
 
 Manifest = dict[str, Any]
-OF_PODS = {"securityContext", "automountServiceAccountToken", "volumes", "containers", "initContainers", "nodeSelector", "tolerations"}
+OF_PODS = {
+    "securityContext",
+    "automountServiceAccountToken",
+    "volumes",
+    "containers",
+    "initContainers",
+    "nodeSelector",
+    "tolerations",
+}
 
 
 def pods(found: list[Manifest]) -> Iterator[Manifest]:
     """Every pod's spec, wherever it stands; a predictor has the containers of its runtime, as KServe puts them together."""
-    runtimes = {each["metadata"]["name"]: each["spec"]["containers"] for each in found if each["kind"] == "ServingRuntime"}
+    runtimes = {
+        each["metadata"]["name"]: each["spec"]["containers"] for each in found if each["kind"] == "ServingRuntime"
+    }
 
     def inside(node: Any) -> Iterator[Manifest]:
         if isinstance(node, list):
@@ -91,5 +101,10 @@ def test_the_pipeline_may_make_every_object_of_a_sample(name):
     for each in samples.every()[name]:
         group = each["apiVersion"].rpartition("/")[0]
         kind = plural.get(each["kind"], each["kind"].lower() + "s")
-        verbs = {verb for rule in role["rules"] if group in rule["apiGroups"] and kind in rule["resources"] for verb in rule["verbs"]}
+        verbs = {
+            verb
+            for rule in role["rules"]
+            if group in rule["apiGroups"] and kind in rule["resources"]
+            for verb in rule["verbs"]
+        }
         assert {"get", "list", "create", "patch", "delete"} <= verbs, each["kind"]

@@ -21,7 +21,9 @@ def start(home: Path, *arguments: str, run: str = "", env: dict[str, str] | None
     environment = {**os.environ, "PROSEFORM_HOME": str(home), "PROSEFORM_RUN": run, "COLUMNS": "120", **(env or {})}
     environment = {name: value for name, value in environment.items() if value or name != "PROSEFORM_RUN"}
     command = [sys.executable, "-m", "pipelines", *arguments]
-    return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
 
 
 def finish(process: subprocess.Popen[str], timeout_s: float = 900) -> str:

@@ -71,11 +71,15 @@ def test_whatever_comes_of_it_the_run_is_cleaned_up(name: str, compiled: dict[st
     assert set(root) == {"exit-handler-1", "cleanup"}
     assert root["cleanup"]["triggerPolicy"] == {"strategy": "ALL_UPSTREAM_TASKS_COMPLETED"}
     assert root["cleanup"]["dependentTasks"] == ["exit-handler-1"]
-    assert "policy.cancel" in " ".join(compiled[name][0]["deploymentSpec"]["executors"]["exec-cleanup"]["container"]["command"])
+    assert "policy.cancel" in " ".join(
+        compiled[name][0]["deploymentSpec"]["executors"]["exec-cleanup"]["container"]["command"]
+    )
 
 
 @pytest.mark.parametrize("name", ["train", "promote"])
-def test_a_pipeline_has_at_most_six_flat_parameters_and_the_runs_own_cluster(name: str, compiled: dict[str, list[dict[str, Any]]]) -> None:
+def test_a_pipeline_has_at_most_six_flat_parameters_and_the_runs_own_cluster(
+    name: str, compiled: dict[str, list[dict[str, Any]]]
+) -> None:
     parameters = compiled[name][0]["root"]["inputDefinitions"]["parameters"]
     assert len(parameters) <= 6
     assert {parameter["parameterType"] for parameter in parameters.values()} == {"STRING"}
@@ -83,7 +87,9 @@ def test_a_pipeline_has_at_most_six_flat_parameters_and_the_runs_own_cluster(nam
 
 
 @pytest.mark.parametrize("name", ["train", "promote"])
-def test_every_step_runs_our_image_with_its_resources_and_installs_nothing(name: str, compiled: dict[str, list[dict[str, Any]]]) -> None:
+def test_every_step_runs_our_image_with_its_resources_and_installs_nothing(
+    name: str, compiled: dict[str, list[dict[str, Any]]]
+) -> None:
     for executor in compiled[name][0]["deploymentSpec"]["executors"].values():
         container = executor["container"]
         assert container["image"] == "here/pipeline@sha256:0123"
@@ -113,7 +119,9 @@ def _executed(spec: dict[str, Any]) -> set[str]:
 
 
 @pytest.mark.parametrize("name", ["train", "promote"])
-def test_every_step_has_claim_secret_files_nodes_and_a_user_by_kfp_kubernetes(name: str, compiled: dict[str, list[dict[str, Any]]]) -> None:
+def test_every_step_has_claim_secret_files_nodes_and_a_user_by_kfp_kubernetes(
+    name: str, compiled: dict[str, list[dict[str, Any]]]
+) -> None:
     spec, platform = compiled[name]
     executors = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
     assert set(executors) == set(spec["deploymentSpec"]["executors"])
@@ -153,7 +161,12 @@ def test_the_report_goes_to_kfps_own_pages(compiled: dict[str, list[dict[str, An
         "metrics": "system.Metrics",
         "confusion": "system.ClassificationMetrics",
     }
-    confusion = {"field": "verdict", "labels": ["yes", "no"], "columns": ["yes", "no", "none"], "counts": [[3, 1, 0], [0, 2, 1]]}
+    confusion = {
+        "field": "verdict",
+        "labels": ["yes", "no"],
+        "columns": ["yes", "no", "none"],
+        "counts": [[3, 1, 0], [0, 2, 1]],
+    }
     figures = {"schema_valid": {"value": 1.0, "low": 0.9, "high": 1.0, "n": 9}, "lift": None}
     (tmp_path / "report.json").write_text(json.dumps({"figures": figures, "confusion": confusion}))
     (tmp_path / "report.html").write_text("<p>the report</p>")

@@ -34,7 +34,9 @@ def test_one_digest_goes_from_training_through_registry_and_gate_to_the_answer(w
 
     done = {event["stage"]: event for event in whole.events("first") if event["state"] == "done"}
     report = json.loads((Path(done["evaluate"]["uri"].removeprefix("file://")) / "report.json").read_text())
-    trained = {step: _result(done[step]["uri"])["digest"] for step in ("dataset", "sft-evaluator", "grpo", "sft-formatter")}
+    trained = {
+        step: _result(done[step]["uri"])["digest"] for step in ("dataset", "sft-evaluator", "grpo", "sft-formatter")
+    }
     digests = report["meta"]["digests"]
     assert [digests[name] for name in ("dataset", "sft", "grpo", "formatter")] == list(trained.values())
 
@@ -108,7 +110,12 @@ def test_answers_come_from_the_registry_alone(whole: Finished, tmp_path: Path) -
     command = [sys.executable, "-m", "proseform.cli", "answer", "--task", "cv", "--json"]
     inputs = ["--input", "cv=examples/cv/arjun-moreau.pdf", "--input", "job=examples/cv/job.md"]
     done = subprocess.run(
-        [*command, *inputs], cwd=ROOT, env={**os.environ, "PROSEFORM_HOME": str(home)}, capture_output=True, text=True, check=False
+        [*command, *inputs],
+        cwd=ROOT,
+        env={**os.environ, "PROSEFORM_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     given = json.loads(done.stdout)
@@ -116,7 +123,9 @@ def test_answers_come_from_the_registry_alone(whole: Finished, tmp_path: Path) -
     assert given["bundle"] == json.loads((whole.home / "runs/first/probe.json").read_text())["bundle"]
 
 
-def test_an_untrained_bundle_answers_valid_json_and_its_gate_stays_closed(whole: Finished, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_untrained_bundle_answers_valid_json_and_its_gate_stays_closed(
+    whole: Finished, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from proseform.errors import RegistryError
     from proseform.stages import gate, promote
 

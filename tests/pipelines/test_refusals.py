@@ -10,7 +10,10 @@ from tests.pipelines.conftest import finish, start
 
 WRONG = {
     "an unknown key": ('extends = "small"\n[grpo]\nbetta = 0.1\n', "grpo.betta: unknown key"),
-    "a value out of range": ('extends = "small"\n[grpo]\nbeta = -1\n', "grpo.beta: input should be greater than or equal to 0"),
+    "a value out of range": (
+        'extends = "small"\n[grpo]\nbeta = -1\n',
+        "grpo.beta: input should be greater than or equal to 0",
+    ),
     "a value of the wrong type": ('extends = "small"\n[dataset]\ntrain = "many"\n', "dataset.train"),
     "an unknown level": ('extends = "small"\n[dataset]\nlevel = "wizard"\n', "no level 'wizard'; there are: starter"),
     "an unknown format": ('extends = "small"\n[dataset]\nformat = "yaml"\n', "no format 'yaml'; there are: brief"),
@@ -20,8 +23,14 @@ WRONG = {
         'extends = "small"\n[dataset]\nfile = "FOLDER/cases.jsonl"\n',
         "cases.jsonl, line 1: field 'prose' is missing",
     ),
-    "a model that is not there": ('extends = "default"\n[model]\nname = "./nowhere"\n', "no model in the folder ./nowhere"),
-    "a batch that does not divide": ('extends = "small"\n[sft.evaluator]\nbatch = 7\n', "sft.evaluator.batch: 7 rows do not divide"),
+    "a model that is not there": (
+        'extends = "default"\n[model]\nname = "./nowhere"\n',
+        "no model in the folder ./nowhere",
+    ),
+    "a batch that does not divide": (
+        'extends = "small"\n[sft.evaluator]\nbatch = 7\n',
+        "sft.evaluator.batch: 7 rows do not divide",
+    ),
 }
 
 

@@ -21,7 +21,9 @@ def test_another_domain_goes_through_the_whole_pipeline_without_a_change_to_the_
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
     home = tmp_path / "home"
     env = {"PYTHONPATH": os.pathsep.join(filter(None, [str(tmp_path / "site"), os.environ.get("PYTHONPATH", "")]))}
-    process = start(home, "run", "--task", "triage", "--run", MICRO, "--example", str(FOLDER / "example"), run="triage", env=env)
+    process = start(
+        home, "run", "--task", "triage", "--run", MICRO, "--example", str(FOLDER / "example"), run="triage", env=env
+    )
     output = finish(process)
     assert process.returncode == 0, output
     said = json.loads((home / "runs/triage/probe.json").read_text())["example"]

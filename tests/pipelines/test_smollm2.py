@@ -49,7 +49,9 @@ class Artifact:
     metadata: dict[str, Any] = field(default_factory=dict)
 
 
-def test_smollm2_goes_through_sft_grpo_and_a_verified_answer_on_one_shared_base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_smollm2_goes_through_sft_grpo_and_a_verified_answer_on_one_shared_base(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from proseform.infer.local import LocalEngine
 
     monkeypatch.setenv("PROSEFORM_HOME", str(tmp_path))
@@ -58,7 +60,10 @@ def test_smollm2_goes_through_sft_grpo_and_a_verified_answer_on_one_shared_base(
     sft.run("cv", RUN, "evaluator", data, imitator)
     grpo.run("cv", RUN, data, imitator, evaluator)
     sft.run("cv", RUN, "formatter", data, formatter)
-    made = {name: policy.of(artifact) for name, artifact in (("sft", imitator), ("grpo", evaluator), ("formatter", formatter))}
+    made = {
+        name: policy.of(artifact)
+        for name, artifact in (("sft", imitator), ("grpo", evaluator), ("formatter", formatter))
+    }
     assert all(one.adapter is not None for one in made.values())
     assert len({one.base for one in made.values()}) == 1
     cv = task.load("cv")
@@ -73,5 +78,8 @@ def test_smollm2_goes_through_sft_grpo_and_a_verified_answer_on_one_shared_base(
     assert isinstance(given, Answer)
     assert given.bundle == bundle.digest
     assert set(given.value) == set(cv.formats["brief"])
-    losses = [json.loads(line)["loss"] for line in (Path(imitator.uri.removeprefix("file://")) / "metrics.jsonl").read_text().splitlines()]
+    losses = [
+        json.loads(line)["loss"]
+        for line in (Path(imitator.uri.removeprefix("file://")) / "metrics.jsonl").read_text().splitlines()
+    ]
     assert losses

@@ -96,7 +96,9 @@ def test_an_experiment_that_is_there_is_used(kfp: Kfp) -> None:
 
 def test_the_token_comes_from_a_file_and_is_sent_as_a_bearer(kfp: Kfp, tmp_path: Path) -> None:
     (tmp_path / "token").write_text("s3cret\n")
-    done = CliRunner().invoke(app, ["submit", "--host", kfp.url, "--run", "small", "--token-file", str(tmp_path / "token")])
+    done = CliRunner().invoke(
+        app, ["submit", "--host", kfp.url, "--run", "small", "--token-file", str(tmp_path / "token")]
+    )
     assert done.exit_code == 0, done.output
     assert "r-1" in done.output
     assert {token for *_, token in kfp.asked} == {"Bearer s3cret"}

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from proseform import digest, gate, registry
+from proseform import digest, registry, thresholds
 from proseform.bundle import Part
 from proseform.config import Gate
 from proseform.registry import models
@@ -57,7 +57,7 @@ def verdict():
         figure = {"value": 1.0, "low": 0.9, "high": 1.0, "n": 40}
         figures = dict.fromkeys(Gate.model_fields, figure) if is_open else {}
         task = toy_task().digest
-        return gate.judge({"meta": {"task_digest": task}, "figures": figures}, Gate(), bundle, task)
+        return thresholds.judge({"meta": {"task_digest": task}, "figures": figures}, Gate(), bundle, task)
 
     return make
 

@@ -80,7 +80,11 @@ def tagged(mlflow, version, verdict):
 
 def borrowed(mlflow, version, verdict):
     """An open verdict of another bundle, put in place with its digest."""
-    models.judge(mlflow, models.Version(version.name, version.version, other := digest.of_json(1), version.model_id), verdict(other))
+    models.judge(
+        mlflow,
+        models.Version(version.name, version.version, other := digest.of_json(1), version.model_id),
+        verdict(other),
+    )
 
 
 @pytest.mark.parametrize(
@@ -88,7 +92,9 @@ def borrowed(mlflow, version, verdict):
     [(nobody, "no gate has judged it"), (closed, "its gate is closed: schema_valid: not measured"), (tagged, "its gate is closed"),
      (borrowed, "its verdict is of another bundle")],
 )  # fmt: skip
-def test_nothing_passes_a_gate_that_is_not_open_for_this_very_bundle(mlflow, name, bundles, verdict, promotable, prepare, words):
+def test_nothing_passes_a_gate_that_is_not_open_for_this_very_bundle(
+    mlflow, name, bundles, verdict, promotable, prepare, words
+):
     promotable(1)
     aliases.promote(mlflow, name)
     prepare(mlflow, models.register(mlflow, bundles(2), name=name), verdict)
@@ -169,7 +175,11 @@ def test_kill_9_between_two_alias_writes(mlflow, home, name, promotable):
     aliases.promote(mlflow, name)
     promotable(2)
     done = subprocess.run(
-        [sys.executable, "-c", KILLED, str(home), name], env={**os.environ}, capture_output=True, timeout=120, check=False
+        [sys.executable, "-c", KILLED, str(home), name],
+        env={**os.environ},
+        capture_output=True,
+        timeout=120,
+        check=False,
     )
     assert done.returncode == -signal.SIGKILL
     assert models.aliases(mlflow, name) == {PREVIOUS: "1", CHAMPION: "1", CANDIDATE: "2"}

@@ -5,7 +5,9 @@ import pytest
 from proseform import config
 from proseform.registry import track
 
-METRICS = [{"step": step, "loss": 1 / step, "reward": float("nan"), "note": "x", "done": True} for step in range(1, 251)]
+METRICS = [
+    {"step": step, "loss": 1 / step, "reward": float("nan"), "note": "x", "done": True} for step in range(1, 251)
+]
 
 
 @pytest.fixture
@@ -33,7 +35,15 @@ def test_a_stage_stands_beneath_its_pipeline_with_every_step(mlflow, key, tmp_pa
     (tmp_path / "report.html").write_text("<p>")
     figures = {"loss": 0.25, "cases": {"train": 40, "level": "easy"}}
     run_id = track.log_stage(
-        mlflow, "toy", "grpo", key, parent=parent, metrics=METRICS, figures=figures, params={"beta": 0.01}, files=[tmp_path / "report.html"]
+        mlflow,
+        "toy",
+        "grpo",
+        key,
+        parent=parent,
+        metrics=METRICS,
+        figures=figures,
+        params={"beta": 0.01},
+        files=[tmp_path / "report.html"],
     )
     found = mlflow.client.get_run(run_id)
     assert found.data.tags["mlflow.parentRunId"] == parent
@@ -64,7 +74,9 @@ def test_a_run_that_was_cut_short_is_logged_anew(mlflow, key, dying, writes):
     half, died = dying(writes)
     with pytest.raises(died):
         track.log_stage(half, "toy", "grpo", key, metrics=METRICS[:120], params={"a": 1}, figures={"word": "x", "n": 1})
-    run_id = track.log_stage(mlflow, "toy", "grpo", key, metrics=METRICS[:120], params={"a": 1}, figures={"word": "x", "n": 1})
+    run_id = track.log_stage(
+        mlflow, "toy", "grpo", key, metrics=METRICS[:120], params={"a": 1}, figures={"word": "x", "n": 1}
+    )
     assert [found.info.run_id for found in runs(mlflow, key)] == [run_id]
     assert len(mlflow.client.get_metric_history(run_id, "loss")) == 120
 

@@ -25,7 +25,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     program = [sys.executable, str(Path(__file__).with_name("standing.py")), str(root), str(port), "3,1"]
     appended = ["--model_name", "other", "--predictor_host", "far.test", "--protocol", "v2"]
     with (root / "log").open("wb") as log:
-        process = subprocess.Popen([*program, *appended], stdout=log, stderr=log, env={**os.environ, "OMP_NUM_THREADS": "1"})
+        process = subprocess.Popen(
+            [*program, *appended], stdout=log, stderr=log, env={**os.environ, "OMP_NUM_THREADS": "1"}
+        )
         client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60)
         try:
             for _ in range(600):

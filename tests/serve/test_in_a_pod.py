@@ -22,7 +22,9 @@ from proseform import testing
 
 TASK = tasks.load("cv")
 CASE = TASK.gold[0]
-BLOCK = "import sys\nfor name in ('torch', 'transformers', 'peft', 'mlflow', 'llguidance'):\n    sys.modules[name] = None\n"
+BLOCK = (
+    "import sys\nfor name in ('torch', 'transformers', 'peft', 'mlflow', 'llguidance'):\n    sys.modules[name] = None\n"
+)
 
 
 @contextmanager
@@ -59,16 +61,36 @@ def test_it_answers_by_two_engines_and_names_its_bundle(tmp_path: Path) -> None:
         port = probe.getsockname()[1]
     asked: list[list[str]] = [[], []]
     with engine(asked[0]) as evaluator, engine(asked[1]) as formatter, (tmp_path / "log").open("wb") as log:
-        ours = ["--task", "cv", "--bundle", str(tmp_path), "--model_name", "proseform-cv", "--evaluator", f"http://{evaluator}"]
+        ours = [
+            "--task",
+            "cv",
+            "--bundle",
+            str(tmp_path),
+            "--model_name",
+            "proseform-cv",
+            "--evaluator",
+            f"http://{evaluator}",
+        ]
         kserves = ["--predictor_host", formatter, "--http_port", str(port), "--workers", "1"]
-        env = {**os.environ, "PYTHONPATH": str(tmp_path), "HOME": str(tmp_path), "PROSEFORM_HOME": str(tmp_path / "none")}
+        env = {
+            **os.environ,
+            "PYTHONPATH": str(tmp_path),
+            "HOME": str(tmp_path),
+            "PROSEFORM_HOME": str(tmp_path / "none"),
+        }
         process = subprocess.Popen(
-            [sys.executable, "-m", "proseform.cli", "serve", *ours, *kserves], stdout=log, stderr=log, cwd=tmp_path, env=env
+            [sys.executable, "-m", "proseform.cli", "serve", *ours, *kserves],
+            stdout=log,
+            stderr=log,
+            cwd=tmp_path,
+            env=env,
         )
         try:
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
                 answer = first_answer(client, process, tmp_path / "log")
-                predicted = client.post("/v1/models/proseform-cv:predict", json={"instances": [dict(CASE.inputs)]}).json()
+                predicted = client.post(
+                    "/v1/models/proseform-cv:predict", json={"instances": [dict(CASE.inputs)]}
+                ).json()
         finally:
             process.terminate()
             process.wait(20)

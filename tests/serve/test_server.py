@@ -68,11 +68,16 @@ def test_v2_infer_takes_one_tensor_for_each_input(server):
 
 @pytest.mark.parametrize(
     ("shapes", "datatype", "data", "named"),
-    [([2, 1], "BYTES", ["x", "y"], "elements"), ([3, 3], "BYTES", ["x", "y"], "tensor"), ([2, 2], "INT32", [1, 2], "cases failed")],
+    [
+        ([2, 1], "BYTES", ["x", "y"], "elements"),
+        ([3, 3], "BYTES", ["x", "y"], "tensor"),
+        ([2, 2], "INT32", [1, 2], "cases failed"),
+    ],
 )
 def test_tensors_that_do_not_fit_are_refused(server, shapes, datatype, data, named):
     tensors = [
-        {"name": name, "shape": [shape], "datatype": datatype, "data": data[:shape]} for name, shape in zip(INPUTS, shapes, strict=True)
+        {"name": name, "shape": [shape], "datatype": datatype, "data": data[:shape]}
+        for name, shape in zip(INPUTS, shapes, strict=True)
     ]
     assert named in error(server.post("/v2/models/proseform-toy/infer", json={"inputs": tensors}), 422, "input")
 
@@ -96,10 +101,17 @@ def test_json_inputs_go_through_the_tasks_own_reader(server):
 
 
 def test_a_schema_of_ones_own_is_answered(server):
-    own = {"type": "object", "properties": {"heavy": {"type": "boolean"}}, "required": ["heavy"], "additionalProperties": False}
+    own = {
+        "type": "object",
+        "properties": {"heavy": {"type": "boolean"}},
+        "required": ["heavy"],
+        "additionalProperties": False,
+    }
     body = ask(server, schema=own).json()
     assert list(body["answer"]) == ["heavy"]
-    response = server.post("/v1/tasks/toy/answer", files={"parcel": (None, "a"), "rule": (None, "b"), "schema": (None, json.dumps(own))})
+    response = server.post(
+        "/v1/tasks/toy/answer", files={"parcel": (None, "a"), "rule": (None, "b"), "schema": (None, json.dumps(own))}
+    )
     assert list(response.json()["answer"]) == ["heavy"]
 
 
@@ -137,7 +149,8 @@ def test_a_schema_that_is_nested_too_deeply_is_refused(server, depth):
 
 
 @pytest.mark.parametrize(
-    ("content", "kind"), [(b"{", "application/json"), (b"\xff\xfe\x00", "application/json"), (b"a=1", "application/x-www-form-urlencoded")]
+    ("content", "kind"),
+    [(b"{", "application/json"), (b"\xff\xfe\x00", "application/json"), (b"a=1", "application/x-www-form-urlencoded")],
 )
 def test_a_body_of_another_kind_is_refused(server, content, kind):
     error(server.post("/v1/tasks/toy/answer", content=content, headers={"content-type": kind}), 422, "input")
@@ -149,7 +162,9 @@ def test_a_file_that_cannot_be_read_says_what_to_do(server):
 
 
 def test_inputs_longer_than_the_model_are_413(server):
-    assert "room" in error(server.post("/v1/tasks/toy/answer", json={"inputs": {**INPUTS, "parcel": "map " * 5000}}), 413, "too_long")
+    assert "room" in error(
+        server.post("/v1/tasks/toy/answer", json={"inputs": {**INPUTS, "parcel": "map " * 5000}}), 413, "too_long"
+    )
 
 
 def test_bodies_beyond_the_limit_are_413_however_they_are_sent(server):
@@ -186,7 +201,9 @@ def test_a_storm_gets_verified_answers_or_typed_refusals(server):
     with httpx.Client(base_url=server.base_url, timeout=60, limits=httpx.Limits(max_connections=100)) as many:
 
         def one(number):
-            return many.post("/v1/tasks/toy/answer", json={"inputs": {"parcel": f"a map, {number} g", "rule": "at most 100 g"}})
+            return many.post(
+                "/v1/tasks/toy/answer", json={"inputs": {"parcel": f"a map, {number} g", "rule": "at most 100 g"}}
+            )
 
         with concurrent.futures.ThreadPoolExecutor(64) as pool:
             responses = list(pool.map(one, range(64)))

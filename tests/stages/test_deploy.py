@@ -11,15 +11,15 @@ import pytest
 import yaml
 
 from proseform import bundle as bundles
-from proseform import config, digest, gate, registry, testing
+from proseform import config, digest, registry, testing, thresholds
 from proseform import task as tasks
 from proseform.bundle import Part
 from proseform.errors import ClusterError, ConfigError, RegistryError, StageError
 from proseform.kube.api import Api
 from proseform.registry import models
-from proseform.stages import deploy, frame, preflight, promote
+from proseform.stages import cache, deploy, preflight, promote
 from tests.kube.server import Server, client_of, serving
-from tests.kube.test_deploy import ROUTE, SERVICES, Cluster, weights
+from tests.kube.test_rollout import ROUTE, SERVICES, Cluster, weights
 
 RUN = """
 name = "here"
@@ -53,7 +53,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         version = models.register(opened, folder)
         figure = {"value": 1.0, "low": 0.9, "high": 1.0, "n": 40}
         report = {"meta": {"task_digest": task.digest}, "figures": dict.fromkeys(config.Gate.model_fields, figure)}
-        models.judge(opened, version, gate.judge(report, config.Gate(), version.bundle, task.digest))
+        models.judge(opened, version, thresholds.judge(report, config.Gate(), version.bundle, task.digest))
     return root
 
 
@@ -99,9 +99,12 @@ def test_what_is_promoted_stands_and_takes_its_share(server: Cluster) -> None:
     assert weights(server) == {"proseform-toy-v1-transformer": 75, "proseform-toy-v2-transformer": 25}
     assert promote.run("toy", run(0.25), "", "") == "2"  # again: nothing moves
     assert weights(server) == {"proseform-toy-v1-transformer": 75, "proseform-toy-v2-transformer": 25}
-    figures = json.loads((frame.home().runs / "promote.json").read_text())
+    figures = json.loads((cache.home().runs / "promote.json").read_text())
     assert "version 2 25 %" in figures["key"]
-    assert figures["bundle"] == server.objects[f"{SERVICES}/proseform-toy-v2"]["metadata"]["annotations"]["proseform.dev/bundle"]
+    assert (
+        figures["bundle"]
+        == server.objects[f"{SERVICES}/proseform-toy-v2"]["metadata"]["annotations"]["proseform.dev/bundle"]
+    )
     deploy.run("toy", run(), "1")  # a rollback
     assert weights(server) == {"proseform-toy-v1-transformer": 100, "proseform-toy-v2-transformer": 0}
     deploy.remove("toy", run(), "2")
@@ -141,7 +144,11 @@ SHORT = "0123456789ab"
         ("oci://models/toy", "", f"oci://models/toy:{SHORT}"),
         ("oci+native://models/toy", "", f"oci+native://models/toy:{SHORT}"),
         ("s3://bucket", "s3://bucket/1/models/m-1/artifacts", "s3://bucket/1/models/m-1/artifacts/bundle"),
-        ("s3://bucket/mlflow", "mlflow-artifacts:/1/models/m-1/artifacts", "s3://bucket/mlflow/1/models/m-1/artifacts/bundle"),
+        (
+            "s3://bucket/mlflow",
+            "mlflow-artifacts:/1/models/m-1/artifacts",
+            "s3://bucket/mlflow/1/models/m-1/artifacts/bundle",
+        ),
     ],
 )
 def test_the_uri_is_where_the_bundle_lies(storage: str, artifacts: str, uri: str) -> None:
@@ -176,7 +183,9 @@ def asked(gateway: Gateway, monkeypatch: pytest.MonkeyPatch, cases: int = 1) -> 
 
 
 def test_the_probe_asks_until_the_promoted_bundle_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    gateway = Gateway((503, "no healthy upstream"), (200, {"bundle": "sha256:old"}), (200, {"bundle": "sha256:new", "answer": {}}))
+    gateway = Gateway(
+        (503, "no healthy upstream"), (200, {"bundle": "sha256:old"}), (200, {"bundle": "sha256:new", "answer": {}})
+    )
     assert asked(gateway, monkeypatch, 2) == [{"bundle": "sha256:new", "answer": {}}] * 2
     assert gateway.asked[0] == ("POST", "/v1/tasks/toy/answer")
 
@@ -187,7 +196,8 @@ def test_a_refusal_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "words"), [((200, {"bundle": "sha256:old"}), "by bundle old, not by new"), ((503, "no healthy upstream"), "by HTTP 503")]
+    ("answer", "words"),
+    [((200, {"bundle": "sha256:old"}), "by bundle old, not by new"), ((503, "no healthy upstream"), "by HTTP 503")],
 )
 def test_a_gateway_that_never_leads_to_the_promoted_bundle_is_told(
     answer: tuple[int, Any], words: str, monkeypatch: pytest.MonkeyPatch
@@ -197,7 +207,8 @@ def test_a_gateway_that_never_leads_to_the_promoted_bundle_is_told(
 
 
 @pytest.mark.parametrize(
-    ("knob", "field"), [('form = "economical"', "cluster.serving.form"), ('mode = "serverless"', "cluster.serving.mode")]
+    ("knob", "field"),
+    [('form = "economical"', "cluster.serving.form"), ('mode = "serverless"', "cluster.serving.mode")],
 )
 def test_a_form_that_the_models_cannot_have_is_refused_before_anything_is_trained(knob: str, field: str) -> None:
     with pytest.raises(ConfigError, match=field):

@@ -31,7 +31,10 @@ ALLOWED = {
     ("errors.py", "no task 'cvs'; installed: cv"): "what a message looks like, by the name of the installed task",
     ("registry/__init__.py", 'model_name("cv")'): "a doctest, by the name of the installed task",
     ("registry/__init__.py", "'proseform-cv'"): "the same doctest",
-    ("cli.py", 'task: TaskName = "cv"'): "the task that ships is the default; a name that is looked up, nothing that is known",
+    (
+        "cli.py",
+        'task: TaskName = "cv"',
+    ): "the task that ships is the default; a name that is looked up, nothing that is known",
 }
 """(file, part of the line) that may say a domain word, and why."""
 
@@ -39,10 +42,10 @@ PROGRAM = """
 import json, sys
 from pathlib import Path
 from proseform import config, laws, task
-from proseform.data import dataset
+from proseform.data import splits
 triage, folder = task.load("triage"), Path(sys.argv[1])
 laws.check(triage)
-rows = dataset.write(triage, config.Dataset(train=40, valid=8, test=8, format="nested"), {"busy": 5}, folder, lambda done, total: None)
+rows = splits.write(triage, config.Dataset(train=40, valid=8, test=8, format="nested"), {"busy": 5}, folder, lambda done, total: None)
 where = sys.modules["proseform_triage"].__file__
 print(json.dumps({"installed": sorted(task.installed()), "from": where, "digest": triage.digest, "rows": rows}))
 """
@@ -58,7 +61,7 @@ BAD = [
     (GOOD + "\nI hope this helps!", "layout", "talk behind it"),
     ("Sure!\n" + GOOD, "layout", "talk before it"),
     (GOOD.replace("Waits 5h, late.\n", ""), "waiting", "a sentence is missing"),
-    (GOOD + " Team: desk.", "team", "a sentence stands twice"),
+    (GOOD + " Team: admission.", "team", "a sentence stands twice"),
     (GOOD.replace("P1", "P5"), "priority", "no such priority"),
     (GOOD.replace("5h", "005h"), "layout", "a number with leading zeros"),
     (GOOD.replace("= 100", "= 101"), "score", "a score beyond 100"),
@@ -85,7 +88,9 @@ def said(unpacked: Path, tmp_path_factory: pytest.TempPathFactory) -> dict:
     """What :data:`PROGRAM` prints in a process that has the wheel on its path."""
     folder = tmp_path_factory.mktemp("dataset")
     env = {**os.environ, "PYTHONPATH": str(unpacked), "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run([sys.executable, "-c", PROGRAM, str(folder)], env=env, cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(folder)], env=env, cwd=folder, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     return {**json.loads(done.stdout), "folder": folder}
 
@@ -107,7 +112,11 @@ def test_the_wheel_is_found_beside_the_shipped_task(said: dict, unpacked: Path) 
 def test_the_wheel_carries_the_whole_folder_unchanged(said: dict, triage: task.Task) -> None:
     """The digest of the source folder, of the wheel here and of the wheel in the other process are one."""
     folder = FOLDER / "proseform_triage"
-    files = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    files = [
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    ]
     assert digest.of_files(folder, files) == triage.digest == said["digest"]
 
 
@@ -118,7 +127,9 @@ def test_the_data_room_writes_its_dataset(said: dict) -> None:
     evaluator = json.loads((said["folder"] / "evaluator-train.jsonl").read_text().splitlines()[0])
     assert [message["role"] for message in evaluator["prompt"]] == ["system", "user"]
     formatter = [json.loads(line) for line in (said["folder"] / "formatter-train.jsonl").read_text().splitlines()]
-    assert {"customer", "decision"} <= set(json.loads(next(row for row in formatter if row["id"].startswith("starter"))["completion"]))
+    assert {"customer", "decision"} <= set(
+        json.loads(next(row for row in formatter if row["id"].startswith("starter"))["completion"])
+    )
 
 
 def test_the_small_run_is_its_run_too(triage: task.Task) -> None:
@@ -164,7 +175,12 @@ def test_carelessness_talk_and_repetition_cost(triage: task.Task) -> None:
     careless = [reward.prose(triage.annotate(case, rng), case, triage, rubric) for case in cases]
     assert 0.4 < sum(careless) / len(careless) < 0.9
     for case in cases[:20]:
-        for text in (case.prose * 2, f"{case.prose}\n{case.prose}", f"Sure!\n{case.prose}", case.prose.replace("Score", "score")):
+        for text in (
+            case.prose * 2,
+            f"{case.prose}\n{case.prose}",
+            f"Sure!\n{case.prose}",
+            case.prose.replace("Score", "score"),
+        ):
             assert reward.prose(text, case, triage, rubric) < 0.95
     other = next(case for case in cases[1:] if case.answer["decision"] != cases[0].answer["decision"])
     assert reward.prose(other.prose, cases[0], triage, rubric) < 0.6
@@ -188,7 +204,8 @@ def test_the_core_names_no_domain() -> None:
         for path in sorted(CORE.rglob("*"))
         if path.suffix in {".py", ".md", ".toml", ".j2"} and path.relative_to(CORE).parts[0] != "tasks"
         for number, line in enumerate(path.read_text().splitlines(), 1)
-        if DOMAIN_WORDS.search(line) and not any(path.relative_to(CORE).as_posix() == file and part in line for file, part in ALLOWED)
+        if DOMAIN_WORDS.search(line)
+        and not any(path.relative_to(CORE).as_posix() == file and part in line for file, part in ALLOWED)
     ]
     assert not offenders, "\n".join(offenders)
 

@@ -119,7 +119,10 @@ def dataset(toy_task: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
         rng = random.Random(split)
         rows = {
             "cases": [json.loads(case.to_json()) for case in cases],
-            "evaluator": [{"id": c.id, "prompt": toy.evaluator.render(c.inputs), "completion": toy.annotate(c, rng)} for c in cases],
+            "evaluator": [
+                {"id": c.id, "prompt": toy.evaluator.render(c.inputs), "completion": toy.annotate(c, rng)}
+                for c in cases
+            ],
             "formatter": [
                 {
                     "id": c.id,
@@ -142,7 +145,13 @@ def make_job(tmp_path: Path) -> MakeJob:
     """A job by stage, role, inputs and what its run changes; each stage keeps its own work folder."""
 
     def make(
-        stage: str, role: str = "evaluator", *, world_size: int = 1, changes: dict[str, Any] | None = None, name: str = "", **inputs: Path
+        stage: str,
+        role: str = "evaluator",
+        *,
+        world_size: int = 1,
+        changes: dict[str, Any] | None = None,
+        name: str = "",
+        **inputs: Path,
     ) -> Job:
         run = config.Run.model_validate(merged(SMALL, changes or {}))
         place = tmp_path / (name or f"{stage}-{role}")
@@ -177,7 +186,9 @@ def policy(dataset: Path, tiny_base: Path, tmp_path_factory: pytest.TempPathFact
     place = tmp_path_factory.mktemp("policy")
     run = config.Run.model_validate(merged(SMALL, {"sft": {"evaluator": {"steps": 60, "save_every": 60}}}))
     settings = {"task": "train-toy", "role": "evaluator", "run": run.model_dump(mode="json", by_alias=True)}
-    inputs = {name: f"{folder}#{digest.of_files(folder)}" for name, folder in (("dataset", dataset), ("base", tiny_base))}
+    inputs = {
+        name: f"{folder}#{digest.of_files(folder)}" for name, folder in (("dataset", dataset), ("base", tiny_base))
+    }
     sft.main(Job("sft-evaluator", str(place / "work"), str(place / "out"), inputs, settings))
     return place / "out"
 
@@ -186,5 +197,8 @@ def merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     """Tables merged key by key."""
     return {
         **under,
-        **{k: merged(under.get(k, {}), v) if isinstance(v, dict) and isinstance(under.get(k), dict) else v for k, v in over.items()},
+        **{
+            k: merged(under.get(k, {}), v) if isinstance(v, dict) and isinstance(under.get(k), dict) else v
+            for k, v in over.items()
+        },
     }

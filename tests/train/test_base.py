@@ -10,7 +10,7 @@ import pytest
 from proseform import digest
 from proseform.errors import ConfigError, StageError
 from proseform.launch import Job
-from proseform.train import base, models, rows
+from proseform.train import base, rows, weights
 
 MakeJob = Callable[..., Job]
 
@@ -28,26 +28,26 @@ def test_another_seed_gives_another_base(make_job: MakeJob, dataset: Path, tiny_
 
 
 def test_any_text_survives_the_tiny_tokenizer(tiny_base: Path) -> None:
-    tokenizer = models.tokenizer(tiny_base)
+    tokenizer = weights.tokenizer(tiny_base)
     text = 'Zoë Łęcki, “C#” — 3 years\n\n\t{"a": [1, 2]} 漢字 🙂'
     assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
 
 
 def test_a_prompt_and_its_prefill_never_merge(tiny_base: Path) -> None:
     """An engine that is given prompt and prefill as one text sees the tokens that training saw."""
-    tokenizer = models.tokenizer(tiny_base)
+    tokenizer = weights.tokenizer(tiny_base)
     prompt, prefill = "{word: text, tree: true|false}\n", '{"'
     apart = tokenizer(prompt)["input_ids"] + tokenizer(prefill)["input_ids"]
     assert tokenizer(prompt + prefill)["input_ids"] == apart
 
 
 def test_the_chat_template_opens_the_assistants_turn(tiny_base: Path) -> None:
-    text = rows.rendered(models.tokenizer(tiny_base), [{"role": "user", "content": "amber"}])
+    text = rows.rendered(weights.tokenizer(tiny_base), [{"role": "user", "content": "amber"}])
     assert text == "<|im_start|>user\namber<|im_end|>\n<|im_start|>assistant\n"
 
 
 def test_mimetic_weights_are_tied_at_the_start(tiny_base: Path) -> None:
-    model = models.load(tiny_base, base.config.Model(dtype="float32"), whole=True)
+    model = weights.load(tiny_base, base.config.Model(dtype="float32"), whole=True)
     first, second = (layer.self_attn for layer in model.model.layers)
     assert second.k_proj.weight.equal(second.q_proj.weight)
     assert not first.k_proj.weight.equal(first.q_proj.weight)

@@ -59,7 +59,9 @@ def test_what_is_all_known_is_all_likeliest(model):
     batch = right_padded([(3, 5)])
     with torch.no_grad():
         for at in range(3, 8):  # a greedy completion
-            batch["input_ids"][0, at] = batch["labels"][0, at] = model(batch["input_ids"][:, :at]).logits[0, -1].argmax()
+            batch["input_ids"][0, at] = batch["labels"][0, at] = (
+                model(batch["input_ids"][:, :at]).logits[0, -1].argmax()
+            )
     assert head.loss(model, batch)[1] == 1
 
 

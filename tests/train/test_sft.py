@@ -16,7 +16,7 @@ import pytest
 from proseform import digest, launch, task
 from proseform.errors import ConfigError, StageError
 from proseform.launch import Job
-from proseform.train import models, progress, sft
+from proseform.train import progress, sft, weights
 
 MakeJob = Callable[..., Job]
 WORKER = "proseform.train.sft"
@@ -27,7 +27,7 @@ def _metrics(job: Job) -> list[dict[str, float]]:
 
 
 def _weights(job: Job) -> bytes:
-    return next((Path(job.out) / models.WEIGHTS).glob("*.safetensors")).read_bytes()
+    return next((Path(job.out) / weights.WEIGHTS).glob("*.safetensors")).read_bytes()
 
 
 @pytest.fixture
@@ -40,16 +40,16 @@ def whole(make_job: MakeJob, dataset: Path, tiny_base: Path) -> Job:
 
 def test_the_loss_falls_and_the_output_is_an_ordinary_folder(whole: Job) -> None:
     losses = [line["loss"] for line in _metrics(whole)]
-    about = models.read_manifest(Path(whole.out))
+    about = weights.read_manifest(Path(whole.out))
     assert [line["step"] for line in _metrics(whole)] == list(range(1, 13))
     assert losses[-1] < losses[0] / 2
     assert (about["role"], about["adapter"]) == ("evaluator", False)
     assert about["figures"]["dropped"] == 0
     assert about["base"] == whole.inputs["base"]
     assert {"config.json", "model.safetensors", "tokenizer.json", "chat_template.jinja"} <= {
-        p.name for p in (Path(whole.out) / models.WEIGHTS).iterdir()
+        p.name for p in (Path(whole.out) / weights.WEIGHTS).iterdir()
     }
-    assert whole.work not in "".join(path.read_text() for path in (Path(whole.out) / models.WEIGHTS).glob("*.json"))
+    assert whole.work not in "".join(path.read_text() for path in (Path(whole.out) / weights.WEIGHTS).glob("*.json"))
     last = json.loads((Path(whole.work) / launch.PROGRESS).read_text().splitlines()[-1])
     assert (last["done"], last["total"]) == (12, 12)
     assert "loss" in last
@@ -103,11 +103,11 @@ def _workers(job: Job) -> list[int]:
 
 
 def test_a_finished_checkpoint_is_only_written_out(whole: Job) -> None:
-    weights = Path(whole.out) / models.WEIGHTS
-    before = digest.of_files(weights)
-    (weights / "model.safetensors").unlink()
+    folder = Path(whole.out) / weights.WEIGHTS
+    before = digest.of_files(folder)
+    (folder / "model.safetensors").unlink()
     sft.main(whole)
-    assert digest.of_files(weights) == before
+    assert digest.of_files(folder) == before
     assert len(_metrics(whole)) == 12
 
 
@@ -136,8 +136,8 @@ def test_an_adapter_is_trained_on_the_formatter(make_job: MakeJob, dataset: Path
     lora = {"sft": {"formatter": {"lora": {"r": 4, "alpha": 8}}}}
     job = make_job("sft", "formatter", dataset=dataset, base=tiny_base, changes=lora)
     sft.main(job)
-    about = models.read_manifest(Path(job.out))
-    shape = json.loads((Path(job.out) / models.WEIGHTS / "adapter_config.json").read_text())
+    about = weights.read_manifest(Path(job.out))
+    shape = json.loads((Path(job.out) / weights.WEIGHTS / "adapter_config.json").read_text())
     assert about["adapter"] is True
     assert about["figures"]["trained_parameters"] < about["figures"]["parameters"] / 2
     assert (shape["r"], shape["base_model_name_or_path"]) == (4, "base")
@@ -151,17 +151,22 @@ def test_swapping_the_prose_of_two_cases_swaps_their_json(make_job: MakeJob, dat
     steps = {"sft": {"formatter": {"steps": 160, "learning_rate": 1e-2, "save_every": 1000}}}
     job = make_job("sft", "formatter", dataset=dataset, base=tiny_base, changes=steps)
     sft.main(job)
-    voice = local.Voice.of(*local.load_model(Path(job.out) / models.WEIGHTS))
+    role_model = local.RoleModel.of(*local.load_model(Path(job.out) / weights.WEIGHTS))
     toy = task.load("train-toy")
     cases = list({case.answer["word"]: case for case in toy.generate("easy", "test", 0, 60)}.values())
     schema = toy.schema.document
     asked = [
-        Request("formatter", toy.formatter.render({"prose": case.prose, "schema": toy.schema.signature()}), toy.formatter.prefill, schema)
+        Request(
+            "formatter",
+            toy.formatter.render({"prose": case.prose, "schema": toy.schema.signature()}),
+            toy.formatter.prefill,
+            schema,
+        )
         for case in cases
     ]
     for order in (asked, asked[::-1]):
         wanted = [case.answer for case in (cases if order is asked else cases[::-1])]
-        assert [json.loads(made.text) for made in voice.complete(order)] == wanted
+        assert [json.loads(made.text) for made in role_model.complete(order)] == wanted
 
 
 @pytest.mark.parametrize(
@@ -172,6 +177,8 @@ def test_swapping_the_prose_of_two_cases_swaps_their_json(make_job: MakeJob, dat
         ("evaluator", {"model": {"quantize": "4bit"}, "sft": {"evaluator": {"lora": {"r": 4}}}}, "wants a GPU"),
     ],
 )
-def test_what_cannot_be_trained_is_refused(make_job: MakeJob, dataset: Path, tiny_base: Path, role: str, changes: dict, word: str) -> None:
+def test_what_cannot_be_trained_is_refused(
+    make_job: MakeJob, dataset: Path, tiny_base: Path, role: str, changes: dict, word: str
+) -> None:
     with pytest.raises(ConfigError, match=word):
         sft.main(make_job("sft", role, dataset=dataset, base=tiny_base, changes=changes))

@@ -18,7 +18,7 @@ def test_one_step_with_signal_starts_the_count_again() -> None:
     watch = Watch(group_size=2, window=2)
     for rewards in ([0, 0], [0, 1], [0, 0], [0, 1]):
         watch.see(rewards, ["a"])
-    assert watch.silent_steps == 0
+    assert watch.zero_variance_steps == 0
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,18 @@ from typing import Any
 from pydantic import Field, ValidationError, model_validator
 
 from proseform import digest
-from proseform.config.cluster import Cluster, Engine, Environment, Images, Jobs, Scaling, Serving, Steps, Toleration, Transformer
+from proseform.config.cluster import (
+    Cluster,
+    Engine,
+    Environment,
+    Images,
+    Jobs,
+    Scaling,
+    Serving,
+    Steps,
+    Toleration,
+    Transformer,
+)
 from proseform.config.section import Section
 from proseform.config.stages import (
     Dataset,
@@ -99,7 +110,9 @@ class Run(Section):
         }
         for name, batch in batches.items():
             if batch % self.launch.processes:
-                raise ValueError(f"{name}: {batch} rows do not divide among the {self.launch.processes} processes of launch.processes")
+                raise ValueError(
+                    f"{name}: {batch} rows do not divide among the {self.launch.processes} processes of launch.processes"
+                )
         nodes = self.cluster.jobs.nodes
         if nodes > 1 and self.launch.processes % nodes:
             raise ValueError(
@@ -115,7 +128,11 @@ class Run(Section):
 
 def shipped() -> list[str]:
     """The names of the shipped runs."""
-    return sorted(path.name.removesuffix(".toml") for path in resources.files("proseform.runs").iterdir() if path.name.endswith(".toml"))
+    return sorted(
+        path.name.removesuffix(".toml")
+        for path in resources.files("proseform.runs").iterdir()
+        if path.name.endswith(".toml")
+    )
 
 
 def load(run: str) -> Run:
@@ -149,7 +166,9 @@ def parse(text: str, where: str = "run") -> Run:
         given = "" if first["type"] in {"missing", "extra_forbidden"} else f" (given: {first['input']!r})"
         known = f"There are: {', '.join(_known(first['loc'][:-1]))}." if first["type"] == "extra_forbidden" else ""
         more = f" and {error.error_count() - 1} more" if error.error_count() > 1 else ""
-        raise ConfigError(f"{where}: {field}: {_words(first['type'], first['msg'])}{given}{more}.", hint=known) from error
+        raise ConfigError(
+            f"{where}: {field}: {_words(first['type'], first['msg'])}{given}{more}.", hint=known
+        ) from error
 
 
 def _words(kind: str, message: str) -> str:
@@ -164,7 +183,11 @@ def _known(path: tuple[Any, ...]) -> list[str]:
         field = next((f for name, f in section.model_fields.items() if step in {name, f.alias}), None)
         if field is None:
             return []
-        section = next(kind for kind in (field.annotation, *getattr(field.annotation, "__args__", ())) if hasattr(kind, "model_fields"))
+        section = next(
+            kind
+            for kind in (field.annotation, *getattr(field.annotation, "__args__", ()))
+            if hasattr(kind, "model_fields")
+        )
     return [field.alias or name for name, field in section.model_fields.items()]
 
 

@@ -15,4 +15,6 @@ Rate = Annotated[float, Field(gt=0, lt=1)]
 class Section(BaseModel):
     """Frozen, no key but the known ones, and nothing converted: TOML has types, so ``true`` or ``"5"`` is no number."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )

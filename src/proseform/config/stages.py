@@ -168,7 +168,7 @@ class Evaluate(Section):
     """The evaluate stage."""
 
     cases: Positive = 200
-    """Held-out cases that each rung of the ladder is measured on."""
+    """Held-out cases that each variant of the evaluator is measured on."""
     samples: Count = 4
     """Sampled completions of each case beside the greedy one; 0 measures greedy only."""
     schemas: Positive = 100

@@ -47,7 +47,11 @@ def _row(rng: random.Random) -> SchemaRow:
     """One row: leaves drawn, some of them gathered in one nested object."""
     names = rng.sample(_words()["fields"], rng.randint(FEWEST, MOST) + 1)
     parent, leaves = names[0], names[1:]
-    nested = set(rng.sample(leaves, rng.randint(2, len(leaves) - 1))) if len(leaves) > FEWEST and rng.random() < 1 / 2 else set()
+    nested = (
+        set(rng.sample(leaves, rng.randint(2, len(leaves) - 1)))
+        if len(leaves) > FEWEST and rng.random() < 1 / 2
+        else set()
+    )
     properties: dict[str, Any] = {}
     answer: dict[str, Any] = {}
     sentences: list[str] = []

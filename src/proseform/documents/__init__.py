@@ -79,7 +79,9 @@ def read(path: Path, *, max_bytes: int = MAX_BYTES, max_pages: int = MAX_PAGES, 
         if path.is_dir():
             raise DocumentError(f"{name} is a folder, not a file.", hint=f"Give one file. {_READABLE}")
         if not path.exists():
-            raise DocumentError(f"There is no file {name} in {texts.shown(str(path.parent))}{_beside(path)}.", hint="Check the path.")
+            raise DocumentError(
+                f"There is no file {name} in {texts.shown(str(path.parent))}{_beside(path)}.", hint="Check the path."
+            )
         if not path.is_file():  # a pipe or a device could make us wait for ever
             raise DocumentError(f"{name} is not a regular file.", hint=f"Give a file. {_READABLE}")
         _check_size(path.stat().st_size, name, max_bytes)
@@ -87,11 +89,15 @@ def read(path: Path, *, max_bytes: int = MAX_BYTES, max_pages: int = MAX_PAGES, 
             data = file.read(max_bytes + 1)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = getattr(error, "strerror", None) or error
-        raise DocumentError(f"{name} cannot be opened: {reason}.", hint="Check the path and its permissions.") from error
+        raise DocumentError(
+            f"{name} cannot be opened: {reason}.", hint="Check the path and its permissions."
+        ) from error
     return read_bytes(data, path.name, max_bytes=max_bytes, max_pages=max_pages, max_chars=max_chars)
 
 
-def read_bytes(data: bytes, name: str, *, max_bytes: int = MAX_BYTES, max_pages: int = MAX_PAGES, max_chars: int = MAX_CHARS) -> Document:
+def read_bytes(
+    data: bytes, name: str, *, max_bytes: int = MAX_BYTES, max_pages: int = MAX_PAGES, max_chars: int = MAX_CHARS
+) -> Document:
     r"""Read an upload: its bytes, and its name for messages and where bytes cannot tell the kind; limits as in :func:`read`.
 
     Raises:
@@ -140,17 +146,22 @@ def _container(data: bytes, suffix: str, where: str) -> Literal["pdf", "zip", "n
         raise DocumentError(f"{where} is an empty zip archive.", hint=_READABLE)
     if data.startswith(_OLE):
         if "EncryptedPackage".encode("utf-16-le") in data:
-            raise DocumentError(f"{where} is encrypted.", hint="Open it with its password, save a copy without one and give that.")
+            raise DocumentError(
+                f"{where} is encrypted.", hint="Open it with its password, save a copy without one and give that."
+            )
         raise DocumentError(f"{where} is in Word's format from before 2007 (.doc).", hint="Save it as DOCX or PDF.")
     if head.startswith(b"{\\rtf"):
         raise DocumentError(f"{where} is RTF.", hint="Save it as DOCX or PDF.")
     if head[:9].lower().startswith((b"<!doctype", b"<html")):
-        raise DocumentError(f"{where} is a web page (HTML).", hint="Print it to PDF, or save the document that the page links to.")
+        raise DocumentError(
+            f"{where} is a web page (HTML).", hint="Print it to PDF, or save the document that the page links to."
+        )
     picture = next((words for magic, words in _PICTURES.items() if data.startswith(magic)), "")
     picture = "a HEIC or AVIF picture" if data[4:12] in {b"ftypheic", b"ftypmif1", b"ftypavif"} else picture
     if picture and not _is_ascii(data):  # "BM" and "RIFF" can also begin a plain text
         raise DocumentError(
-            f"{where} is {picture}, it holds no text.", hint="Run OCR first: img2pdf, then ocrmypdf, gives a PDF with text."
+            f"{where} is {picture}, it holds no text.",
+            hint="Run OCR first: img2pdf, then ocrmypdf, gives a PDF with text.",
         )
     return "none"
 
@@ -183,11 +194,14 @@ def _check_size(size: int, where: str, max_bytes: int) -> None:
     """Refuse what is larger than allowed."""
     if size > max_bytes:
         raise DocumentError(
-            f"{where} is larger than {max_bytes / 2**20:.3g} MiB.", hint="Save it without pictures or at a lower resolution."
+            f"{where} is larger than {max_bytes / 2**20:.3g} MiB.",
+            hint="Save it without pictures or at a lower resolution.",
         )
 
 
 def _beside(path: Path) -> str:
     """What lies in the same folder, for a mistyped name."""
-    names = sorted(p.name for p in path.parent.glob("*") if p.suffix.lower() in {".pdf", ".docx", ".md", ".txt", ".json"})[:6]
+    names = sorted(
+        p.name for p in path.parent.glob("*") if p.suffix.lower() in {".pdf", ".docx", ".md", ".txt", ".json"}
+    )[:6]
     return f"; there are: {', '.join(map(texts.shown, names))}" if names else ""

@@ -60,7 +60,8 @@ def extract(data: bytes, where: str, *, max_chars: int) -> str:
         raise
     except Exception as error:  # zipfile, lxml and python-docx raise errors of a dozen kinds on broken files
         raise DocumentError(
-            f"{where} is a damaged DOCX: {reason(error)}.", hint="Open it in a word processor and save it again, or as PDF."
+            f"{where} is a damaged DOCX: {reason(error)}.",
+            hint="Open it in a word processor and save it again, or as PDF.",
         ) from error
 
 
@@ -69,20 +70,27 @@ def _check_archive(data: bytes, where: str) -> None:
     try:
         parts = zipfile.ZipFile(io.BytesIO(data)).infolist()
     except (zipfile.BadZipFile, NotImplementedError, ValueError, UnicodeDecodeError) as error:
-        raise DocumentError(f"{where} is a damaged zip archive or DOCX: {reason(error)}.", hint="Download or save it again.") from error
+        raise DocumentError(
+            f"{where} is a damaged zip archive or DOCX: {reason(error)}.", hint="Download or save it again."
+        ) from error
     names = [part.filename for part in parts]
     if "word/document.xml" not in names:
         what, hint = next(
-            (v for k, v in _FOREIGN.items() if any(n.startswith(k) for n in names)), ("a zip archive", "Unpack it and give the file.")
+            (v for k, v in _FOREIGN.items() if any(n.startswith(k) for n in names)),
+            ("a zip archive", "Unpack it and give the file."),
         )
         raise DocumentError(f"{where} is {what}, not a DOCX.", hint=hint)
     if any(part.flag_bits & 1 for part in parts):
-        raise DocumentError(f"{where} is an encrypted zip archive.", hint="Save a copy without a password and give that.")
+        raise DocumentError(
+            f"{where} is an encrypted zip archive.", hint="Save a copy without a password and give that."
+        )
     size = sum(part.file_size for part in parts)
     xml = sum(part.file_size for part in parts if part.filename.endswith((".xml", ".rels")))
     if size > MAX_UNPACKED or xml > MAX_XML or len(parts) > MAX_PARTS:
         what = f"{len(parts)} parts of {size / 2**20:.0f} MiB, {xml / 2**20:.0f} MiB of them XML"
-        raise DocumentError(f"{where} unpacks to {what}: too large.", hint="Save it without pictures and embedded files, or as PDF.")
+        raise DocumentError(
+            f"{where} unpacks to {what}: too large.", hint="Save it without pictures and embedded files, or as PDF."
+        )
 
 
 class _Walk:
@@ -96,7 +104,9 @@ class _Walk:
         for style in document.styles:
             if (style.name or "").startswith(("Heading", "Title")):
                 self.headings.add(style.style_id)
-            elif (style.name or "").startswith("List") or any(n.get(f"{_W}val") != "0" for n in style.element.iter(f"{_W}numId")):
+            elif (style.name or "").startswith("List") or any(
+                n.get(f"{_W}val") != "0" for n in style.element.iter(f"{_W}numId")
+            ):
                 self.lists.add(style.style_id)
 
     def everything(self) -> list[str]:
@@ -132,7 +142,9 @@ class _Walk:
     def paragraph(self, p: Any) -> Iterator[str]:
         """The lines of a paragraph, then those of the text boxes that hang on it."""
         if time.monotonic() > self.deadline:
-            raise DocumentError(f"{self.where} takes too long to read (over {MAX_SECONDS:.0f} s).", hint="Save it as PDF.")
+            raise DocumentError(
+                f"{self.where} takes too long to read (over {MAX_SECONDS:.0f} s).", hint="Save it as PDF."
+            )
         text = "".join(_runs(p))
         self.chars += len(text)
         if self.chars > 4 * self.max_chars:
@@ -141,7 +153,9 @@ class _Walk:
         number = next((n.get(f"{_W}val") for n in p.iterfind(f"{_W}pPr/{_W}numPr/{_W}numId")), None)
         if style in self.headings and text.strip():
             yield ""
-        item = number != "0" if number is not None else style in self.lists  # 0 takes a paragraph out of its style's list
+        item = (
+            number != "0" if number is not None else style in self.lists
+        )  # 0 takes a paragraph out of its style's list
         yield f"- {text}" if item and text.strip() else text
         for box in _boxes(p):
             yield from self.blocks(box)

@@ -39,7 +39,9 @@ _SCANNED_CHARS = 25  # letters and digits a page; a scanner's stamp has no more,
 _GAP = 1.35  # of the page's usual distance: looser than the spread within a block, tighter than a blank line
 _LOOSE = 1.8  # letter sizes: where the usual distance is larger than in a loosely set text, it is the blank lines' own
 
-logging.getLogger("pypdf").addHandler(logging.NullHandler())  # else its warnings reach stderr where nobody has set up logging
+logging.getLogger("pypdf").addHandler(
+    logging.NullHandler()
+)  # else its warnings reach stderr where nobody has set up logging
 
 
 @dataclass(slots=True)
@@ -69,7 +71,9 @@ class _Lines:
         for number, (text, place) in enumerate(lines):
             if number and place is not None:
                 small, large = sorted((place[1], (lines[number - 1][1] or place)[1]))
-                if gaps[number - 1] > _GAP * max(large, min(usual, _LOOSE * small)) or gaps[number - 1] < -2 * large:  # up: the next column
+                if (
+                    gaps[number - 1] > _GAP * max(large, min(usual, _LOOSE * small)) or gaps[number - 1] < -2 * large
+                ):  # up: the next column
                     yield ""
             yield text
 
@@ -92,11 +96,15 @@ def extract(data: bytes, where: str, *, max_pages: int, max_chars: int) -> tuple
     from pypdf import PdfReader, apply_configuration  # see the package's head
     from pypdf.errors import DependencyError, FileNotDecryptedError
 
-    locked = DocumentError(f"{where} is encrypted.", hint="Open it with its password, save a copy without one and give that.")
+    locked = DocumentError(
+        f"{where} is encrypted.", hint="Open it with its password, save a copy without one and give that."
+    )
     try:
         with apply_configuration(**_GUARDS):
             reader = PdfReader(io.BytesIO(data), strict=False)
-            if reader.is_encrypted and not reader.decrypt(""):  # a PDF that anyone may open, but not edit, opens with the empty password
+            if reader.is_encrypted and not reader.decrypt(
+                ""
+            ):  # a PDF that anyone may open, but not edit, opens with the empty password
                 raise locked  # noqa: TRY301 - where it is found out
             return _extract(reader, where, max_pages, max_chars)
     except DocumentError:
@@ -112,7 +120,9 @@ def _extract(reader: PdfReader, where: str, max_pages: int, max_chars: int) -> t
     """As :func:`extract`, from an open reader."""
     count = len(reader.pages)
     if count > max_pages:
-        raise DocumentError(f"{where} has {count} pages, at most {max_pages} are read.", hint="Give the pages that matter.")
+        raise DocumentError(
+            f"{where} has {count} pages, at most {max_pages} are read.", hint="Give the pages that matter."
+        )
     if not count:
         raise DocumentError(f"{where} has no pages.", hint="Export it again.")
     deadline = time.monotonic() + MAX_SECONDS
@@ -125,15 +135,18 @@ def _extract(reader: PdfReader, where: str, max_pages: int, max_chars: int) -> t
     words = sum(c.isalnum() for c in text)
     if words < _SCANNED_CHARS * count and any(map(_has_picture, reader.pages)):
         raise DocumentError(
-            f"{where} is scanned: its pages are pictures without text.", hint="Run OCR first, for example: ocrmypdf in.pdf out.pdf."
+            f"{where} is scanned: its pages are pictures without text.",
+            hint="Run OCR first, for example: ocrmypdf in.pdf out.pdf.",
         )
     if not words:
         raise DocumentError(
-            f"{where} holds no text: its pages are blank or drawn.", hint="Export it again with text, or run OCR (ocrmypdf)."
+            f"{where} holds no text: its pages are blank or drawn.",
+            hint="Export it again with text, or run OCR (ocrmypdf).",
         )
     if sum(c == "\ufffd" or "\ue000" <= c <= "\uf8ff" for c in text) > words:
         raise DocumentError(
-            f"{where} has fonts that do not say which letters they show.", hint="Run OCR on it: ocrmypdf --force-ocr in.pdf out.pdf."
+            f"{where} has fonts that do not say which letters they show.",
+            hint="Run OCR on it: ocrmypdf --force-ocr in.pdf out.pdf.",
         )
     return text, count
 
@@ -145,7 +158,8 @@ def _lines(page: PageObject, where: str, deadline: float) -> _Lines:
         del operator, operands, cm, tm
         if time.monotonic() > deadline:  # raised again at the next operator should pypdf catch it within a form
             raise DocumentError(
-                f"{where} takes too long to read (over {MAX_SECONDS:.0f} s).", hint="Print it to PDF again, without drawings."
+                f"{where} takes too long to read (over {MAX_SECONDS:.0f} s).",
+                hint="Print it to PDF again, without drawings.",
             )
 
     lines = _Lines()
@@ -156,7 +170,9 @@ def _lines(page: PageObject, where: str, deadline: float) -> _Lines:
 def _has_picture(page: PageObject) -> bool:
     """Whether a page shows a picture, directly or within one form; it is not decoded."""
     direct = _objects(page)
-    if any(item.get("/Subtype") == "/Image" for item in [*direct, *(deep for form in direct for deep in _objects(form))]):
+    if any(
+        item.get("/Subtype") == "/Image" for item in [*direct, *(deep for form in direct for deep in _objects(form))]
+    ):
         return True
     contents = page.get_contents()  # small pictures stand in the stream itself: BI … ID … EI
     return contents is not None and re.search(rb"\sID\s", contents.get_data()) is not None

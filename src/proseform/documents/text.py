@@ -24,14 +24,18 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )  # UTF-32 LE begins as UTF-16 LE does
-_LIGATURES = {chr(code): unicodedata.normalize("NFKC", chr(code)) for code in range(0xFB00, 0xFB07)}  # ff fi fl ffi ffl st st
+_LIGATURES = {
+    chr(code): unicodedata.normalize("NFKC", chr(code)) for code in range(0xFB00, 0xFB07)
+}  # ff fi fl ffi ffl st st
 _NEWLINES = re.compile("\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 # Invisible characters: zero width, bidi controls, and the tag block, in which instructions to a model can hide.
 _INVISIBLE = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\U000e0000-\U000e007f]")
 _JOINERS = re.compile("(?<![\u0590-\U0010ffff])[\u200c\u200d]+")  # noise after Latin, spelling in Persian and Hindi
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f]")
 _SPACES = re.compile("[ \t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
-_BULLET = re.compile("(?m)^ ?[•‣▪◦●○■□▸►∙·\u2043\u2013\u2014*\uf0b7\uf0a7\uf0d8] +(?=\\S)")  # \uf0..: Word's Symbol and Wingdings fonts
+_BULLET = re.compile(
+    "(?m)^ ?[•‣▪◦●○■□▸►∙·\u2043\u2013\u2014*\uf0b7\uf0a7\uf0d8] +(?=\\S)"
+)  # \uf0..: Word's Symbol and Wingdings fonts
 _BINARY_SHARE = 0.01  # control characters; text has none or a stray one
 _HTML = re.compile(r"</?[a-zA-Z][^<>]*>")
 
@@ -69,7 +73,8 @@ def decode(data: bytes, where: str) -> tuple[str, str]:
         raise binary from error
     if "\0" in text:
         raise DocumentError(
-            f"{where} contains NUL characters: it is binary, or UTF-16 without its byte order mark.", hint="Save it as UTF-8 text."
+            f"{where} contains NUL characters: it is binary, or UTF-16 without its byte order mark.",
+            hint="Save it as UTF-8 text.",
         )
     if len(_CONTROLS.findall(text)) > _BINARY_SHARE * len(text):
         raise binary
@@ -99,7 +104,9 @@ def normalise(text: str) -> str:
     text = _SPACES.sub(" ", _CONTROLS.sub("", _INVISIBLE.sub("", text)))
     text = re.sub("\u00ad *\n *(?=\\w)|\u00ad", "", text)  # a word broken at a line's end becomes whole
     text = re.sub("[\ufb00-\ufb06]", lambda m: _LIGATURES[m.group()], text)
-    text = unicodedata.normalize("NFC", _SPACES.sub(" ", _JOINERS.sub("", text)))  # again: what was removed may have stood between
+    text = unicodedata.normalize(
+        "NFC", _SPACES.sub(" ", _JOINERS.sub("", text))
+    )  # again: what was removed may have stood between
     text = _BULLET.sub("- ", text)
     text = "\n".join(line.strip() for line in text.split("\n"))
     return re.sub("\n{3,}", "\n\n", text).strip()
@@ -128,9 +135,14 @@ def parse_json(text: str, where: str) -> Any:
     except (ValueError, RecursionError) as error:  # JSONDecodeError and UnicodeEncodeError are ValueErrors
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         reason = "half of a surrogate pair" if isinstance(error, UnicodeEncodeError) else reason
-        raise DocumentError(f"{where} is not valid JSON: {reason}.", hint="Correct it there, or export it again.") from error
+        raise DocumentError(
+            f"{where} is not valid JSON: {reason}.", hint="Correct it there, or export it again."
+        ) from error
     if not isinstance(value, dict | list):
-        raise DocumentError(f"{where} holds a single JSON {type(value).__name__}, expected an object.", hint="Export the whole document.")
+        raise DocumentError(
+            f"{where} holds a single JSON {type(value).__name__}, expected an object.",
+            hint="Export the whole document.",
+        )
     return value
 
 
@@ -147,7 +159,9 @@ def markdown(source: str) -> str:
     """
     from markdown_it import MarkdownIt  # plain text and PDFs do without
 
-    first, *rest = source.split("<!--")  # comments go before the parser sees them: it takes quadratic time over unclosed ones
+    first, *rest = source.split(
+        "<!--"
+    )  # comments go before the parser sees them: it takes quadratic time over unclosed ones
     source = first + "".join(part.partition("-->")[2] if "-->" in part else part for part in rest)
     source = re.sub("<(?=[!?])", "&lt;", source)  # as over <? and <![CDATA[
     lines = source.split("\n")
@@ -189,6 +203,8 @@ def _inline(token: Token) -> str:
     for child in token.children or ():
         if child.type in {"text", "code_inline", "image"}:  # a picture's content is its alternative text
             out.append(child.content)
-        elif child.type in {"softbreak", "hardbreak"} or (child.type == "html_inline" and child.content.lower().startswith("<br")):
+        elif child.type in {"softbreak", "hardbreak"} or (
+            child.type == "html_inline" and child.content.lower().startswith("<br")
+        ):
             out.append("\n")
     return "".join(out)

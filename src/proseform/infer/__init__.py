@@ -90,7 +90,9 @@ class Engine(Protocol):
         """Release models and connections."""
 
 
-def ask(bundle: Bundle, role: Role, values: Mapping[str, str], *, schema: Mapping[str, Any] | None = None, **overrides: Any) -> Request:
+def ask(
+    bundle: Bundle, role: Role, values: Mapping[str, str], *, schema: Mapping[str, Any] | None = None, **overrides: Any
+) -> Request:
     """The request that a bundle's role makes of some values: its prompt, prefill and longest completion."""
     part = bundle.parts[role]
     request = {"max_tokens": part.max_tokens, **overrides}

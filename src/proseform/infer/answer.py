@@ -129,7 +129,10 @@ def answers(
     judged = _complete(engine, asked)
     written = [outcome for outcome in judged if isinstance(outcome, Completion)]
     jsons = iter(formatted(engine, [completion.text for completion in written], target, deadline=deadline))
-    return [outcome if isinstance(outcome, Refusal) else _joined(engine, task, target, outcome, next(jsons)) for outcome in judged]
+    return [
+        outcome if isinstance(outcome, Refusal) else _joined(engine, task, target, outcome, next(jsons))
+        for outcome in judged
+    ]
 
 
 def formatted(
@@ -161,7 +164,11 @@ def formatted(
                 results[index] = Formatted(outcome.text, verdict.value, *spent[index], narrowed=attempt > 0)
             else:
                 results[index] = _invalid(verdict)
-        open_ones = [i for i in open_ones if isinstance(found := results[i], Refusal) and found.reason not in {"deadline", "too_long"}]
+        open_ones = [
+            i
+            for i in open_ones
+            if isinstance(found := results[i], Refusal) and found.reason not in {"deadline", "too_long"}
+        ]
         if not open_ones:
             break
     return results
@@ -207,7 +214,11 @@ def _complete(engine: Engine, requests: Sequence[Request]) -> list[Completion | 
     try:
         done: list[Completion | Refusal] = [*engine.generate([requests[index] for index in fit])] if fit else []
     except Refusal as refusal:
-        done = [refusal] if len(fit) == 1 else [outcome for index in fit for outcome in _complete(engine, [requests[index]])]
+        done = (
+            [refusal]
+            if len(fit) == 1
+            else [outcome for index in fit for outcome in _complete(engine, [requests[index]])]
+        )
     for index, outcome in zip(fit, done, strict=True):
         late = isinstance(outcome, Completion) and outcome.finish == "deadline"
         outcomes[index] = _late(requests[index]) if late else outcome
@@ -230,12 +241,22 @@ def _unfit(engine: Engine, request: Request) -> Refusal | None:
 
 def _late(request: Request) -> Refusal:
     """The refusal of an answer that took too long."""
-    return Refusal("deadline", f"Time was up at the {request.role}.", hint="Allow more time, or try again when the engine is less busy.")
+    return Refusal(
+        "deadline",
+        f"Time was up at the {request.role}.",
+        hint="Allow more time, or try again when the engine is less busy.",
+    )
 
 
 def _format_request(engine: Engine, prose: str, schema: Schema, deadline: float | None) -> Request:
     """The formatter's first request. A prefill that begins an object is left out for schemas of another shape."""
-    request = ask(engine.bundle, "formatter", {"prose": prose, "schema": schema.signature()}, schema=schema.document, deadline=deadline)
+    request = ask(
+        engine.bundle,
+        "formatter",
+        {"prose": prose, "schema": schema.signature()},
+        schema=schema.document,
+        deadline=deadline,
+    )
     closed = schema.document.get("type") == "object" and schema.fields
     return request if closed else _changed(request, prefill="")
 
@@ -262,7 +283,9 @@ def _invalid(verdict: Verdict) -> Refusal:
     return Refusal(str(verdict.reason), f"No valid JSON came of it ({verdict}).", hint=hint)
 
 
-def _joined(engine: Engine, task: Task, schema: Schema, judged: Completion, made: Formatted | Refusal) -> Answer | Refusal:
+def _joined(
+    engine: Engine, task: Task, schema: Schema, judged: Completion, made: Formatted | Refusal
+) -> Answer | Refusal:
     """The two steps as one answer."""
     if isinstance(made, Refusal):
         return made

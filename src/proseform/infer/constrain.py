@@ -62,7 +62,10 @@ class Constraints:
                 self._compiled.popitem(last=False)
             matcher = compiled.deep_copy()
         if given and not matcher.consume_tokens(list(given)):
-            raise InputError("The prefill begins no document of the schema.", hint="Leave the prefill out for a schema of another shape.")
+            raise InputError(
+                "The prefill begins no document of the schema.",
+                hint="Leave the prefill out for a schema of another shape.",
+            )
         return matcher
 
     def allowed(self, matchers: Sequence[LLMatcher | None]) -> np.ndarray[Any, np.dtype[np.bool_]]:
@@ -89,7 +92,9 @@ class Constraints:
         """Compile a schema."""
         from llguidance import LLMatcher
 
-        matcher = LLMatcher(self._tokenizer, LLMatcher.grammar_from_json_schema(dict(schema), overrides=FORM), log_level=0)
+        matcher = LLMatcher(
+            self._tokenizer, LLMatcher.grammar_from_json_schema(dict(schema), overrides=FORM), log_level=0
+        )
         if matcher.is_error():
             raise InputError(
                 f"The schema cannot be enforced: {matcher.get_error().strip().splitlines()[0]}.",

@@ -96,7 +96,10 @@ def run(model: Any, rows: Sequence[Row], constraints: Constraints | None, *, pad
             alive = [index for index, place in enumerate(places) if not rows[place].finish]
             if not alive:
                 return
-            kept = torch.tensor([pad if rows[place].finish else token for place, token in zip(places, chosen, strict=True)], device=device)
+            kept = torch.tensor(
+                [pad if rows[place].finish else token for place, token in zip(places, chosen, strict=True)],
+                device=device,
+            )
             if len(alive) <= 3 * len(places) // 4:
                 index = torch.tensor(alive, device=device)
                 cache.batch_select_indices(index)
@@ -106,7 +109,9 @@ def run(model: Any, rows: Sequence[Row], constraints: Constraints | None, *, pad
             mask = torch.cat([mask, mask.new_ones(len(places), 1)], dim=1)
 
 
-def _choose(logits: torch.Tensor, rows: list[Row], noise: list[torch.Generator], constraints: Constraints | None) -> list[int]:
+def _choose(
+    logits: torch.Tensor, rows: list[Row], noise: list[torch.Generator], constraints: Constraints | None
+) -> list[int]:
     """The next token of each row: the likeliest, or a sample by the exponential race p / Exp(1)."""
     matchers = [None if row.finish else row.matcher for row in rows]
     if constraints is not None and any(matcher is not None for matcher in matchers):

@@ -26,7 +26,13 @@ Dialect = Literal["vllm", "openai"]
 _BUSY = frozenset({429, 502, 503, 504})
 _BACKOFF_S = 0.25
 _LONGEST_WAIT_S = 8.0
-_TOO_LONG = ("maximum context length", "maximum model length", "max_model_len", "context_length_exceeded", "longer than the maximum")
+_TOO_LONG = (
+    "maximum context length",
+    "maximum model length",
+    "max_model_len",
+    "context_length_exceeded",
+    "longer than the maximum",
+)
 _SCHEMA = ("grammar", "schema", "guidance", "structured", "guided", "json_schema", "unimplemented keys")
 
 
@@ -68,11 +74,14 @@ class HttpEngine:
         for each in (url, evaluator_url or url):
             if not each.startswith(("http://", "https://")):
                 raise ConfigError(
-                    f"The engine's URL is '{each}'.", hint="It begins with http:// or https://, such as http://localhost:8000."
+                    f"The engine's URL is '{each}'.",
+                    hint="It begins with http:// or https://, such as http://localhost:8000.",
                 )
         self.bundle = bundle
         roots = (evaluator_url or url, url)
-        self._roots: dict[Role, str] = {role: root.rstrip("/").removesuffix("/v1") for role, root in zip(ROLES, roots, strict=True)}
+        self._roots: dict[Role, str] = {
+            role: root.rstrip("/").removesuffix("/v1") for role, root in zip(ROLES, roots, strict=True)
+        }
         self._models: dict[Role, str] = dict(zip(ROLES, (evaluator_model, formatter_model), strict=True))
         self._dialect = dialect
         self._timeout_s = timeout_s
@@ -123,7 +132,9 @@ class HttpEngine:
             else:
                 if response.status_code not in _BUSY:
                     return _completion(response, request, given, path, time.monotonic() - began)
-                fault = EngineError(f"The engine is busy: HTTP {response.status_code} ({_words(response)}).", hint="Try again later.")
+                fault = EngineError(
+                    f"The engine is busy: HTTP {response.status_code} ({_words(response)}).", hint="Try again later."
+                )
                 wait = _retry_after(response)
             if attempt < self._retries:
                 self._pause(request, attempt, wait)
@@ -154,7 +165,12 @@ def payload(request: Request, model: str, dialect: Dialect) -> tuple[str, dict[s
     is left to the grammar, which forces the same characters.
     """
     given = "" if request.schema is not None else request.prefill
-    body: dict[str, Any] = {"model": model, "max_tokens": request.max_tokens, "temperature": request.temperature, "seed": request.seed}
+    body: dict[str, Any] = {
+        "model": model,
+        "max_tokens": request.max_tokens,
+        "temperature": request.temperature,
+        "seed": request.seed,
+    }
     if request.schema is not None:
         body |= _structured(request.schema, dialect)
     if isinstance(request.prompt, str):
@@ -170,7 +186,12 @@ def _structured(schema: Mapping[str, Any], dialect: Dialect) -> dict[str, Any]:
     """A schema in the server's words."""
     if dialect == "vllm":
         return {"structured_outputs": {"json": {**schema, "x-guidance": FORM}}}
-    return {"response_format": {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": dict(schema)}}}
+    return {
+        "response_format": {
+            "type": "json_schema",
+            "json_schema": {"name": "answer", "strict": True, "schema": dict(schema)},
+        }
+    }
 
 
 def _completion(response: httpx.Response, request: Request, given: str, path: str, seconds: float) -> Completion:
@@ -201,9 +222,13 @@ def _fault(response: httpx.Response, request: Request) -> ProseformError:
         hint = "Shorten the inputs, or serve a model with a longer context."
         return Refusal("too_long", f"The {request.role}'s prompt is too long: {words}", hint=hint)
     if status in {400, 422} and request.schema is not None and any(mark in lower for mark in _SCHEMA):
-        return InputError(f"The engine cannot enforce the schema: {words}", hint="State it as plain properties, enums and bounds.")
+        return InputError(
+            f"The engine cannot enforce the schema: {words}", hint="State it as plain properties, enums and bounds."
+        )
     if status in {400, 401, 403, 404, 405, 422}:
-        return EngineFaultError(f"The engine refused the request: HTTP {status}: {words}", hint="Check its URL, model names and key.")
+        return EngineFaultError(
+            f"The engine refused the request: HTTP {status}: {words}", hint="Check its URL, model names and key."
+        )
     return EngineError(f"The engine failed: HTTP {status}: {words}")
 
 
@@ -229,4 +254,8 @@ def _retry_after(response: httpx.Response) -> float | None:
 
 def _late(request: Request) -> Refusal:
     """The refusal of an answer that took too long."""
-    return Refusal("deadline", f"Time was up at the {request.role}.", hint="Allow more time, or try again when the engine is less busy.")
+    return Refusal(
+        "deadline",
+        f"Time was up at the {request.role}.",
+        hint="Allow more time, or try again when the engine is less busy.",
+    )

@@ -37,7 +37,9 @@ _MERGED = 500_000_000
 (SmolLM2-135M, r = 32, 32 at once: 211 tokens/s, merged 430). Larger bases are held once."""
 
 
-def load_model(base: Path, adapter: Path | None = None, dtype: str = "float32", device: str | None = None) -> tuple[Any, Any]:
+def load_model(
+    base: Path, adapter: Path | None = None, dtype: str = "float32", device: str | None = None
+) -> tuple[Any, Any]:
     """A model and its tokenizer from local folders, in evaluation mode.
 
     Args:
@@ -83,7 +85,7 @@ def stop_ids(model: Any, tokenizer: Any) -> frozenset[int]:
 
 
 @dataclass
-class Voice:
+class RoleModel:
     """A model as a role uses it.
 
     Attributes:
@@ -103,8 +105,8 @@ class Voice:
     constraints: Constraints | None = None
 
     @classmethod
-    def of(cls, model: Any, tokenizer: Any, *, adapter: str = "", limit: int | None = None) -> Voice:
-        """A voice over a loaded model; the model's own position limit is kept."""
+    def of(cls, model: Any, tokenizer: Any, *, adapter: str = "", limit: int | None = None) -> RoleModel:
+        """A role model over a loaded model; the model's own position limit is kept."""
         own = int(getattr(model.config, "max_position_embeddings", 0) or 1 << 20)
         return cls(model, tokenizer, adapter, min(own, limit or own), stop_ids(model, tokenizer))
 
@@ -129,7 +131,13 @@ class Voice:
                 began = time.monotonic()
                 rows = [self._row(requests[index], *encoded[index]) for index in chosen]
                 pad = self.tokenizer.pad_token_id
-                decode.run(self.model, rows, self.constraints, pad=min(self.stop, default=0) if pad is None else pad, stop=self.stop)
+                decode.run(
+                    self.model,
+                    rows,
+                    self.constraints,
+                    pad=min(self.stop, default=0) if pad is None else pad,
+                    stop=self.stop,
+                )
                 seconds = time.monotonic() - began
                 for index, row in zip(chosen, rows, strict=True):
                     text = self._text(requests[index], encoded[index][1], row)
@@ -206,7 +214,7 @@ class LocalEngine:
         self.bundle = bundles.read(folder, check_files=check_files)
         self._batch = batch
         self._lock = threading.Lock()
-        self._voices = self._load(folder, device)
+        self._role_models = self._load(folder, device)
 
     def generate(self, requests: Sequence[Request]) -> list[Completion]:
         """See :meth:`proseform.infer.Engine.generate`."""
@@ -214,45 +222,49 @@ class LocalEngine:
         with self._lock:
             for role in {request.role for request in requests}:
                 mine = [index for index, request in enumerate(requests) if request.role == role]
-                done = self._voice(role).complete([requests[index] for index in mine], self._batch)
+                done = self._role_model(role).complete([requests[index] for index in mine], self._batch)
                 results.update(zip(mine, done, strict=True))
         return [results[index] for index in range(len(requests))]
 
     def room(self, request: Request) -> int:
         """See :meth:`proseform.infer.Engine.room`."""
-        return self._voice(request.role).room(request)
+        return self._role_model(request.role).room(request)
 
     def close(self) -> None:
         """Release the models; a later call is an :class:`EngineError`."""
-        self._voices = {}
+        self._role_models = {}
 
-    def _voice(self, role: Role) -> Voice:
-        """The voice of a role."""
-        if role not in self._voices:
+    def _role_model(self, role: Role) -> RoleModel:
+        """The role model of a role."""
+        if role not in self._role_models:
             raise EngineError("The in-process engine is closed.")
-        return self._voices[role]
+        return self._role_models[role]
 
-    def _load(self, folder: Path, device: str | None) -> dict[Role, Voice]:
+    def _load(self, folder: Path, device: str | None) -> dict[Role, RoleModel]:
         """Each distinct base once, with the adapters of the roles that stand on it, or merged into a base of the role's own."""
         settings = self.bundle.settings
-        voices: dict[Role, Voice] = {}
+        role_models: dict[Role, RoleModel] = {}
         loaded: dict[str, tuple[Any, Any]] = {}
         for role, part in self.bundle.parts.items():
             if part.base not in loaded:
-                loaded[part.base] = load_model(folder / part.base, dtype=str(settings.get("dtype", "float32")), device=device)
+                loaded[part.base] = load_model(
+                    folder / part.base, dtype=str(settings.get("dtype", "float32")), device=device
+                )
             model, tokenizer = loaded[part.base]
             if part.adapter and model.device.type == "cpu" and model.num_parameters() < _MERGED:
                 model = _merged(model, folder / part.adapter)
-                voices[role] = Voice.of(model, tokenizer, limit=settings.get("max_length"))
+                role_models[role] = RoleModel.of(model, tokenizer, limit=settings.get("max_length"))
                 continue
             if part.adapter:
                 model = _beside(model, folder / part.adapter, role)
                 loaded[part.base] = (model, tokenizer)
-            voices[role] = Voice.of(model, tokenizer, adapter=role if part.adapter else "", limit=settings.get("max_length"))
+            role_models[role] = RoleModel.of(
+                model, tokenizer, adapter=role if part.adapter else "", limit=settings.get("max_length")
+            )
         for role, part in self.bundle.parts.items():
-            if voices[role].adapter or not part.adapter:
-                voices[role].model = loaded[part.base][0]  # an adapter loaded later has wrapped the base
-        return voices
+            if role_models[role].adapter or not part.adapter:
+                role_models[role].model = loaded[part.base][0]  # an adapter loaded later has wrapped the base
+        return role_models
 
 
 def _merged(base: Any, adapter: Path) -> Any:

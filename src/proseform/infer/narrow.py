@@ -48,14 +48,18 @@ def _narrowed(node: Any, characters: int, items: int, *, optional: bool) -> Any:
     out = dict(node)
     for keyword in ("properties", "$defs"):
         if keyword in out:
-            out[keyword] = {name: _narrowed(sub, characters, items, optional=optional) for name, sub in out[keyword].items()}
+            out[keyword] = {
+                name: _narrowed(sub, characters, items, optional=optional) for name, sub in out[keyword].items()
+            }
     if "anyOf" in out:
         out["anyOf"] = [_narrowed(sub, characters, items, optional=optional) for sub in out["anyOf"]]
     kinds = [out["type"]] if isinstance(out.get("type"), str) else list(out.get("type", ()))
     if "object" in kinds and "properties" in out:
         out["additionalProperties"] = False
         if not optional:
-            out["properties"] = {name: sub for name, sub in out["properties"].items() if name in out.get("required", ())}
+            out["properties"] = {
+                name: sub for name, sub in out["properties"].items() if name in out.get("required", ())
+            }
     if "array" in kinds and isinstance(out.get("items"), Mapping) and "prefixItems" not in out:
         out["items"] = _narrowed(out["items"], characters, items, optional=optional)
         out["maxItems"] = min(out.get("maxItems", items), max(items, out.get("minItems", 0)))
@@ -104,7 +108,11 @@ def _longest_of(kind: str, node: Mapping[str, Any], definitions: Mapping[str, An
             keys = sum(len(json.dumps(name, ensure_ascii=False).encode()) + 4 for name, _ in fields)
             return keys + math.fsum(_longest(sub, definitions, known) for _, sub in fields)
         case "array" if {"items", "maxItems"} <= node.keys():
-            return 2 + float(node["maxItems"]) * (2 + _longest(node["items"], definitions, known)) if node["maxItems"] else 2.0
+            return (
+                2 + float(node["maxItems"]) * (2 + _longest(node["items"], definitions, known))
+                if node["maxItems"]
+                else 2.0
+            )
         case "string" if "maxLength" in node:
             return 2.0 + 4 * int(node["maxLength"])
         case "integer" if {"minimum", "maximum"} <= node.keys():

@@ -57,10 +57,14 @@ class Api:
         found: Manifest | None = self._maybe("GET", path(api_version, kind, namespace or self.namespace, name))
         return found
 
-    def find(self, api_version: str, kind: str, selector: str = "", fields: str = "", namespace: str = "") -> list[Manifest]:
+    def find(
+        self, api_version: str, kind: str, selector: str = "", fields: str = "", namespace: str = ""
+    ) -> list[Manifest]:
         """The objects that match a label selector and a field selector; none where the kind itself is unknown."""
         query = [("labelSelector", selector), ("fieldSelector", fields)]
-        found = self._maybe("GET", path(api_version, kind, namespace or self.namespace), [(key, value) for key, value in query if value])
+        found = self._maybe(
+            "GET", path(api_version, kind, namespace or self.namespace), [(key, value) for key, value in query if value]
+        )
         return list(found["items"]) if found else []
 
     def create(self, manifest: Manifest) -> Manifest:
@@ -118,7 +122,12 @@ class Api:
     def _path(self, manifest: Mapping[str, Any], *, named: bool = True) -> str:
         """Where an object lies."""
         about = manifest["metadata"]
-        return path(manifest["apiVersion"], manifest["kind"], about.get("namespace", self.namespace), about["name"] if named else "")
+        return path(
+            manifest["apiVersion"],
+            manifest["kind"],
+            about.get("namespace", self.namespace),
+            about["name"] if named else "",
+        )
 
     def _maybe(self, method: str, where: str, query: Iterable[tuple[str, str]] = (), body: Any = None) -> Any:
         """The answer, or None where there is nothing."""
@@ -152,7 +161,9 @@ class Api:
                 raise _refused(method, where, error.status or 0, error.body) from error
             except HTTPError as error:
                 server = self._client.configuration.host
-                raise ClusterError(f"The API server {server} does not answer ({type(error).__name__}).", status=0) from error
+                raise ClusterError(
+                    f"The API server {server} does not answer ({type(error).__name__}).", status=0
+                ) from error
             data = answer.data.decode()
             return data if text else json.loads(data)
 
@@ -194,7 +205,11 @@ def _refused(method: str, where: str, status: int, body: Any) -> ClusterError:
     except (TypeError, ValueError, KeyError):
         said = str(body or "no answer")[:300]
     hint = "Ask for the right in the chart's roles." if status == 403 else ""  # noqa: PLR2004 - forbidden
-    hint = "Does the controller behind this webhook run? kubectl get pods -A." if "failed calling webhook" in said else hint
+    hint = (
+        "Does the controller behind this webhook run? kubectl get pods -A."
+        if "failed calling webhook" in said
+        else hint
+    )
     return ClusterError(f"{method} {where.rpartition('/namespaces/')[2]}: {said}", hint=hint, status=status)
 
 

@@ -54,7 +54,11 @@ def economical(bundle: Bundle) -> str:
     one, other = bundle.evaluator, bundle.formatter
     if one.base_digest != other.base_digest:
         whole = [role for role, part in bundle.parts.items() if not part.adapter]
-        which = f"{' and '.join(whole)} {'is a whole model' if len(whole) == 1 else 'are whole models'}" if whole else "their bases differ"
+        which = (
+            f"{' and '.join(whole)} {'is a whole model' if len(whole) == 1 else 'are whole models'}"
+            if whole
+            else "their bases differ"
+        )
         return f"the economical form puts two adapters on one base, and here {which}"
     return ""
 
@@ -81,7 +85,15 @@ def argv(loaded: Loaded, serving: config.Serving, port: int = PORT) -> list[str]
     if adapters:
         named = [f"{role}={MODELS}/{part.adapter}" for role, part in adapters]
         rank = max(loaded.ranks[role] for role, _ in adapters)
-        words += ["--enable-lora", "--max-loras", str(len(adapters)), "--max-lora-rank", str(_rank(rank)), "--lora-modules", *named]
+        words += [
+            "--enable-lora",
+            "--max-loras",
+            str(len(adapters)),
+            "--max-lora-rank",
+            str(_rank(rank)),
+            "--lora-modules",
+            *named,
+        ]
     if knobs.gpus:
         words += ["--gpu-memory-utilization", str(knobs.memory_share)]
     if knobs.gpus > 1:
@@ -148,4 +160,6 @@ def _rank(rank: int) -> int:
     for known in _RANKS:
         if rank <= known:
             return known
-    raise ConfigError(f"An adapter has rank {rank}; vLLM serves at most {_RANKS[-1]}.", hint="Lower lora.r and train again.")
+    raise ConfigError(
+        f"An adapter has rank {rank}; vLLM serves at most {_RANKS[-1]}.", hint="Lower lora.r and train again."
+    )

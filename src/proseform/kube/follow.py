@@ -15,7 +15,14 @@ from typing import Any, Literal
 Json = Mapping[str, Any]
 Phase = Literal["queued", "waiting", "running", "succeeded", "failed"]
 
-_IMAGE = {"ImagePullBackOff", "ErrImagePull", "ErrImageNeverPull", "InvalidImageName", "ErrImageInspect", "RegistryUnavailable"}
+_IMAGE = {
+    "ImagePullBackOff",
+    "ErrImagePull",
+    "ErrImageNeverPull",
+    "InvalidImageName",
+    "ErrImageInspect",
+    "RegistryUnavailable",
+}
 _KILLED = 128
 """Exit codes above are 128 and the signal that ended the process."""
 
@@ -61,7 +68,12 @@ def state(job: Json, pods: Sequence[Json], events: Iterable[Json] = ()) -> State
     if "Failed" in conditions:
         return _failed(job, conditions["Failed"], pods)
     if job.get("spec", {}).get("suspend") or job.get("spec", {}).get("runPolicy", {}).get("suspend"):
-        return State("queued", "Suspended", "The job is held back by its queue.", "Look at the queue's Workload: kubectl get workloads.")
+        return State(
+            "queued",
+            "Suspended",
+            "The job is held back by its queue.",
+            "Look at the queue's Workload: kubectl get workloads.",
+        )
     troubles = [found for pod in pods if (found := trouble(pod)) is not None]
     if troubles:
         return troubles[0]
@@ -70,7 +82,9 @@ def state(job: Json, pods: Sequence[Json], events: Iterable[Json] = ()) -> State
         return State("running")
     warned = warning(events) if not pods else ""
     if warned:
-        return State("waiting", "FailedCreate", f"Its pods cannot be created: {warned}", _remedy_of_refusal(warned), stuck=True)
+        return State(
+            "waiting", "FailedCreate", f"Its pods cannot be created: {warned}", _remedy_of_refusal(warned), stuck=True
+        )
     if not pods and not job.get("status", {}).get("conditions"):
         remedy = "Is the operator of this kind running? kubectl get pods -A."
         return State("waiting", "NoOperator", "No operator has looked at its job yet.", remedy, stuck=True)
@@ -92,8 +106,17 @@ def _failed(job: Json, condition: Json, pods: Sequence[Json]) -> State:
     if ends:
         return ends[0]
     gave_up = "backoff" in said.lower()
-    words = "Its pods failed more often than allowed." if gave_up else f"The operator says: {condition.get('message', '').strip() or said}"
-    return State("failed", "BackoffLimitExceeded" if gave_up else condition.get("reason", "Failed"), words, "Look at the pods' logs.")
+    words = (
+        "Its pods failed more often than allowed."
+        if gave_up
+        else f"The operator says: {condition.get('message', '').strip() or said}"
+    )
+    return State(
+        "failed",
+        "BackoffLimitExceeded" if gave_up else condition.get("reason", "Failed"),
+        words,
+        "Look at the pods' logs.",
+    )
 
 
 def trouble(pod: Json) -> State | None:
@@ -112,7 +135,13 @@ def trouble(pod: Json) -> State | None:
             )  # fmt: skip
         if reason in {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}:
             message = str(waiting.get("message", ""))
-            return State("waiting", reason, f"Pod {name} cannot start: {message}", "Check claim, user and mounts in [cluster].", stuck=True)
+            return State(
+                "waiting",
+                reason,
+                f"Pod {name} cannot start: {message}",
+                "Check claim, user and mounts in [cluster].",
+                stuck=True,
+            )
         if reason == "CrashLoopBackOff":
             last = container.get("lastState", {}).get("terminated", {})
             ended = _words_of_end(name, last)
@@ -153,7 +182,9 @@ def _end(pod: Json) -> State | None:
 
 def _disrupted(status: Json) -> str:
     """The message of a disruption, where the pod has met one."""
-    found = (c for c in status.get("conditions", ()) if c.get("type") == "DisruptionTarget" and c.get("status") == "True")
+    found = (
+        c for c in status.get("conditions", ()) if c.get("type") == "DisruptionTarget" and c.get("status") == "True"
+    )
     return next((f"{c.get('reason', '')}: {c.get('message', '')}" for c in found), "")
 
 

@@ -55,7 +55,11 @@ class Generation:
 def build(wanted: Generation) -> list[Manifest]:
     """NetworkPolicy, Service and Deployment; the server is up once its readiness probe answers."""
     labels = {**pods.PART_OF, "app.kubernetes.io/component": "generation", "app.kubernetes.io/name": wanted.name}
-    about: Manifest = {"name": wanted.name, "namespace": wanted.place.namespace, "labels": {**labels, jobs.JOB: wanted.job}}
+    about: Manifest = {
+        "name": wanted.name,
+        "namespace": wanted.place.namespace,
+        "labels": {**labels, jobs.JOB: wanted.job},
+    }
     of_job = {"podSelector": {"matchLabels": {jobs.JOB: wanted.job, "app.kubernetes.io/component": "training"}}}
     policy: Manifest = {
         "podSelector": {"matchLabels": labels},

@@ -87,7 +87,9 @@ def build(wanted: Training) -> list[Manifest]:
 def argv(wanted: Training) -> list[str]:
     """The command of every pod."""
     run = ["python3", "-m", "torch.distributed.run", f"--nproc-per-node={wanted.processes}"]
-    fixed = [] if wanted.place.jobs.elastic else ["--max-restarts=0"]  # an elastic job's restarts come by PET_MAX_RESTARTS
+    fixed = (
+        [] if wanted.place.jobs.elastic else ["--max-restarts=0"]
+    )  # an elastic job's restarts come by PET_MAX_RESTARTS
     return [*run, *fixed, "-m", wanted.worker, "--job", wanted.job_file]
 
 
@@ -108,7 +110,9 @@ def pytorch_job(wanted: Training) -> Manifest:
     }
     if jobs.elastic:
         if jobs.elastic > jobs.nodes:
-            raise ConfigError(f"cluster.jobs.elastic: {jobs.elastic} workers are more than cluster.jobs.nodes, {jobs.nodes}.")
+            raise ConfigError(
+                f"cluster.jobs.elastic: {jobs.elastic} workers are more than cluster.jobs.nodes, {jobs.nodes}."
+            )
         spec["elasticPolicy"] = {
             "minReplicas": jobs.elastic,
             "maxReplicas": jobs.nodes,
@@ -127,7 +131,9 @@ def train_job(wanted: Training) -> list[Manifest]:
     """A TrainJob, and the TrainingRuntime of its own that it refers to."""
     jobs = wanted.place.jobs
     if jobs.elastic:
-        raise ConfigError("cluster.jobs.elastic: a TrainJob of this API has no elastic policy.", hint="Take kind = 'PyTorchJob'.")
+        raise ConfigError(
+            "cluster.jobs.elastic: a TrainJob of this API has no elastic policy.", hint="Take kind = 'PyTorchJob'."
+        )
     node = {"metadata": {"labels": {"trainer.kubeflow.org/trainjob-ancestor-step": "trainer"}}}
     job_spec = {"backoffLimit": 0, "template": _template(wanted)}
     replicated = {"name": "node", "replicas": 1, "template": {**node, "spec": job_spec}}

@@ -70,7 +70,8 @@ def container(wanted: Container) -> Manifest:
             "capabilities": {"drop": ["ALL"]},
         },
         "volumeMounts": [
-            {"name": name, "mountPath": path, **({"readOnly": True} if fixed else {})} for name, (path, fixed) in mounts.items()
+            {"name": name, "mountPath": path, **({"readOnly": True} if fixed else {})}
+            for name, (path, fixed) in mounts.items()
         ],
         **wanted.more,
     }

@@ -61,12 +61,23 @@ def state(service: Json, pods: Sequence[Json], events: Iterable[Json] = ()) -> S
         return State(False, f"The pods of {called} cannot be created: {warned}", _against(warned), stuck=True)
     unready = [each for each in conditions.values() if each["status"] == "False" and each.get("message")]
     if unready and not standing:
-        return State(False, f"KServe says of {called}: {unready[0]['message']}", "Look at the InferenceService's events.", stuck=True)
+        return State(
+            False,
+            f"KServe says of {called}: {unready[0]['message']}",
+            "Look at the InferenceService's events.",
+            stuck=True,
+        )
     if not conditions:
-        return State(False, f"KServe's controller has not looked at {called} yet.", "Is it running? kubectl get pods -A.")
+        return State(
+            False, f"KServe's controller has not looked at {called} yet.", "Is it running? kubectl get pods -A."
+        )
     slow = f" The last warning: {warned}" if warned else ""
     waiting = [pod["metadata"]["name"] for pod in standing if not _ready(pod)]
-    return State(False, f"{called} waits for {', '.join(waiting) or 'its pods'}, which load what they need.{slow}", "Give it more time.")
+    return State(
+        False,
+        f"{called} waits for {', '.join(waiting) or 'its pods'}, which load what they need.{slow}",
+        "Give it more time.",
+    )
 
 
 def _kept(pod: Json) -> State | None:
@@ -76,7 +87,11 @@ def _kept(pod: Json) -> State | None:
         return None
     knobs = _knobs(pod)
     if found.reason == "Unschedulable":
-        remedy = "Check that its claims exist and its volumes can be had." if "volume" in found.words else f"Lower {knobs}, or add nodes."
+        remedy = (
+            "Check that its claims exist and its volumes can be had."
+            if "volume" in found.words
+            else f"Lower {knobs}, or add nodes."
+        )
     elif "image" in found.words:
         remedy = _IMAGES
     else:
@@ -90,7 +105,11 @@ def _crashed(pod: Json) -> State | None:
     knobs = _knobs(pod)
     status = pod.get("status", {})
     if status.get("reason") == "Evicted":
-        return State(False, f"Pod {called} was taken from its node: {status.get('message', '')}", "Lower what pods may use, or add nodes.")
+        return State(
+            False,
+            f"Pod {called} was taken from its node: {status.get('message', '')}",
+            "Lower what pods may use, or add nodes.",
+        )
     for each in [*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())]:
         now = each.get("state", {}).get("terminated")
         ended = now or each.get("lastState", {}).get("terminated")
@@ -113,7 +132,9 @@ def _knobs(pod: Json) -> str:
 
 def _ready(pod: Json) -> bool:
     """Whether a pod is ready."""
-    return any(each["type"] == "Ready" and each["status"] == "True" for each in pod.get("status", {}).get("conditions", ()))
+    return any(
+        each["type"] == "Ready" and each["status"] == "True" for each in pod.get("status", {}).get("conditions", ())
+    )
 
 
 def _against(said: str) -> str:

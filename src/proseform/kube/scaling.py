@@ -39,7 +39,11 @@ def component(serving: config.Serving, namespace: str, name: str, which: Compone
         }
         for key in ("kubernetes.io/hostname", "topology.kubernetes.io/zone")
     ]
-    made: Manifest = {"minReplicas": knobs.replicas, "maxReplicas": most(serving, which), "topologySpreadConstraints": spread}
+    made: Manifest = {
+        "minReplicas": knobs.replicas,
+        "maxReplicas": most(serving, which),
+        "topologySpreadConstraints": spread,
+    }
     if serving.scaling.by == "keda" and which == "predictor":
         return {**made, "autoScaling": {"metrics": [_waiting(serving.scaling, namespace, name)]}}
     if serving.scaling.by != "none":
@@ -96,4 +100,7 @@ def _waiting(scaling: config.Scaling, namespace: str, name: str) -> Manifest:
     """
     query = f'sum(vllm:num_requests_waiting{{namespace="{namespace}",job="{name}"}})'
     metric = {"backend": "prometheus", "serverAddress": scaling.prometheus, "query": query}
-    return {"type": "External", "external": {"metric": metric, "target": {"type": "Value", "value": str(scaling.waiting)}}}
+    return {
+        "type": "External",
+        "external": {"metric": metric, "target": {"type": "Value", "value": str(scaling.waiting)}},
+    }

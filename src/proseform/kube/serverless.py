@@ -32,12 +32,18 @@ def build(wanted: Served, percent: int) -> list[Manifest]:
     """
     if wanted.wide:
         against = engines.economical(wanted.bundle) or "the wide form has two engines"
-        raise ConfigError(f"cluster.serving.mode: a serverless revision is one pod, and {against}.", hint='Take "standard".')
+        raise ConfigError(
+            f"cluster.serving.mode: a serverless revision is one pod, and {against}.", hint='Take "standard".'
+        )
     serving = wanted.place.serving
     if serving.scaling.by != "none":
-        raise ConfigError("cluster.serving.scaling.by: Knative scales serverless revisions itself.", hint='Take "none".')
+        raise ConfigError(
+            "cluster.serving.scaling.by: Knative scales serverless revisions itself.", hint='Take "none".'
+        )
     called = services.name(wanted.bundle.task, wanted.version).rpartition("-")[0]
-    beside = services.transformer(wanted, _COLLOCATED, ["--predictor_host", f"localhost:{_ENGINE_PORT}", "--http_port", str(engines.PORT)])
+    beside = services.transformer(
+        wanted, _COLLOCATED, ["--predictor_host", f"localhost:{_ENGINE_PORT}", "--http_port", str(engines.PORT)]
+    )
     made = pods.pod([beside], wanted.place.user, services.transformer_volumes(wanted))
     pod = engines.pod(wanted.place)
     runtime = services.runtime(wanted, wanted.name, ("evaluator", "formatter"), _ENGINE_PORT)

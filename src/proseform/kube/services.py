@@ -68,7 +68,9 @@ class Served:
         """
         form, against = self.place.serving.form, engines.economical(self.bundle)
         if form == "economical" and against:
-            raise ConfigError(f"cluster.serving.form: {against}.", hint='Take "wide" or "auto", or train adapters: [sft.*] lora.')
+            raise ConfigError(
+                f"cluster.serving.form: {against}.", hint='Take "wide" or "auto", or train adapters: [sft.*] lora.'
+            )
         return form == "wide" or bool(against)
 
     @property
@@ -88,7 +90,9 @@ def name(task: str, version: str) -> str:
     """
     made = f"proseform-{task.replace('_', '-').lower()}-v{version}"
     if len(f"{made}-formatter-transformer") > _LONGEST:
-        raise ConfigError(f"Task '{task}' has too long a name for a cluster: its services would have more than {_LONGEST} letters.")
+        raise ConfigError(
+            f"Task '{task}' has too long a name for a cluster: its services would have more than {_LONGEST} letters."
+        )
     return made
 
 
@@ -131,7 +135,13 @@ def about(wanted: Served, called: str) -> Manifest:
 def bundle_map(wanted: Served) -> Manifest:
     """The ConfigMap that holds ``bundle.json``."""
     made = about(wanted, f"{wanted.name}-bundle")
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": made, "immutable": True, "data": {MANIFEST: wanted.bundle.manifest}}
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": made,
+        "immutable": True,
+        "data": {MANIFEST: wanted.bundle.manifest},
+    }
 
 
 def runtime(wanted: Served, called: str, roles: Sequence[Role], port: int = PORT) -> Manifest:
@@ -141,7 +151,12 @@ def runtime(wanted: Served, called: str, roles: Sequence[Role], port: int = PORT
     if wanted.place.serving.mode == "standard":
         made |= _drained(wanted.place.serving)
     spec = {"supportedModelFormats": [{"name": "vLLM", "autoSelect": False}], "multiModel": False, "containers": [made]}
-    return {"apiVersion": "serving.kserve.io/v1alpha1", "kind": "ServingRuntime", "metadata": about(wanted, called), "spec": spec}
+    return {
+        "apiVersion": "serving.kserve.io/v1alpha1",
+        "kind": "ServingRuntime",
+        "metadata": about(wanted, called),
+        "spec": spec,
+    }
 
 
 def transformer(wanted: Served, called: str = CONTAINER, more: Sequence[str] = ()) -> Manifest:
@@ -174,23 +189,40 @@ def transformer_volumes(wanted: Served) -> dict[str, Manifest]:
     return {"bundle": {"configMap": {"name": f"{wanted.name}-bundle"}}, **volumes}
 
 
-def _service(wanted: Served, called: str, roles: Sequence[Role], *, transformed: bool, more: Sequence[str] = ()) -> list[Manifest]:
+def _service(
+    wanted: Served, called: str, roles: Sequence[Role], *, transformed: bool, more: Sequence[str] = ()
+) -> list[Manifest]:
     """Runtime, disruption budgets and InferenceService of one engine, with a transformer or without."""
     place, serving = wanted.place, wanted.place.serving
     whole = about(wanted, called)
     account = {"serviceAccountName": serving.account} if serving.account else {}
     patience = {"terminationGracePeriodSeconds": serving.drain_s + serving.transformer.timeout_s}
     model = {"modelFormat": {"name": "vLLM"}, "runtime": called, "storageUri": wanted.storage}
-    predictor = {**engines.pod(place), **account, **patience, **scaling.component(serving, place.namespace, called, "predictor")}
+    predictor = {
+        **engines.pod(place),
+        **account,
+        **patience,
+        **scaling.component(serving, place.namespace, called, "predictor"),
+    }
     spec: Manifest = {"predictor": {**predictor, "model": model}}
     budgets = scaling.budget(serving, whole, called, "predictor")
     if transformed:
         made = {**transformer(wanted, more=more), **_drained(serving)}
         pod = pods.pod([made], place.user, transformer_volumes(wanted))
-        spec["transformer"] = {**pod, **account, **patience, **scaling.component(serving, place.namespace, called, "transformer")}
+        spec["transformer"] = {
+            **pod,
+            **account,
+            **patience,
+            **scaling.component(serving, place.namespace, called, "transformer"),
+        }
         budgets += scaling.budget(serving, whole, called, "transformer")
     notes = {**whole["annotations"], MODE: "Standard", scaling.CLASS: serving.scaling.by}
-    service = {"apiVersion": SERVING, "kind": "InferenceService", "metadata": {**whole, "annotations": notes}, "spec": spec}
+    service = {
+        "apiVersion": SERVING,
+        "kind": "InferenceService",
+        "metadata": {**whole, "annotations": notes},
+        "spec": spec,
+    }
     return [runtime(wanted, called, roles), *budgets, service]
 
 

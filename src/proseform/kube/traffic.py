@@ -21,7 +21,9 @@ PORT = 80
 """Of the Services that KServe makes."""
 
 
-def route(task: str, name: str, services: Mapping[str, str], weights: Mapping[str, int], place: config.Cluster) -> Manifest:
+def route(
+    task: str, name: str, services: Mapping[str, str], weights: Mapping[str, int], place: config.Cluster
+) -> Manifest:
     """The route of a task.
 
     Args:
@@ -93,7 +95,12 @@ def trouble(found: Mapping[str, Any]) -> str:
     """Why a gateway does not serve a route, in words; empty where it does."""
     parents = found.get("status", {}).get("parents", [])
     made = int(found["metadata"].get("generation", 0))
-    conditions = [each for parent in parents for each in parent.get("conditions", ()) if each.get("observedGeneration", made) >= made]
+    conditions = [
+        each
+        for parent in parents
+        for each in parent.get("conditions", ())
+        if each.get("observedGeneration", made) >= made
+    ]
     against = [each for each in conditions if each["type"] in {"Accepted", "ResolvedRefs"} and each["status"] != "True"]
     if against:
         return f"{against[0].get('reason', against[0]['type'])}: {against[0].get('message', '')}".rstrip(": ")
@@ -112,8 +119,15 @@ def address(gateway: Mapping[str, Any]) -> str:
 def _rules(task: str, name: str, services: Mapping[str, str], given: Mapping[str, int]) -> list[Manifest]:
     """One rule: what clients may ask, and who answers it."""
     _check(services, given)
-    backends = [{"name": service, "port": PORT, "weight": given.get(version, 0)} for version, service in services.items()]
-    return [{"matches": [{"path": {"type": kind, "value": path}} for kind, path in _paths(task, name)], "backendRefs": backends}]
+    backends = [
+        {"name": service, "port": PORT, "weight": given.get(version, 0)} for version, service in services.items()
+    ]
+    return [
+        {
+            "matches": [{"path": {"type": kind, "value": path}} for kind, path in _paths(task, name)],
+            "backendRefs": backends,
+        }
+    ]
 
 
 def _paths(task: str, name: str) -> list[tuple[str, str]]:

@@ -35,7 +35,9 @@ Digest = Annotated[str, Field(pattern=r"^(sha256:[0-9a-f]{64})?$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Cidr = Annotated[str, Field(pattern=r"^[0-9]{1,3}(\.[0-9]{1,3}){3}/([0-9]|[12][0-9]|3[0-2])$")]
 OptionalName = Annotated[str, Field(pattern=r"^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)?$")]
-Host = Annotated[str, Field(pattern=r"^((\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)?$", max_length=253)]
+Host = Annotated[
+    str, Field(pattern=r"^((\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)?$", max_length=253)
+]
 
 _REPOSITORY, _, _TAG = images()["pipeline"].partition(":")
 
@@ -161,7 +163,8 @@ class Monitoring(Section):
     create: bool = False
     """Whether the chart makes ServiceMonitors, PrometheusRule and dashboard."""
     labels: dict[
-        Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_./-]*$")], Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9_.-]*)?$")]
+        Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_./-]*$")],
+        Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9_.-]*)?$")],
     ] = Field(default_factory=dict)
     """Labels by which your Prometheus selects monitors and rules."""
     interval_s: Annotated[int, Field(ge=5, le=600)] = 30

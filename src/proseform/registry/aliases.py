@@ -38,7 +38,11 @@ def promote(registry: Registry, name: str, which: str = CANDIDATE) -> Version:
     if known.get(CHAMPION) == version.version:
         return version
     _open_gate(registry, version)
-    ends = {CHAMPION: version.version, PREVIOUS: known.get(CHAMPION), CANDIDATE: _unless(known.get(CANDIDATE), version.version)}
+    ends = {
+        CHAMPION: version.version,
+        PREVIOUS: known.get(CHAMPION),
+        CANDIDATE: _unless(known.get(CANDIDATE), version.version),
+    }
     _begin(registry, name, {"act": "promote", "ends": ends})
     return get(registry, name, CHAMPION)
 
@@ -53,7 +57,9 @@ def rollback(registry: Registry, name: str) -> Version:
         return get(registry, name, CHAMPION)
     known = aliases(registry, name)
     if PREVIOUS not in known or CHAMPION not in known:
-        raise RegistryError(f"'{name}' has no previous champion to return to.", hint="There is one after the second promotion.")
+        raise RegistryError(
+            f"'{name}' has no previous champion to return to.", hint="There is one after the second promotion."
+        )
     ends = {CHAMPION: known[PREVIOUS], PREVIOUS: known[CHAMPION], CANDIDATE: known.get(CANDIDATE)}
     _begin(registry, name, {"act": "rollback", "ends": ends})
     return get(registry, name, CHAMPION)

@@ -17,8 +17,8 @@ from proseform import bundle as bundles
 from proseform import digest
 from proseform.bundle import Bundle, Part
 from proseform.errors import RegistryError, StoreError
-from proseform.gate import GateVerdict
 from proseform.registry import Registry, library, model_name, names, speaking
+from proseform.thresholds import GateVerdict
 
 CANDIDATE, CHAMPION, PREVIOUS = "candidate", "champion", "previous"
 VERDICT = "gate.json"
@@ -78,7 +78,11 @@ def register(
         if found is None:
             model_id = _logged(registry, folder, bundle, card(bundle, name, report or {}), all_tags, source_run)
             made = registry.client.create_model_version(
-                name, f"models:/{model_id}", model_id=model_id, tags=all_tags, description=f"Bundle {digest.short(bundle.digest)}"
+                name,
+                f"models:/{model_id}",
+                model_id=model_id,
+                tags=all_tags,
+                description=f"Bundle {digest.short(bundle.digest)}",
             )
             found = Version(name, str(made.version), bundle.digest, model_id, all_tags)
         if known.get(CHAMPION) != found.version and known.get(CANDIDATE) != found.version:
@@ -137,9 +141,13 @@ def fetch(registry: Registry, name: str, which: str, into: Path) -> Path:
         try:
             state = bundles.read(found).digest
         except StoreError as error:
-            raise RegistryError(f"'{name}', version {version.version}: its artifacts are no whole bundle: {error.message}") from error
+            raise RegistryError(
+                f"'{name}', version {version.version}: its artifacts are no whole bundle: {error.message}"
+            ) from error
         if state != version.bundle:
-            raise RegistryError(f"'{name}', version {version.version}: its artifacts are bundle {digest.short(state)}, not its tag's.")
+            raise RegistryError(
+                f"'{name}', version {version.version}: its artifacts are bundle {digest.short(state)}, not its tag's."
+            )
         shutil.rmtree(target, ignore_errors=True)
         try:
             found.rename(target)
@@ -168,7 +176,9 @@ def attached(registry: Registry, version: Version, file: str) -> str:
         return (Path(staging) / file).read_text(encoding="utf-8")
 
 
-def judge(registry: Registry, version: Version, verdict: GateVerdict, attachments: Mapping[str, str] | None = None) -> Version:
+def judge(
+    registry: Registry, version: Version, verdict: GateVerdict, attachments: Mapping[str, str] | None = None
+) -> Version:
     """File a gate's verdict with a version: ``gate.json`` beside the bundle, and tags that name it.
 
     Args:
@@ -182,7 +192,9 @@ def judge(registry: Registry, version: Version, verdict: GateVerdict, attachment
     """
     if verdict.bundle != version.bundle:
         ours, theirs = digest.short(version.bundle), digest.short(verdict.bundle)
-        raise RegistryError(f"'{version.name}', version {version.version} is bundle {ours}; the verdict is of {theirs}.")
+        raise RegistryError(
+            f"'{version.name}', version {version.version} is bundle {ours}; the verdict is of {theirs}."
+        )
     raw = verdict.as_dict()
     tags = {
         "proseform.gate": "open" if verdict.open else "closed",
@@ -207,16 +219,28 @@ def verdict(registry: Registry, version: Version) -> GateVerdict | None:
         return None
     raw = json.loads(attached(registry, version, VERDICT))
     if digest.of_json(raw) != stated:
-        raise RegistryError(f"'{version.name}', version {version.version}: its {VERDICT} was altered.", hint="Run the gate again.")
+        raise RegistryError(
+            f"'{version.name}', version {version.version}: its {VERDICT} was altered.", hint="Run the gate again."
+        )
     return GateVerdict.from_dict(raw)
 
 
 def card(bundle: Bundle, name: str, report: Mapping[str, Any]) -> str:
     """The model card, in Markdown."""
-    template = jinja2.Environment(autoescape=False, trim_blocks=True, keep_trailing_newline=True, undefined=jinja2.StrictUndefined)  # noqa: S701 - Markdown
+    template = jinja2.Environment(
+        autoescape=False,  # noqa: S701 - Markdown
+        trim_blocks=True,
+        keep_trailing_newline=True,
+        undefined=jinja2.StrictUndefined,
+    )
     text = (resources.files("proseform.registry") / "card.md.j2").read_text(encoding="utf-8")
     level = report.get("meta", {}).get("level", "")
-    values = {"settings": bundle.settings, "figures": report.get("figures", {}), "level": level, "schema": bundle.compiled()}
+    values = {
+        "settings": bundle.settings,
+        "figures": report.get("figures", {}),
+        "level": level,
+        "schema": bundle.compiled(),
+    }
     return template.from_string(text).render(name=name, bundle=bundle, **values)
 
 
@@ -244,14 +268,20 @@ def _registered(registry: Registry, name: str, bundle: Bundle) -> dict[str, str]
     return aliases(registry, name)
 
 
-def _logged(registry: Registry, folder: Path, bundle: Bundle, readme: str, tags: Mapping[str, str], source_run: str) -> str:
+def _logged(
+    registry: Registry, folder: Path, bundle: Bundle, readme: str, tags: Mapping[str, str], source_run: str
+) -> str:
     """A LoggedModel that holds the bundle, ready; one that an interrupted call left ready is taken up."""
     experiment = registry.experiment(bundle.task)
-    for left in registry.client.search_logged_models([experiment], filter_string=f"tags.`proseform.bundle` = '{bundle.digest}'"):
+    for left in registry.client.search_logged_models(
+        [experiment], filter_string=f"tags.`proseform.bundle` = '{bundle.digest}'"
+    ):
         if left.status == "READY":
             return str(left.model_id)
     name = f"{bundle.task}-{digest.short(bundle.digest)}"
-    made = registry.client.create_logged_model(experiment, name, source_run or None, dict(tags), model_type="proseform-bundle")
+    made = registry.client.create_logged_model(
+        experiment, name, source_run or None, dict(tags), model_type="proseform-bundle"
+    )
     registry.client.log_model_artifacts(made.model_id, str(folder), artifact_path="bundle")
     with tempfile.TemporaryDirectory() as staging:
         (Path(staging) / "README.md").write_text(readme, encoding="utf-8")
@@ -270,7 +300,9 @@ def _model(registry: Registry, name: str) -> Any:
     with speaking(registry):
         have = sorted(_names(registry))
         if name not in have:
-            raise RegistryError(f"No model '{name}'; registered: {', '.join(have) or 'none'}.", hint="The pipeline registers it.")
+            raise RegistryError(
+                f"No model '{name}'; registered: {', '.join(have) or 'none'}.", hint="The pipeline registers it."
+            )
         return registry.client.get_registered_model(name)
 
 
@@ -278,7 +310,10 @@ def _versions(registry: Registry, name: str) -> list[Version]:
     """All versions that hold a bundle. A search leaves MLflow's own ``model_id`` empty; the source names it too."""
     rows = [row for row in registry.client.search_model_versions(f"name = '{name}'") if "proseform.bundle" in row.tags]
     return [
-        Version(name, str(row.version), row.tags["proseform.bundle"], row.source.removeprefix("models:/"), dict(row.tags)) for row in rows
+        Version(
+            name, str(row.version), row.tags["proseform.bundle"], row.source.removeprefix("models:/"), dict(row.tags)
+        )
+        for row in rows
     ]
 
 

@@ -33,7 +33,15 @@ def log_pipeline(registry: Registry, task: str, run: Run, key: str, tags: Mappin
         key: What tells one pipeline run from another; the same key gives the same MLflow run.
         tags: Further tags.
     """
-    return log_stage(registry, task, "pipeline", key, params=flatten(run.model_dump(mode="json", by_alias=True)), tags=tags, title=run.name)
+    return log_stage(
+        registry,
+        task,
+        "pipeline",
+        key,
+        params=flatten(run.model_dump(mode="json", by_alias=True)),
+        tags=tags,
+        title=run.name,
+    )
 
 
 def log_stage(
@@ -87,7 +95,9 @@ def log_stage(
         last = [entities.Metric(name, float(value), now, 0) for name, value in flat.items() if _number(value)]
         for chunk in _chunks(iter([*_series(metrics, now), *last])):
             client.log_batch(run_id, metrics=chunk)
-        for chunk in _chunks(entities.Param(name, str(value)[:_LONGEST]) for name, value in flatten(params or {}).items()):
+        for chunk in _chunks(
+            entities.Param(name, str(value)[:_LONGEST]) for name, value in flatten(params or {}).items()
+        ):
             client.log_batch(run_id, params=chunk)
         for chunk in _chunks(entities.RunTag(name, str(value)[:_LONGEST]) for name, value in words.items()):
             client.log_batch(run_id, tags=chunk)

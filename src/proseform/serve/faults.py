@@ -89,7 +89,12 @@ def reason(error: BaseException) -> str:
 def as_json(error: BaseException) -> dict[str, Any]:
     """The error as a client sees it."""
     if not isinstance(error, ProseformError):
-        return {"type": "InternalError", "reason": "internal", "message": "The server made a mistake.", "hint": "Its log says which."}
+        return {
+            "type": "InternalError",
+            "reason": "internal",
+            "message": "The server made a mistake.",
+            "hint": "Its log says which.",
+        }
     return {"type": type(error).__name__, "reason": reason(error), "message": error.message, "hint": error.hint}
 
 

@@ -62,7 +62,9 @@ async def read(request: Any, task: Task) -> Asked:
     if unknown:
         raise InputError(f"Unknown field '{min(unknown)}'.", hint="Known: inputs, schema, timeout_s.")
     if not isinstance(body.get("inputs"), dict):
-        raise InputError("Field 'inputs' is missing or no object.", hint=f"Task '{task.name}' wants {', '.join(task.inputs)}.")
+        raise InputError(
+            "Field 'inputs' is missing or no object.", hint=f"Task '{task.name}' wants {', '.join(task.inputs)}."
+        )
     inputs = {name: as_text(task, name, value) for name, value in body["inputs"].items()}
     return Asked(inputs, _schema(body.get("schema")), _seconds(body.get("timeout_s")))
 
@@ -78,7 +80,9 @@ def as_text(task: Task, name: str, value: Any) -> Any:
             raise InputError(f"Input '{name}' is an object; task '{task.name}' reads text only.")
         value = task.from_json(name, value)
     if isinstance(value, str) and len(value) > documents.MAX_CHARS:
-        raise TooLargeError(f"Input '{name}' has {len(value)} characters; {documents.MAX_CHARS} are allowed.", hint="Shorten it.")
+        raise TooLargeError(
+            f"Input '{name}' has {len(value)} characters; {documents.MAX_CHARS} are allowed.", hint="Shorten it."
+        )
     return value
 
 
@@ -92,7 +96,9 @@ def as_schema(value: Any) -> Schema:
         raise InputError(f"Field 'schema' is {type(value).__name__}, expected an object.")
     try:
         if len(json.dumps(value)) > MAX_SCHEMA_BYTES:
-            raise InputError(f"Field 'schema' is larger than {MAX_SCHEMA_BYTES} bytes.", hint="State it in fewer words.")
+            raise InputError(
+                f"Field 'schema' is larger than {MAX_SCHEMA_BYTES} bytes.", hint="State it in fewer words."
+            )
         return Schema(value, "schema")
     except RecursionError as error:
         raise InputError("Field 'schema' is nested too deeply.") from error
@@ -128,7 +134,9 @@ async def _form(request: Any, task: Task) -> Asked:
 def _document(task: Task, name: str, data: bytes, filename: str | None) -> str:
     """A file as text."""
     if len(data) > documents.MAX_BYTES:
-        raise TooLargeError(f"Input '{name}' has {len(data)} bytes; {documents.MAX_BYTES} are allowed.", hint="Send a smaller file.")
+        raise TooLargeError(
+            f"Input '{name}' has {len(data)} bytes; {documents.MAX_BYTES} are allowed.", hint="Send a smaller file."
+        )
     document = documents.read_bytes(data, filename or name)
     if document.kind == "json" and task.from_json is not None:
         return task.from_json(name, document.data)

@@ -44,7 +44,9 @@ class Router:
     def __init__(self, engines: Sequence[Weighted]) -> None:
         weights = [each.weight for each in engines]
         if min(weights, default=0) < 0 or sum(weights) <= 0:
-            raise ConfigError(f"The weights of the bundles are {weights}.", hint="Give at least one above 0, none below.")
+            raise ConfigError(
+                f"The weights of the bundles are {weights}.", hint="Give at least one above 0, none below."
+            )
         self.engines = tuple(engines)
         self._credit = [0] * len(engines)
         self._lock = threading.Lock()

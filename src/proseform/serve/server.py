@@ -23,7 +23,7 @@ from typing import Any
 from proseform.errors import InputError, ProseformError
 from proseform.infer.answer import Answer
 from proseform.serve import faults, reading
-from proseform.serve.desk import Desk
+from proseform.serve.admission import Admission
 from proseform.serve.router import Router, Weighted
 from proseform.task import Task
 
@@ -51,14 +51,14 @@ def run(
         name: The model's name in KServe's protocols; empty takes ``proseform-<task>``.
         host: Address to listen on; ``0.0.0.0`` in a container.
         port: TCP port.
-        timeout_s: See :class:`~proseform.serve.desk.Desk`, as for the next two.
+        timeout_s: See :class:`~proseform.serve.admission.Admission`, as for the next two.
         concurrency: Answers at once.
         queue: Requests that may wait.
 
     Raises:
         TaskError: A bundle that was made for another task, or another state of it; nothing is served.
     """
-    desk = Desk(Router(engines), task, timeout_s=timeout_s, concurrency=concurrency, queue=queue)
+    admission = Admission(Router(engines), task, timeout_s=timeout_s, concurrency=concurrency, queue=queue)
 
     from kserve import ModelServer, model_server
 
@@ -78,40 +78,44 @@ def run(
             rest._add_exception_handlers = handlers  # noqa: SLF001
             super().setup_event_loop()
 
-    routes(model_server.app, desk)
+    routes(model_server.app, admission)
     model_server.app.add_middleware(BodyLimit, limit=reading.body_limit(task))
     try:
-        Server(http_port=port, enable_grpc=False, workers=1).start([transformer(desk, name or f"proseform-{task.name}")])
+        Server(http_port=port, enable_grpc=False, workers=1).start(
+            [transformer(admission, name or f"proseform-{task.name}")]
+        )
     finally:
         for each in engines:
             each.engine.close()
 
 
-def routes(app: Any, desk: Desk) -> None:
+def routes(app: Any, admission: Admission) -> None:
     """Put our routes on a FastAPI app: as plain Starlette routes, since bodies are read here and nothing is derived from annotations."""
     from starlette.responses import JSONResponse
 
     async def answer(request: Any) -> Any:
         task = request.path_params["task"]
-        if task != desk.task.name:
-            raise faults.NotFoundError(f"No task '{task}' here; this server answers '{desk.task.name}'.")
-        asked = await reading.read(request, desk.task)
-        given = await desk.answer(asked.inputs, schema=asked.schema, timeout_s=asked.timeout_s)
+        if task != admission.task.name:
+            raise faults.NotFoundError(f"No task '{task}' here; this server answers '{admission.task.name}'.")
+        asked = await reading.read(request, admission.task)
+        given = await admission.answer(asked.inputs, schema=asked.schema, timeout_s=asked.timeout_s)
         return JSONResponse(given.as_dict(), headers={BUNDLE: given.bundle})
 
     async def bundle(_request: Any) -> Any:
         rows = []
-        for each in desk.router.engines:
+        for each in admission.router.engines:
             known = each.engine.bundle
-            rows.append({"digest": known.digest, "task": known.task, "task_digest": known.task_digest, "weight": each.weight})
-        return JSONResponse({"bundles": rows, "inputs": list(desk.task.inputs), "schema": dict(known.schema)})
+            rows.append(
+                {"digest": known.digest, "task": known.task, "task_digest": known.task_digest, "weight": each.weight}
+            )
+        return JSONResponse({"bundles": rows, "inputs": list(admission.task.inputs), "schema": dict(known.schema)})
 
     app.add_route("/v1/tasks/{task}/answer", answer, methods=["POST"])
     app.add_route("/v1/bundle", bundle, methods=["GET"])
 
 
-def transformer(desk: Desk, name: str) -> Any:
-    """The KServe model over a desk."""
+def transformer(admission: Admission, name: str) -> Any:
+    """The KServe model over the admission."""
     from kserve import InferOutput, InferRequest, InferResponse, Model
 
     class ProseformModel(Model):
@@ -122,11 +126,13 @@ def transformer(desk: Desk, name: str) -> Any:
             self.required_response_headers = True
             self.ready = True
 
-        async def predict(self, payload: Any, headers: Any = None, response_headers: dict[str, str] | None = None) -> Any:
+        async def predict(
+            self, payload: Any, headers: Any = None, response_headers: dict[str, str] | None = None
+        ) -> Any:
             """V1 and V2; errors of single cases stand in their places, and are the response's own where all failed."""
             del headers
             v2 = isinstance(payload, InferRequest)
-            outcomes = await batch(desk, _tensors(payload) if v2 else _instances(payload))
+            outcomes = await batch(admission, _tensors(payload) if v2 else _instances(payload))
             bundles = {each.bundle: None for each in outcomes if isinstance(each, Answer)}
             if response_headers is not None:
                 response_headers[BUNDLE] = ", ".join(bundles)
@@ -139,7 +145,7 @@ def transformer(desk: Desk, name: str) -> Any:
     return ProseformModel()
 
 
-async def batch(desk: Desk, instances: Sequence[Any]) -> list[Answer | ProseformError]:
+async def batch(admission: Admission, instances: Sequence[Any]) -> list[Answer | ProseformError]:
     """Answer cases side by side; each outcome is an answer or its error.
 
     Raises:
@@ -152,9 +158,11 @@ async def batch(desk: Desk, instances: Sequence[Any]) -> list[Answer | Proseform
     async def one(instance: Any) -> Answer | ProseformError:
         try:
             if not isinstance(instance, dict):
-                hint = f"It has {', '.join(desk.task.inputs)}."
+                hint = f"It has {', '.join(admission.task.inputs)}."
                 raise InputError(f"An instance is {type(instance).__name__}, expected an object.", hint=hint)
-            return await desk.answer({key: reading.as_text(desk.task, key, value) for key, value in instance.items()})
+            return await admission.answer(
+                {key: reading.as_text(admission.task, key, value) for key, value in instance.items()}
+            )
         except ProseformError as error:
             return error
 
@@ -175,12 +183,16 @@ def _instances(payload: Any) -> list[Any]:
 def _tensors(request: Any) -> list[dict[str, Any]]:
     """The cases of a V2 request: the n-th element of each tensor is the n-th case's input."""
     try:
-        columns = {tensor.name: [_decoded(item) for item in tensor.as_numpy().flatten().tolist()] for tensor in request.inputs}
+        columns = {
+            tensor.name: [_decoded(item) for item in tensor.as_numpy().flatten().tolist()] for tensor in request.inputs
+        }
     except ValueError as error:  # a shape that the data does not have, bytes that are no UTF-8
         raise InputError(f"A tensor cannot be read ({error}).", hint="Send BYTES tensors of shape [cases].") from error
     lengths = {len(column) for column in columns.values()}
     if len(lengths) != 1:
-        raise InputError(f"The tensors have {sorted(lengths)} elements.", hint="Send one element for each case in every tensor.")
+        raise InputError(
+            f"The tensors have {sorted(lengths)} elements.", hint="Send one element for each case in every tensor."
+        )
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
@@ -214,7 +226,9 @@ class BodyLimit:
         self._app = app
         self._limit = limit
 
-    async def __call__(self, scope: Any, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]) -> None:
+    async def __call__(
+        self, scope: Any, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
+    ) -> None:
         """Pass the request on, counting."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
@@ -223,7 +237,11 @@ class BodyLimit:
         stated = dict(scope["headers"]).get(b"content-length", b"0")
         if stated.isdigit() and int(stated) > self._limit:
             body = json.dumps({"error": faults.as_json(error)}).encode()
-            kind = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), (b"connection", b"close")]
+            kind = [
+                (b"content-type", b"application/json"),
+                (b"content-length", str(len(body)).encode()),
+                (b"connection", b"close"),
+            ]
             await send({"type": "http.response.start", "status": faults.status(error), "headers": kind})
             await send({"type": "http.response.body", "body": body})
             return

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from proseform import config, digest, launch
-from proseform.data import dataset as data
-from proseform.stages import frame
+from proseform.data import splits
+from proseform.stages import cache
 
 
-def run(task: str, run: str, dataset: frame.Artifact) -> None:
+def run(task: str, run: str, dataset: cache.Artifact) -> None:
     """Make the dataset of a run.
 
     Args:
@@ -21,15 +21,21 @@ def run(task: str, run: str, dataset: frame.Artifact) -> None:
     Raises:
         InputError: An unknown task, run, level or format, or a case file that does not fit.
     """
-    wanted, the_task = config.load(run), frame.load_task(task)
+    wanted, the_task = config.load(run), cache.load_task(task)
     tests = dict.fromkeys(wanted.evaluate.levels, wanted.evaluate.cases)
-    inputs: dict[str, Any] = {"task": the_task.digest, "dataset": wanted.dataset.model_dump(mode="json"), "tests": tests}
+    inputs: dict[str, Any] = {
+        "task": the_task.digest,
+        "dataset": wanted.dataset.model_dump(mode="json"),
+        "tests": tests,
+    }
     if wanted.dataset.file and Path(wanted.dataset.file).is_file():
         inputs["file"] = digest.of_files(Path(wanted.dataset.file).parent, [Path(wanted.dataset.file).name])
 
     def body(work: Path, out: Path) -> dict[str, Any]:
-        counts = data.write(the_task, wanted.dataset, tests, out, lambda done, total: launch.report_progress(work, done, total))
+        counts = splits.write(
+            the_task, wanted.dataset, tests, out, lambda done, total: launch.report_progress(work, done, total)
+        )
         cases = sum(number for name, number in counts.items() if name.startswith("cases"))
         return {"key": f"{cases} cases", "cases": cases, "rows": counts}
 
-    frame.hand_over(frame.once("dataset", inputs, body), dataset)
+    cache.hand_over(cache.once("dataset", inputs, body), dataset)

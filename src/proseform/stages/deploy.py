@@ -20,11 +20,11 @@ from proseform import task as tasks
 from proseform.bundle import Bundle, Role
 from proseform.errors import ClusterError, ConfigError, EngineError, InputError, StageError
 from proseform.infer.answer import agree
-from proseform.kube import deploy, serverless, services, traffic
+from proseform.kube import rollout, serverless, services, traffic
 from proseform.kube.api import Api
 from proseform.kube.pods import Manifest
 from proseform.registry import Registry, connect, models, speaking
-from proseform.stages import frame
+from proseform.stages import cache
 from proseform.stages.register import registered_name
 
 DryRun = Literal["none", "client", "server"]
@@ -44,7 +44,7 @@ def tell(words: str) -> None:
 
 def run(
     task: str, run: str, which: str, *, name: str = "", tracking_uri: str = "", share: float = 1.0, dry_run: DryRun = "none",
-    wait_s: float | None = None, say: deploy.Say = tell,
+    wait_s: float | None = None, say: rollout.Say = tell,
 ) -> str:  # fmt: skip
     """Deploy a version, wait for it, and give it its share of the traffic.
 
@@ -68,25 +68,25 @@ def run(
         ClusterError: The cluster refuses, or the version does not become ready; with the reason.
     """
     wanted = config.load(run)
-    registry = connect(frame.home().root, tracking_uri)
+    registry = connect(cache.home().root, tracking_uri)
     model = registered_name(task, wanted, name)
     made = served(registry, task, wanted, model, models.get(registry, model, which))
     if dry_run != "none":
         manifests = rendered(made, share)
         if dry_run == "client":
             return as_yaml(manifests)
-        deploy.apply(Api(wanted.cluster.namespace, patience_s=10), manifests, dry_run=True)
+        rollout.apply(Api(wanted.cluster.namespace, patience_s=10), manifests, dry_run=True)
         return f"The API server takes all {len(manifests)} objects of {made.name}; nothing was changed."
     api = Api(wanted.cluster.namespace)
     stand(api, made, share, wait_s, say)
     return shift(api, made, share, say)
 
 
-def remove(task: str, run: str, version: str, *, name: str = "", force: bool = False, say: deploy.Say = tell) -> None:
-    """Take a version away; see :func:`proseform.kube.deploy.remove`."""
+def remove(task: str, run: str, version: str, *, name: str = "", force: bool = False, say: rollout.Say = tell) -> None:
+    """Take a version away; see :func:`proseform.kube.rollout.remove`."""
     wanted = config.load(run)
     api = Api(wanted.cluster.namespace)
-    deploy.remove(api, task, version, wanted.cluster, registered_name(task, wanted, name), force=force, say=say)
+    rollout.remove(api, task, version, wanted.cluster, registered_name(task, wanted, name), force=force, say=say)
 
 
 def served(registry: Registry, task: str, run: config.Run, model: str, version: models.Version) -> services.Served:
@@ -97,7 +97,7 @@ def served(registry: Registry, task: str, run: config.Run, model: str, version: 
         TaskError: The bundle was made for another task, or another state of it.
         ConfigError: ``cluster.serving.storage`` names a place where MLflow has no artifacts.
     """
-    folder = models.fetch(registry, model, version.version, frame.home().root / "bundles")
+    folder = models.fetch(registry, model, version.version, cache.home().root / "bundles")
     bundle = bundles.read(folder, check_files=False)
     agree(bundle, tasks.load(task))
     _readable(folder)
@@ -116,29 +116,35 @@ def rendered(made: services.Served, share: float) -> list[Manifest]:
     """Every object of a version, and in standard mode the route as it is where no other version stands."""
     if made.place.serving.mode == "serverless":
         return serverless.build(made, max(1, round(100 * share)))
-    route = traffic.route(made.bundle.task, made.model, {made.version: made.service}, {made.version: traffic.WHOLE}, made.place)
+    route = traffic.route(
+        made.bundle.task, made.model, {made.version: made.service}, {made.version: traffic.WHOLE}, made.place
+    )
     return [*services.build(made), route]
 
 
-def stand(api: Api, made: services.Served, share: float, wait_s: float | None, say: deploy.Say) -> None:
+def stand(api: Api, made: services.Served, share: float, wait_s: float | None, say: rollout.Say) -> None:
     """Apply a version and wait until it is ready; no traffic is moved, but by Knative in serverless mode."""
     serving = made.place.serving
-    manifests = serverless.build(made, max(1, round(100 * share))) if serving.mode == "serverless" else services.build(made)
-    deploy.apply(api, manifests)
+    manifests = (
+        serverless.build(made, max(1, round(100 * share))) if serving.mode == "serverless" else services.build(made)
+    )
+    rollout.apply(api, manifests)
     names = [each["metadata"]["name"] for each in manifests if each["kind"] == "InferenceService"]
     say(f"{', '.join(names)}: applied, bundle {digest.short(made.bundle.digest)}; waiting until ready")
-    deploy.await_ready(api, names, serving, serving.ready_s if wait_s is None else wait_s, say)
+    rollout.await_ready(api, names, serving, serving.ready_s if wait_s is None else wait_s, say)
 
 
-def shift(api: Api, made: services.Served, share: float, say: deploy.Say) -> str:
+def shift(api: Api, made: services.Served, share: float, say: rollout.Say) -> str:
     """Give a version that stands its share of the traffic; how it is split then, in words."""
     task = made.bundle.task
     if made.place.serving.mode == "serverless":
         return f"{made.name} takes {max(1, round(100 * share))} % of the traffic"
-    standing = deploy.versions(api, task)
-    now = {version: weight for version, weight in deploy.weights(api, made.model, standing).items() if version in standing}
+    standing = rollout.versions(api, task)
+    now = {
+        version: weight for version, weight in rollout.weights(api, made.model, standing).items() if version in standing
+    }
     given = traffic.shares(made.version, now, share)
-    deploy.move(api, task, made.model, given, made.place)
+    rollout.move(api, task, made.model, given, made.place)
     split = ", ".join(f"version {version} {weight} %" for version, weight in given.items() if weight)
     say(f"traffic: {split}")
     return f"{made.name} stands; traffic: {split}"
@@ -167,7 +173,10 @@ def storage(place: config.Cluster, bundle: str, artifacts: Callable[[], str]) ->
         return f"{root}/{found.removeprefix('mlflow-artifacts:').lstrip('/')}/bundle"
     if found.startswith("s3://"):
         return f"{found.rstrip('/')}/bundle"
-    raise ConfigError(f"cluster.serving.storage: MLflow keeps artifacts at {found}, not on s3://.", hint="Leave it empty, or name a claim.")
+    raise ConfigError(
+        f"cluster.serving.storage: MLflow keeps artifacts at {found}, not on s3://.",
+        hint="Leave it empty, or name a claim.",
+    )
 
 
 def as_yaml(manifests: Sequence[Manifest]) -> str:
@@ -192,7 +201,9 @@ def as_yaml(manifests: Sequence[Manifest]) -> str:
     return str(yaml.dump_all(manifests, Dumper=Dumper, sort_keys=False, width=140))
 
 
-def ask(task: str, run: config.Run, model: str, wanted: str, cases: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:
+def ask(
+    task: str, run: config.Run, model: str, wanted: str, cases: Sequence[Mapping[str, str]]
+) -> list[dict[str, Any]]:
     """What the gateway answers, by the promoted bundle: asked again while it still leads elsewhere.
 
     Args:
@@ -212,18 +223,24 @@ def ask(task: str, run: config.Run, model: str, wanted: str, cases: Sequence[Map
     import httpx
 
     url, until = _url(run.cluster), time.monotonic() + _FOUND_S
-    host = {"host": run.cluster.serving.hostname} if run.cluster.serving.hostname and not run.cluster.serving.url else {}
+    host = (
+        {"host": run.cluster.serving.hostname} if run.cluster.serving.hostname and not run.cluster.serving.url else {}
+    )
     said: list[dict[str, Any]] = []
     tries = 0
     with httpx.Client(base_url=url, headers=host, timeout=run.cluster.serving.transformer.timeout_s + 10) as client:
         while len(said) < len(cases):
             tries += 1
-            late = time.monotonic() > until and tries > _TRIES  # a small share is met seldom, and an answer takes its time
+            late = (
+                time.monotonic() > until and tries > _TRIES
+            )  # a small share is met seldom, and an answer takes its time
             try:
                 given = client.post(f"/v1/tasks/{task}/answer", json={"inputs": dict(cases[len(said)])})
             except httpx.TransportError as error:
                 if late:
-                    raise EngineError(f"Nothing answers at {url} ({error}).", hint="Name the gateway in cluster.serving.url.") from error
+                    raise EngineError(
+                        f"Nothing answers at {url} ({error}).", hint="Name the gateway in cluster.serving.url."
+                    ) from error
                 time.sleep(1)
                 continue
             body = _body(given)
@@ -233,7 +250,9 @@ def ask(task: str, run: config.Run, model: str, wanted: str, cases: Sequence[Map
                 until, tries = time.monotonic() + _FOUND_S, 0
             elif late:
                 who = f"bundle {digest.short(body['bundle'])}" if "bundle" in body else f"HTTP {given.status_code}"
-                raise StageError(f"{url} answers for {model} by {who}, not by {digest.short(wanted)}.", hint="Look at the HTTPRoute.")
+                raise StageError(
+                    f"{url} answers for {model} by {who}, not by {digest.short(wanted)}.", hint="Look at the HTTPRoute."
+                )
             elif given.status_code in _AWAY:
                 time.sleep(1)
     return said
@@ -255,7 +274,9 @@ def _url(place: config.Cluster) -> str:
     found = Api(place.namespace).get("gateway.networking.k8s.io/v1", "Gateway", place.serving.gateway)
     url = traffic.address(found) if found else ""
     if not url:
-        raise ClusterError(f"Gateway {place.serving.gateway} states no address.", hint="Name the URL in cluster.serving.url.")
+        raise ClusterError(
+            f"Gateway {place.serving.gateway} states no address.", hint="Name the URL in cluster.serving.url."
+        )
     return url
 
 

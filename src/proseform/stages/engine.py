@@ -13,13 +13,20 @@ from proseform.errors import InputError
 from proseform.infer import Engine
 from proseform.infer.answer import agree
 from proseform.serve.router import Weighted
-from proseform.stages import frame
+from proseform.stages import cache
 from proseform.stages.probe import read_input
 from proseform.task import Task
 
 
 def opened(
-    task: Task, folder: Path | None, alias: str, name: str, tracking_uri: str, url: str, models: str, evaluator_url: str = ""
+    task: Task,
+    folder: Path | None,
+    alias: str,
+    name: str,
+    tracking_uri: str,
+    url: str,
+    models: str,
+    evaluator_url: str = "",
 ) -> Engine:
     """An engine that runs a bundle of this very task.
 
@@ -43,8 +50,10 @@ def opened(
         from proseform import registry
         from proseform.registry.models import fetch
 
-        root = frame.home().root
-        folder = fetch(registry.connect(root, tracking_uri), name or registry.model_name(task.name), alias, root / "bundles")
+        root = cache.home().root
+        folder = fetch(
+            registry.connect(root, tracking_uri), name or registry.model_name(task.name), alias, root / "bundles"
+        )
     agree(bundles.read(folder, check_files=False), task)  # before weights are loaded
     if not url:
         from proseform.infer.local import LocalEngine
@@ -88,7 +97,9 @@ def read_inputs(task: Task, pairs: Sequence[str]) -> dict[str, str]:
     wanted = " ".join(f"--input {name}=FILE" for name in task.inputs)
     for name, _, file in split:
         if name not in task.inputs or not file:
-            raise InputError(f"Task '{task.name}' has no input '{name}' or no file stands behind it.", hint=f"Give {wanted}.")
+            raise InputError(
+                f"Task '{task.name}' has no input '{name}' or no file stands behind it.", hint=f"Give {wanted}."
+            )
     if sorted(name for name, _, _ in split) != sorted(task.inputs):
         raise InputError(f"{len(split)} inputs were given; task '{task.name}' wants each once.", hint=f"Give {wanted}.")
     return {name: read_input(task, name, Path(file)) for name, _, file in split}

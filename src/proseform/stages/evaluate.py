@@ -1,4 +1,4 @@
-"""evaluate: measure the ladder base, SFT, GRPO, and the formatter, on held-out cases."""
+"""evaluate: measure the variants base, SFT, GRPO, and the formatter, on held-out cases."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from proseform.infer import Engine, Request, ask
 from proseform.infer.answer import Formatted, formatted
 from proseform.registry import track
 from proseform.schema import Schema
-from proseform.stages import frame, policy
+from proseform.stages import cache, policy
 from proseform.store import write_json
 from proseform.task import Task
 
@@ -26,11 +26,11 @@ from proseform.task import Task
 def run(
     task: str,
     run: str,
-    dataset: frame.Artifact,
-    sft: frame.Artifact,
-    grpo: frame.Artifact,
-    formatter: frame.Artifact,
-    measured: frame.Artifact,
+    dataset: cache.Artifact,
+    sft: cache.Artifact,
+    grpo: cache.Artifact,
+    formatter: cache.Artifact,
+    measured: cache.Artifact,
     shown: Shown | None = None,
 ) -> None:
     """Measure what training has made.
@@ -45,11 +45,16 @@ def run(
         measured: Is handed the result: ``report.json``, ``report.html``, ``outcomes.jsonl``.
         shown: What the pipeline's own pages are to show of it, on every run, adopted or not.
     """
-    wanted, the_task = config.load(run), frame.load_task(task)
+    wanted, the_task = config.load(run), cache.load_task(task)
     trained = {"sft": sft, "grpo": grpo, "formatter": formatter}
-    digests = {name: frame.ref(artifact).digest for name, artifact in {"dataset": dataset, **trained}.items()}
+    digests = {name: cache.ref(artifact).digest for name, artifact in {"dataset": dataset, **trained}.items()}
     base = policy.base(wanted, task, dataset)
-    inputs = {"task": the_task.digest, "evaluate": wanted.evaluate.model_dump(mode="json"), "format": wanted.dataset.format, **digests}
+    inputs = {
+        "task": the_task.digest,
+        "evaluate": wanted.evaluate.model_dump(mode="json"),
+        "format": wanted.dataset.format,
+        **digests,
+    }
 
     def body(work: Path, out: Path) -> dict[str, Any]:
         untrained = policy.Policy(policy.fetched(base), None)
@@ -59,19 +64,22 @@ def run(
             "sft": (made["sft"], made["formatter"]),
             "grpo": (made["grpo"], made["formatter"]),
         }
-        bundles = {rung: policy.assemble(work / "bundles" / rung, the_task, wanted, *pair) for rung, pair in pairs.items()}
-        measure = _Measure(the_task, wanted, frame.folder(dataset), work)
-        for rung in pairs:
-            measure.rung(rung, work / "bundles" / rung)
+        bundles = {
+            variant: policy.assemble(work / "bundles" / variant, the_task, wanted, *pair)
+            for variant, pair in pairs.items()
+        }
+        measure = _Measure(the_task, wanted, cache.folder(dataset), work)
+        for variant in pairs:
+            measure.variant(variant, work / "bundles" / variant)
         meta = {
             "run": wanted.name, "run_digest": wanted.digest, "format": wanted.dataset.format, "machine": machine(),
             "digests": {**digests, "bundle": bundles["grpo"].digest},
         }  # fmt: skip
-        return measure.write(out, meta, {name: frame.folder(artifact) for name, artifact in trained.items()})
+        return measure.write(out, meta, {name: cache.folder(artifact) for name, artifact in trained.items()})
 
-    frame.hand_over(frame.once("evaluate", inputs, body), measured)
+    cache.hand_over(cache.once("evaluate", inputs, body), measured)
     if shown is not None:
-        shown.fill(frame.folder(measured))
+        shown.fill(cache.folder(measured))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +120,12 @@ def machine() -> str:
     return f"{os.cpu_count()} cores ({model}), {memory:.0f} GiB, {platform.system()}"
 
 
-_KEY = {"evaluator_reward": "reward", "lift": "of which GRPO", "formatter_exact": "formatter exact", "schema_valid": "valid"}
+_KEY = {
+    "evaluator_reward": "reward",
+    "lift": "of which GRPO",
+    "formatter_exact": "formatter exact",
+    "schema_valid": "valid",
+}
 """The figures that stand in the run's table."""
 
 
@@ -132,7 +145,9 @@ class _Measure:
         about = json.loads((dataset / "dataset.json").read_text())
         self.level, self.schema = str(about["level"]), Schema(about["schema"])
         self.cases = _first(dataset / "cases-test.jsonl", run.evaluate.cases)
-        self.harder = {level: _first(dataset / f"cases-test-{level}.jsonl", run.evaluate.cases) for level in run.evaluate.levels}
+        self.harder = {
+            level: _first(dataset / f"cases-test-{level}.jsonl", run.evaluate.cases) for level in run.evaluate.levels
+        }
         lines = (dataset / "schemas-test.jsonl").read_text().splitlines()
         self.strange = [json.loads(line) for line in lines[: run.evaluate.schemas]]
         self.rows: list[outcome.Row] = []
@@ -145,23 +160,23 @@ class _Measure:
         grpo = (3 + self.run.evaluate.samples) * cases + 2 * (2 * cases + strange)
         return base + sft + grpo + 2 * sum(len(cases) for cases in self.harder.values())
 
-    def rung(self, rung: str, folder: Path) -> None:
-        """Measure one rung; the shipped one also with its formatter alone, and on harder levels."""
+    def variant(self, variant: str, folder: Path) -> None:
+        """Measure one variant; the shipped one also with its formatter alone, and on harder levels."""
         from proseform.infer.local import LocalEngine
 
         engine = LocalEngine(folder, check_files=False)
         try:
-            prose = self._evaluations(engine, rung, self.cases)
-            if rung != "base":
-                self._samples(engine, rung)
-            self._answers(engine, rung, self.cases, prose, constrained=True)
-            if rung != "sft":
-                self._answers(engine, rung, self.cases, prose, constrained=False)
-            if rung == "grpo":
+            prose = self._evaluations(engine, variant, self.cases)
+            if variant != "base":
+                self._samples(engine, variant)
+            self._answers(engine, variant, self.cases, prose, constrained=True)
+            if variant != "sft":
+                self._answers(engine, variant, self.cases, prose, constrained=False)
+            if variant == "grpo":
                 for constrained in (False, True):
                     self._formatter(engine, prose, constrained=constrained)
                 for cases in self.harder.values():
-                    self._answers(engine, rung, cases, self._evaluations(engine, rung, cases), constrained=True)
+                    self._answers(engine, variant, cases, self._evaluations(engine, variant, cases), constrained=True)
         finally:
             engine.close()
 
@@ -171,60 +186,84 @@ class _Measure:
         found = report.summarise(self.rows, self.task, meta=meta, level=self.level, metrics=metrics, cases=self.cases)
         write_json(out / "report.json", found)
         (out / "report.html").write_text(report.render(found), encoding="utf-8")
-        (out / "outcomes.jsonl").write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in self.rows), encoding="utf-8")
+        (out / "outcomes.jsonl").write_text(
+            "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in self.rows), encoding="utf-8"
+        )
         figures = {name: figure["value"] for name, figure in found["figures"].items() if figure}
         key = ", ".join(f"{words} {figures[name]:.2f}" for name, words in _KEY.items() if name in figures)
         return {"key": key, **figures, "bundle": meta["digests"]["bundle"]}
 
-    def _evaluations(self, engine: Engine, rung: str, cases: list[Case]) -> list[str]:
+    def _evaluations(self, engine: Engine, variant: str, cases: list[Case]) -> list[str]:
         """Greedy evaluations, and their outcomes."""
         texts = self._texts(engine, [ask(engine.bundle, "evaluator", case.inputs) for case in cases])
-        self.rows += [outcome.judged(case, self.task, self.rubric, text, rung=rung) for case, text in zip(cases, texts, strict=True)]
+        self.rows += [
+            outcome.judged(case, self.task, self.rubric, text, variant=variant)
+            for case, text in zip(cases, texts, strict=True)
+        ]
         return texts
 
-    def _samples(self, engine: Engine, rung: str) -> None:
+    def _samples(self, engine: Engine, variant: str) -> None:
         """Sampled evaluations: what the policy does when it is not held to its likeliest word."""
         # A seed of its own for each text: with one for all cases their draws would go together, and intervals would lie.
         many = [(case, seed) for seed, case in enumerate(self.cases * self.run.evaluate.samples)]
         temperature = self.run.grpo.temperature
-        wanted = [ask(engine.bundle, "evaluator", case.inputs, temperature=temperature, seed=seed) for case, seed in many]
+        wanted = [
+            ask(engine.bundle, "evaluator", case.inputs, temperature=temperature, seed=seed) for case, seed in many
+        ]
         for (case, _), text in zip(many, self._texts(engine, wanted), strict=True):
-            self.rows.append(outcome.judged(case, self.task, self.rubric, text, rung=rung, mode="sampled"))
+            self.rows.append(outcome.judged(case, self.task, self.rubric, text, variant=variant, mode="sampled"))
 
-    def _answers(self, engine: Engine, rung: str, cases: list[Case], prose: list[str], *, constrained: bool) -> None:
-        """JSON end to end, out of the rung's own prose."""
+    def _answers(self, engine: Engine, variant: str, cases: list[Case], prose: list[str], *, constrained: bool) -> None:
+        """JSON end to end, out of the variant's own prose."""
         texts = self._format(engine, prose, [self.schema] * len(prose), constrained=constrained)
         for case, text in zip(cases, texts, strict=True):
-            self.rows.append(outcome.answered(case, self.task, self.schema, text, rung=rung, constrained=constrained))
+            self.rows.append(
+                outcome.answered(case, self.task, self.schema, text, variant=variant, constrained=constrained)
+            )
 
     def _formatter(self, engine: Engine, own: list[str], *, constrained: bool) -> None:
         """The formatter alone: on gold prose, on the evaluator's own, on random schemas."""
         said = [verdict.value if (verdict := verify.prose(prose, self.task)).ok else None for prose in own]
         sources = (
             ("gold", [(case.id, self.schema, case.prose, case.answer) for case in self.cases]),
-            ("own", [(case.id, self.schema, prose, value) for case, prose, value in zip(self.cases, own, said, strict=True)]),
+            (
+                "own",
+                [
+                    (case.id, self.schema, prose, value)
+                    for case, prose, value in zip(self.cases, own, said, strict=True)
+                ],
+            ),
             ("schemas", [(row["id"], Schema(row["schema"]), row["prose"], row["answer"]) for row in self.strange]),
         )
         for of, items in sources:
             texts = self._format(
-                engine, [prose for _, _, prose, _ in items], [schema for _, schema, _, _ in items], constrained=constrained
+                engine,
+                [prose for _, _, prose, _ in items],
+                [schema for _, schema, _, _ in items],
+                constrained=constrained,
             )
             for (name, schema, _, value), text in zip(items, texts, strict=True):
                 wanted = None if value is None else {field: value[field] for field in schema.fields if field in value}
                 self.rows.append(outcome.formatted(name, schema, text, wanted, of=of, constrained=constrained))  # type: ignore[arg-type]
 
-    def _format(self, engine: Engine, prose: Sequence[str], schemas: Sequence[Schema], *, constrained: bool) -> list[str]:
+    def _format(
+        self, engine: Engine, prose: Sequence[str], schemas: Sequence[Schema], *, constrained: bool
+    ) -> list[str]:
         """JSON of some prose: on the very path that serving takes, or unconstrained to see what the model itself would write."""
         if constrained:
             made: list[str] = []
             for start in range(0, len(prose), self.run.evaluate.batch):
                 some = slice(start, start + self.run.evaluate.batch)
-                made += [done.text if isinstance(done, Formatted) else "" for done in formatted(engine, prose[some], schemas[some])]
+                made += [
+                    done.text if isinstance(done, Formatted) else ""
+                    for done in formatted(engine, prose[some], schemas[some])
+                ]
                 self._tell(len(prose[some]))
             return made
         pairs = zip(prose, schemas, strict=True)
         return self._texts(
-            engine, [ask(engine.bundle, "formatter", {"prose": text, "schema": schema.signature()}) for text, schema in pairs]
+            engine,
+            [ask(engine.bundle, "formatter", {"prose": text, "schema": schema.signature()}) for text, schema in pairs],
         )
 
     def _texts(self, engine: Engine, wanted: list[Request]) -> list[str]:

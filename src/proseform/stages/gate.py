@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from proseform import config, gate
+from proseform import config, thresholds
 from proseform.registry import connect, models
-from proseform.stages import frame
+from proseform.stages import cache
 from proseform.stages.register import registered_name
 
 
@@ -29,18 +29,22 @@ def run(task: str, run: str, tracking_uri: str, name: str) -> str:
     wanted = config.load(run)
 
     def body() -> dict[str, Any]:
-        registry = connect(frame.home().root, tracking_uri)
+        registry = connect(cache.home().root, tracking_uri)
         model = registered_name(task, wanted, name)
         version = models.get(registry, model, candidate(models.aliases(registry, model)))
         report = json.loads(models.attached(registry, version, "report.json"))
-        verdict = gate.judge(report, wanted.gate, version.bundle, version.tags["proseform.task_digest"])
+        verdict = thresholds.judge(report, wanted.gate, version.bundle, version.tags["proseform.task_digest"])
         models.judge(registry, version, verdict)
         state = "open" if verdict.open else "closed"
         passed = sum(check.passed for check in verdict.checks)
         key = f"{state}, {passed} of {len(verdict.checks)} checks passed"
-        return {"key": f"{key}: {'; '.join(verdict.reasons)}" if verdict.reasons else key, "state": state, "verdict": verdict.as_dict()}
+        return {
+            "key": f"{key}: {'; '.join(verdict.reasons)}" if verdict.reasons else key,
+            "state": state,
+            "verdict": verdict.as_dict(),
+        }
 
-    return str(frame.act("gate", body)["state"])
+    return str(cache.act("gate", body)["state"])
 
 
 def candidate(aliases: dict[str, str]) -> str:

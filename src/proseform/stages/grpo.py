@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from proseform import config
-from proseform.stages import frame, policy
+from proseform.stages import cache, policy
 
 
-def run(task: str, run: str, dataset: frame.Artifact, evaluator: frame.Artifact, model: frame.Artifact) -> None:
+def run(task: str, run: str, dataset: cache.Artifact, evaluator: cache.Artifact, model: cache.Artifact) -> None:
     """Go on with the SFT evaluator.
 
     Args:
@@ -20,12 +20,12 @@ def run(task: str, run: str, dataset: frame.Artifact, evaluator: frame.Artifact,
         NoSignalError: No group has carried a signal for the run's ``signal_window``.
         StageError: The worker failed; in its own words.
     """
-    wanted, the_task = config.load(run), frame.load_task(task)
+    wanted, the_task = config.load(run), cache.load_task(task)
     base = policy.base(wanted, task, dataset)
     inputs = {
-        "task": the_task.digest, "dataset": frame.ref(dataset).digest, "policy": frame.ref(evaluator).digest, "base": base.ref.digest,
+        "task": the_task.digest, "dataset": cache.ref(dataset).digest, "policy": cache.ref(evaluator).digest, "base": base.ref.digest,
         "grpo": wanted.grpo.model_dump(mode="json"), "model": wanted.model.model_dump(mode="json"),
     }  # fmt: skip
-    refs = {"dataset": frame.ref(dataset), "base": base.ref, "policy": frame.ref(evaluator)}
+    refs = {"dataset": cache.ref(dataset), "base": base.ref, "policy": cache.ref(evaluator)}
     done = policy.train("grpo", "proseform.train.grpo", wanted, inputs, refs, {"task": task, "role": "evaluator"})
-    frame.hand_over(done, model)
+    cache.hand_over(done, model)

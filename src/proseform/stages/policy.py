@@ -16,7 +16,7 @@ from typing import Any
 from proseform import config, digest
 from proseform.bundle import Bundle, Part, Role
 from proseform.launch import Job, Launcher, Local
-from proseform.stages import frame
+from proseform.stages import cache
 from proseform.store import Ref, Result, fetch
 from proseform.task import Task
 
@@ -36,30 +36,32 @@ class Policy:
 
 def launcher(run: config.Run) -> Launcher:
     """How workers are started: ``PROSEFORM_ON`` is ``local`` (the default) or ``cluster``."""
-    place = frame.home()
+    place = cache.home()
     if place.on == "local":
         return Local()
-    from proseform.kube.launch import Cluster
+    from proseform.kube.launcher import Cluster
 
     return Cluster(run.cluster, place.root, place.run)
 
 
 def cancel(run: config.Run) -> list[str]:
     """Delete the training jobs that this pipeline run has left on the cluster; their names."""
-    from proseform.kube import api, launch
+    from proseform.kube import api, launcher
 
-    return launch.cancel(api.Api(run.cluster.namespace, patience_s=10), frame.home().run)
+    return launcher.cancel(api.Api(run.cluster.namespace, patience_s=10), cache.home().run)
 
 
-def base(run: config.Run, task: str, dataset: frame.Artifact) -> Result:
+def base(run: config.Run, task: str, dataset: cache.Artifact) -> Result:
     """The base that both roles start from, made once.
 
     A tiny model's tokenizer is learnt from the dataset's rows, so its key holds the dataset; others stand alone.
     """
     inputs: dict[str, Any] = {"model": run.model.model_dump(mode="json")}
     if run.model.source == "tiny":
-        inputs["dataset"] = frame.ref(dataset).digest
-    return train("base", "proseform.train.base", run, inputs, {"dataset": frame.ref(dataset)}, {"task": task}, processes=1)
+        inputs["dataset"] = cache.ref(dataset).digest
+    return train(
+        "base", "proseform.train.base", run, inputs, {"dataset": cache.ref(dataset)}, {"task": task}, processes=1
+    )
 
 
 def train(
@@ -87,7 +89,9 @@ def train(
     def body(work: Path, out: Path) -> dict[str, Any]:
         everything = {**settings, "run": run.model_dump(mode="json", by_alias=True)}
         sources = {name: str(ref) for name, ref in refs.items()}
-        made = work / "made"  # the launcher's own: `out` is emptied before every try, and a job that is adopted may have filled it
+        made = (
+            work / "made"
+        )  # the launcher's own: `out` is emptied before every try, and a job that is adopted may have filled it
         launcher(run).run(worker, Job(stage, str(work), str(made), sources, everything, world, run.launch.threads))
         shutil.rmtree(out)
         made.rename(out)
@@ -95,28 +99,30 @@ def train(
         figures = dict(json.loads(about.read_text())["figures"]) if about.exists() else {}
         return {"key": _key(figures), **figures}
 
-    return frame.once(stage, {**inputs, "processes": world}, body)
+    return cache.once(stage, {**inputs, "processes": world}, body)
 
 
 def _key(figures: Mapping[str, Any]) -> str:
     """What training came to, in the run's table."""
     if "reward_first" in figures:
         return f"reward {figures['reward_first']:.2f} → {figures['reward_last']:.2f} in {figures['steps']} steps"
-    return f"loss {figures['loss']:.3f}, on held-out rows {figures['valid_loss']:.3f}" if "valid_loss" in figures else ""
+    return (
+        f"loss {figures['loss']:.3f}, on held-out rows {figures['valid_loss']:.3f}" if "valid_loss" in figures else ""
+    )
 
 
 def fetched(result: Result) -> Path:
     """A result's payload as a local folder, verified."""
-    return fetch(result.ref, frame.home().root / "fetched")
+    return fetch(result.ref, cache.home().root / "fetched")
 
 
-def of(artifact: frame.Artifact) -> Policy:
+def of(artifact: cache.Artifact) -> Policy:
     """The policy that an artifact carries, fetched and verified."""
-    payload = frame.folder(artifact)
+    payload = cache.folder(artifact)
     about = json.loads((payload / "model.json").read_text())
     if not about["adapter"]:
         return Policy(payload / "weights", None)
-    return Policy(fetch(Ref.parse(about["base"]), frame.home().root / "fetched"), payload / "weights")
+    return Policy(fetch(Ref.parse(about["base"]), cache.home().root / "fetched"), payload / "weights")
 
 
 def assemble(into: Path, task: Task, run: config.Run, evaluator: Policy, formatter: Policy) -> Bundle:
@@ -135,7 +141,9 @@ def assemble(into: Path, task: Task, run: config.Run, evaluator: Policy, formatt
         base_digest = _link(policy.base, into / name)
         adapter_digest = _link(policy.adapter, into / role) if policy.adapter else ""
         parts[role] = Part(name, base_digest, prompt, tokens, role if policy.adapter else "", adapter_digest)  # type: ignore[index]
-    bundle = Bundle(task.name, task.digest, parts["evaluator"], parts["formatter"], schema.document, {"dtype": run.model.dtype})
+    bundle = Bundle(
+        task.name, task.digest, parts["evaluator"], parts["formatter"], schema.document, {"dtype": run.model.dtype}
+    )
     bundle.write(into)
     return bundle
 

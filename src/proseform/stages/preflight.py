@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from proseform import config
-from proseform.data import dataset as data
+from proseform.data import splits
 from proseform.errors import ConfigError
-from proseform.stages import frame
+from proseform.stages import cache
 from proseform.task import Task
 
 
@@ -25,14 +25,19 @@ def check(task: str, run: str) -> tuple[Task, config.Run]:
         RowError: A case file with a row of the wrong shape; line and field are named.
         ClusterError: The run is to be on a cluster, and it does not answer.
     """
-    wanted, the_task = config.load(run), frame.load_task(task)
-    data.check(the_task, wanted.dataset, wanted.evaluate.levels)
+    wanted, the_task = config.load(run), cache.load_task(task)
+    splits.check(the_task, wanted.dataset, wanted.evaluate.levels)
     the_task.rubric(wanted.grpo.rubric)
     if wanted.model.source == "hub" and not wanted.model.name:
-        raise ConfigError("model.name is empty.", hint="Give a repository of a model hub, or the folder of a Hugging Face model.")
+        raise ConfigError(
+            "model.name is empty.", hint="Give a repository of a model hub, or the folder of a Hugging Face model."
+        )
     if wanted.model.name.startswith((".", "/")) and not (Path(wanted.model.name) / "config.json").is_file():
-        raise ConfigError(f"model.name: no model in the folder {wanted.model.name}.", hint="It holds config.json, weights and tokenizer.")
-    if frame.home().on == "cluster":
+        raise ConfigError(
+            f"model.name: no model in the folder {wanted.model.name}.",
+            hint="It holds config.json, weights and tokenizer.",
+        )
+    if cache.home().on == "cluster":
         _serving(wanted)
         _cluster(wanted.cluster)
     return the_task, wanted
@@ -44,7 +49,10 @@ def _serving(run: config.Run) -> None:
     Raises:
         ConfigError: A form of adapters on one base, and a role that is trained as a whole model.
     """
-    serving, whole = run.cluster.serving, [role for role in ("evaluator", "formatter") if getattr(run.sft, role).lora is None]
+    serving, whole = (
+        run.cluster.serving,
+        [role for role in ("evaluator", "formatter") if getattr(run.sft, role).lora is None],
+    )
     if whole and (serving.form == "economical" or serving.mode == "serverless"):
         field = "form" if serving.form == "economical" else "mode"
         raise ConfigError(
@@ -65,7 +73,8 @@ def _cluster(place: config.Cluster) -> None:
     api = Api(place.namespace, patience_s=5)
     if api.get("v1", "Namespace", place.namespace) is None:
         raise ConfigError(
-            f"cluster.namespace: the cluster has no namespace '{place.namespace}'.", hint="Install the chart, or name another."
+            f"cluster.namespace: the cluster has no namespace '{place.namespace}'.",
+            hint="Install the chart, or name another.",
         )
     if api.get("v1", "PersistentVolumeClaim", place.claim) is None:
         raise ConfigError(

@@ -15,7 +15,7 @@ from proseform import config, documents, reward
 from proseform.errors import DocumentError, InputError
 from proseform.infer.answer import answers
 from proseform.registry import Registry, connect, models
-from proseform.stages import frame
+from proseform.stages import cache
 from proseform.stages.register import registered_name
 from proseform.task import Task
 
@@ -38,15 +38,17 @@ def run(task: str, run: str, tracking_uri: str, name: str, version: str, example
         StageError: On a cluster: the gateway does not lead to this version.
         EngineError: On a cluster: nothing answers.
     """
-    wanted, the_task = config.load(run), frame.load_task(task)
+    wanted, the_task = config.load(run), cache.load_task(task)
 
     def body() -> dict[str, Any]:
-        registry, model = connect(frame.home().root, tracking_uri), registered_name(task, wanted, name)
+        registry, model = connect(cache.home().root, tracking_uri), registered_name(task, wanted, name)
         level = wanted.dataset.level or the_task.levels[0]
         cases = list(the_task.generate(level, "test", wanted.dataset.seed, wanted.probe.cases))
         shown = json.loads(example) if example else {}
         asked = [*([shown] if shown else []), *(dict(case.inputs) for case in cases)]
-        bundle, given = (_far if frame.home().on == "cluster" else _near)(registry, the_task, wanted, model, version, asked)
+        bundle, given = (_far if cache.home().on == "cluster" else _near)(
+            registry, the_task, wanted, model, version, asked
+        )
         mine, rest = (given[0], given[1:]) if shown else ({}, given)
         right = sum(_right(said, dict(case.answer)) for case, said in zip(cases, rest, strict=True))
         valid = sum("answer" in said for said in given)
@@ -57,25 +59,29 @@ def run(task: str, run: str, tracking_uri: str, name: str, version: str, example
             "answers": rest,
         }
 
-    frame.act("probe", body)
+    cache.act("probe", body)
 
 
 _Said = tuple[str, list[dict[str, Any]]]
 """The digest of the bundle that was asked, and for each case the answer or the refusal, as JSON."""
 
 
-def _near(registry: Registry, task: Task, _run: config.Run, model: str, version: str, asked: list[dict[str, str]]) -> _Said:
+def _near(
+    registry: Registry, task: Task, _run: config.Run, model: str, version: str, asked: list[dict[str, str]]
+) -> _Said:
     """Ask the bundle in this process."""
     from proseform.infer.local import LocalEngine
 
-    engine = LocalEngine(models.fetch(registry, model, version, frame.home().root / "bundles"))
+    engine = LocalEngine(models.fetch(registry, model, version, cache.home().root / "bundles"))
     try:
         return engine.bundle.digest, [each.as_dict() for each in answers(engine, task, asked)]
     finally:
         engine.close()
 
 
-def _far(registry: Registry, task: Task, run: config.Run, model: str, version: str, asked: list[dict[str, str]]) -> _Said:
+def _far(
+    registry: Registry, task: Task, run: config.Run, model: str, version: str, asked: list[dict[str, str]]
+) -> _Said:
     """Ask the gateway."""
     from proseform.stages import deploy
 
@@ -113,7 +119,9 @@ def read_input(task: Task, name: str, path: Path) -> str:
     if document.kind != "json":
         return document.text
     if task.from_json is None:
-        raise DocumentError(f"{path}: task '{task.name}' reads no JSON inputs.", hint="Give a PDF, DOCX, Markdown or text file.")
+        raise DocumentError(
+            f"{path}: task '{task.name}' reads no JSON inputs.", hint="Give a PDF, DOCX, Markdown or text file."
+        )
     return task.from_json(name, document.data)
 
 

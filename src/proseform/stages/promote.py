@@ -10,7 +10,7 @@ from typing import Any
 
 from proseform import config, digest
 from proseform.registry import Registry, aliases, connect, models
-from proseform.stages import frame
+from proseform.stages import cache
 from proseform.stages.gate import candidate
 from proseform.stages.register import registered_name
 
@@ -34,22 +34,22 @@ def run(task: str, run: str, tracking_uri: str, name: str) -> str:
     wanted = config.load(run)
 
     def body() -> dict[str, Any]:
-        registry = connect(frame.home().root, tracking_uri)
+        registry = connect(cache.home().root, tracking_uri)
         model = registered_name(task, wanted, name)
         which = candidate(models.aliases(registry, model))
-        if frame.home().on == "cluster":
+        if cache.home().on == "cluster":
             champion, words = _on_cluster(registry, task, wanted, model, which)
         else:
             champion, words = aliases.promote(registry, model, which), ""
         key = f"{model}, version {champion.version} is champion (bundle {digest.short(champion.bundle)}){words}"
         return {"key": key, "version": champion.version, "bundle": champion.bundle}
 
-    return str(frame.act("promote", body)["version"])
+    return str(cache.act("promote", body)["version"])
 
 
 def _on_cluster(registry: Registry, task: str, run: config.Run, model: str, which: str) -> tuple[models.Version, str]:
     """Let the bundle stand, promote it, and move the traffic."""
-    from proseform.kube import deploy as versions
+    from proseform.kube import rollout
     from proseform.kube.api import Api
     from proseform.stages import deploy
 
@@ -63,5 +63,5 @@ def _on_cluster(registry: Registry, task: str, run: config.Run, model: str, whic
     champion = aliases.promote(registry, model, which)
     split = deploy.shift(api, made, run.promote.share, deploy.tell)
     if run.cluster.serving.mode == "standard":
-        versions.prune(api, task, model, run.cluster, deploy.tell)
+        rollout.prune(api, task, model, run.cluster, deploy.tell)
     return champion, f"; {split.partition('; ')[2] or split}"

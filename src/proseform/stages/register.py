@@ -11,13 +11,19 @@ from typing import Any
 from proseform import config
 from proseform.errors import StageError
 from proseform.registry import Registry, connect, model_name, models, track
-from proseform.stages import frame, policy
+from proseform.stages import cache, policy
 
-_STEPS = {"dataset": "dataset", "sft": "sft-evaluator", "grpo": "grpo", "formatter": "sft-formatter", "report": "evaluate"}
+_STEPS = {
+    "dataset": "dataset",
+    "sft": "sft-evaluator",
+    "grpo": "grpo",
+    "formatter": "sft-formatter",
+    "report": "evaluate",
+}
 """What the artifacts are, as steps."""
 
 
-def run(task: str, run: str, made: Mapping[str, frame.Artifact], tracking_uri: str, name: str) -> str:
+def run(task: str, run: str, made: Mapping[str, cache.Artifact], tracking_uri: str, name: str) -> str:
     """Register what training has made.
 
     Args:
@@ -34,22 +40,35 @@ def run(task: str, run: str, made: Mapping[str, frame.Artifact], tracking_uri: s
         StageError: The report measured another bundle than these models make.
         RegistryError: MLflow refused.
     """
-    wanted, the_task = config.load(run), frame.load_task(task)
+    wanted, the_task = config.load(run), cache.load_task(task)
 
     def body() -> dict[str, Any]:
-        registry = connect(frame.home().root, tracking_uri)
-        report = frame.folder(made["report"])
+        registry = connect(cache.home().root, tracking_uri)
+        report = cache.folder(made["report"])
         measured = json.loads((report / "report.json").read_text())
         parent = _track(registry, task, wanted, made)
-        with tempfile.TemporaryDirectory(dir=frame.made(frame.home().root / "work")) as folder:
-            bundle = policy.assemble(Path(folder), the_task, wanted, policy.of(made["grpo"]), policy.of(made["formatter"]))
-            if measured["meta"]["digests"]["bundle"] != bundle.digest:
-                raise StageError("The report measured another bundle than these models make.", hint="Run evaluate again.")
-            tags = {f"proseform.stage.{step}": frame.ref(made[key]).digest for key, step in _STEPS.items()}
-            version = models.register(
-                registry, Path(folder), name=registered_name(task, wanted, name), tags=tags, report=measured, source_run=parent
+        with tempfile.TemporaryDirectory(dir=cache.made(cache.home().root / "work")) as folder:
+            bundle = policy.assemble(
+                Path(folder), the_task, wanted, policy.of(made["grpo"]), policy.of(made["formatter"])
             )
-        models.attach(registry, version, {file: (report / file).read_text(encoding="utf-8") for file in ("report.json", "report.html")})
+            if measured["meta"]["digests"]["bundle"] != bundle.digest:
+                raise StageError(
+                    "The report measured another bundle than these models make.", hint="Run evaluate again."
+                )
+            tags = {f"proseform.stage.{step}": cache.ref(made[key]).digest for key, step in _STEPS.items()}
+            version = models.register(
+                registry,
+                Path(folder),
+                name=registered_name(task, wanted, name),
+                tags=tags,
+                report=measured,
+                source_run=parent,
+            )
+        models.attach(
+            registry,
+            version,
+            {file: (report / file).read_text(encoding="utf-8") for file in ("report.json", "report.html")},
+        )
         return {
             "key": f"{version.name}, version {version.version}",
             "name": version.name,
@@ -57,7 +76,7 @@ def run(task: str, run: str, made: Mapping[str, frame.Artifact], tracking_uri: s
             "bundle": version.bundle,
         }
 
-    return str(frame.act("register", body)["version"])
+    return str(cache.act("register", body)["version"])
 
 
 def registered_name(task: str, run: config.Run, name: str) -> str:
@@ -65,13 +84,17 @@ def registered_name(task: str, run: config.Run, name: str) -> str:
     return name or run.register_.name or model_name(task)
 
 
-def _track(registry: Registry, task: str, run: config.Run, made: Mapping[str, frame.Artifact]) -> str:
+def _track(registry: Registry, task: str, run: config.Run, made: Mapping[str, cache.Artifact]) -> str:
     """Log every stage with its parameters, metrics and figures below one run; that run's id."""
     parameters = run.model_dump(mode="json", by_alias=True)
-    own = {"sft": parameters["sft"]["evaluator"], "formatter": parameters["sft"]["formatter"], "report": parameters["evaluate"]}
-    parent = track.log_pipeline(registry, task, run, frame.ref(made["report"]).digest)
+    own = {
+        "sft": parameters["sft"]["evaluator"],
+        "formatter": parameters["sft"]["formatter"],
+        "report": parameters["evaluate"],
+    }
+    parent = track.log_pipeline(registry, task, run, cache.ref(made["report"]).digest)
     for key, step in _STEPS.items():
-        folder, ref = frame.folder(made[key]), frame.ref(made[key])
+        folder, ref = cache.folder(made[key]), cache.ref(made[key])
         track.log_stage(
             registry, task, step, ref.digest, parent=parent,
             params=own.get(key) or parameters[step],

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from proseform import config
 from proseform.bundle import Role
-from proseform.stages import frame, policy
+from proseform.stages import cache, policy
 
 
-def run(task: str, run: str, role: Role, dataset: frame.Artifact, model: frame.Artifact) -> None:
+def run(task: str, run: str, role: Role, dataset: cache.Artifact, model: cache.Artifact) -> None:
     """Train one role.
 
     Args:
@@ -20,12 +20,12 @@ def run(task: str, run: str, role: Role, dataset: frame.Artifact, model: frame.A
     Raises:
         StageError: The worker failed; in its own words.
     """
-    wanted, the_task = config.load(run), frame.load_task(task)
+    wanted, the_task = config.load(run), cache.load_task(task)
     base = policy.base(wanted, task, dataset)
     inputs = {
-        "task": the_task.digest, "role": role, "dataset": frame.ref(dataset).digest, "base": base.ref.digest,
+        "task": the_task.digest, "role": role, "dataset": cache.ref(dataset).digest, "base": base.ref.digest,
         "sft": getattr(wanted.sft, role).model_dump(mode="json"), "model": wanted.model.model_dump(mode="json"),
     }  # fmt: skip
-    refs = {"dataset": frame.ref(dataset), "base": base.ref}
+    refs = {"dataset": cache.ref(dataset), "base": base.ref}
     done = policy.train(f"sft-{role}", "proseform.train.sft", wanted, inputs, refs, {"task": task, "role": role})
-    frame.hand_over(done, model)
+    cache.hand_over(done, model)

@@ -4,7 +4,7 @@
 - :mod:`~proseform.train.sft` imitates: prose for the evaluator, JSON for the formatter
 - :mod:`~proseform.train.grpo` enforces: the rubric on a policy that imitates careless annotators
 - :mod:`~proseform.train.rows`, :mod:`~proseform.train.checkpoints`, :mod:`~proseform.train.progress`,
-  :mod:`~proseform.train.signal`, :mod:`~proseform.train.models`, :mod:`~proseform.train.muon`: what they share
+  :mod:`~proseform.train.signal`, :mod:`~proseform.train.weights`, :mod:`~proseform.train.muon`: what they share
 
 TRL's trainers do the training; nothing distributed is written here. torch, transformers and TRL are imported inside
 functions, so that importing this package costs nothing.

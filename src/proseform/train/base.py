@@ -16,7 +16,7 @@ from typing import Any
 
 from proseform import config, launch
 from proseform.errors import ConfigError, StageError
-from proseform.train import models, rows
+from proseform.train import rows, weights
 
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 """Padding, begin of turn, end of turn."""
@@ -51,8 +51,8 @@ def main(job: launch.Job) -> None:
         ConfigError: A source that cannot be had here, or a shape that does not divide.
         StageError: The hub could not be reached, or the folder is no causal LM.
     """
-    run = models.read_run(job)
-    models.quiet(offline=run.model.source != "hub")
+    run = weights.read_run(job)
+    weights.quiet(offline=run.model.source != "hub")
     job.progress(0, 1)
     out = Path(job.out)
     if run.model.source == "tiny":
@@ -77,13 +77,19 @@ def tiny_tokenizer(texts: Iterable[str], vocabulary: int) -> Any:
 
     raw = Tokenizer(kinds.BPE())
     pieces = pre_tokenizers.Split(Regex(PIECES), behavior="isolated")
-    raw.pre_tokenizer = pre_tokenizers.Sequence([pieces, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    raw.pre_tokenizer = pre_tokenizers.Sequence(
+        [pieces, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
+    )
     raw.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(vocab_size=vocabulary, special_tokens=list(SPECIAL), initial_alphabet=alphabet, show_progress=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary, special_tokens=list(SPECIAL), initial_alphabet=alphabet, show_progress=False
+    )
     raw.train_from_iterator(texts, trainer)
     padding, _, end = SPECIAL
-    made = PreTrainedTokenizerFast(tokenizer_object=raw, pad_token=padding, eos_token=end, clean_up_tokenization_spaces=False)
+    made = PreTrainedTokenizerFast(
+        tokenizer_object=raw, pad_token=padding, eos_token=end, clean_up_tokenization_spaces=False
+    )
     made.chat_template = CHATML
     return made
 
@@ -123,7 +129,12 @@ def tiny_model(shape: config.Tiny, tokenizer: Any, max_length: int) -> Any:
         if shape.mimetic:
             for index, layer in enumerate(model.model.layers):
                 _mimic(layer, first=index == 0)
-        _look_back(model.model.layers[0].self_attn, shape, common / common.norm(), float(model.config.rope_parameters["rope_theta"]))
+        _look_back(
+            model.model.layers[0].self_attn,
+            shape,
+            common / common.norm(),
+            float(model.config.rope_parameters["rope_theta"]),
+        )
     return model
 
 
@@ -206,7 +217,9 @@ def _hub(run: config.Run, out: Path) -> None:
     if not name:
         raise ConfigError("model.name is empty.", hint="With source 'hub' it is a repository name or a folder.")
     if name.startswith((".", "/", "~")) and not Path(name).expanduser().is_dir():
-        raise ConfigError(f"model.name: no folder {name}.", hint="Give a folder that holds config.json, or a repository name.")
+        raise ConfigError(
+            f"model.name: no folder {name}.", hint="Give a folder that holds config.json, or a repository name."
+        )
     source = str(Path(name).expanduser()) if Path(name).expanduser().is_dir() else name
     try:
         tokenizer = AutoTokenizer.from_pretrained(source)
@@ -216,7 +229,9 @@ def _hub(run: config.Run, out: Path) -> None:
         hint = "Check the name and the network (HF_ENDPOINT names a mirror, HF_TOKEN opens gated models), or give a folder that holds it."
         raise StageError(f"The model '{name}' could not be loaded: {first}", hint=hint) from error
     if tokenizer.eos_token is None:
-        raise ConfigError(f"The tokenizer of '{name}' has no end token.", hint="Set eos_token in its tokenizer_config.json.")
+        raise ConfigError(
+            f"The tokenizer of '{name}' has no end token.", hint="Set eos_token in its tokenizer_config.json."
+        )
     if not tokenizer.chat_template:
         tokenizer.chat_template = CHATML
     _save(model, tokenizer, out)

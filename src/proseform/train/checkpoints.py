@@ -19,7 +19,11 @@ FOLDER = "checkpoints"
 
 def seal(checkpoint: Path, world_size: int) -> None:
     """Seal a checkpoint that is wholly written: every file with its size in bytes."""
-    files = {path.relative_to(checkpoint).as_posix(): path.stat().st_size for path in sorted(checkpoint.rglob("*")) if path.is_file()}
+    files = {
+        path.relative_to(checkpoint).as_posix(): path.stat().st_size
+        for path in sorted(checkpoint.rglob("*"))
+        if path.is_file()
+    }
     store.write_json(checkpoint / SEAL, {"world_size": world_size, "files": files})
 
 

@@ -22,7 +22,7 @@ from proseform.errors import ConfigError
 from proseform.prompt import Message
 from proseform.rubric import Rubric
 from proseform.task import Task
-from proseform.train import checkpoints, models, progress, rows, signal
+from proseform.train import checkpoints, progress, rows, signal, weights
 
 ACCURACY = "accuracy"
 """The term whose power a run may override."""
@@ -38,22 +38,22 @@ def main(job: launch.Job) -> None:
         NoSignalError: No group has carried a signal for ``grpo.signal_window`` steps.
     """
     began = time.monotonic()
-    models.quiet()
-    run = models.read_run(job)
+    weights.quiet()
+    run = weights.read_run(job)
     knobs = run.grpo
     task = tasks.load(str(job.settings["task"]))
     micro = rows.micro_batch(knobs.prompts * knobs.generations, knobs.micro_batch, job.world_size, "grpo")
-    dataset, policy = job.input("dataset"), job.input("policy") / models.WEIGHTS
+    dataset, policy = job.input("dataset"), job.input("policy") / weights.WEIGHTS
     with (dataset / "cases-train.jsonl").open() as lines:
         cases = list(read_cases(lines, "cases-train.jsonl"))
-    functions, weights, best = rewards(task, knobs)
-    tokenizer = models.tokenizer(policy)
+    functions, shares, best = rewards(task, knobs)
+    tokenizer = weights.tokenizer(policy)
     examples = prompts(task, cases, knobs, tokenizer)
 
     folder = Path(job.work) / checkpoints.FOLDER
     last = checkpoints.latest(folder, job.world_size)
     watch = signal.Watch(knobs.generations, knobs.signal_window, best)
-    trainer = _trainer(job, run, micro, policy, tokenizer, examples, functions, weights, watch)
+    trainer = _trainer(job, run, micro, policy, tokenizer, examples, functions, shares, watch)
     trainer.accelerator.wait_for_everyone()
     if trainer.is_world_process_zero():
         checkpoints.sweep(folder, last)
@@ -66,13 +66,13 @@ def main(job: launch.Job) -> None:
     figures = {
         "reward_first": progress.mean(past[:5], "reward"),
         "reward_last": progress.mean(past[-5:], "reward"),
-        "frac_silent": progress.mean(past, "frac_silent"),
+        "frac_zero_variance": progress.mean(past, "frac_zero_variance"),
         "kl": progress.mean(past[-5:], "kl"),
         "steps": knobs.steps,
         "completions": knobs.steps * knobs.prompts * knobs.generations,
         "seconds": round(time.monotonic() - began, 1),
     }
-    models.write(job, model, tokenizer, run, figures)
+    weights.write(job, model, tokenizer, run, figures)
     trainer.accelerator.wait_for_everyone()
     trainer.accelerator.end_training()
 
@@ -88,7 +88,9 @@ def rubric(task: Task, knobs: config.Grpo) -> Rubric:
     if knobs.accuracy_exponent is None:
         return found
     if ACCURACY not in found.weights:
-        raise ConfigError(f"grpo.accuracy_exponent: the rubric has no term '{ACCURACY}'; it has {', '.join(found.weights)}.")
+        raise ConfigError(
+            f"grpo.accuracy_exponent: the rubric has no term '{ACCURACY}'; it has {', '.join(found.weights)}."
+        )
     return Rubric(found.weights, {**found.exponents, ACCURACY: knobs.accuracy_exponent})
 
 
@@ -101,7 +103,9 @@ def rewards(task: Task, knobs: config.Grpo) -> tuple[list[Reward], list[float], 
 
         def gated(completions: list[str], case: list[str], **_: Any) -> list[float]:
             found = [Case.from_json(line) for line in case]
-            return [reward.gated_json(text, one.answer, task.schema) for text, one in zip(completions, found, strict=True)]
+            return [
+                reward.gated_json(text, one.answer, task.schema) for text, one in zip(completions, found, strict=True)
+            ]
 
         gated.__name__ = "json"
         return [gated], [1.0], 2.0
@@ -111,7 +115,9 @@ def rewards(task: Task, knobs: config.Grpo) -> tuple[list[Reward], list[float], 
         def score(completions: list[str], case: list[str], **_: Any) -> list[float]:
             power = chosen.exponents.get(name, 1)
             found = [Case.from_json(line) for line in case]
-            return [reward.powered(task.terms[name](text, one), power) for text, one in zip(completions, found, strict=True)]
+            return [
+                reward.powered(task.terms[name](text, one), power) for text, one in zip(completions, found, strict=True)
+            ]
 
         score.__name__ = name
         return score
@@ -131,14 +137,20 @@ def prompts(task: Task, cases: list[Case], knobs: config.Grpo, tokenizer: Any) -
         prompt = task.evaluator.render(case.inputs)
         if knobs.reward == "json" and not isinstance(prompt, str):
             signature = task.schema.signature()
-            prompt = [*prompt[:-1], {"role": "user", "content": f"{prompt[-1]['content']}\n{task.formatter.system}\n{signature}"}]
+            prompt = [
+                *prompt[:-1],
+                {"role": "user", "content": f"{prompt[-1]['content']}\n{task.formatter.system}\n{signature}"},
+            ]
         asked.append(prompt)
-    return [{"prompt": rows.rendered(tokenizer, prompt), "case": case.to_json()} for prompt, case in zip(asked, chosen, strict=True)]
+    return [
+        {"prompt": rows.rendered(tokenizer, prompt), "case": case.to_json()}
+        for prompt, case in zip(asked, chosen, strict=True)
+    ]
 
 
 def _trainer(
     job: launch.Job, run: config.Run, micro: int, policy: Path, tokenizer: Any,
-    examples: list[dict[str, str]], functions: list[Reward], weights: list[float], watch: signal.Watch,
+    examples: list[dict[str, str]], functions: list[Reward], shares: list[float], watch: signal.Watch,
 ) -> Any:  # fmt: skip
     """The trainer, with the watch in its way of scoring."""
     import torch
@@ -153,7 +165,7 @@ def _trainer(
     opening = tokenizer(prefill, add_special_tokens=False)["input_ids"] if prefill else []
 
     class Trainer(GRPOTrainer):
-        """GRPOTrainer that tokenises as SFT does and counts silent groups."""
+        """GRPOTrainer that tokenises as SFT does and counts zero-variance groups."""
 
         def create_model_card(self, *args: Any, **kwargs: Any) -> None:
             """The registry writes the card."""
@@ -179,21 +191,23 @@ def _trainer(
             """Prompt and prefill apart, as :mod:`proseform.train.rows` does."""
             return [[*ids, *opening] for ids in tokenizer(prompts, add_special_tokens=plain)["input_ids"]], None, {}
 
-        def _calculate_rewards(self, inputs: Any, prompts: Any, completions: list[str], completion_ids_list: Any) -> Any:
+        def _calculate_rewards(
+            self, inputs: Any, prompts: Any, completions: list[str], completion_ids_list: Any
+        ) -> Any:
             """Score whole completions, prefill included, and show the gathered rewards to the watch."""
             whole = [prefill + text for text in completions]
             scores = super()._calculate_rewards(inputs, prompts, whole, completion_ids_list)
             total = (scores * self.reward_weights.to(scores.device)).nansum(dim=1)
-            self._log_metric("frac_silent", watch.see(total.tolist(), whole))
+            self._log_metric("frac_zero_variance", watch.see(total.tolist(), whole))
             return scores
 
     knobs = run.grpo
-    adapter = models.is_adapter(policy)
-    model: Any = models.load(policy if not adapter else job.input("base"), run.model, whole=not adapter)
+    adapter = weights.is_adapter(policy)
+    model: Any = weights.load(policy if not adapter else job.input("base"), run.model, whole=not adapter)
     if adapter:
-        model = models.with_adapter(model, policy)
+        model = weights.with_adapter(model, policy)
     accumulate = knobs.prompts * knobs.generations // (micro * job.world_size)
-    shared = models.arguments(run, knobs, job, micro=micro, accumulate=accumulate)
+    shared = weights.arguments(run, knobs, job, micro=micro, accumulate=accumulate)
     return Trainer(
         model=model,
         reward_funcs=functions,
@@ -204,14 +218,14 @@ def _trainer(
             temperature=knobs.temperature,
             beta=knobs.beta,
             loss_type=knobs.loss,
-            reward_weights=weights,
+            reward_weights=shares,
             shuffle_dataset=False,
             remove_unused_columns=False,
         ),
         train_dataset=Dataset.from_list(examples),
         processing_class=tokenizer,
         callbacks=[progress.callback(job, knobs.steps, "reward")],
-        optimizers=models.optimizers(model, knobs),
+        optimizers=weights.optimizers(model, knobs),
     )
 
 

@@ -15,7 +15,9 @@ from torch.nn import functional
 from proseform.train.rows import IGNORED
 
 
-def loss(model: Any, inputs: dict[str, torch.Tensor], tokens: torch.Tensor | int | None = None) -> tuple[torch.Tensor, float]:
+def loss(
+    model: Any, inputs: dict[str, torch.Tensor], tokens: torch.Tensor | int | None = None
+) -> tuple[torch.Tensor, float]:
     """The negative log-likelihood of labelled tokens, and the share of them that the model thinks likeliest.
 
     Args:
@@ -30,7 +32,9 @@ def loss(model: Any, inputs: dict[str, torch.Tensor], tokens: torch.Tensor | int
     scored = labels != IGNORED
     first = int(scored.any(dim=0).int().argmax())
     kept = torch.arange(first, labels.shape[1], device=labels.device)
-    logits = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], logits_to_keep=kept, use_cache=False).logits
+    logits = model(
+        input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], logits_to_keep=kept, use_cache=False
+    ).logits
     mask = scored[:, first:]
     logits, wanted = logits[mask].float(), labels[:, first:][mask]
     total = functional.cross_entropy(logits, wanted, reduction="sum")

@@ -25,7 +25,7 @@ _NAMES = {
     "reward": "reward",
     "reward_std": "reward_std",
     "kl": "kl",
-    "frac_silent": "frac_silent",
+    "frac_zero_variance": "frac_zero_variance",
     "completions/mean_length": "completion_tokens",
     "completions/clipped_ratio": "clipped",
 }
@@ -42,7 +42,11 @@ def metrics(logs: dict[str, Any]) -> dict[str, float]:
     for name, value in logs.items():
         if name.startswith("rewards/") and name.endswith("/mean"):
             kept[f"reward/{name.split('/')[1]}"] = value
-    return {name: float(f"{value:.6g}") for name, value in kept.items() if isinstance(value, int | float) and math.isfinite(value)}
+    return {
+        name: float(f"{value:.6g}")
+        for name, value in kept.items()
+        if isinstance(value, int | float) and math.isfinite(value)
+    }
 
 
 def callback(job: launch.Job, total: int, shown: str) -> TrainerCallback:
@@ -68,13 +72,25 @@ def callback(job: launch.Job, total: int, shown: str) -> TrainerCallback:
                 path.write_text("".join(f"{line}\n" for line in lines if _step(line) <= state.global_step))
                 job.progress(state.global_step, total)
 
-        def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:  # noqa: ARG002
+        def on_log(
+            self,
+            args: Any,  # noqa: ARG002 - TRL calls by name
+            state: Any,
+            control: Any,  # noqa: ARG002
+            logs: dict[str, Any] | None = None,
+            **kwargs: Any,  # noqa: ARG002
+        ) -> None:
             """Keep one step's figures."""
             figures = metrics(logs or {})
             if not state.is_world_process_zero or "loss" not in figures:
                 return
             with path.open("a") as file:
-                file.write(json.dumps({"step": state.global_step, "seconds": round(time.monotonic() - self.began, 2), **figures}) + "\n")
+                file.write(
+                    json.dumps(
+                        {"step": state.global_step, "seconds": round(time.monotonic() - self.began, 2), **figures}
+                    )
+                    + "\n"
+                )
             job.progress(state.global_step, total, **{shown: figures.get(shown, figures["loss"])})
 
         def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002

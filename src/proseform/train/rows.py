@@ -49,7 +49,11 @@ def read(path: Path) -> list[Row]:
     if not path.is_file():
         there = sorted(p.name for p in path.parent.glob("*.jsonl"))
         raise RowError(f"{path.name}: the dataset has no such file.", hint=f"It has {', '.join(there) or 'none'}.")
-    rows = [_row(line, f"{path.name}, line {number}") for number, line in enumerate(path.read_text().splitlines(), start=1) if line.strip()]
+    rows = [
+        _row(line, f"{path.name}, line {number}")
+        for number, line in enumerate(path.read_text().splitlines(), start=1)
+        if line.strip()
+    ]
     if not rows:
         raise RowError(f"{path.name}: there are no rows in it.")
     return rows
@@ -69,15 +73,23 @@ def _row(line: str, where: str) -> Row:
     if not isinstance(raw["completion"], str) or not raw["completion"]:
         raise RowError(f"{where}: field 'completion' is {raw['completion']!r:.40}, expected text.")
     prompt = raw["prompt"]
-    chat = isinstance(prompt, list) and all(isinstance(m, dict) and isinstance(m.get("content"), str) and "role" in m for m in prompt)
+    chat = isinstance(prompt, list) and all(
+        isinstance(m, dict) and isinstance(m.get("content"), str) and "role" in m for m in prompt
+    )
     if not (chat and prompt) and not isinstance(prompt, str):
-        raise RowError(f"{where}: field 'prompt' is {type(prompt).__name__}, expected text or messages with role and content.")
+        raise RowError(
+            f"{where}: field 'prompt' is {type(prompt).__name__}, expected text or messages with role and content."
+        )
     return Row(str(raw["id"]), prompt, raw["completion"])
 
 
 def rendered(tokenizer: Any, prompt: list[Message] | str) -> str:
     """The prompt as text: messages by the chat template, with the generation prompt; plain text as it is."""
-    return prompt if isinstance(prompt, str) else str(tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True))
+    return (
+        prompt
+        if isinstance(prompt, str)
+        else str(tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True))
+    )
 
 
 def prompt_ids(tokenizer: Any, prompts: Sequence[list[Message] | str]) -> list[list[int]]:
@@ -95,13 +107,17 @@ def completion_ids(tokenizer: Any, rows: Sequence[Row], prefill: str = "") -> li
     """
     for row in rows:
         if not row.completion.startswith(prefill):
-            raise RowError(f"Row '{row.id}': the completion begins with {row.completion[:12]!r}, not with the prefill {prefill!r}.")
+            raise RowError(
+                f"Row '{row.id}': the completion begins with {row.completion[:12]!r}, not with the prefill {prefill!r}."
+            )
     head: list[int] = tokenizer(prefill, add_special_tokens=False)["input_ids"] if prefill else []
     rests = tokenizer([row.completion.removeprefix(prefill) for row in rows], add_special_tokens=False)["input_ids"]
     return [[*head, *rest, tokenizer.eos_token_id] for rest in rests]
 
 
-def encode(tokenizer: Any, rows: Sequence[Row], prefill: str, max_length: int) -> tuple[dict[str, list[list[int]]], int]:
+def encode(
+    tokenizer: Any, rows: Sequence[Row], prefill: str, max_length: int
+) -> tuple[dict[str, list[list[int]]], int]:
     """Rows as ``input_ids`` and ``labels`` (loss on the completion only), and how many were too long and left out.
 
     A row is never cut: a cut completion would teach to stop short.
@@ -109,7 +125,9 @@ def encode(tokenizer: Any, rows: Sequence[Row], prefill: str, max_length: int) -
     Raises:
         RowError: Every row is longer than ``max_length``.
     """
-    pairs = zip(prompt_ids(tokenizer, [row.prompt for row in rows]), completion_ids(tokenizer, rows, prefill), strict=True)
+    pairs = zip(
+        prompt_ids(tokenizer, [row.prompt for row in rows]), completion_ids(tokenizer, rows, prefill), strict=True
+    )
     kept = [(prompt, completion) for prompt, completion in pairs if len(prompt) + len(completion) <= max_length]
     if not kept:
         raise RowError(f"All {len(rows)} rows are longer than {max_length} tokens.", hint="Raise model.max_length.")
@@ -155,7 +173,9 @@ def micro_batch(batch: int, wanted: int, processes: int, where: str) -> int:
     12
     """
     if batch % processes:
-        raise ConfigError(f"{where}: a batch of {batch} does not divide among {processes} processes.", hint="Choose a multiple.")
+        raise ConfigError(
+            f"{where}: a batch of {batch} does not divide among {processes} processes.", hint="Choose a multiple."
+        )
     share = batch // processes
     return max(size for size in range(1, min(share, wanted) + 1) if share % size == 0)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from proseform import config, launch, task
 from proseform.errors import ConfigError
-from proseform.train import checkpoints, models, progress, rows
+from proseform.train import checkpoints, progress, rows, weights
 
 _VALID = 200
 """Validation rows at most; the loss on them is a figure, nothing is chosen by it."""
@@ -26,18 +26,22 @@ def main(job: launch.Job) -> None:
         RowError: A row of the wrong shape.
     """
     began = time.monotonic()
-    models.quiet()
-    run = models.read_run(job)
+    weights.quiet()
+    run = weights.read_run(job)
     role = str(job.settings.get("role"))
     knobs = {"evaluator": run.sft.evaluator, "formatter": run.sft.formatter}.get(role)
     if knobs is None:
         raise ConfigError(f"sft: no role '{role}'; there are: evaluator, formatter.")
     micro = rows.micro_batch(knobs.batch, knobs.micro_batch, job.world_size, f"sft.{role}")
     dataset, base = job.input("dataset"), job.input("base")
-    tokenizer = models.tokenizer(base)
+    tokenizer = weights.tokenizer(base)
     prompt = getattr(task.load(str(job.settings["task"])), role)
-    train, dropped = rows.encode(tokenizer, rows.read(dataset / f"{role}-train.jsonl"), prompt.prefill, run.model.max_length)
-    valid, _ = rows.encode(tokenizer, rows.read(dataset / f"{role}-valid.jsonl")[:_VALID], prompt.prefill, run.model.max_length)
+    train, dropped = rows.encode(
+        tokenizer, rows.read(dataset / f"{role}-train.jsonl"), prompt.prefill, run.model.max_length
+    )
+    valid, _ = rows.encode(
+        tokenizer, rows.read(dataset / f"{role}-valid.jsonl")[:_VALID], prompt.prefill, run.model.max_length
+    )
 
     folder = Path(job.work) / checkpoints.FOLDER
     last = checkpoints.latest(folder, job.world_size)
@@ -61,7 +65,7 @@ def main(job: launch.Job) -> None:
         "trained_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
         "seconds": round(time.monotonic() - began, 1),
     }
-    models.write(job, model, tokenizer, run, figures)
+    weights.write(job, model, tokenizer, run, figures)
     trainer.accelerator.wait_for_everyone()
     trainer.accelerator.end_training()
 
@@ -85,27 +89,31 @@ def _trainer(
         def create_model_card(self, *args: Any, **kwargs: Any) -> None:
             """The registry writes the card."""
 
-        def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
+        def compute_loss(
+            self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+        ) -> Any:
             """TRL's loss; on a CPU with logits at completions alone."""
             if self.accelerator.device.type != "cpu" or return_outputs:
                 return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
             loss, likeliest = head.loss(model, inputs, num_items_in_batch)
             self._metrics["train" if self.model.training else "eval"]["mean_token_accuracy"].append(likeliest)
             shared = self.args.average_tokens_across_devices and num_items_in_batch is not None
-            return loss * self.accelerator.num_processes if shared else loss  # DDP averages what was counted over all ranks
+            return (
+                loss * self.accelerator.num_processes if shared else loss
+            )  # DDP averages what was counted over all ranks
 
     whole = knobs.lora is None
-    model = models.load(base, run.model, whole=whole)
+    model = weights.load(base, run.model, whole=whole)
     if knobs.lora is not None:
         import torch
 
         torch.manual_seed(knobs.seed)
-        model = models.with_new_adapter(model, knobs.lora)
+        model = weights.with_new_adapter(model, knobs.lora)
     order = rows.order([len(ids) for ids in train["input_ids"]], knobs.batch, knobs.steps, knobs.seed)
     return Trainer(
         model=model,
         args=SFTConfig(
-            **models.arguments(run, knobs, job, micro=micro, accumulate=knobs.batch // (micro * job.world_size)),
+            **weights.arguments(run, knobs, job, micro=micro, accumulate=knobs.batch // (micro * job.world_size)),
             max_length=None,
             train_sampling_strategy="sequential",
             dataset_kwargs={"skip_prepare_dataset": True},
@@ -115,7 +123,7 @@ def _trainer(
         eval_dataset=Dataset.from_dict(valid),
         processing_class=tokenizer,
         callbacks=[progress.callback(job, knobs.steps, "loss")],
-        optimizers=models.optimizers(model, knobs),
+        optimizers=weights.optimizers(model, knobs),
     )
 
 

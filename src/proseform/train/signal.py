@@ -17,22 +17,22 @@ _SHOWN = 120
 
 @dataclass(slots=True)
 class Watch:
-    """Counts silent groups step by step.
+    """Counts zero-variance groups step by step.
 
     Attributes:
         group_size: Completions of each prompt.
         window: Consecutive steps without any signal that are borne.
         best: The highest reward there is, so that "all perfect" can be told from "all failed".
-        silent_steps: Consecutive steps without any signal so far.
+        zero_variance_steps: Consecutive steps without any signal so far.
     """
 
     group_size: int
     window: int
     best: float = 1.0
-    silent_steps: int = 0
+    zero_variance_steps: int = 0
 
     def see(self, rewards: Sequence[float], completions: Sequence[str]) -> float:
-        """Note one step; the share of silent groups, in [0, 1].
+        """Note one step; the share of zero-variance groups, in [0, 1].
 
         Args:
             rewards: Of every completion of the step, over all processes, group by group.
@@ -44,9 +44,9 @@ class Watch:
         >>> Watch(group_size=2, window=3).see([0, 0, 1, 0], ["…"])
         0.5
         """
-        share = reward.silent_share(rewards, self.group_size)
-        self.silent_steps = self.silent_steps + 1 if share == 1.0 else 0
-        if self.silent_steps >= self.window:
+        share = reward.zero_variance_share(rewards, self.group_size)
+        self.zero_variance_steps = self.zero_variance_steps + 1 if share == 1.0 else 0
+        if self.zero_variance_steps >= self.window:
             raise NoSignalError(self._words(rewards, completions), hint=self._hint(rewards, completions))
         return share
 
@@ -55,8 +55,8 @@ class Watch:
         mean = sum(rewards) / len(rewards)
         example = completions[0][:_SHOWN].replace("\n", " ⏎ ") if completions else ""
         return (
-            f"grpo: no group has carried a signal for {self.silent_steps} steps: within each group all {self.group_size} completions earn "
-            f'the same, {mean:.3f} of {self.best:g} on average. One of them begins: "{example}"'
+            f"grpo: no group has carried a signal for {self.zero_variance_steps} steps: within each group all "
+            f'{self.group_size} completions earn the same, {mean:.3f} of {self.best:g} on average. One of them begins: "{example}"'
         )
 
     def _hint(self, rewards: Sequence[float], completions: Sequence[str]) -> str:

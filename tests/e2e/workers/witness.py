@@ -31,7 +31,12 @@ def main(job):
     weights = hashlib.sha256()
     for name, value in sorted(kept["model"].named_parameters()):
         weights.update(name.encode() + value.detach().float().numpy().tobytes())
-    told = {"world": int(os.environ["WORLD_SIZE"]), "host": os.uname().nodename, "steps": steps, "weights": weights.hexdigest()}
+    told = {
+        "world": int(os.environ["WORLD_SIZE"]),
+        "host": os.uname().nodename,
+        "steps": steps,
+        "weights": weights.hexdigest(),
+    }
     (Path(job.work) / f"witness-{os.environ['RANK']}.json").write_text(json.dumps(told))
 
 

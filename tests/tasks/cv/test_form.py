@@ -27,7 +27,9 @@ def test_gold_prose_reads_as_the_gold_answer(level: str) -> None:
 
 
 WORDS = (
-    st.text("abcdefghijklmnopqrstuvwxyz+#. ", min_size=1, max_size=12).map(str.strip).filter(lambda word: word and not word.endswith("."))
+    st.text("abcdefghijklmnopqrstuvwxyz+#. ", min_size=1, max_size=12)
+    .map(str.strip)
+    .filter(lambda word: word and not word.endswith("."))
 )
 SKILLS = st.lists(WORDS.filter(lambda word: word != "none"), min_size=1, max_size=12, unique=True)
 
@@ -37,7 +39,9 @@ def test_any_answer_of_the_rule_is_read_back(skills: list[str], data: st.DataObj
     """Words that were never in a data file go through the form too."""
     items = []
     for skill in skills:
-        needed, found = (data.draw(st.sampled_from(levels)) for levels in (form.SKILL_LEVELS, ("none", *form.SKILL_LEVELS)))
+        needed, found = (
+            data.draw(st.sampled_from(levels)) for levels in (form.SKILL_LEVELS, ("none", *form.SKILL_LEVELS))
+        )
         quote = "" if found == "none" else f"{found} {skill}"
         importance = data.draw(st.sampled_from(["required", "preferred"]))
         items.append({"skill": skill, "importance": importance, "needed": needed, "found": found, "quote": quote})
@@ -45,7 +49,12 @@ def test_any_answer_of_the_rule_is_read_back(skills: list[str], data: st.DataObj
     periods = [form.span(months)] if months else []
     required_years = data.draw(st.integers(0, 40))
     answer = judgement.judge(
-        candidate="Zoë de la Cruz", role="Chef", requirements=items, required_years=required_years, months=months, periods=periods
+        candidate="Zoë de la Cruz",
+        role="Chef",
+        requirements=items,
+        required_years=required_years,
+        months=months,
+        periods=periods,
     )
     verdict = verify.prose(form.write(answer), CV)
     assert verdict.ok, verdict
@@ -63,7 +72,9 @@ def test_the_reader_never_raises_on_damaged_prose(data: st.DataObject) -> None:
     """Pieces of real evaluations cut, doubled and put together again reach deeper than chance text."""
     case = data.draw(st.sampled_from(GOLD["expert"][:50]))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(case.prose)), min_size=2, max_size=4)))
-    text = case.prose[: cuts[0]] + data.draw(st.text(max_size=5)) + case.prose[cuts[0] : cuts[-1]] + case.prose[cuts[1] :]
+    text = (
+        case.prose[: cuts[0]] + data.draw(st.text(max_size=5)) + case.prose[cuts[0] : cuts[-1]] + case.prose[cuts[1] :]
+    )
     verdict = verify.prose(text, CV)
     assert verdict.ok or verdict.reason in set(Reason)
 
@@ -84,7 +95,11 @@ REFUSED: list[tuple[str, str, str]] = [
     ("gaps twice", f"{PROSE}\nGaps: none.", "gaps"),
     ("two recommendations", f"{PROSE} Recommendation: interview.", "recommendation"),
     ("a requirement twice", PROSE.replace("\n", f"\n{PROSE.split(chr(10))[1]}\n", 1), "requirements"),
-    ("a quote without a level", 'A B for C.\nRequires basic SQL: "SQL", met.\n' + PROSE.split("\n", 4)[4], "requirements"),
+    (
+        "a quote without a level",
+        'A B for C.\nRequires basic SQL: "SQL", met.\n' + PROSE.split("\n", 4)[4],
+        "requirements",
+    ),
     (
         "a quote with two levels",
         'A B for C.\nRequires basic SQL: "basic or advanced SQL", met.\n' + PROSE.split("\n", 4)[4],
@@ -99,7 +114,9 @@ REFUSED: list[tuple[str, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("text", "where"), [(text, where) for _, text, where in REFUSED], ids=[name for name, _, _ in REFUSED])
+@pytest.mark.parametrize(
+    ("text", "where"), [(text, where) for _, text, where in REFUSED], ids=[name for name, _, _ in REFUSED]
+)
 def test_what_is_not_the_form_is_refused_with_the_place(text: str, where: str) -> None:
     verdict = form.read(text)
     assert (verdict.reason, verdict.where) == (Reason.FORM, where), str(verdict)
@@ -140,7 +157,13 @@ def test_reading_is_fast() -> None:
 def test_scan_is_quick_on_hostile_text() -> None:
     """No pattern backtracks its way to a stall."""
     rng = random.Random(0)
-    hostile = ["for " * 4000, "Requires 1 year: " + '"a" and ' * 2000, "Strengths: " + "a, " * 6000, "x" * 19_999, '"' * 19_000]
+    hostile = [
+        "for " * 4000,
+        "Requires 1 year: " + '"a" and ' * 2000,
+        "Strengths: " + "a, " * 6000,
+        "x" * 19_999,
+        '"' * 19_000,
+    ]
     hostile.append("".join(rng.choice('Requires for ":,.1\n') for _ in range(19_000)))
     start = time.process_time()
     for text in hostile:

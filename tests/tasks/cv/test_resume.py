@@ -22,11 +22,28 @@ RESUME: dict[str, Any] = {
         "summary": "Builds\n pipelines.",
     },
     "work": [
-        {"name": "Cedar Systems", "position": "Data Engineer", "startDate": "2019-03-01", "highlights": ["Moved to Kafka"]},
-        {"name": "Baobab Works", "position": "Analyst", "startDate": "2017", "endDate": "2019-02", "summary": "Reports."},
+        {
+            "name": "Cedar Systems",
+            "position": "Data Engineer",
+            "startDate": "2019-03-01",
+            "highlights": ["Moved to Kafka"],
+        },
+        {
+            "name": "Baobab Works",
+            "position": "Analyst",
+            "startDate": "2017",
+            "endDate": "2019-02",
+            "summary": "Reports.",
+        },
     ],
     "education": [
-        {"institution": "City College", "area": "Physics", "studyType": "BSc", "startDate": "2013-09-01", "endDate": "2016-06-30"}
+        {
+            "institution": "City College",
+            "area": "Physics",
+            "studyType": "BSc",
+            "startDate": "2013-09-01",
+            "endDate": "2016-06-30",
+        }
     ],
     "skills": [
         {"name": "Python", "level": "Master"},

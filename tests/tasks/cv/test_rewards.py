@@ -19,7 +19,9 @@ RUBRIC = CV.rubric()
 CASES = {level: list(source.generate(level, "valid", 21, 60)) for level in CV.levels}
 ALL = [case for cases in CASES.values() for case in cases]
 TYPICAL = next(
-    case for case in CASES["starter"] if {item["verdict"] for item in case.answer["requirements"]} == {"met", "below", "missing"}
+    case
+    for case in CASES["starter"]
+    if {item["verdict"] for item in case.answer["requirements"]} == {"met", "below", "missing"}
 )
 
 
@@ -35,7 +37,8 @@ def test_gold_earns_exactly_one_in_every_variant(variant: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [*laws.FOREIGN, "Thanks for asking.", '{"score": 50, "recommendation": "consider"}', "\n\n", "Python for SQL."]
+    "text",
+    [*laws.FOREIGN, "Thanks for asking.", '{"score": 50, "recommendation": "consider"}', "\n\n", "Python for SQL."],
 )
 def test_foreign_text_earns_nothing_in_any_term(text: str) -> None:
     for case in ALL[::10]:
@@ -48,7 +51,13 @@ def test_any_text_scores_within_bounds_and_chance_text_nothing(text: str, case: 
 
 
 def test_rubric_is_the_one_that_was_decided() -> None:
-    assert CV.rubric("five").weights == {"accuracy": 0.40, "explanation": 0.25, "format": 0.15, "coverage": 0.15, "concision": 0.05}
+    assert CV.rubric("five").weights == {
+        "accuracy": 0.40,
+        "explanation": 0.25,
+        "format": 0.15,
+        "coverage": 0.15,
+        "concision": 0.05,
+    }
     assert CV.rubric("four").weights == {"accuracy": 0.40, "explanation": 0.25, "format": 0.15, "coverage": 0.20}
     assert CV.rubric("five").exponents == {"accuracy": 4}
 
@@ -56,12 +65,19 @@ def test_rubric_is_the_one_that_was_decided() -> None:
 def test_format_is_full_exactly_where_the_verifier_accepts() -> None:
     for case in ALL:
         rng = random.Random(case.id)
-        for text in (case.prose, source.annotate(case, rng), case.prose.replace("Score: ", "Score: 9"), case.prose[:-1]):
+        for text in (
+            case.prose,
+            source.annotate(case, rng),
+            case.prose.replace("Score: ", "Score: 9"),
+            case.prose[:-1],
+        ):
             assert (rewards.format(text, case) == 1.0) == verify.prose(text, CV).ok
 
 
 def _drop(section: str) -> Callable[[Case], str]:
-    return lambda case: form.layout({name: text for name, text in form.sections(case.answer).items() if name != section})
+    return lambda case: form.layout(
+        {name: text for name, text in form.sections(case.answer).items() if name != section}
+    )
 
 
 @pytest.mark.parametrize("section", form.SECTIONS)
@@ -87,7 +103,10 @@ def test_each_further_missing_section_costs_more() -> None:
 
 
 def test_a_wrong_recommendation_costs_more_than_a_missing_gaps_line() -> None:
-    wrong = {**TYPICAL.answer, "recommendation": "interview" if TYPICAL.answer["recommendation"] != "interview" else "reject"}
+    wrong = {
+        **TYPICAL.answer,
+        "recommendation": "interview" if TYPICAL.answer["recommendation"] != "interview" else "reject",
+    }
     assert _reward(form.write(wrong), TYPICAL) < _reward(_drop("gaps")(TYPICAL), TYPICAL) < 0.95
 
 
@@ -112,7 +131,9 @@ def test_a_longer_quote_that_stands_in_the_cv_is_evidence_too() -> None:
         if f"with {item['quote']}" in case.inputs["cv"] and item["quote"]
     )
     items = [
-        {**item, "quote": f"with {item['quote']}"} if item["quote"] and f"with {item['quote']}" in case.inputs["cv"] else item
+        {**item, "quote": f"with {item['quote']}"}
+        if item["quote"] and f"with {item['quote']}" in case.inputs["cv"]
+        else item
         for item in case.answer["requirements"]
     ]
     assert items != case.answer["requirements"]
@@ -123,7 +144,11 @@ def test_a_summary_is_held_against_the_evaluations_own_lines() -> None:
     """Wrong lines with the summary that follows from them explain better than wrong lines with the true summary."""
     items = [{**item, "verdict": "met"} for item in TYPICAL.answer["requirements"]]
     rows = [(item["skill"], item["importance"], item["verdict"]) for item in items]
-    consistent = {**TYPICAL.answer, "requirements": items, **judgement.summary(rows, TYPICAL.answer["experience"]["verdict"])}
+    consistent = {
+        **TYPICAL.answer,
+        "requirements": items,
+        **judgement.summary(rows, TYPICAL.answer["experience"]["verdict"]),
+    }
     stray = {**TYPICAL.answer, "requirements": items}
     assert rewards.explanation(form.write(consistent), TYPICAL) > rewards.explanation(form.write(stray), TYPICAL)
 
@@ -143,7 +168,9 @@ def _everything(case: Case) -> str:
 HACKS: dict[str, Callable[[Case], str]] = {
     "every line twice": lambda case: "\n".join(line for line in _lines(case) for _ in (0, 1)),
     "the whole text twice": lambda case: f"{case.prose}\n{case.prose}",
-    "all three recommendations": lambda case: f"{case.prose} Recommendation: reject. Recommendation: consider. Recommendation: interview.",
+    "all three recommendations": lambda case: (
+        f"{case.prose} Recommendation: reject. Recommendation: consider. Recommendation: interview."
+    ),
     "all three recommendations, a line each": lambda case: (
         case.prose + "".join(f"\nRecommendation: {r}." for r in ("reject", "consider", "interview"))
     ),
@@ -161,7 +188,9 @@ HACKS: dict[str, Callable[[Case], str]] = {
     ),
     "two lists of gaps": lambda case: f"{case.prose}\nGaps: none.",
     "two candidates": lambda case: f"Somebody Else for {case.answer['role']}.\n{case.prose}",
-    "requirements that the job does not have": lambda case: case.prose.replace("\n", '\nRequires basic Charm: "advanced Charm", met.\n', 1),
+    "requirements that the job does not have": lambda case: case.prose.replace(
+        "\n", '\nRequires basic Charm: "advanced Charm", met.\n', 1
+    ),
     "the whole CV as evidence": lambda case: case.inputs["cv"] + "\n" + case.prose,
     "talk before": lambda case: f"Certainly! Here is my careful evaluation of this candidate.\n{case.prose}",
     "talk behind": lambda case: f"{case.prose}\nPlease let me know whether you would like anything else.",
@@ -171,7 +200,9 @@ HACKS: dict[str, Callable[[Case], str]] = {
     "no evidence for anything": lambda case: form.write(_all(case, "none")),
     "everything is met": lambda case: form.write(_all(case, "advanced")),
     "padding": lambda case: case.prose + "\nGood." * 40,
-    "blank sections": lambda case: f"{_lines(case)[0]}\nStrengths: none.\nGaps: none.\nScore: 50. Recommendation: consider.",
+    "blank sections": lambda case: (
+        f"{_lines(case)[0]}\nStrengths: none.\nGaps: none.\nScore: 50. Recommendation: consider."
+    ),
     "JSON instead": lambda case: str(case.answer),
 }
 
@@ -179,7 +210,10 @@ HACKS: dict[str, Callable[[Case], str]] = {
 def _all(case: Case, found: str) -> dict[str, object]:
     """The answer that a lazy judge gives whatever the CV says, consistent in itself."""
     answer, quote = case.answer, "" if found == "none" else found
-    items = [{**item, "found": found, "quote": f"{quote} {item['skill']}" if quote else ""} for item in answer["requirements"]]
+    items = [
+        {**item, "found": found, "quote": f"{quote} {item['skill']}" if quote else ""}
+        for item in answer["requirements"]
+    ]
     experience = answer["experience"]
     months = 12 * experience["years"] + experience["months"]
     return judgement.judge(

@@ -16,7 +16,10 @@ from proseform.tasks.cv import career, drawing, form, judgement, source
 
 CV = task.load("cv")
 CASES = {level: list(source.generate(level, "train", 5, 1000)) for level in CV.levels}
-MONTHS = {name: index for index, name in enumerate(["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"])}
+MONTHS = {
+    name: index
+    for index, name in enumerate(["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"])
+}
 
 
 def _month(text: str) -> int:
@@ -98,7 +101,13 @@ def test_expert_lives_have_gaps_overlaps_presents_and_none_at_all() -> None:
     lives = [[tuple(period) for period in case.facts["periods"]] for case in CASES["expert"]]
     sums = [(sum(last - first + 1 for first, last in life), judgement.months_worked(life), life) for life in lives]
     assert sum(total > distinct for total, distinct, _ in sums) > 100, "overlaps"
-    assert sum(bool(life) and max(p[1] for p in life) - min(p[0] for p in life) + 1 > distinct for _, distinct, life in sums) > 100, "gaps"
+    assert (
+        sum(
+            bool(life) and max(p[1] for p in life) - min(p[0] for p in life) + 1 > distinct
+            for _, distinct, life in sums
+        )
+        > 100
+    ), "gaps"
     assert sum(not life for life in lives) > 10, "no work"
     assert sum("to present" in case.inputs["cv"] for case in CASES["expert"]) > 100
     for sign in ("\n- ", "\n\nSkills", ". "):
@@ -139,7 +148,9 @@ def test_more_cases_begin_with_the_same_ones_and_come_lazily() -> None:
 
 
 def test_seeds_and_levels_differ() -> None:
-    firsts = {next(source.generate(level, split, seed, 1)).prose for level in CV.levels for split in SPLITS for seed in (0, 1)}
+    firsts = {
+        next(source.generate(level, split, seed, 1)).prose for level in CV.levels for split in SPLITS for seed in (0, 1)
+    }
     assert len(firsts) == 4 * 3 * 2
 
 
@@ -174,7 +185,9 @@ def test_careless_annotators_are_as_careless_as_documented(level: str) -> None:
     assert left_out["gaps"] > 0.5
     assert sum(any(not scan.said[name] for name in form.SECTIONS) for scan in scans) / len(scans) >= 0.55
     said = [scan.only("recommendation") for scan in scans]
-    wrong = sum(given != case.answer["recommendation"] for given, (case, _) in zip(said, pairs, strict=True)) / len(pairs)
+    wrong = sum(given != case.answer["recommendation"] for given, (case, _) in zip(said, pairs, strict=True)) / len(
+        pairs
+    )
     assert abs(wrong - source.RANDOM_RECOMMENDATION * 2 / 3) < 0.05
     assert not any(scan.strange for scan in scans), "still recognisably the form"
 
@@ -183,7 +196,9 @@ def test_careless_evidence_is_mostly_right() -> None:
     rng = random.Random(8)
     total = right = 0
     for case in CASES["starter"]:
-        for said, true in zip(form.scan(source.annotate(case, rng)).said["requirements"], case.answer["requirements"], strict=True):
+        for said, true in zip(
+            form.scan(source.annotate(case, rng)).said["requirements"], case.answer["requirements"], strict=True
+        ):
             total, right = total + 1, right + (said == true)
     assert 0.97 < right / total < 1
 

@@ -53,7 +53,9 @@ _PATHS = {name: _FIELD.findall(template) for name, template in SENTENCES.items()
 def _pattern(template: str) -> re.Pattern[str]:
     """The reader of a sentence: a group for each field, in order."""
     kinds, parts = {**_NUMBERS, **_ENUMS}, _FIELD.split(template)  # parts: fixed text and paths, in turn
-    return re.compile("".join(f"({kinds.get(part, _WORDS)})" if at % 2 else re.escape(part) for at, part in enumerate(parts)))
+    return re.compile(
+        "".join(f"({kinds.get(part, _WORDS)})" if at % 2 else re.escape(part) for at, part in enumerate(parts))
+    )
 
 
 _PATTERNS = {name: _pattern(template) for name, template in SENTENCES.items()}
@@ -66,7 +68,9 @@ def leaf(answer: Mapping[str, Any], path: str) -> Any:
 
 def sentences(answer: Mapping[str, Any]) -> dict[str, str]:
     """The sentences that state an answer of the whole schema, by name."""
-    return {name: _FIELD.sub(lambda match: str(leaf(answer, match[1])), template) for name, template in SENTENCES.items()}
+    return {
+        name: _FIELD.sub(lambda match: str(leaf(answer, match[1])), template) for name, template in SENTENCES.items()
+    }
 
 
 def layout(said: Mapping[str, str]) -> str:
@@ -78,10 +82,17 @@ def layout(said: Mapping[str, str]) -> str:
 def scan(prose: str) -> tuple[dict[str, dict[str, Any]], int]:
     """What any text says: sentence to fields by path, and the number of pieces in all; said twice is not said."""
     pieces = [piece for piece in _BETWEEN.split(prose.strip()) if piece.strip()]
-    found = [(name, match.groups()) for piece in pieces for name, pattern in _PATTERNS.items() if (match := pattern.fullmatch(piece))]
+    found = [
+        (name, match.groups())
+        for piece in pieces
+        for name, pattern in _PATTERNS.items()
+        if (match := pattern.fullmatch(piece))
+    ]
     names = [name for name, _ in found]
     once = {name: zip(_PATHS[name], texts, strict=True) for name, texts in found if names.count(name) == 1}
-    return {name: {path: int(text) if path in _NUMBERS else text for path, text in fields} for name, fields in once.items()}, len(pieces)
+    return {
+        name: {path: int(text) if path in _NUMBERS else text for path, text in fields} for name, fields in once.items()
+    }, len(pieces)
 
 
 def read(prose: str) -> Verdict:
@@ -95,7 +106,9 @@ def read(prose: str) -> Verdict:
             top, _, inner = path.partition(".")
             (value.setdefault(top, {}) if inner else value)[inner or top] = field
     if layout(sentences(value)) != prose.strip():
-        return Verdict(reason=Reason.FORM, where="layout", detail="something else stands in the text, or the order is another")
+        return Verdict(
+            reason=Reason.FORM, where="layout", detail="something else stands in the text, or the order is another"
+        )
     return Verdict(value)
 
 

@@ -110,7 +110,11 @@ def _case(rng: random.Random, level: str, split: Split, identity: str) -> Case:
     rule = rng.choice(rules)
     topic = rng.choice(sorted(known.keys() - {rule.name for rule in rules})) if rule.name == OTHER else rule.name
     quote = rng.choice(known[topic]) if shape.letters else topic
-    problem = {"quote": quote, "area": rng.choice(words["areas"]), "state": "solved" if rng.random() < 1 / 6 else "open"}
+    problem = {
+        "quote": quote,
+        "area": rng.choice(words["areas"]),
+        "state": "solved" if rng.random() < 1 / 6 else "open",
+    }
     answer = judge({"name": name, "tier": rng.choice(list(TIER))}, problem, rule, rng.randint(2, shape.hours))
     bullet = "- " if shape.letters else ""
     policy = "\n".join(f"{bullet}{rule.name}: {rule.severity}, {rule.hours}h, {rule.owner}" for rule in rules)
@@ -146,11 +150,19 @@ def _letter(rng: random.Random, answer: Mapping[str, Any], topic: str) -> str:
     busy, customer, problem, hours = _words()["busy"], answer["customer"], answer["problem"], answer["waiting"]["hours"]
     time = f"{hours} hours" if hours % 24 else {1: "1 day"}.get(hours // 24, f"{hours // 24} days")
     other = rng.choice([name for name in _words()["problems"] if name != topic])
-    past = {"other": other, "tier": rng.choice([tier for tier in TIER if tier != customer["tier"]]), "hours": rng.randint(2, 96)}
+    past = {
+        "other": other,
+        "tier": rng.choice([tier for tier in TIER if tier != customer["tier"]]),
+        "hours": rng.randint(2, 96),
+    }
     told = [rng.choice(busy["problem"]).format(**problem), rng.choice(busy["waiting"]).format(time=time)]
     told += [line.format(**past) for line in rng.sample(busy["chatter"], 2)]
     rng.shuffle(told)
-    last = [rng.choice(busy["state"][problem["state"]]), rng.choice(busy["thanks"]), f"{customer['name']}, {customer['tier']} plan"]
+    last = [
+        rng.choice(busy["state"][problem["state"]]),
+        rng.choice(busy["thanks"]),
+        f"{customer['name']}, {customer['tier']} plan",
+    ]
     return "\n".join([rng.choice(busy["greetings"]), *told, *last])
 
 

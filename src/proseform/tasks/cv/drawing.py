@@ -137,7 +137,8 @@ def job(rng: random.Random, split: Split, name: str) -> Job:
         if shape.ordered:
             chosen.sort()
         wants = tuple(
-            ("required" if index < required else "preferred", rng.choice(SKILL_LEVELS), skill) for index, skill in enumerate(chosen)
+            ("required" if index < required else "preferred", rng.choice(SKILL_LEVELS), skill)
+            for index, skill in enumerate(chosen)
         )
         drawn = Job(role, rng.randint(1, shape.years), wants)
         if split_of(f"job:{drawn.identity}") == split:

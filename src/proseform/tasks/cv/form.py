@@ -86,7 +86,9 @@ def span(months: int) -> str:
     ('5 years 4 months', '1 year', '7 months')
     """
     years, rest = divmod(months, 12)
-    parts = [f"{number} {unit}{'' if number == 1 else 's'}" for number, unit in ((years, "year"), (rest, "month")) if number]
+    parts = [
+        f"{number} {unit}{'' if number == 1 else 's'}" for number, unit in ((years, "year"), (rest, "month")) if number
+    ]
     return " ".join(parts) or "0 months"
 
 
@@ -155,7 +157,11 @@ def read(text: str) -> Verdict:
         return Verdict(reason=Reason.FORM, where=where, detail=detail)
     value = _value(found)
     if write(value) != text:
-        return Verdict(reason=Reason.FORM, where="layout", detail="the sections are not in order, or not laid out as an evaluation is")
+        return Verdict(
+            reason=Reason.FORM,
+            where="layout",
+            detail="the sections are not in order, or not laid out as an evaluation is",
+        )
     return Verdict(value)
 
 
@@ -235,14 +241,23 @@ def _recognise(line: str, found: Scan) -> bool:
         levels = _LEVEL.findall(quote or "")
         importance = "required" if verb == "Requires" else "preferred"
         level = levels[0] if len(levels) == 1 else "none"
-        item = {"skill": skill, "importance": importance, "needed": needed, "found": level, "quote": quote or "", "verdict": verdict}
+        item = {
+            "skill": skill,
+            "importance": importance,
+            "needed": needed,
+            "found": level,
+            "quote": quote or "",
+            "verdict": verdict,
+        }
         found.add("requirements", item)
     elif match := _EXPERIENCE.fullmatch(line):
         years, quotes, total, verdict = match.groups()
         periods = _QUOTED.findall(quotes or "")
         months = _months(total or (periods[0] if len(periods) == 1 else "")) if periods else 0
         whole, rest = (-1, 0) if months is None else divmod(months, 12)
-        found.add("experience", ({"required_years": int(years), "years": whole, "months": rest, "verdict": verdict}, periods))
+        found.add(
+            "experience", ({"required_years": int(years), "years": whole, "months": rest, "verdict": verdict}, periods)
+        )
     elif match := _LIST.fullmatch(line):
         found.add(match[1].lower(), [] if match[2] == "none" else match[2].split(", "))
     elif match := _MET.fullmatch(line):

@@ -59,7 +59,13 @@ def skill_verdict(needed: str, found: str) -> str:
 
 
 def judge(
-    *, candidate: str, role: str, requirements: Sequence[Mapping[str, str]], required_years: int, months: int, periods: Sequence[str]
+    *,
+    candidate: str,
+    role: str,
+    requirements: Sequence[Mapping[str, str]],
+    required_years: int,
+    months: int,
+    periods: Sequence[str],
 ) -> dict[str, Any]:
     """The exact answer of the whole schema.
 
@@ -77,7 +83,12 @@ def judge(
         "candidate": candidate,
         "role": role,
         "requirements": items,
-        "experience": {"required_years": required_years, "years": months // 12, "months": months % 12, "verdict": verdict},
+        "experience": {
+            "required_years": required_years,
+            "years": months // 12,
+            "months": months % 12,
+            "verdict": verdict,
+        },
         "periods": list(periods),
         **summary([(item["skill"], item["importance"], item["verdict"]) for item in items], verdict),
     }

@@ -41,10 +41,13 @@ def from_json(input_name: str, value: Any) -> str:
     """
     if input_name != "cv":
         raise DocumentError(
-            f"The input '{input_name}' is not read from JSON.", hint="Give it as Markdown or plain text; a CV may be JSON Resume 1.2."
+            f"The input '{input_name}' is not read from JSON.",
+            hint="Give it as Markdown or plain text; a CV may be JSON Resume 1.2.",
         )
     if not isinstance(value, Mapping):
-        raise DocumentError(f"JSON Resume: expected an object, found {_kind(value)}.", hint="See https://jsonresume.org/schema.")
+        raise DocumentError(
+            f"JSON Resume: expected an object, found {_kind(value)}.", hint="See https://jsonresume.org/schema."
+        )
     if "basics" not in value:
         raise DocumentError("JSON Resume: field 'basics' is missing.", hint="See https://jsonresume.org/schema.")
     basics = _object(value["basics"], "basics")
@@ -57,7 +60,9 @@ def from_json(input_name: str, value: Any) -> str:
     if summary := _text(basics, "summary", "basics"):
         parts.append([summary])
     for title, section, lines in _WRITERS:
-        written = [line for index, row in enumerate(_rows(value, section)) for line in lines(row, f"{section}[{index}]")]
+        written = [
+            line for index, row in enumerate(_rows(value, section)) for line in lines(row, f"{section}[{index}]")
+        ]
         if written:
             parts.append([title, *written])
     return "\n\n".join("\n".join(part) for part in parts)
@@ -79,13 +84,18 @@ def _project(row: Mapping[str, Any], where: str) -> Iterator[str]:
 
 def _education(row: Mapping[str, Any], where: str) -> Iterator[str]:
     """Period, degree, subject and school."""
-    yield ", ".join(filter(None, (_period(row, where), *(_text(row, key, where) for key in ("studyType", "area", "institution")))))
+    yield ", ".join(
+        filter(None, (_period(row, where), *(_text(row, key, where) for key in ("studyType", "area", "institution"))))
+    )
 
 
 def _skill(row: Mapping[str, Any], where: str) -> Iterator[str]:
     """One line for the skill and one for each keyword, with the level before it where it is known."""
     said = _text(row, "level", where)
-    level = next((ours for ours, words in _LEVELS.items() if any(word in words for word in re.findall("[a-z]+", said.lower()))), said)
+    level = next(
+        (ours for ours, words in _LEVELS.items() if any(word in words for word in re.findall("[a-z]+", said.lower()))),
+        said,
+    )
     names = [_text(row, "name", where), *_texts(row, "keywords", where)]
     yield from (f"{level} {name}".strip() for name in names if name)
 
@@ -117,7 +127,9 @@ def _month(row: Mapping[str, Any], key: str, where: str) -> str:
     said = _text(row, key, where)
     match = _DATE.fullmatch(said)
     if said and not match:
-        raise DocumentError(f"JSON Resume: field '{where}.{key}' is '{said[:40]}', expected YYYY-MM-DD, YYYY-MM or YYYY.")
+        raise DocumentError(
+            f"JSON Resume: field '{where}.{key}' is '{said[:40]}', expected YYYY-MM-DD, YYYY-MM or YYYY."
+        )
     return said[:7]
 
 
@@ -155,7 +167,9 @@ def _texts(row: Mapping[str, Any], key: str, where: str) -> list[str]:
         return []
     if not isinstance(value, list):
         raise DocumentError(f"JSON Resume: field '{where}.{key}' is {_kind(value)}, expected an array.")
-    return [text for index, item in enumerate(value) if (text := _text({f"{key}[{index}]": item}, f"{key}[{index}]", where))]
+    return [
+        text for index, item in enumerate(value) if (text := _text({f"{key}[{index}]": item}, f"{key}[{index}]", where))
+    ]
 
 
 def _kind(value: Any) -> str:

@@ -60,7 +60,9 @@ def explanation(prose: str, case: Case) -> float:
         claim, periods = experience
         truth = gold["experience"]
         evidence += 0.5 * (claim["required_years"] == truth["required_years"])
-        evidence += 0.5 * ((claim["years"], claim["months"], periods) == (truth["years"], truth["months"], gold["periods"]))
+        evidence += 0.5 * (
+            (claim["years"], claim["months"], periods) == (truth["years"], truth["months"], gold["periods"])
+        )
     items = len(gold["requirements"]) + 1
     covered = (sum(_key(item) in claims for item in gold["requirements"]) + (experience is not None)) / items
     return (evidence + covered * _consistency(found)) / (items + _SUMMARY + _surplus(found, case) + _unfounded(found))
@@ -174,7 +176,9 @@ def _consistency(found: form.Scan) -> int:
     lines = found.said["requirements"]
     if experience is None or not lines:
         return 0
-    due = judgement.summary([(item["skill"], item["importance"], item["verdict"]) for item in lines], experience[0]["verdict"])
+    due = judgement.summary(
+        [(item["skill"], item["importance"], item["verdict"]) for item in lines], experience[0]["verdict"]
+    )
     points = found.only("score")
     pieces = (
         found.only("strengths") == due["strengths"],

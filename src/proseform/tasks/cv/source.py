@@ -49,7 +49,8 @@ def annotate(case: Case, rng: random.Random) -> str:
     """The case's evaluation as a careless human annotator writes it: evidence mostly right, sections left out, verdicts felt."""
     answer = dict(case.answer)
     answer["requirements"] = [
-        {**item, "verdict": rng.choice(("met", "below", "missing"))} if rng.random() < SLIP else item for item in answer["requirements"]
+        {**item, "verdict": rng.choice(("met", "below", "missing"))} if rng.random() < SLIP else item
+        for item in answer["requirements"]
     ]
     if rng.random() < RANDOM_RECOMMENDATION:
         answer["recommendation"] = rng.choice(("reject", "consider", "interview"))
@@ -66,7 +67,9 @@ def _case(rng: random.Random, level: str, split: Split, identity: str) -> Case:
     found = {skill: drawing.shown(rng, needed, chance) for _, needed, skill in job.wants}
     title = job.role if shape.dated and rng.random() < SAME_PROFESSION else rng.choice(drawing.roles(level))
     pool = [skill for skill in drawing.skills(level, title) if skill not in found]
-    extra = {skill: rng.choice(form.SKILL_LEVELS) for skill in rng.sample(pool, min(len(pool), rng.randint(*shape.extra)))}
+    extra = {
+        skill: rng.choice(form.SKILL_LEVELS) for skill in rng.sample(pool, min(len(pool), rng.randint(*shape.extra)))
+    }
     shows = [(skill, have) for skill, have in {**found, **extra}.items() if have != "none"]
     rng.shuffle(shows)
     if shape.ordered:
@@ -75,11 +78,21 @@ def _case(rng: random.Random, level: str, split: Split, identity: str) -> Case:
     if shape.dated:
         quotes = {skill: writing.quote(rng, have, _called(rng, skill, aliases=shape.rugged)) for skill, have in shows}
         none = shape.rugged and rng.random() < NO_EXPERIENCE
-        months = 0 if none else rng.randint(12 * job.years, 12 * job.years + 40) if enough else rng.randint(3, 12 * job.years - 1)
+        months = (
+            0
+            if none
+            else rng.randint(12 * job.years, 12 * job.years + 40)
+            if enough
+            else rng.randint(3, 12 * job.years - 1)
+        )
         work = career.draw(rng, months, rugged=shape.rugged)
         months, periods = judgement.months_worked(work.periods), work.words
         hearsay = _hearsay(rng, level, found, dict(shows))
-        cv = writing.dated_cv(rng, writing.Profile(name, title, tuple(quotes.values()), career=work, hearsay=hearsay), drawing.roles(level))
+        cv = writing.dated_cv(
+            rng,
+            writing.Profile(name, title, tuple(quotes.values()), career=work, hearsay=hearsay),
+            drawing.roles(level),
+        )
         text = writing.long_job(rng, job, _background(rng, level, found) if shape.rugged else ())
     else:
         quotes = {skill: f"{have} {skill}" for skill, have in shows}
@@ -88,10 +101,18 @@ def _case(rng: random.Random, level: str, split: Split, identity: str) -> Case:
         cv = writing.short_cv(writing.Profile(name, title, tuple(quotes.values()), worked=periods[0]))
         text = writing.short_job(job)
     items = [
-        {"skill": skill, "importance": importance, "needed": needed, "found": found[skill], "quote": quotes.get(skill, "")}
+        {
+            "skill": skill,
+            "importance": importance,
+            "needed": needed,
+            "found": found[skill],
+            "quote": quotes.get(skill, ""),
+        }
         for importance, needed, skill in job.wants
     ]
-    answer = judgement.judge(candidate=name, role=job.role, requirements=items, required_years=job.years, months=months, periods=periods)
+    answer = judgement.judge(
+        candidate=name, role=job.role, requirements=items, required_years=job.years, months=months, periods=periods
+    )
     return Case(
         id=identity,
         level=level,

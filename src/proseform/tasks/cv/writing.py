@@ -49,7 +49,9 @@ def short_cv(profile: Profile) -> str:
 
 def short_job(job: drawing.Job) -> str:
     """A job of a few lines: role, one skill a line, years."""
-    return "\n".join([job.role, "Requires:", *(f"{need} {skill}" for _, need, skill in job.wants), form.span(12 * job.years)])
+    return "\n".join(
+        [job.role, "Requires:", *(f"{need} {skill}" for _, need, skill in job.wants), form.span(12 * job.years)]
+    )
 
 
 def quote(rng: random.Random, level: str, skill: str) -> str:
@@ -91,7 +93,9 @@ def dated_cv(rng: random.Random, profile: Profile, roles: Sequence[str]) -> str:
         case "sections":
             body = [line for title, lines in sections if lines for line in ("", title, *lines)]
         case "bullets":
-            body = [line for title, lines in sections if lines for line in (f"{title}:", *(f"- {text}" for text in lines))]
+            body = [
+                line for title, lines in sections if lines for line in (f"{title}:", *(f"- {text}" for text in lines))
+            ]
         case _:
             body = [" ".join(f"{text}." for text in lines) for _, lines in sections if lines]
     return "\n".join([*head, *body])
@@ -99,11 +103,20 @@ def dated_cv(rng: random.Random, profile: Profile, roles: Sequence[str]) -> str:
 
 def long_job(rng: random.Random, job: drawing.Job, background: Sequence[str]) -> str:
     """A job in one of :data:`JOB_FORMS`, with preferred skills apart and sentences that ask for nothing."""
-    required, preferred = ([f"{need} {skill}" for kind, need, skill in job.wants if kind == wanted] for wanted in ("required", "preferred"))
+    required, preferred = (
+        [f"{need} {skill}" for kind, need, skill in job.wants if kind == wanted] for wanted in ("required", "preferred")
+    )
     years = form.span(12 * job.years)
     match rng.choice(JOB_FORMS):
         case "plain":
-            lines = [job.role, "Requires:", *required, years, *(["Prefers:", *preferred] if preferred else []), *background]
+            lines = [
+                job.role,
+                "Requires:",
+                *required,
+                years,
+                *(["Prefers:", *preferred] if preferred else []),
+                *background,
+            ]
         case "markdown":
             wanted = ["", "## Nice to have", "", *(f"- {text}" for text in preferred)] if preferred else []
             needed = [f"- {text}" for text in (*required, f"{years} of experience")]

@@ -101,7 +101,9 @@ def cancel(api: Api, pipeline_run: str) -> list[str]:
     gone: list[str] = []
     for api_version, kind in _KINDS:
         there = api.find(api_version, kind, f"{jobs.RUN}={label(pipeline_run)}")
-        gone += [one["metadata"]["name"] for one in there if api.delete({**one, "apiVersion": api_version, "kind": kind})]
+        gone += [
+            one["metadata"]["name"] for one in there if api.delete({**one, "apiVersion": api_version, "kind": kind})
+        ]
     return gone
 
 
@@ -147,7 +149,9 @@ def _await_end(api: Api, job: Manifest) -> None:
     until = time.monotonic() + _GONE_S
     while api.get(job["apiVersion"], job["kind"], job["metadata"]["name"]) is not None or _pods(api, job):
         if time.monotonic() > until:
-            raise StageError(f"The finished job {job['metadata']['name']} does not go away.", hint="Look at its finalizers.")
+            raise StageError(
+                f"The finished job {job['metadata']['name']} does not go away.", hint="Look at its finalizers."
+            )
         time.sleep(_POLL_S / 4)
 
 
@@ -159,10 +163,16 @@ def _follow(api: Api, made: list[Manifest], job: launch.Job, knobs: config.Jobs)
     while True:
         found = api.get(wanted["apiVersion"], wanted["kind"], wanted["metadata"]["name"])
         if found is None:
-            raise StageError(f"{job.stage}: its job {wanted['metadata']['name']} was deleted.", hint="Run again to start it anew.")
+            raise StageError(
+                f"{job.stage}: its job {wanted['metadata']['name']} was deleted.", hint="Run again to start it anew."
+            )
         there = _pods(api, wanted)
-        events = api.find("v1", "Event", fields=f"involvedObject.name={wanted['metadata']['name']}") if not there else []
-        for pod in there:  # the latest last; remembered, since operators delete pods before they say that a job has failed
+        events = (
+            api.find("v1", "Event", fields=f"involvedObject.name={wanted['metadata']['name']}") if not there else []
+        )
+        for (
+            pod
+        ) in there:  # the latest last; remembered, since operators delete pods before they say that a job has failed
             uid = str(pod["metadata"].get("uid", ""))
             known.pop(uid, None)
             known[uid] = pod
@@ -259,7 +269,9 @@ class _Log:
             if pod.get("status", {}).get("phase", "Pending") == "Pending":
                 continue
             last = self._last.get(uid, "")
-            lines = [line for line in self._api.logs(name, self._container, since=last) if line.partition(" ")[0] > last]
+            lines = [
+                line for line in self._api.logs(name, self._container, since=last) if line.partition(" ")[0] > last
+            ]
             if lines:
                 self._last[uid] = lines[-1].partition(" ")[0]
                 with self._into.open("a") as file:

@@ -10,7 +10,7 @@ import pytest
 
 from proseform import config, verify
 from proseform.case import Case
-from proseform.data import dataset
+from proseform.data import splits
 from proseform.errors import InputError, RowError
 from proseform.schema import Schema
 from proseform.testing import toy_task
@@ -21,7 +21,7 @@ TASK = toy_task()
 def _write(folder: Path, **changes: Any) -> dict[str, int]:
     """A small dataset."""
     wanted = config.Dataset(**{"train": 60, "valid": 10, "test": 12, **changes})
-    return dataset.write(TASK, wanted, {}, folder, lambda _done, _total: None)
+    return splits.write(TASK, wanted, {}, folder, lambda _done, _total: None)
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
@@ -31,7 +31,12 @@ def _rows(path: Path) -> list[dict[str, Any]]:
 def test_files_have_the_asked_number_of_rows(tmp_path: Path) -> None:
     counts = _write(tmp_path)
     assert counts == {name: len(_rows(tmp_path / f"{name}.jsonl")) for name in counts}
-    assert (counts["cases-train"], counts["evaluator-train"], counts["formatter-train"], counts["schemas-test"]) == (60, 60, 60, 12)
+    assert (counts["cases-train"], counts["evaluator-train"], counts["formatter-train"], counts["schemas-test"]) == (
+        60,
+        60,
+        60,
+        12,
+    )
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not(tmp_path: Path) -> None:
@@ -68,7 +73,8 @@ def test_the_evaluator_imitates_careless_annotators_unless_clean_ones_are_asked_
 def test_no_group_of_a_training_case_is_in_a_held_out_case(tmp_path: Path) -> None:
     _write(tmp_path)
     groups = {
-        split: {g for case in _rows(tmp_path / f"cases-{split}.jsonl") for g in case["groups"]} for split in ("train", "valid", "test")
+        split: {g for case in _rows(tmp_path / f"cases-{split}.jsonl") for g in case["groups"]}
+        for split in ("train", "valid", "test")
     }
     assert not groups["train"] & (groups["valid"] | groups["test"])
 
@@ -104,11 +110,11 @@ def test_a_case_file_that_does_not_fit_is_refused_with_the_place(name: str, tmp_
     file = tmp_path / "mine.jsonl"
     file.write_text(line + "\n")
     with pytest.raises(RowError, match=words):
-        dataset.check(TASK, config.Dataset(file=str(file)))
+        splits.check(TASK, config.Dataset(file=str(file)))
 
 
 def test_unknown_levels_and_formats_are_refused_with_what_exists() -> None:
     with pytest.raises(InputError, match=f"there are: {TASK.levels[0]}"):
-        dataset.check(TASK, config.Dataset(level="wizard"))
+        splits.check(TASK, config.Dataset(level="wizard"))
     with pytest.raises(InputError, match="no format 'yaml'; there are"):
-        dataset.check(TASK, config.Dataset(format="yaml"))
+        splits.check(TASK, config.Dataset(format="yaml"))

@@ -69,7 +69,8 @@ def home() -> Home:
     root = Path(os.environ.get("PROSEFORM_HOME", ".proseform")).absolute()
     store = Store(os.environ.get("PROSEFORM_STORE") or str(root / "store"))
     run, fresh, on = (
-        os.environ.get(f"PROSEFORM_{name}", default) for name, default in (("RUN", "by-hand"), ("FRESH", ""), ("ON", "local"))
+        os.environ.get(f"PROSEFORM_{name}", default)
+        for name, default in (("RUN", "by-hand"), ("FRESH", ""), ("ON", "local"))
     )
     return Home(root, store, run, fresh, on)
 
@@ -103,7 +104,14 @@ def once(stage: str, inputs: Mapping[str, Any], body: Callable[[Path, Path], Map
     with place.store.lock(stage, key) as waited:
         done = place.store.result(stage, key)
         if done is not None:
-            place.tell(stage=stage, state="reused", waited=waited, seconds=done.seconds, figures=dict(done.figures), uri=done.ref.uri)
+            place.tell(
+                stage=stage,
+                state="reused",
+                waited=waited,
+                seconds=done.seconds,
+                figures=dict(done.figures),
+                uri=done.ref.uri,
+            )
             return done
         place.tell(stage=stage, state="started", work=str(work), resumed=(work / "checkpoints").is_dir())
         out = work / "out"
@@ -141,7 +149,9 @@ def act(stage: str, body: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
         place.tell(stage=stage, state="failed", **launch.words(error))
         raise
     write_json(place.runs / f"{stage}.json", dict(figures))
-    place.tell(stage=stage, state="done", seconds=round(time.monotonic() - started, 2), figures={"key": figures.get("key", "")})
+    place.tell(
+        stage=stage, state="done", seconds=round(time.monotonic() - started, 2), figures={"key": figures.get("key", "")}
+    )
     return figures
 
 
@@ -179,5 +189,7 @@ def hand_over(result: Result, artifact: Artifact) -> None:
 def code_digest() -> str:
     """The digest of the code that stages depend on."""
     root = Path(__file__).parent.parent
-    names = [p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file() and p.suffix in {".py", ".toml", ".j2"}]
+    names = [
+        p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file() and p.suffix in {".py", ".toml", ".j2"}
+    ]
     return digest.of_files(root, [name for name in names if name.split("/")[0] not in NOT_IN_STAGES])

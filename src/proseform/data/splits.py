@@ -24,7 +24,9 @@ _SCHEMA_SEEDS = {"train": 1, "valid": 2, "test": 3}
 """Random schemas are drawn from seeds of their own, so that splits never share a stream."""
 
 
-def write(task: Task, wanted: config.Dataset, tests: dict[str, int], folder: Path, progress: Callable[[int, int], None]) -> dict[str, int]:
+def write(
+    task: Task, wanted: config.Dataset, tests: dict[str, int], folder: Path, progress: Callable[[int, int], None]
+) -> dict[str, int]:
     """Write a dataset folder.
 
     Args:
@@ -42,7 +44,9 @@ def write(task: Task, wanted: config.Dataset, tests: dict[str, int], folder: Pat
         RowError: ``wanted.file`` holds a case that does not fit the task, or too few.
     """
     level, schema = check(task, wanted, tests)
-    total = len(SPLITS) + 2 * (len(SPLITS) - 1) + len(tests) + 1  # cases of every split, rows of both roles but for test, the rest
+    total = (
+        len(SPLITS) + 2 * (len(SPLITS) - 1) + len(tests) + 1
+    )  # cases of every split, rows of both roles but for test, the rest
     counts: dict[str, int] = {}
 
     def put(name: str, lines: Iterable[str]) -> None:
@@ -60,7 +64,10 @@ def write(task: Task, wanted: config.Dataset, tests: dict[str, int], folder: Pat
     held_out = schemas.rows(wanted.seed * 10 + _SCHEMA_SEEDS["test"], wanted.test)
     put(
         "schemas-test",
-        (json.dumps({"id": f"schema-{n}", "schema": r.schema, "prose": r.prose, "answer": r.answer}) for n, r in enumerate(held_out)),
+        (
+            json.dumps({"id": f"schema-{n}", "schema": r.schema, "prose": r.prose, "answer": r.answer})
+            for n, r in enumerate(held_out)
+        ),
     )
     about = {
         "task": task.name,
@@ -98,7 +105,9 @@ def evaluator_rows(task: Task, cases: Iterable[Case], wanted: config.Dataset) ->
         yield {"id": case.id, "prompt": task.evaluator.render(case.inputs), "completion": prose}
 
 
-def formatter_rows(task: Task, cases: Iterable[Case], schema: Schema, wanted: config.Dataset, split: Split) -> Iterator[dict[str, Any]]:
+def formatter_rows(
+    task: Task, cases: Iterable[Case], schema: Schema, wanted: config.Dataset, split: Split
+) -> Iterator[dict[str, Any]]:
     """Rows of the formatter: ``id``, ``prompt`` (a string), ``completion`` (JSON, prefill included).
 
     A third of the task's rows are careless annotations that are complete, with the JSON that they state: the
@@ -117,7 +126,9 @@ def formatter_rows(task: Task, cases: Iterable[Case], schema: Schema, wanted: co
             verdict = verify.prose(careless, task)
             if verdict.ok:
                 prose, value = careless, verdict.value
-        yield _formatter_row(task, case.id, prose, {name: value[name] for name in schema.fields if name in value}, schema)
+        yield _formatter_row(
+            task, case.id, prose, {name: value[name] for name in schema.fields if name in value}, schema
+        )
 
 
 def _formatter_row(task: Task, name: str, prose: str, answer: Any, schema: Schema) -> dict[str, Any]:
@@ -138,7 +149,9 @@ def _cases(task: Task, level: str, split: Split, wanted: config.Dataset) -> Iter
     with path.open() as lines:
         found = [case for case in read_cases(lines, path.name) if case.split == split]
     if not found:
-        raise RowError(f"{path.name}: no case of split '{split}'.", hint="Each case names its split: train, valid or test.")
+        raise RowError(
+            f"{path.name}: no case of split '{split}'.", hint="Each case names its split: train, valid or test."
+        )
     for case in found:
         if set(case.inputs) != set(task.inputs):
             raise RowError(

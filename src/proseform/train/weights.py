@@ -63,7 +63,9 @@ def load(folder: Path, model: config.Model, *, whole: bool) -> Any:
     from transformers import AutoModelForCausalLM
 
     if whole and model.quantize != "none":
-        raise ConfigError("model.quantize: a quantised base cannot be trained whole.", hint="Give the role a lora table.")
+        raise ConfigError(
+            "model.quantize: a quantised base cannot be trained whole.", hint="Give the role a lora table."
+        )
     extra = {"quantization_config": quantization(model)} if model.quantize != "none" else {}
     return AutoModelForCausalLM.from_pretrained(folder, dtype=dtype(model, whole=whole), **extra)
 
@@ -80,12 +82,21 @@ def quantization(model: config.Model) -> Any:
     from transformers import BitsAndBytesConfig
 
     if not torch.cuda.is_available():
-        raise ConfigError(f"model.quantize = '{model.quantize}' wants a GPU; this machine shows none.", hint="Set model.quantize = 'none'.")
+        raise ConfigError(
+            f"model.quantize = '{model.quantize}' wants a GPU; this machine shows none.",
+            hint="Set model.quantize = 'none'.",
+        )
     if importlib.util.find_spec("bitsandbytes") is None:
-        raise ConfigError(f"model.quantize = '{model.quantize}' wants bitsandbytes.", hint="Install it: pip install bitsandbytes.")
+        raise ConfigError(
+            f"model.quantize = '{model.quantize}' wants bitsandbytes.", hint="Install it: pip install bitsandbytes."
+        )
     if model.quantize == "8bit":
         return BitsAndBytesConfig(load_in_8bit=True)
-    four: dict[str, Any] = {"bnb_4bit_quant_type": "nf4", "bnb_4bit_use_double_quant": True, "bnb_4bit_compute_dtype": torch.bfloat16}
+    four: dict[str, Any] = {
+        "bnb_4bit_quant_type": "nf4",
+        "bnb_4bit_use_double_quant": True,
+        "bnb_4bit_compute_dtype": torch.bfloat16,
+    }
     return BitsAndBytesConfig(load_in_4bit=True, **four)
 
 
@@ -108,11 +119,15 @@ def with_new_adapter(base: Any, lora: config.Lora) -> Any:
     if getattr(base, "is_quantized", False):
         base = prepare_model_for_kbit_training(base)
     targets = lora.targets if "," not in lora.targets else [name.strip() for name in lora.targets.split(",")]
-    shape = LoraConfig(r=lora.r, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=targets, task_type="CAUSAL_LM")
+    shape = LoraConfig(
+        r=lora.r, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=targets, task_type="CAUSAL_LM"
+    )
     return get_peft_model(base, shape)
 
 
-def arguments(run: config.Run, knobs: config.Training, job: launch.Job, *, micro: int, accumulate: int) -> dict[str, Any]:
+def arguments(
+    run: config.Run, knobs: config.Training, job: launch.Job, *, micro: int, accumulate: int
+) -> dict[str, Any]:
     """What SFTConfig and GRPOConfig have in common.
 
     Args:
@@ -188,7 +203,12 @@ def write(job: launch.Job, model: Any, tokens: Any, run: config.Run, figures: di
     lines = Path(job.work) / progress.METRICS
     if lines.exists():
         shutil.copyfile(lines, out / progress.METRICS)
-    about = {"role": job.settings.get("role", ""), "adapter": adapter, "base": job.inputs.get("base", ""), "figures": figures}
+    about = {
+        "role": job.settings.get("role", ""),
+        "adapter": adapter,
+        "base": job.inputs.get("base", ""),
+        "figures": figures,
+    }
     store.write_json(out / MANIFEST, about)
 
 
@@ -201,5 +221,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
     except (OSError, ValueError) as error:
-        raise StageError(f"{folder}: no trained model here ({error}).", hint="Run the pipeline again; it makes what is missing.") from error
+        raise StageError(
+            f"{folder}: no trained model here ({error}).", hint="Run the pipeline again; it makes what is missing."
+        ) from error
     return found

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proseform import digest, gate
+from proseform import digest, thresholds
 from proseform.config import Gate
-from proseform.gate import GateVerdict
+from proseform.thresholds import GateVerdict
 
 BUNDLE, TASK = digest.of_json("bundle"), digest.of_json("task")
 NAMES = list(Gate.model_fields)
@@ -23,8 +23,8 @@ def report(**figures):
     return {"meta": {"task_digest": TASK}, "figures": {**{name: figure(1.0) for name in NAMES}, **figures}}
 
 
-def judge(raw, thresholds=None):
-    return gate.judge(raw, thresholds or Gate(), BUNDLE, TASK)
+def judge(raw, gate=None):
+    return thresholds.judge(raw, gate or Gate(), BUNDLE, TASK)
 
 
 def test_a_good_report_opens_it_and_every_threshold_has_a_row():
@@ -44,21 +44,29 @@ def test_each_figure_closes_it_alone_and_is_named(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("missing", [None, {}, {"value": 1.0, "low": 1.0, "high": 1.0, "n": 0}], ids=["none", "empty", "of no cases"])
+@pytest.mark.parametrize(
+    "missing", [None, {}, {"value": 1.0, "low": 1.0, "high": 1.0, "n": 0}], ids=["none", "empty", "of no cases"]
+)
 def test_a_figure_that_is_missing_closes_it(name, missing):
     verdict = judge(report(**{name: missing}), Gate(**dict.fromkeys(NAMES, 0.0)))
     assert not verdict.open
     assert verdict.reasons == (f"{name}: not measured, wanted at least 0",)
 
 
-@pytest.mark.parametrize("raw", [{}, {"figures": {}}, {"meta": {"task_digest": TASK}}], ids=["empty", "no meta", "no figures"])
+@pytest.mark.parametrize(
+    "raw", [{}, {"figures": {}}, {"meta": {"task_digest": TASK}}], ids=["empty", "no meta", "no figures"]
+)
 def test_an_empty_report_closes_it(raw):
     assert not judge(raw).open
 
 
 def test_the_report_of_another_task_or_bundle_closes_it():
     other = digest.of_json("other")
-    for meta, what in (({"task_digest": other}, "task"), ({"task_digest": TASK, "digests": {"bundle": other}}, "bundle"), ({}, "task")):
+    for meta, what in (
+        ({"task_digest": other}, "task"),
+        ({"task_digest": TASK, "digests": {"bundle": other}}, "bundle"),
+        ({}, "task"),
+    ):
         verdict = judge({**report(), "meta": meta})
         assert not verdict.open
         assert verdict.reasons[0].startswith(f"the report is of {what}")
@@ -67,7 +75,9 @@ def test_the_report_of_another_task_or_bundle_closes_it():
 
 @given(st.floats(0, 1), st.floats(0, 1))
 def test_the_value_decides_and_the_interval_says_how_sure(value, wanted):
-    check = judge(report(formatter_exact=figure(value)), Gate(formatter_exact=wanted)).checks[NAMES.index("formatter_exact")]
+    check = judge(report(formatter_exact=figure(value)), Gate(formatter_exact=wanted)).checks[
+        NAMES.index("formatter_exact")
+    ]
     assert check.passed == (value >= wanted)
     assert check.sure == (figure(value)["low"] >= wanted)
     assert check.passed or not check.sure
@@ -75,10 +85,10 @@ def test_the_value_decides_and_the_interval_says_how_sure(value, wanted):
 
 @given(st.fixed_dictionaries({name: st.floats(0, 1) for name in NAMES}), st.sampled_from(NAMES), st.floats(0, 1))
 def test_a_better_figure_never_closes_an_open_gate(values, name, better):
-    thresholds = Gate(**dict.fromkeys(NAMES, 0.5))
-    before = judge(report(**{key: figure(value) for key, value in values.items()}), thresholds)
+    gate = Gate(**dict.fromkeys(NAMES, 0.5))
+    before = judge(report(**{key: figure(value) for key, value in values.items()}), gate)
     raised = {**values, name: max(values[name], better)}
-    after = judge(report(**{key: figure(value) for key, value in raised.items()}), thresholds)
+    after = judge(report(**{key: figure(value) for key, value in raised.items()}), gate)
     assert after.open or not before.open
 
 

@@ -9,16 +9,16 @@ import pytest
 from proseform import testing
 from proseform.errors import EngineError, EngineFaultError, InputError, Refusal, TaskError
 from proseform.serve import faults, server
-from proseform.serve.desk import Desk
+from proseform.serve.admission import Admission
 from proseform.serve.router import Router, Weighted
 
 PROSE = "The parcel weighs 90 g, 100 g are allowed. Note: a map. Verdict: send."
 INPUTS = {"parcel": "a map, 90 g", "rule": "at most 100 g"}
 
 
-def desk(script, **options):
+def admission(script, **options):
     task = testing.toy_task()
-    return Desk(Router([Weighted(testing.ScriptedEngine(testing.toy_bundle(task), script))]), task, **options)
+    return Admission(Router([Weighted(testing.ScriptedEngine(testing.toy_bundle(task), script))]), task, **options)
 
 
 def good(request):
@@ -33,7 +33,7 @@ def test_a_full_queue_says_so_at_once_and_empties():
         return good(request)
 
     async def storm():
-        full = desk(script, concurrency=1, queue=2)
+        full = admission(script, concurrency=1, queue=2)
         waiting = [asyncio.create_task(full.answer(INPUTS)) for _ in range(3)]
         await asyncio.sleep(0.05)
         with pytest.raises(faults.BusyError):
@@ -53,7 +53,7 @@ def test_waiting_counts_against_the_deadline():
         return good(request)
 
     async def late():
-        slow = desk(script, concurrency=1)
+        slow = admission(script, concurrency=1)
         first = asyncio.create_task(slow.answer(INPUTS))
         await asyncio.sleep(0.02)
         with pytest.raises(Refusal) as caught:
@@ -95,7 +95,7 @@ def test_every_error_has_its_status_and_its_reason(error, status, reason):
 
 def test_an_engine_that_is_away_is_counted_and_raised():
     async def call():
-        await desk(lambda _request: EngineError("away")).answer(INPUTS)
+        await admission(lambda _request: EngineError("away")).answer(INPUTS)
 
     with pytest.raises(EngineError):
         asyncio.run(call())

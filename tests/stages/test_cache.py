@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from proseform.errors import ConfigError, StoreError
-from proseform.stages import frame
+from proseform.stages import cache
 
 
 @pytest.fixture(autouse=True)
@@ -41,8 +41,8 @@ def _states(home: Path) -> list[str]:
 
 def test_the_same_inputs_are_made_once(home: Path) -> None:
     body = Body()
-    first = frame.once("dataset", {"a": 1}, body)
-    again = frame.once("dataset", {"a": 1}, body)
+    first = cache.once("dataset", {"a": 1}, body)
+    again = cache.once("dataset", {"a": 1}, body)
     assert first == again
     assert body.calls == 1
     assert _states(home) == ["started", "done", "reused"]
@@ -51,25 +51,25 @@ def test_the_same_inputs_are_made_once(home: Path) -> None:
 @pytest.mark.parametrize("inputs", [{"a": 2}, {"a": 1, "b": 1}, {}])
 def test_other_inputs_are_made_anew(inputs: dict[str, int]) -> None:
     body = Body()
-    frame.once("dataset", {"a": 1}, body)
-    frame.once("dataset", inputs, body)
+    cache.once("dataset", {"a": 1}, body)
+    cache.once("dataset", inputs, body)
     assert body.calls == 2
 
 
 def test_other_code_is_another_key(monkeypatch: pytest.MonkeyPatch) -> None:
     body = Body()
-    frame.once("dataset", {}, body)
-    monkeypatch.setattr(frame, "code_digest", lambda: "sha256:other")
-    frame.once("dataset", {}, body)
+    cache.once("dataset", {}, body)
+    monkeypatch.setattr(cache, "code_digest", lambda: "sha256:other")
+    cache.once("dataset", {}, body)
     assert body.calls == 2
 
 
 def test_fresh_adopts_only_what_the_same_run_has_made(monkeypatch: pytest.MonkeyPatch) -> None:
     body = Body()
-    frame.once("dataset", {}, body)
+    cache.once("dataset", {}, body)
     monkeypatch.setenv("PROSEFORM_FRESH", "now")
-    frame.once("dataset", {}, body)
-    frame.once("dataset", {}, body)
+    cache.once("dataset", {}, body)
+    cache.once("dataset", {}, body)
     assert body.calls == 2
 
 
@@ -79,20 +79,20 @@ def test_a_failure_leaves_its_reason_and_no_result_and_the_next_try_succeeds(hom
         raise ConfigError("The batch is odd.", hint="Make it even.")
 
     with pytest.raises(ConfigError, match="odd"):
-        frame.once("sft", {}, failing)
+        cache.once("sft", {}, failing)
     (work,) = (home / "work").iterdir()
     assert json.loads((work / "error.json").read_text())["message"] == "The batch is odd."
     assert not list((home / "store").rglob("result.json"))
-    done = frame.once("sft", {}, Body())
+    done = cache.once("sft", {}, Body())
     assert sorted(p.name for p in Path(done.ref.uri.removeprefix("file://")).iterdir()) == ["file", "result.json"]
 
 
 def test_an_altered_payload_is_refused() -> None:
-    done = frame.once("sft", {}, Body())
+    done = cache.once("sft", {}, Body())
     (Path(done.ref.uri.removeprefix("file://")) / "file").write_text("tampered")
     artifact = _Artifact(done.ref.uri, {"digest": done.ref.digest})
     with pytest.raises(StoreError, match="its files are not those of"):
-        frame.folder(artifact)
+        cache.folder(artifact)
 
 
 def test_two_processes_make_it_once_and_the_second_waits(home: Path) -> None:
@@ -117,7 +117,7 @@ def _slow(count: Path) -> None:
         (out / "file").write_text("x")
         return {}
 
-    frame.once("slow", {}, body)
+    cache.once("slow", {}, body)
 
 
 class _Artifact:

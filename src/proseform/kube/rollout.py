@@ -78,7 +78,9 @@ def apply(api: Api, manifests: Sequence[Manifest], *, dry_run: bool = False) -> 
         InputError: Another bundle stands under this version, as after a registry was made anew.
     """
     for each in manifests:
-        there = api.get(each["apiVersion"], each["kind"], each["metadata"]["name"]) if each["kind"] == "ConfigMap" else None
+        there = (
+            api.get(each["apiVersion"], each["kind"], each["metadata"]["name"]) if each["kind"] == "ConfigMap" else None
+        )
         stands = there["metadata"].get("annotations", {}).get(services.BUNDLE) if there else None
         wanted = each["metadata"].get("annotations", {}).get(services.BUNDLE)
         if stands and stands != wanted:
@@ -92,7 +94,9 @@ def apply(api: Api, manifests: Sequence[Manifest], *, dry_run: bool = False) -> 
         except ClusterError as error:
             if error.status == 404:  # noqa: PLR2004 - no such namespace, or no such kind
                 hint = f"Is there a namespace {api.namespace}, and are KServe 0.20 and the Gateway API installed?"
-                raise ClusterError(f"{each['kind']} {each['metadata']['name']}: {error.message}", hint=hint, status=404) from error
+                raise ClusterError(
+                    f"{each['kind']} {each['metadata']['name']}: {error.message}", hint=hint, status=404
+                ) from error
             raise
 
 
@@ -173,12 +177,18 @@ def remove(api: Api, task: str, version: str, place: config.Cluster, model: str,
     """
     standing = versions(api, task)
     if version not in standing:
-        raise InputError(f"No version {version} of task '{task}' stands here; there are: {', '.join(standing) or 'none'}.")
+        raise InputError(
+            f"No version {version} of task '{task}' stands here; there are: {', '.join(standing) or 'none'}."
+        )
     now, last = weights(api, model, standing), len(standing) == 1
     rest = {other: weight for other, weight in now.items() if other != version and other in standing}
     if now[version] and not (last and force):
         other = max(rest, key=lambda each: rest[each], default="")
-        hint = "With --force it goes all the same, and nothing answers." if last else f"First: proseform deploy --version {other}."
+        hint = (
+            "With --force it goes all the same, and nothing answers."
+            if last
+            else f"First: proseform deploy --version {other}."
+        )
         raise InputError(f"Version {version} of task '{task}' takes {now[version]} % of the traffic.", hint=hint)
     route = {"apiVersion": _ROUTE[0], "kind": _ROUTE[1], "metadata": {"name": model}}
     routed = api.get(*_ROUTE, model) is not None
@@ -244,7 +254,9 @@ def _await_gone(api: Api, names: Sequence[str]) -> None:
     until = time.monotonic() + _GONE_S
     while left := [name for name in names if api.get(services.SERVING, "InferenceService", name) is not None]:
         if time.monotonic() > until:
-            raise ClusterError(f"{', '.join(left)}: deleted, and not gone after {_GONE_S:g} s.", hint="Is KServe's controller running?")
+            raise ClusterError(
+                f"{', '.join(left)}: deleted, and not gone after {_GONE_S:g} s.", hint="Is KServe's controller running?"
+            )
         time.sleep(_POLL_S / 4)
 
 

@@ -79,12 +79,23 @@ class GateVerdict:
 
     def as_dict(self) -> dict[str, Any]:
         """The verdict as JSON, as it is stored beside the model version."""
-        return {"open": self.open, "reasons": list(self.reasons), **asdict(self), "checks": [asdict(check) for check in self.checks]}
+        return {
+            "open": self.open,
+            "reasons": list(self.reasons),
+            **asdict(self),
+            "checks": [asdict(check) for check in self.checks],
+        }
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> GateVerdict:
         """Read what :meth:`as_dict` wrote; whether it is open is derived anew, never read."""
-        return cls(tuple(Check(**check) for check in raw["checks"]), tuple(raw["faults"]), raw["report"], raw["bundle"], raw["task"])
+        return cls(
+            tuple(Check(**check) for check in raw["checks"]),
+            tuple(raw["faults"]),
+            raw["report"],
+            raw["bundle"],
+            raw["task"],
+        )
 
 
 def judge(report: Mapping[str, Any], thresholds: Gate, bundle_digest: str, task_digest: str) -> GateVerdict:

@@ -15,7 +15,7 @@ import pytest
 from proseform import config, digest
 from proseform import launch as launchers
 from proseform.errors import ClusterError, NoSignalError, StageError
-from proseform.kube import launch
+from proseform.kube import launcher
 from proseform.kube.api import Api
 from tests.kube.server import Server, reached
 
@@ -36,21 +36,25 @@ def api(server: Server) -> Iterator[Api]:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(launch, "_POLL_S", 0.02)
+    monkeypatch.setattr(launcher, "_POLL_S", 0.02)
 
 
 @pytest.fixture
 def job(tmp_path: Path) -> launchers.Job:
     (tmp_path / "out").mkdir()
-    return launchers.Job("sft-evaluator", str(tmp_path / "work"), str(tmp_path / "out"), {"base": "file:///b#sha256:" + "1" * 64})
+    return launchers.Job(
+        "sft-evaluator", str(tmp_path / "work"), str(tmp_path / "out"), {"base": "file:///b#sha256:" + "1" * 64}
+    )
 
 
-def cluster(api: Api, **knobs: Any) -> launch.Cluster:
+def cluster(api: Api, **knobs: Any) -> launcher.Cluster:
     place = config.Cluster.model_validate({"namespace": "here", "jobs": {"pending_s": 1, **knobs}})
-    return launch.Cluster(place, Path("/home/x"), "cv-small-1", api)
+    return launcher.Cluster(place, Path("/home/x"), "cv-small-1", api)
 
 
-def ends(server: Server, job: launchers.Job, *conditions: dict[str, str], after: int = 3, writes: bool = True) -> Callable[..., None]:
+def ends(
+    server: Server, job: launchers.Job, *conditions: dict[str, str], after: int = 3, writes: bool = True
+) -> Callable[..., None]:
     """Let the job end after it has been looked at a few times."""
     seen = 0
 
@@ -74,10 +78,14 @@ def test_a_job_is_created_followed_and_done(server: Server, api: Api, job: launc
     assert made["metadata"]["labels"]["proseform.dev/run"] == "cv-small-1"
     assert made["metadata"]["annotations"]["proseform.dev/base"] == "sha256:" + "1" * 64
     assert json.loads((Path(job.work) / "job.json").read_text())["stage"] == "sft-evaluator"
-    assert made["metadata"]["annotations"]["proseform.dev/output"] == digest.of_files(Path(job.out)), "what came of it stands on the job"
+    assert made["metadata"]["annotations"]["proseform.dev/output"] == digest.of_files(Path(job.out)), (
+        "what came of it stands on the job"
+    )
 
 
-def test_a_job_that_is_gone_as_soon_as_it_has_ended_is_done_all_the_same(server: Server, api: Api, job: launchers.Job) -> None:
+def test_a_job_that_is_gone_as_soon_as_it_has_ended_is_done_all_the_same(
+    server: Server, api: Api, job: launchers.Job
+) -> None:
     """``keep_s = 0``: the operator deletes it before anybody can write on it."""
     ends(server, job, {"type": "Succeeded"})
     looked = server.before
@@ -91,7 +99,7 @@ def test_a_job_that_is_gone_as_soon_as_it_has_ended_is_done_all_the_same(server:
 
 
 def test_a_second_launch_adopts_the_job_that_runs(server: Server, api: Api, job: launchers.Job) -> None:
-    (made,) = launch.jobs.build(cluster(api).training("proseform.train.sft", job))
+    (made,) = launcher.jobs.build(cluster(api).training("proseform.train.sft", job))
     server.objects[f"{JOBS}/{made['metadata']['name']}"] = made
     ends(server, job, {"type": "Succeeded"})
     cluster(api).run("proseform.train.sft", job)
@@ -101,7 +109,7 @@ def test_a_second_launch_adopts_the_job_that_runs(server: Server, api: Api, job:
 def there(server: Server, api: Api, job: launchers.Job, **status: Any) -> dict[str, Any]:
     """A job as an earlier launch has made it, of another pipeline run."""
     earlier = replace(cluster(api), pipeline_run="cv-small-0")
-    (made,) = launch.jobs.build(earlier.training("proseform.train.sft", job))
+    (made,) = launcher.jobs.build(earlier.training("proseform.train.sft", job))
     server.objects[f"{JOBS}/{made['metadata']['name']}"] = {**made, **status}
     return made
 
@@ -111,7 +119,7 @@ def test_an_adopted_job_belongs_to_the_run_that_follows_it(server: Server, api: 
     there(server, api, job)
     ends(server, job, {"type": "Succeeded"})
     cluster(api).run("proseform.train.sft", job)
-    assert len(launch.cancel(api, "cv-small-1")) == 1
+    assert len(launcher.cancel(api, "cv-small-1")) == 1
 
 
 def test_what_an_adopted_job_has_written_already_stays(server: Server, api: Api, job: launchers.Job) -> None:
@@ -122,14 +130,18 @@ def test_what_an_adopted_job_has_written_already_stays(server: Server, api: Api,
     assert (Path(job.out) / "weights").read_text() == "all of them"
 
 
-def test_a_job_that_ended_well_while_nobody_looked_is_not_run_again(server: Server, api: Api, job: launchers.Job) -> None:
+def test_a_job_that_ended_well_while_nobody_looked_is_not_run_again(
+    server: Server, api: Api, job: launchers.Job
+) -> None:
     there(server, api, job, status={"conditions": [{"type": "Succeeded", "status": "True"}]})
     (Path(job.out) / "model.json").write_text("{}")
     cluster(api).run("proseform.train.sft", job)
     assert not [path for method, path in server.asked if method in {"POST", "DELETE"}]
 
 
-def test_a_job_of_the_same_work_but_made_otherwise_is_replaced_and_never_runs_beside(server: Server, api: Api, job: launchers.Job) -> None:
+def test_a_job_of_the_same_work_but_made_otherwise_is_replaced_and_never_runs_beside(
+    server: Server, api: Api, job: launchers.Job
+) -> None:
     """Two jobs would write to one folder."""
     there(server, api, replace(job, settings={"memory": "small"}))
     ends(server, job, {"type": "Succeeded"}, after=2)
@@ -139,7 +151,7 @@ def test_a_job_of_the_same_work_but_made_otherwise_is_replaced_and_never_runs_be
 
 
 def test_a_job_that_ended_before_is_replaced(server: Server, api: Api, job: launchers.Job) -> None:
-    (made,) = launch.jobs.build(cluster(api).training("proseform.train.sft", job))
+    (made,) = launcher.jobs.build(cluster(api).training("proseform.train.sft", job))
     where = f"{JOBS}/{made['metadata']['name']}"
     server.objects[where] = {**made, "status": {"conditions": [{"type": "Failed", "status": "True"}]}}
     ends(server, job, {"type": "Succeeded"}, after=4)
@@ -147,9 +159,14 @@ def test_a_job_that_ended_before_is_replaced(server: Server, api: Api, job: laun
     assert [method for method, path in server.asked if method in {"POST", "DELETE"}] == ["DELETE", "POST"]
 
 
-def test_an_api_server_that_goes_away_and_comes_back_does_not_lose_the_job(server: Server, api: Api, job: launchers.Job) -> None:
+def test_an_api_server_that_goes_away_and_comes_back_does_not_lose_the_job(
+    server: Server, api: Api, job: launchers.Job
+) -> None:
     """Cut connections, 503 and 429 in the middle of everything."""
-    end, faults = ends(server, job, {"type": "Succeeded"}, after=4), iter([(503, {}), (0, None), (429, {}), (500, {}), (0, None)] * 2)
+    end, faults = (
+        ends(server, job, {"type": "Succeeded"}, after=4),
+        iter([(503, {}), (0, None), (429, {}), (500, {}), (0, None)] * 2),
+    )
     count = 0
 
     def before(method: str, path: str) -> Any:
@@ -181,7 +198,9 @@ def test_what_the_server_refuses_is_told_in_its_words_at_once(server: Server, ap
     assert caught.value.status == 403
 
 
-def test_a_webhook_without_its_controller_is_told_with_what_to_look_at(server: Server, api: Api, job: launchers.Job) -> None:
+def test_a_webhook_without_its_controller_is_told_with_what_to_look_at(
+    server: Server, api: Api, job: launchers.Job
+) -> None:
     said = 'Internal error occurred: failed calling webhook "validator.pytorchjob": connect: connection refused'
     server.before = lambda method, _path: (500, {"message": said}) if method == "POST" else None
     api._patience_s = 0.3
@@ -192,7 +211,10 @@ def test_a_webhook_without_its_controller_is_told_with_what_to_look_at(server: S
 
 def pod(server: Server, made: dict[str, Any], **status: Any) -> str:
     name = f"{made['metadata']['name']}-master-0"
-    server.objects[f"{PODS}/{name}"] = {"metadata": {"name": name, "uid": "u", "labels": made["metadata"]["labels"]}, "status": status}
+    server.objects[f"{PODS}/{name}"] = {
+        "metadata": {"name": name, "uid": "u", "labels": made["metadata"]["labels"]},
+        "status": status,
+    }
     return name
 
 
@@ -211,7 +233,7 @@ def test_a_failed_job_says_what_the_worker_said(server: Server, api: Api, job: l
 
 
 def test_a_worker_that_was_killed_for_memory_is_told_by_its_pod(server: Server, api: Api, job: launchers.Job) -> None:
-    (made,) = launch.jobs.build(cluster(api).training("proseform.train.sft", job))
+    (made,) = launcher.jobs.build(cluster(api).training("proseform.train.sft", job))
     killed = {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}
     pod(server, made, phase="Failed", containerStatuses=[{"state": killed}])
     ends(server, job, {"type": "Failed"})
@@ -223,15 +245,20 @@ def test_a_worker_that_was_killed_for_memory_is_told_by_its_pod(server: Server, 
 def test_the_pods_are_remembered_since_the_operator_deletes_them_before_it_says_failed(
     server: Server, api: Api, job: launchers.Job
 ) -> None:
-    (made,) = launch.jobs.build(cluster(api).training("proseform.train.sft", job))
-    crashed = {"state": {"waiting": {"reason": "CrashLoopBackOff"}}, "lastState": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}}
+    (made,) = launcher.jobs.build(cluster(api).training("proseform.train.sft", job))
+    crashed = {
+        "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+        "lastState": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}},
+    }
     name = pod(server, made, phase="Running", containerStatuses=[crashed])
     limit = {"type": "Failed", "message": "Job sft has failed because it has reached the specified backoff limit"}
     end = ends(server, job, limit, after=4)
 
     def before(method: str, path: str) -> None:
         end(method, path)
-        if any(each.get("status", {}).get("conditions") for where, each in server.objects.items() if where.startswith(JOBS)):
+        if any(
+            each.get("status", {}).get("conditions") for where, each in server.objects.items() if where.startswith(JOBS)
+        ):
             server.objects.pop(f"{PODS}/{name}", None)
 
     server.before = before
@@ -239,9 +266,16 @@ def test_the_pods_are_remembered_since_the_operator_deletes_them_before_it_says_
         cluster(api).run("proseform.train.sft", job)
 
 
-def test_what_a_library_said_of_a_lost_peer_does_not_hide_why_the_peer_was_lost(server: Server, api: Api, job: launchers.Job) -> None:
-    (made,) = launch.jobs.build(cluster(api).training("proseform.train.sft", job))
-    pod(server, made, phase="Failed", containerStatuses=[{"state": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}}])
+def test_what_a_library_said_of_a_lost_peer_does_not_hide_why_the_peer_was_lost(
+    server: Server, api: Api, job: launchers.Job
+) -> None:
+    (made,) = launcher.jobs.build(cluster(api).training("proseform.train.sft", job))
+    pod(
+        server,
+        made,
+        phase="Failed",
+        containerStatuses=[{"state": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}}],
+    )
     server.before = wrote(job, RuntimeError("Connection closed by peer"), ends(server, job, {"type": "Failed"}))
     with pytest.raises(StageError, match="used more memory"):
         cluster(api).run("proseform.train.sft", job)
@@ -266,13 +300,17 @@ def test_a_worker_that_means_its_error_is_not_started_again(server: Server, api:
     assert not [path for path in server.objects if path.startswith(JOBS)]
 
 
-def test_a_libraries_error_is_left_to_the_operator_which_starts_the_pod_again(server: Server, api: Api, job: launchers.Job) -> None:
-    server.before = wrote(job, RuntimeError("Connection closed by peer"), ends(server, job, {"type": "Succeeded"}, after=5))
+def test_a_libraries_error_is_left_to_the_operator_which_starts_the_pod_again(
+    server: Server, api: Api, job: launchers.Job
+) -> None:
+    server.before = wrote(
+        job, RuntimeError("Connection closed by peer"), ends(server, job, {"type": "Succeeded"}, after=5)
+    )
     cluster(api).run("proseform.train.sft", job)
 
 
 def test_a_pod_without_its_image_is_waited_for_and_then_given_up(server: Server, api: Api, job: launchers.Job) -> None:
-    (made,) = launch.jobs.build(cluster(api).training("proseform.train.sft", job))
+    (made,) = launcher.jobs.build(cluster(api).training("proseform.train.sft", job))
     waiting = {"image": "nobody/has:this", "state": {"waiting": {"reason": "ImagePullBackOff"}}}
     pod(server, made, phase="Pending", containerStatuses=[waiting])
     with pytest.raises(StageError, match="cannot get its image nobody/has:this") as caught:
@@ -282,7 +320,7 @@ def test_a_pod_without_its_image_is_waited_for_and_then_given_up(server: Server,
 
 
 def test_logs_are_gathered_once_each(server: Server, api: Api, job: launchers.Job) -> None:
-    (made,) = launch.jobs.build(cluster(api).training("proseform.train.sft", job))
+    (made,) = launcher.jobs.build(cluster(api).training("proseform.train.sft", job))
     name = pod(server, made, phase="Running")
     where = f"{PODS}/{name}/log"
     server.logs[where] = ["2026-01-01T00:00:01Z first"]
@@ -304,7 +342,7 @@ def test_a_second_launch_does_not_repeat_the_log(server: Server, api: Api, job: 
     server.logs[f"{PODS}/{name}/log"] = ["2026-01-01T00:00:01Z first"]
     Path(job.work).mkdir()
     for _ in range(2):
-        launch._Log(api, Path(job.work) / "worker.log", "pytorch").read(api.find("v1", "Pod"))
+        launcher._Log(api, Path(job.work) / "worker.log", "pytorch").read(api.find("v1", "Pod"))
     assert (Path(job.work) / "worker.log").read_text() == f"{name}: first\n"
 
 
@@ -318,19 +356,23 @@ def test_a_job_that_somebody_deletes_ends_the_stage(server: Server, api: Api, jo
         cluster(api).run("proseform.train.sft", job)
 
 
-def test_an_interrupted_run_deletes_its_job(server: Server, api: Api, job: launchers.Job, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_run_deletes_its_job(
+    server: Server, api: Api, job: launchers.Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def interrupted(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(launch, "_follow", interrupted)
+    monkeypatch.setattr(launcher, "_follow", interrupted)
     with pytest.raises(KeyboardInterrupt):
         cluster(api).run("proseform.train.sft", job)
     assert not server.objects
 
 
-def test_a_terminated_step_deletes_its_job_too(server: Server, api: Api, job: launchers.Job, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminated_step_deletes_its_job_too(
+    server: Server, api: Api, job: launchers.Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A KFP server ends a step by SIGTERM; afterwards the signal means what it meant before."""
-    monkeypatch.setattr(launch, "_follow", lambda *_: signal.raise_signal(signal.SIGTERM))
+    monkeypatch.setattr(launcher, "_follow", lambda *_: signal.raise_signal(signal.SIGTERM))
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(KeyboardInterrupt):
         cluster(api).run("proseform.train.sft", job)
@@ -342,15 +384,19 @@ def test_a_terminated_step_deletes_its_job_too(server: Server, api: Api, job: la
 def test_root_hands_the_work_folder_over_to_the_pods_user(server: Server, api: Api, job: launchers.Job) -> None:
     ends(server, job, {"type": "Succeeded"})
     cluster(api).run("proseform.train.sft", job)
-    assert {(Path(job.work) / "job.json").stat().st_uid, Path(job.work).stat().st_uid, Path(job.out).stat().st_uid} == {10001}
+    assert {(Path(job.work) / "job.json").stat().st_uid, Path(job.work).stat().st_uid, Path(job.out).stat().st_uid} == {
+        10001
+    }
 
 
 def test_the_jobs_of_a_run_and_no_others_are_cancelled(server: Server, api: Api, job: launchers.Job) -> None:
     for run in ("cv-small-1", "cv-small-2"):
-        (made,) = launch.jobs.build(launch.Cluster(cluster(api).place, Path("/h"), run, api).training("proseform.train.sft", job))
+        (made,) = launcher.jobs.build(
+            launcher.Cluster(cluster(api).place, Path("/h"), run, api).training("proseform.train.sft", job)
+        )
         made["metadata"]["name"] += run[-2:]
         server.objects[f"{JOBS}/{made['metadata']['name']}"] = made
-    assert len(launch.cancel(api, "cv-small-1")) == 1
+    assert len(launcher.cancel(api, "cv-small-1")) == 1
     assert [each["metadata"]["labels"]["proseform.dev/run"] for each in server.objects.values()] == ["cv-small-2"]
 
 

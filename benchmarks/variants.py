@@ -1,4 +1,4 @@
-"""The ladder base → SFT → GRPO over seeds, with clean SFT at equal compute beside it: `python -m benchmarks.ladder`.
+"""The variants base → SFT → GRPO over seeds, with clean SFT at equal compute beside it: `python -m benchmarks.variants`.
 
 One dataset and one formatter; for each seed its own initial weights, order and sampling. Everything goes through the
 stages, so a run that was cut short goes on, and what a demo has made is adopted. Writes docs/results/<run>.md.
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from proseform import config
-from proseform.stages import dataset, evaluate, frame, grpo, sft
+from proseform.stages import cache, dataset, evaluate, grpo, sft
 
 Report = dict[str, Any]
 
@@ -28,7 +28,7 @@ class Made:
 
     def seconds(self) -> float:
         """How long the stage took when it ran."""
-        return float(json.loads((frame.folder(self) / "result.json").read_text())["seconds"])
+        return float(json.loads((cache.folder(self) / "result.json").read_text())["seconds"])
 
 
 def main() -> None:
@@ -37,7 +37,9 @@ def main() -> None:
     options.add_argument("--task", default="cv")
     options.add_argument("--run", default="small")
     options.add_argument("--seeds", type=int, default=5)
-    options.add_argument("--clean", action=argparse.BooleanOptionalAction, default=True, help="clean SFT at equal compute beside it")
+    options.add_argument(
+        "--clean", action=argparse.BooleanOptionalAction, default=True, help="clean SFT at equal compute beside it"
+    )
     options.add_argument("--note", default="", help="a sentence for the page, such as what ran beside it")
     options.add_argument("--out", type=Path, help="default: docs/results/<run>.md")
     given = options.parse_args()
@@ -88,13 +90,13 @@ def _clean(task: str, run: str, base: config.Run, extra: int, formatter: Made) -
 
 def _report(measured: Made) -> Report:
     """The report behind an artifact."""
-    found: Report = json.loads((frame.folder(measured) / "report.json").read_text())
+    found: Report = json.loads((cache.folder(measured) / "report.json").read_text())
     return found
 
 
-def _rung(report: Report, rung: str) -> Report:
-    """One rung of the ladder."""
-    found: Report = next(row for row in report["ladder"] if row["rung"] == rung)
+def _variant(report: Report, variant: str) -> Report:
+    """One variant of the evaluator."""
+    found: Report = next(row for row in report["variants"] if row["variant"] == variant)
     return found
 
 
@@ -105,7 +107,7 @@ def _figure(estimate: dict[str, Any] | None) -> str:
 
 def _line(seed: int, report: Report) -> str:
     """One seed in one line."""
-    before, after = _rung(report, "sft"), _rung(report, "grpo")
+    before, after = _variant(report, "sft"), _variant(report, "grpo")
     return (
         f"seed {seed}: sampled reward {before['sampled']['reward']['value']:.3f} → {after['sampled']['reward']['value']:.3f}, "
         f"greedy {before['greedy']['reward']['value']:.3f} → {after['greedy']['reward']['value']:.3f}, "
@@ -115,8 +117,13 @@ def _line(seed: int, report: Report) -> str:
 
 def _page(base: config.Run, rows: list[Report], clean: Report | None, extra: int, times: dict[str, float]) -> str:
     """The page of results."""
-    names = (("reward", "reward"), ("complete", "complete"), ("whole_right", "wholly right"), ("headline_right", "recommendation right"))
-    command = f"python -m benchmarks.ladder --run {base.name} --seeds {len(rows)}{'' if clean else ' --no-clean'}"
+    names = (
+        ("reward", "reward"),
+        ("complete", "complete"),
+        ("whole_right", "wholly right"),
+        ("headline_right", "recommendation right"),
+    )
+    command = f"python -m benchmarks.variants --run {base.name} --seeds {len(rows)}{'' if clean else ' --no-clean'}"
     lines = [
         f"# Results of the run `{base.name}`", "",
         f"Printed by `{command}` on {evaluate.machine()}.",
@@ -126,7 +133,7 @@ def _page(base: config.Run, rows: list[Report], clean: Report | None, extra: int
         "| seed | lift of the sampled reward | SFT sampled | GRPO sampled | SFT greedy | GRPO greedy |", "|---|---|---|---|---|---|",
     ]  # fmt: skip
     for seed, report in enumerate(rows):
-        before, after = _rung(report, "sft"), _rung(report, "grpo")
+        before, after = _variant(report, "sft"), _variant(report, "grpo")
         cells = (
             report["figures"]["lift"],
             before["sampled"]["reward"],
@@ -136,34 +143,58 @@ def _page(base: config.Run, rows: list[Report], clean: Report | None, extra: int
         )
         lines.append(f"| {seed} | {' | '.join(map(_figure, cells))} |")
     lifted = sum(report["figures"]["lift"]["low"] > 0 for report in rows)
-    lines += ["", f"Lifted with the whole interval above 0: **{lifted} of {len(rows)} seeds**.", "", "## The ladder", ""]
-    lines += ["| rung | decoding | " + " | ".join(words for _, words in names) + " |", "|---|---|" + "---|" * len(names)]
-    for rung, mode in (("base", "greedy"), ("sft", "greedy"), ("grpo", "greedy"), ("sft", "sampled"), ("grpo", "sampled")):
-        cells = [_spread([_rung(report, rung)[mode][name] for report in rows]) for name, _ in names]
-        lines.append(f"| {rung} | {mode} | {' | '.join(cells)} |")
+    lines += [
+        "",
+        f"Lifted with the whole interval above 0: **{lifted} of {len(rows)} seeds**.",
+        "",
+        "## The variants",
+        "",
+    ]
+    lines += [
+        "| variant | decoding | " + " | ".join(words for _, words in names) + " |",
+        "|---|---|" + "---|" * len(names),
+    ]
+    for variant, mode in (
+        ("base", "greedy"),
+        ("sft", "greedy"),
+        ("grpo", "greedy"),
+        ("sft", "sampled"),
+        ("grpo", "sampled"),
+    ):
+        cells = [_spread([_variant(report, variant)[mode][name] for report in rows]) for name, _ in names]
+        lines.append(f"| {variant} | {mode} | {' | '.join(cells)} |")
     for mode in ("greedy", "sampled") if clean else ():
-        cells = [_figure(_rung(clean, "sft")[mode][name]) for name, _ in names]
+        cells = [_figure(_variant(clean, "sft")[mode][name]) for name, _ in names]
         lines.append(f"| clean SFT, {extra} more steps (equal compute), seed 0 | {mode} | {' | '.join(cells)} |")
     lines += [
         "",
-        "Means over seeds, with the lowest and the highest seed" + ("; clean SFT with the interval of its one seed." if clean else "."),
+        "Means over seeds, with the lowest and the highest seed"
+        + ("; clean SFT with the interval of its one seed." if clean else "."),
     ]
     lines += [
         "",
         "## JSON, end to end (seed 0)",
         "",
-        "| rung | decoding | valid | wholly right | recommendation right |",
+        "| variant | decoding | valid | wholly right | recommendation right |",
         "|---|---|---|---|---|",
     ]
-    for row in rows[0]["ladder"]:
+    for row in rows[0]["variants"]:
         for decoding in ("free", "constrained"):
             cells = [row[decoding][name] for name in ("ok", "whole_right", "headline_right")]
             if any(cells):
-                lines.append(f"| {row['rung']} | {decoding} | {' | '.join(map(_figure, cells))} |")
-    lines += ["", "## The formatter", "", "| prose | decoding | valid | exact | share of content |", "|---|---|---|---|---|"]
+                lines.append(f"| {row['variant']} | {decoding} | {' | '.join(map(_figure, cells))} |")
+    lines += [
+        "",
+        "## The formatter",
+        "",
+        "| prose | decoding | valid | exact | share of content |",
+        "|---|---|---|---|---|",
+    ]
     for row in rows[0]["formatter"]:
         decoding = "constrained" if row["constrained"] else "free"
-        lines.append(f"| {row['of']} | {decoding} | {_figure(row['ok'])} | {_figure(row['exact'])} | {_figure(row['share'])} |")
+        lines.append(
+            f"| {row['of']} | {decoding} | {_figure(row['ok'])} | {_figure(row['exact'])} | {_figure(row['share'])} |"
+        )
     lines += [
         "",
         "## Field by field, end to end (seed 0)",
@@ -184,7 +215,10 @@ def _page(base: config.Run, rows: list[Report], clean: Report | None, extra: int
             "|---|---|---|---|---|",
         ]
         for row in rows[0]["levels"]:
-            cells = (*(row["greedy"][name] for name in ("reward", "whole_right", "headline_right")), row["constrained"]["ok"])
+            cells = (
+                *(row["greedy"][name] for name in ("reward", "whole_right", "headline_right")),
+                row["constrained"]["ok"],
+            )
             lines.append(f"| {row['level']} | {' | '.join(map(_figure, cells))} |")
     lines += ["", "## Stage times (seed 0)", "", "| stage | seconds |", "|---|---|"]
     lines += [f"| {stage} | {seconds:.0f} |" for stage, seconds in {**times, "in all": sum(times.values())}.items()]

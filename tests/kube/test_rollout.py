@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from proseform.errors import ClusterError, InputError
-from proseform.kube import deploy, ready, serverless, services, traffic
+from proseform.kube import ready, rollout, serverless, services, traffic
 from proseform.kube.api import Api
 from tests.kube.served import FORMS, served
 from tests.kube.server import Answer, Server, reached
@@ -49,29 +49,35 @@ def api(server: Cluster) -> Iterator[Api]:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deploy, "_POLL_S", 0.02)
-    monkeypatch.setattr(deploy, "_ROUTE_S", 0.3)
-    monkeypatch.setattr(deploy, "_GONE_S", 0.3)
+    monkeypatch.setattr(rollout, "_POLL_S", 0.02)
+    monkeypatch.setattr(rollout, "_ROUTE_S", 0.3)
+    monkeypatch.setattr(rollout, "_GONE_S", 0.3)
 
 
 def stand(api: Api, version: str, **knobs: Any) -> services.Served:
     made = served({"serving": {**QUICK["serving"], **knobs}}, version=version)
-    deploy.apply(api, services.build(made))
+    rollout.apply(api, services.build(made))
     return made
 
 
 def wait(api: Api, *names: str, wait_s: float = 2.0) -> list[str]:
     said: list[str] = []
-    deploy.await_ready(api, names, served(QUICK).place.serving, wait_s, said.append)
+    rollout.await_ready(api, names, served(QUICK).place.serving, wait_s, said.append)
     return said
 
 
 def move(api: Api, **weights: int) -> None:
-    deploy.move(api, "toy", "proseform-toy", {key.removeprefix("v"): weight for key, weight in weights.items()}, served(QUICK).place)
+    rollout.move(
+        api,
+        "toy",
+        "proseform-toy",
+        {key.removeprefix("v"): weight for key, weight in weights.items()},
+        served(QUICK).place,
+    )
 
 
 def remove(api: Api, version: str, *, force: bool = False) -> None:
-    deploy.remove(api, "toy", version, served(QUICK).place, "proseform-toy", force=force, say=lambda _: None)
+    rollout.remove(api, "toy", version, served(QUICK).place, "proseform-toy", force=force, say=lambda _: None)
 
 
 def weights(server: Cluster) -> dict[str, int]:
@@ -81,10 +87,10 @@ def weights(server: Cluster) -> dict[str, int]:
 def test_two_versions_stand_and_share_the_traffic(server: Cluster, api: Api) -> None:
     one, two = stand(api, "9"), stand(api, "10", form="wide")
     assert wait(api, one.name, f"{two.name}-evaluator", f"{two.name}-formatter") == []
-    assert list(deploy.versions(api, "toy")) == ["9", "10"]
+    assert list(rollout.versions(api, "toy")) == ["9", "10"]
     move(api, v9=75, v10=25)
     assert weights(server) == {one.service: 75, two.service: 25}
-    assert deploy.weights(api, "proseform-toy", deploy.versions(api, "toy")) == {"9": 75, "10": 25}
+    assert rollout.weights(api, "proseform-toy", rollout.versions(api, "toy")) == {"9": 75, "10": 25}
 
 
 def test_applying_again_changes_nothing(server: Cluster, api: Api) -> None:
@@ -95,7 +101,7 @@ def test_applying_again_changes_nothing(server: Cluster, api: Api) -> None:
 
 
 def test_a_dry_run_leaves_nothing(server: Cluster, api: Api) -> None:
-    deploy.apply(api, services.build(served()), dry_run=True)
+    rollout.apply(api, services.build(served()), dry_run=True)
     assert server.objects == {}
     assert "PATCH" in {method for method, _ in server.asked}
 
@@ -105,7 +111,7 @@ def test_another_bundle_under_the_same_version_is_refused(server: Cluster, api: 
     stand(api, "1")
     other = services.build(served(QUICK, adapters=False, version="1"))
     with pytest.raises(InputError, match="undeploy"):
-        deploy.apply(api, other)
+        rollout.apply(api, other)
 
 
 def test_an_api_server_that_goes_away_for_a_moment_is_asked_again(server: Cluster, api: Api) -> None:
@@ -131,7 +137,9 @@ def pod(name: str, component: str = "predictor", **status: Any) -> dict[str, Any
 
 
 def container(**more: Any) -> dict[str, Any]:
-    return {"containerStatuses": [{"name": "kserve-container", "image": "vllm/vllm-openai:none", "ready": False, **more}]}
+    return {
+        "containerStatuses": [{"name": "kserve-container", "image": "vllm/vllm-openai:none", "ready": False, **more}]
+    }
 
 
 def ended(code: int, reason: str, restarts: int) -> dict[str, Any]:
@@ -261,8 +269,8 @@ def test_idle_versions_but_the_newest_are_removed_after_a_promotion(server: Clus
     for version in ("1", "2", "3", "4"):
         stand(api, version)
     move(api, v1=0, v2=0, v3=0, v4=100)
-    deploy.prune(api, "toy", "proseform-toy", served(QUICK).place, lambda _: None)
-    assert list(deploy.versions(api, "toy")) == ["3", "4"]
+    rollout.prune(api, "toy", "proseform-toy", served(QUICK).place, lambda _: None)
+    assert list(rollout.versions(api, "toy")) == ["3", "4"]
 
 
 def test_a_route_that_no_gateway_takes_is_told(server: Cluster, api: Api) -> None:
@@ -287,9 +295,9 @@ def test_a_real_api_server_takes_every_object(real: Api, form: str) -> None:
     """Its validation, KServe's webhooks and the CRDs' own rules; nothing is created."""
     made = served(FORMS[form])
     route = traffic.route("toy", made.model, {"3": made.service}, {"3": 100}, made.place)
-    deploy.apply(real, [*services.build(made), route], dry_run=True)
+    rollout.apply(real, [*services.build(made), route], dry_run=True)
 
 
 @pytest.mark.cluster
 def test_a_real_api_server_takes_the_serverless_form(real: Api) -> None:
-    deploy.apply(real, serverless.build(served({"serving": {"mode": "serverless"}}), 10), dry_run=True)
+    rollout.apply(real, serverless.build(served({"serving": {"mode": "serverless"}}), 10), dry_run=True)

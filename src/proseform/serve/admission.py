@@ -1,4 +1,4 @@
-"""The desk: admits requests, has them answered in threads, and counts what becomes of them.
+"""Admission: lets requests in, has them answered in threads, and counts what becomes of them.
 
 Admission is bounded twice: so many are answered at once, so many may wait; the next one is told to come again
 (:class:`~proseform.serve.faults.BusyError`) at once, because a queue that only grows answers nobody. Left out:
@@ -30,7 +30,7 @@ _BUCKETS_S = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 SECONDS = Histogram("proseform_answer_seconds", "From admission to the verified answer.", ["task"], buckets=_BUCKETS_S)
 
 
-class Desk:
+class Admission:
     """Answers cases of one task.
 
     Args:
@@ -44,7 +44,9 @@ class Desk:
         TaskError: A bundle that was made for another task, or another state of it.
     """
 
-    def __init__(self, router: Router, task: Task, *, timeout_s: float = 60.0, concurrency: int = 1, queue: int = 64) -> None:
+    def __init__(
+        self, router: Router, task: Task, *, timeout_s: float = 60.0, concurrency: int = 1, queue: int = 64
+    ) -> None:
         for each in router.engines:
             path.agree(each.engine.bundle, task)
         self.router = router
@@ -55,13 +57,15 @@ class Desk:
         self._slots = asyncio.Semaphore(concurrency)
         self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="answer")
 
-    async def answer(self, inputs: Mapping[str, Any], *, schema: Schema | None = None, timeout_s: float | None = None) -> Answer:
+    async def answer(
+        self, inputs: Mapping[str, Any], *, schema: Schema | None = None, timeout_s: float | None = None
+    ) -> Answer:
         """A verified answer.
 
         Args:
             inputs: The task's inputs as text.
             schema: Answer this schema instead of the bundle's.
-            timeout_s: Less time than the desk's own.
+            timeout_s: Less time than the server allows.
 
         Raises:
             ProseformError: As :func:`proseform.infer.answer.answer`, and :class:`~proseform.serve.faults.BusyError`.
@@ -88,7 +92,9 @@ class Desk:
                 async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
                     await self._slots.acquire()
             except TimeoutError as error:
-                raise Refusal("deadline", "Time was up in the queue.", hint="Allow more time, or come again.") from error
+                raise Refusal(
+                    "deadline", "Time was up in the queue.", hint="Allow more time, or come again."
+                ) from error
             try:
                 call = partial(path.answer, self.router.choose(), self.task, inputs, deadline=deadline, schema=schema)
                 return await asyncio.get_running_loop().run_in_executor(self._threads, call)
