@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from proseform import config, digest, task
-from proseform.bundle import Bundle, Part
+from proseform.bundle import Bundle, Generation, Part
 from proseform.kube import jobs, services, traffic
 
 _KEY = digest.of_json("a sample")
@@ -41,11 +41,17 @@ def _served(form: str) -> list[dict[str, Any]]:
     place = config.Cluster.model_validate({"serving": {"form": form}})
     cv = task.load("cv")
     parts = {
-        role: Part("base", digest.of_json("base"), prompt, tokens, role, digest.of_json(role))
+        role: Part("base", digest.of_json("base"), prompt, Generation(tokens, 4096), role, digest.of_json(role))
         for role, prompt, tokens in (("evaluator", cv.evaluator, 512), ("formatter", cv.formatter, 768))
     }
     bundle = Bundle(
-        cv.name, cv.digest, parts["evaluator"], parts["formatter"], cv.schema.document, {"dtype": "bfloat16"}
+        cv.name,
+        cv.contract,
+        cv.data,
+        parts["evaluator"],
+        parts["formatter"],
+        cv.schema.document,
+        {"dtype": "bfloat16"},
     )
     where = f"pvc://{place.claim}/bundles/{digest.short(bundle.digest)}"
     made = services.Served(bundle, "3", "proseform-cv", where, place, 4096, {"evaluator": 32, "formatter": 64})

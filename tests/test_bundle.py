@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from proseform import bundle, digest
-from proseform.bundle import Part
+from proseform.bundle import Generation, Part
 from proseform.errors import StoreError
 from proseform.testing import toy_bundle, toy_task
 
@@ -20,7 +20,13 @@ def folder(tmp_path):
     task = toy_task()
     base = {"base": "base", "base_digest": digest.of_files(tmp_path / "base")}
     parts = {
-        role: Part(prompt=prompt, max_tokens=9, adapter=role, adapter_digest=digest.of_files(tmp_path / role), **base)
+        role: Part(
+            prompt=prompt,
+            generation=Generation(9, 64),
+            adapter=role,
+            adapter_digest=digest.of_files(tmp_path / role),
+            **base,
+        )
         for role, prompt in (("evaluator", task.evaluator), ("formatter", task.formatter))
     }
     toy_bundle(task, **parts).write(tmp_path)
@@ -44,11 +50,11 @@ def test_the_digest_is_the_same_wherever_the_folder_lies(folder, tmp_path_factor
     "change",
     [
         {"task": "other"},
-        {"task_digest": digest.of_json(1)},
+        {"task_contract": digest.of_json(1)},
         {"schema": {"const": 1}},
         {"settings": {"dtype": "bfloat16"}},
-        {"evaluator": Part("base", digest.of_json(1), toy_task().evaluator, 9)},
-        {"formatter": replace(toy_bundle(toy_task()).formatter, max_tokens=10)},
+        {"evaluator": Part("base", digest.of_json(1), toy_task().evaluator, Generation(9, 64))},
+        {"formatter": replace(toy_bundle(toy_task()).formatter, generation=Generation(10, 2048))},
     ],
     ids=lambda change: next(iter(change)),
 )

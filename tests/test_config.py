@@ -52,6 +52,21 @@ REFUSED = [
     ("name = 'x'\n[gate]\nlift = -2\n", "gate.lift: ", "rewards are in [0, 1], so a lift is in [-1, 1]"),
     ("name = 'x'\n[evaluate]\nlevels = 'junior'\n", "evaluate.levels: ", "one text where a list is meant"),
     ("name = 'x'\n[launch]\nprocesses = 0\n", "launch.processes: ", "nobody to do the work"),
+    (
+        "name = 'x'\n[grpo]\nmax_tokens = 9\n",
+        "grpo.max_tokens: unknown key. It is generation.evaluator.max_tokens now",
+        "a key that has moved",
+    ),
+    (
+        "name = 'x'\n[evaluate]\nformatter_tokens = 9\n",
+        "evaluate.formatter_tokens: unknown key. It is generation.formatter.max_tokens now",
+        "another one",
+    ),
+    (
+        "name = 'x'\n[model]\nmax_length = 384\n",
+        "generation.formatter.max_tokens: 384 tokens leave no prompt in the 384 of model.max_length",
+        "a completion as long as the context",
+    ),
     ("extends = 'nope'\n", "No run 'nope'", "a parent that does not exist"),
     ("extends = 3\n", "No run '3'", "a parent that is no name"),
 ]

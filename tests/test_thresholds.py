@@ -20,7 +20,7 @@ def figure(value, n=200):
 
 def report(**figures):
     """A report in which everything is perfect, but for what is given."""
-    return {"meta": {"task_digest": TASK}, "figures": {**{name: figure(1.0) for name in NAMES}, **figures}}
+    return {"meta": {"task_contract": TASK}, "figures": {**{name: figure(1.0) for name in NAMES}, **figures}}
 
 
 def judge(raw, gate=None):
@@ -54,7 +54,7 @@ def test_a_figure_that_is_missing_closes_it(name, missing):
 
 
 @pytest.mark.parametrize(
-    "raw", [{}, {"figures": {}}, {"meta": {"task_digest": TASK}}], ids=["empty", "no meta", "no figures"]
+    "raw", [{}, {"figures": {}}, {"meta": {"task_contract": TASK}}], ids=["empty", "no meta", "no figures"]
 )
 def test_an_empty_report_closes_it(raw):
     assert not judge(raw).open
@@ -63,14 +63,14 @@ def test_an_empty_report_closes_it(raw):
 def test_the_report_of_another_task_or_bundle_closes_it():
     other = digest.of_json("other")
     for meta, what in (
-        ({"task_digest": other}, "task"),
-        ({"task_digest": TASK, "digests": {"bundle": other}}, "bundle"),
+        ({"task_contract": other}, "task"),
+        ({"task_contract": TASK, "digests": {"bundle": other}}, "bundle"),
         ({}, "task"),
     ):
         verdict = judge({**report(), "meta": meta})
         assert not verdict.open
         assert verdict.reasons[0].startswith(f"the report is of {what}")
-    assert judge({**report(), "meta": {"task_digest": TASK, "digests": {"bundle": BUNDLE}}}).open
+    assert judge({**report(), "meta": {"task_contract": TASK, "digests": {"bundle": BUNDLE}}}).open
 
 
 @given(st.floats(0, 1), st.floats(0, 1))

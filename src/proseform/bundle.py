@@ -24,6 +24,21 @@ MANIFEST = "bundle.json"
 
 
 @dataclass(frozen=True, slots=True)
+class Generation:
+    """How a role generates: the same in training, measurement and serving.
+
+    Attributes:
+        max_tokens: The longest completion, in tokens.
+        context_length: Prompt and completion together, in tokens.
+        retry_temperature: Sampling temperature of a second try; the first is greedy.
+    """
+
+    max_tokens: int
+    context_length: int
+    retry_temperature: float = 0.7
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
     """The model of one role.
 
@@ -33,13 +48,13 @@ class Part:
         adapter: Folder of the LoRA adapter inside the bundle; empty where the base is the whole model.
         adapter_digest: Digest of that folder's files; empty likewise.
         prompt: The role's prompt.
-        max_tokens: The longest completion, in tokens.
+        generation: How the role generates.
     """
 
     base: str
     base_digest: str
     prompt: Prompt
-    max_tokens: int
+    generation: Generation
     adapter: str = ""
     adapter_digest: str = ""
 
@@ -50,7 +65,8 @@ class Bundle:
 
     Attributes:
         task: The task's name.
-        task_digest: The task's digest; serving refuses to start on another.
+        task_contract: Digest of the task's contract; serving refuses to start on another.
+        task_data: Digest of the task's data when the bundle was made; for people.
         evaluator: The evaluator's part.
         formatter: The formatter's part.
         schema: The JSON schema that is answered.
@@ -58,7 +74,8 @@ class Bundle:
     """
 
     task: str
-    task_digest: str
+    task_contract: str
+    task_data: str
     evaluator: Part
     formatter: Part
     schema: Mapping[str, Any]
@@ -103,9 +120,9 @@ def read(folder: Path, *, check_files: bool = True) -> Bundle:
         raw = dict(json.loads(path.read_text(encoding="utf-8")))
         stated = raw.pop("digest")
         parts = {
-            role: Part(**{**raw.pop(role), "prompt": Prompt(**prompt)})
+            role: Part(**{**part, "prompt": Prompt(**part["prompt"]), "generation": Generation(**part["generation"])})
             for role in ROLES
-            if (prompt := raw[role]["prompt"])
+            if (part := raw.pop(role))
         }
         bundle = Bundle(evaluator=parts["evaluator"], formatter=parts["formatter"], **raw)
     except FileNotFoundError as error:

@@ -101,7 +101,8 @@ def summarise(
     own = {
         "task": task.name,
         "title": task.title,
-        "task_digest": task.digest,
+        "task_contract": task.contract,
+        "task_data": task.data,
         "level": level,
         "shipped": shipped,
         "headline": head,

@@ -10,6 +10,13 @@ The folder is a Python package, found by the entry-point group ``proseform.tasks
     rewards.py      read(prose) and TERMS
 
 Nothing is subclassed. What every task owes is checked by :func:`proseform.laws.check`.
+
+A task has two digests. The *contract* is what a bundle must agree with in order to answer rightly: name, inputs and
+formats, the schema, the prompts, and the reader, which is rewards.py, the module of ``from_json``, and every module and
+data file of the package that these reach. The *data* are all other files: what makes cases, weighs and describes them
+(source.py, cases.jsonl, rubric.toml, README.md). A file that nothing names counts as contract, to be safe; a task can
+say otherwise by ``data = ["FILE", …]`` in task.toml. Both are digests of meaning, see :mod:`proseform.closure`: a
+comment, a docstring or another layout changes neither.
 """
 
 from __future__ import annotations
@@ -25,7 +32,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from proseform import digest
+from proseform import closure, digest
 from proseform.case import Case, read_cases
 from proseform.errors import InputError, TaskError
 from proseform.prompt import Prompt
@@ -44,6 +51,12 @@ FILES = (
     "source.py",
     "rewards.py",
 )
+CONTRACT = frozenset({"schema.json", "evaluator.md", "formatter.md"})
+"""Files that are always part of the contract, beside the reader."""
+DATA = frozenset({"cases.jsonl", "rubric.toml", "README.md"})
+"""Files that are part of the data, unless the reader reaches them."""
+CONTRACT_KEYS = ("name", "inputs", "formats")
+"""Keys of task.toml that are part of the contract."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +80,9 @@ class Task:
         read: Prose to a verdict whose value is the JSON that the prose states, of the whole schema.
         terms: Term name to ``(prose, case) -> score in [0, 1]``.
         from_json: ``(input name, parsed JSON)`` to that input's text, or None where the task reads no JSON inputs.
-        digest: Of every file in the folder.
+        contract: Digest of what a bundle must agree with.
+        data: Digest of all else.
+        whole: Digest of the folder's files byte by byte, which bundles of format 0 state; empty where there are none.
     """
 
     name: str
@@ -86,7 +101,9 @@ class Task:
     read: Callable[[str], Verdict]
     terms: Mapping[str, Callable[[str, Case], float]]
     from_json: Callable[[str, Any], str] | None
-    digest: str
+    contract: str
+    data: str
+    whole: str = ""
 
     def rubric(self, variant: str = "") -> Rubric:
         """The rubric of a variant, the task's own by default.
@@ -171,7 +188,7 @@ def from_package(package: ModuleType) -> Task:
             read=rewards.read,
             terms=dict(rewards.TERMS),
             from_json=getattr(source, "from_json", None),
-            digest=digest.of_files(folder, _own_files(folder)),
+            **_digests(package.__name__, folder, head, getattr(source, "from_json", None)),
         )
     except KeyError as error:
         raise TaskError(
@@ -185,9 +202,35 @@ def from_package(package: ModuleType) -> Task:
         ) from error
 
 
-def _own_files(folder: Path) -> list[str]:
-    """What the digest covers: all but caches."""
-    return [p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts]
+def _digests(
+    package: str, folder: Path, head: Mapping[str, Any], from_json: Callable[..., str] | None
+) -> dict[str, str]:
+    """``contract``, ``data`` and ``whole``; see the head of this module.
+
+    Raises:
+        TaskError: task.toml's ``data`` names a file that is not there or that the reader reaches.
+    """
+    files = {
+        p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts
+    }
+    reader = [f"{package}.rewards", *([from_json.__module__] if from_json else [])]
+    read = closure.reached(folder, package, reader) - {"task.toml"}
+    made = closure.reached(folder, package, [f"{package}.source"])
+    stated = set(head.get("data", ()))
+    if strange := sorted(stated - files) or sorted(stated & (read | CONTRACT)):
+        raise TaskError(
+            f"{folder.name}/task.toml: data: {strange[0]} is no file of this folder that may change without a new bundle."
+        )
+    data = ((DATA | made | stated | {name for name in files if name.endswith(".md")}) - read - CONTRACT) & files
+    contract = {name: closure.of_file(folder / name) for name in sorted(files - data - {"task.toml"})}
+    described = {name: closure.of_file(folder / name) for name in sorted(data)}
+    agreed = {key: value for key, value in head.items() if key in CONTRACT_KEYS}
+    rest = {key: value for key, value in head.items() if key not in CONTRACT_KEYS}
+    return {
+        "contract": digest.of_json({"task": agreed, "files": contract}),
+        "data": digest.of_json({"task": rest, "files": described}),
+        "whole": digest.of_files(folder, files),
+    }
 
 
 def _toml(path: Path) -> dict[str, Any]:

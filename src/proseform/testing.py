@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from proseform import digest
-from proseform.bundle import Bundle, Part
+from proseform.bundle import Bundle, Generation, Part
 from proseform.case import Case
 from proseform.errors import InputError
 from proseform.infer import Completion, Request
@@ -64,7 +64,8 @@ def toy_task() -> Task:
         read=_read,
         terms={"right": _right, "form": lambda prose, _case: float(_read(prose).ok)},
         from_json=_from_json,
-        digest=digest.of_json({"toy": 1, "schema": SCHEMA, "rubrics": rubrics, "system": system}),
+        contract=digest.of_json({"toy": 1, "schema": SCHEMA, "system": system}),
+        data=digest.of_json({"toy": 1, "rubrics": rubrics}),
     )
 
 
@@ -73,9 +74,10 @@ def toy_bundle(task: Task, **changes: Any) -> Bundle:
     part = {"base": "base", "base_digest": digest.of_json("none")}
     known = {
         "task": task.name,
-        "task_digest": task.digest,
-        "evaluator": Part(prompt=task.evaluator, max_tokens=96, **part),
-        "formatter": Part(prompt=task.formatter, max_tokens=128, **part),
+        "task_contract": task.contract,
+        "task_data": task.data,
+        "evaluator": Part(prompt=task.evaluator, generation=Generation(96, 2048), **part),
+        "formatter": Part(prompt=task.formatter, generation=Generation(128, 2048), **part),
         "schema": task.schema.document,
     }
     return Bundle(**{**known, **changes})
@@ -180,8 +182,8 @@ def random_bundle(folder: Path, task: Task, *, seed: int = 0, adapters: bool = F
         parts = {role: save(role, seed + step) for step, role in enumerate(("evaluator", "formatter"))}
     made = toy_bundle(
         task,
-        evaluator=Part(prompt=task.evaluator, max_tokens=48, **parts["evaluator"]),
-        formatter=Part(prompt=task.formatter, max_tokens=160, **parts["formatter"]),
+        evaluator=Part(prompt=task.evaluator, generation=Generation(48, max_length), **parts["evaluator"]),
+        formatter=Part(prompt=task.formatter, generation=Generation(160, max_length), **parts["formatter"]),
         settings={"dtype": "float32"},
     )
     made.write(folder)

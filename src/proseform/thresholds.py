@@ -98,25 +98,25 @@ class GateVerdict:
         )
 
 
-def judge(report: Mapping[str, Any], thresholds: Gate, bundle_digest: str, task_digest: str) -> GateVerdict:
+def judge(report: Mapping[str, Any], thresholds: Gate, bundle_digest: str, task_contract: str) -> GateVerdict:
     """Judge a report against thresholds, for one bundle.
 
     Args:
         report: As :func:`proseform.report.summarise` gives; its ``figures`` carry the names of the thresholds.
         thresholds: Least values, each a share in [0, 1], ``lift`` in [-1, 1].
         bundle_digest: Of the bundle to be promoted; where ``report["meta"]["digests"]`` names a ``bundle``, it must be this.
-        task_digest: Of the bundle's task; ``report["meta"]["task_digest"]`` must be this.
+        task_contract: Of the bundle's task; ``report["meta"]["task_contract"]`` must be this.
     """
     figures = report.get("figures", {})
     checks = tuple(_check(name, float(wanted), figures.get(name)) for name, wanted in thresholds.model_dump().items())
     meta = report.get("meta", {})
-    stated = {"task": meta.get("task_digest", ""), "bundle": meta.get("digests", {}).get("bundle", bundle_digest)}
+    stated = {"task": meta.get("task_contract", ""), "bundle": meta.get("digests", {}).get("bundle", bundle_digest)}
     faults = tuple(
         f"the report is of {name} {digest.short(stated[name]) or '(none)'}, not of {digest.short(own)}"
-        for name, own in (("task", task_digest), ("bundle", bundle_digest))
+        for name, own in (("task", task_contract), ("bundle", bundle_digest))
         if stated[name] != own
     )
-    return GateVerdict(checks, faults, digest.of_json(report), bundle_digest, task_digest)
+    return GateVerdict(checks, faults, digest.of_json(report), bundle_digest, task_contract)
 
 
 def _check(name: str, wanted: float, figure: Mapping[str, Any] | None) -> Check:

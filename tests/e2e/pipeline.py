@@ -35,14 +35,14 @@ steps = 1
 prompts = 1
 generations = 2
 micro_batch = 1
-max_tokens = 16
 [evaluate]
 cases = 1
 samples = 1
 schemas = 1
 levels = []
-evaluator_tokens = 24
-formatter_tokens = 96
+[generation]
+evaluator.max_tokens = 24
+formatter.max_tokens = 96
 [launch]
 processes = 2
 threads = 1
@@ -57,7 +57,7 @@ cases = 1
 """
 """What the shipped run differs in: quality is measured elsewhere, and every answer has to be valid all the same."""
 
-ANOTHER_BUDGET = A_FEW_STEPS.replace("formatter_tokens = 96", "formatter_tokens = 88")
+ANOTHER_BUDGET = A_FEW_STEPS.replace("formatter.max_tokens = 96", "formatter.max_tokens = 88")
 """Another bundle out of the same weights."""
 
 A_LONG_RUN = A_FEW_STEPS.replace("steps = 4\n", "steps = 400\n")

@@ -25,7 +25,7 @@ def test_an_answer_names_its_bundle_and_its_task(task):
     engine = scripted(task)
     given = answer(engine, task, INPUTS)
     assert given.value == {"verdict": "send", "grams": 90, "note": "a map"}
-    assert (given.bundle, given.task) == (engine.bundle.digest, task.digest)
+    assert (given.bundle, given.task) == (engine.bundle.digest, task.contract)
     assert given.prose_verdict.ok
     assert given.as_dict()["verdict"] == "verified"
 
@@ -139,7 +139,7 @@ def test_inputs_that_are_not_the_tasks_are_refused_by_name(task, inputs, named):
 
 
 def test_a_bundle_of_another_state_of_the_task_is_refused(task):
-    changed = replace(task, digest="sha256:" + "0" * 64)
+    changed = replace(task, contract="sha256:" + "0" * 64)
     with pytest.raises(TaskError, match="000000000000"):
         answer(scripted(task), changed, INPUTS)
 

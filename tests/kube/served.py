@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from proseform import config, digest, testing
-from proseform.bundle import Part
+from proseform.bundle import Generation, Part
 from proseform.kube import services, traffic
 from proseform.stages import deploy
 
@@ -34,7 +34,7 @@ def served(knobs: dict[str, Any] | None = None, *, adapters: bool = True, versio
     for role, prompt, tokens in (("evaluator", task.evaluator, 96), ("formatter", task.formatter, 128)):
         base = "base" if adapters else role
         adapter = {"adapter": role, "adapter_digest": digest.of_json([role, version])} if adapters else {}
-        parts[role] = Part(base, digest.of_json(base), prompt, tokens, **adapter)
+        parts[role] = Part(base, digest.of_json(base), prompt, Generation(tokens, 2048), **adapter)
     bundle = testing.toy_bundle(task, settings={"dtype": "bfloat16"}, **parts)
     uri = f"pvc://{place.claim}/bundles/{digest.short(bundle.digest)}"
     ranks = {"evaluator": 16, "formatter": 24} if adapters else {}

@@ -124,7 +124,7 @@ def test_every_object_carries_the_bundle_short_in_a_label_and_whole_in_an_annota
     for each in services.build(made):
         assert each["metadata"]["labels"]["proseform.dev/bundle"] == made.bundle.digest[7:19]
         assert each["metadata"]["annotations"]["proseform.dev/bundle"] == made.bundle.digest
-        assert each["metadata"]["annotations"]["proseform.dev/task-digest"] == made.bundle.task_digest
+        assert each["metadata"]["annotations"]["proseform.dev/task-contract"] == made.bundle.task_contract
         assert each["metadata"]["labels"]["proseform.dev/version"] == "3"
 
 

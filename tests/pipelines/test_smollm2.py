@@ -34,10 +34,9 @@ micro_batch = 2
 steps = 1
 prompts = 1
 generations = 2
-max_tokens = 16
-[evaluate]
-evaluator_tokens = 24
-formatter_tokens = 96
+[generation]
+evaluator.max_tokens = 24
+formatter.max_tokens = 96
 """
 
 

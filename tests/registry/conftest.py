@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from proseform import digest, registry, thresholds
-from proseform.bundle import Part
+from proseform.bundle import Generation, Part
 from proseform.config import Gate
 from proseform.registry import models
 from proseform.testing import toy_bundle, toy_task
@@ -42,7 +42,9 @@ def bundles(tmp_path, name):
         for role, prompt in (("evaluator", task.evaluator), ("formatter", task.formatter)):
             (folder / role).mkdir(parents=True)
             (folder / role / "weights.bin").write_text(f"{name}: {role} {number}")
-            parts[role] = Part(prompt=prompt, max_tokens=9, base=role, base_digest=digest.of_files(folder / role))
+            parts[role] = Part(
+                prompt=prompt, generation=Generation(9, 64), base=role, base_digest=digest.of_files(folder / role)
+            )
         toy_bundle(task, settings={"dtype": "float32"}, **parts).write(folder)
         return folder
 
@@ -56,8 +58,8 @@ def verdict():
     def make(bundle, *, is_open=True):
         figure = {"value": 1.0, "low": 0.9, "high": 1.0, "n": 40}
         figures = dict.fromkeys(Gate.model_fields, figure) if is_open else {}
-        task = toy_task().digest
-        return thresholds.judge({"meta": {"task_digest": task}, "figures": figures}, Gate(), bundle, task)
+        task = toy_task().contract
+        return thresholds.judge({"meta": {"task_contract": task}, "figures": figures}, Gate(), bundle, task)
 
     return make
 

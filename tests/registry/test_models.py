@@ -24,7 +24,7 @@ def test_a_registered_bundle_carries_its_digests_and_becomes_the_candidate(mlflo
     stated = bundle.read(folder)
     tags = mlflow.client.get_model_version(name, version.version).tags
     assert tags["proseform.bundle"] == stated.digest == version.bundle
-    assert tags["proseform.task_digest"] == toy_task().digest
+    assert tags["proseform.task_contract"] == toy_task().contract
     assert tags["proseform.evaluator"] == stated.evaluator.base_digest != tags["proseform.formatter"]
     assert tags["proseform.run"] == "small"
     assert models.aliases(mlflow, name) == {CANDIDATE: version.version}

@@ -23,10 +23,10 @@ def runs(mlflow, key):
 
 def test_a_pipeline_carries_the_whole_configuration(mlflow, key):
     run = config.load("small")
-    found = mlflow.client.get_run(track.log_pipeline(mlflow, "toy", run, key, {"proseform.task_digest": "sha256:x"}))
+    found = mlflow.client.get_run(track.log_pipeline(mlflow, "toy", run, key, {"proseform.task_contract": "sha256:x"}))
     assert found.data.params["grpo.steps"] == str(run.grpo.steps)
     assert found.data.params["model.source"] == "tiny"
-    assert found.data.tags["proseform.task_digest"] == "sha256:x"
+    assert found.data.tags["proseform.task_contract"] == "sha256:x"
     assert found.info.run_name == "small"
 
 

@@ -67,7 +67,7 @@ def test_waiting_counts_against_the_deadline():
 
 def test_a_bundle_of_another_state_of_the_task_does_not_start():
     task = testing.toy_task()
-    engine = testing.ScriptedEngine(testing.toy_bundle(replace(task, digest="sha256:" + "1" * 64)), good)
+    engine = testing.ScriptedEngine(testing.toy_bundle(replace(task, contract="sha256:" + "1" * 64)), good)
     with pytest.raises(TaskError, match="111111111111"):
         server.run([Weighted(engine)], task)
 

@@ -13,7 +13,7 @@ import yaml
 from proseform import bundle as bundles
 from proseform import config, digest, registry, testing, thresholds
 from proseform import task as tasks
-from proseform.bundle import Part
+from proseform.bundle import Generation, Part
 from proseform.errors import ClusterError, ConfigError, RegistryError, StageError
 from proseform.kube.api import Api
 from proseform.registry import models
@@ -48,12 +48,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
             (folder / name / "adapter_config.json").write_text(json.dumps({"r": 8 * number, "rank_pattern": {}}))
         for role, prompt in (("evaluator", task.evaluator), ("formatter", task.formatter)):
             files = [digest.of_files(folder / name) for name in ("base", role)]
-            parts[role] = Part("base", files[0], prompt, 9, role, files[1])
+            parts[role] = Part("base", files[0], prompt, Generation(9, 64), role, files[1])
         testing.toy_bundle(task, settings={"dtype": "float32", "number": number}, **parts).write(folder)
         version = models.register(opened, folder)
         figure = {"value": 1.0, "low": 0.9, "high": 1.0, "n": 40}
-        report = {"meta": {"task_digest": task.digest}, "figures": dict.fromkeys(config.Gate.model_fields, figure)}
-        models.judge(opened, version, thresholds.judge(report, config.Gate(), version.bundle, task.digest))
+        report = {"meta": {"task_contract": task.contract}, "figures": dict.fromkeys(config.Gate.model_fields, figure)}
+        models.judge(opened, version, thresholds.judge(report, config.Gate(), version.bundle, task.contract))
     return root
 
 

@@ -82,12 +82,12 @@ SMALL = {
         "steps": 3,
         "prompts": 2,
         "generations": 4,
-        "max_tokens": 12,
         "learning_rate": 1e-3,
         "warmup_steps": 0,
         "save_every": 2,
         "signal_window": 50,
     },
+    "generation": {"evaluator": {"max_tokens": 12}, "formatter": {"max_tokens": 64}},
 }
 """A run of a few seconds."""
 

@@ -30,9 +30,11 @@ from proseform.config.cluster import (
 )
 from proseform.config.section import Section
 from proseform.config.stages import (
+    Completions,
     Dataset,
     Evaluate,
     Gate,
+    Generation,
     Grpo,
     Launch,
     Lora,
@@ -49,11 +51,13 @@ from proseform.errors import ConfigError
 
 __all__ = [
     "Cluster",
+    "Completions",
     "Dataset",
     "Engine",
     "Environment",
     "Evaluate",
     "Gate",
+    "Generation",
     "Grpo",
     "Images",
     "Jobs",
@@ -81,6 +85,14 @@ __all__ = [
 ]
 
 
+MOVED = {
+    "grpo.max_tokens": "generation.evaluator.max_tokens",
+    "evaluate.evaluator_tokens": "generation.evaluator.max_tokens",
+    "evaluate.formatter_tokens": "generation.formatter.max_tokens",
+}
+"""Keys of earlier versions, and where they are now."""
+
+
 class Run(Section):
     """A run: what the pipeline is given."""
 
@@ -92,6 +104,7 @@ class Run(Section):
     dataset: Dataset = Dataset()
     sft: SftRoles = SftRoles()
     grpo: Grpo = Grpo()
+    generation: Generation = Generation()
     evaluate: Evaluate = Evaluate()
     register_: Register = Field(default=Register(), alias="register")
     gate: Gate = Gate()
@@ -101,8 +114,8 @@ class Run(Section):
     cluster: Cluster = Cluster()
 
     @model_validator(mode="after")
-    def _batches_divide(self) -> Run:
-        """What an optimiser step takes is shared out among the processes."""
+    def _fits(self) -> Run:
+        """What an optimiser step takes is shared out among the processes, and a completion leaves room for its prompt."""
         batches = {
             "sft.evaluator.batch": self.sft.evaluator.batch,
             "sft.formatter.batch": self.sft.formatter.batch,
@@ -112,6 +125,12 @@ class Run(Section):
             if batch % self.launch.processes:
                 raise ValueError(
                     f"{name}: {batch} rows do not divide among the {self.launch.processes} processes of launch.processes"
+                )
+        for role in ("evaluator", "formatter"):
+            longest = getattr(self.generation, role).max_tokens
+            if longest >= self.model.max_length:
+                raise ValueError(
+                    f"generation.{role}.max_tokens: {longest} tokens leave no prompt in the {self.model.max_length} of model.max_length"
                 )
         nodes = self.cluster.jobs.nodes
         if nodes > 1 and self.launch.processes % nodes:
@@ -165,6 +184,7 @@ def parse(text: str, where: str = "run") -> Run:
         field = ".".join(str(step) for step in first["loc"])
         given = "" if first["type"] in {"missing", "extra_forbidden"} else f" (given: {first['input']!r})"
         known = f"There are: {', '.join(_known(first['loc'][:-1]))}." if first["type"] == "extra_forbidden" else ""
+        known = f"It is {MOVED[field]} now." if field in MOVED else known
         more = f" and {error.error_count() - 1} more" if error.error_count() > 1 else ""
         raise ConfigError(
             f"{where}: {field}: {_words(first['type'], first['msg'])}{given}{more}.", hint=known

@@ -146,8 +146,6 @@ class Grpo(Training):
     """Completions of each prompt: a group."""
     micro_batch: Positive = 64
     """Completions a forward pass, of each process."""
-    max_tokens: Positive = 256
-    """Longest completion, in tokens."""
     temperature: Annotated[float, Field(gt=0)] = 1.0
     """Sampling temperature."""
     beta: Annotated[float, Field(ge=0)] = 0.01
@@ -164,6 +162,22 @@ class Grpo(Training):
     """Stop with an error when no group has carried a signal for this many steps."""
 
 
+class Completions(Section):
+    """The completions of one role."""
+
+    max_tokens: Positive = 256
+    """Longest completion, in tokens."""
+
+
+class Generation(Section):
+    """How both roles generate: one budget for GRPO, measurement and serving, which the bundle carries."""
+
+    evaluator: Completions = Completions()
+    formatter: Completions = Completions(max_tokens=384)
+    retry_temperature: Annotated[float, Field(gt=0, le=2)] = 0.7
+    """Sampling temperature of a second try; a first one is greedy."""
+
+
 class Evaluate(Section):
     """The evaluate stage."""
 
@@ -177,10 +191,6 @@ class Evaluate(Section):
     """Harder levels that are reported too."""
     batch: Positive = 32
     """Cases generated at once."""
-    evaluator_tokens: Positive = 256
-    """Longest evaluation, in tokens."""
-    formatter_tokens: Positive = 384
-    """Longest JSON, in tokens."""
 
 
 class Register(Section):

@@ -71,7 +71,7 @@ def write(
     )
     about = {
         "task": task.name,
-        "task_digest": task.digest,
+        "task_contract": task.contract,
         "level": level,
         "format": wanted.format,
         "schema": schema.document,

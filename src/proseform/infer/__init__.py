@@ -95,5 +95,5 @@ def ask(
 ) -> Request:
     """The request that a bundle's role makes of some values: its prompt, prefill and longest completion."""
     part = bundle.parts[role]
-    request = {"max_tokens": part.max_tokens, **overrides}
+    request = {"max_tokens": part.generation.max_tokens, **overrides}
     return Request(role=role, prompt=part.prompt.render(values), prefill=part.prompt.prefill, schema=schema, **request)

@@ -175,15 +175,15 @@ def formatted(
 
 
 def agree(bundle: Bundle, task: Task) -> None:
-    """Refuse a bundle that was made for another task, or for another state of it.
+    """Refuse a bundle that was made for another task, or for another contract of it; its data may differ.
 
     Raises:
         TaskError: With both digests.
     """
-    if (bundle.task, bundle.task_digest) != (task.name, task.digest):
+    if (bundle.task, bundle.task_contract) != (task.name, task.contract):
         raise TaskError(
-            f"Bundle {digest.short(bundle.digest)} was made for task '{bundle.task}' {digest.short(bundle.task_digest)}; "
-            f"installed is '{task.name}' {digest.short(task.digest)}.",
+            f"Bundle {digest.short(bundle.digest)} was made for task '{bundle.task}' {digest.short(bundle.task_contract)}; "
+            f"installed is '{task.name}' {digest.short(task.contract)}.",
             hint="Install the task's version that the bundle was trained on, or train and promote a new bundle.",
         )
 
@@ -295,7 +295,7 @@ def _joined(
         text=made.text,
         value=made.value,
         bundle=engine.bundle.digest,
-        task=task.digest,
+        task=task.contract,
         seconds={"evaluator": judged.seconds, "formatter": made.seconds},
         tokens={"evaluator": judged.tokens, "formatter": made.tokens},
         narrowed=made.narrowed,

@@ -253,13 +253,13 @@ class LocalEngine:
             model, tokenizer = loaded[part.base]
             if part.adapter and model.device.type == "cpu" and model.num_parameters() < _MERGED:
                 model = _merged(model, folder / part.adapter)
-                role_models[role] = RoleModel.of(model, tokenizer, limit=settings.get("max_length"))
+                role_models[role] = RoleModel.of(model, tokenizer, limit=part.generation.context_length)
                 continue
             if part.adapter:
                 model = _beside(model, folder / part.adapter, role)
                 loaded[part.base] = (model, tokenizer)
             role_models[role] = RoleModel.of(
-                model, tokenizer, adapter=role if part.adapter else "", limit=settings.get("max_length")
+                model, tokenizer, adapter=role if part.adapter else "", limit=part.generation.context_length
             )
         for role, part in self.bundle.parts.items():
             if role_models[role].adapter or not part.adapter:

@@ -21,7 +21,7 @@ from proseform.kube import engines, pods, scaling
 from proseform.kube.engines import CONTAINER, PORT
 from proseform.kube.pods import Manifest
 
-TASK, VERSION, BUNDLE, TASK_DIGEST = (f"proseform.dev/{word}" for word in ("task", "version", "bundle", "task-digest"))
+TASK, VERSION, BUNDLE, CONTRACT = (f"proseform.dev/{word}" for word in ("task", "version", "bundle", "task-contract"))
 """Labels of every object of a version (the bundle's short digest among them); annotations with the whole digests."""
 MODE = "serving.kserve.io/deploymentMode"
 FOLDER = "/etc/proseform/bundle"
@@ -128,7 +128,7 @@ def about(wanted: Served, called: str) -> Manifest:
         "name": called,
         "namespace": wanted.place.namespace,
         "labels": {**labels(bundle.task, wanted.version), BUNDLE: digest.short(bundle.digest)},
-        "annotations": {BUNDLE: bundle.digest, TASK_DIGEST: bundle.task_digest, **weights},
+        "annotations": {BUNDLE: bundle.digest, CONTRACT: bundle.task_contract, **weights},
     }
 
 

@@ -248,7 +248,8 @@ def _tags(bundle: Bundle) -> dict[str, str]:
     """The tags that every version carries."""
     return {
         "proseform.task": bundle.task,
-        "proseform.task_digest": bundle.task_digest,
+        "proseform.task_contract": bundle.task_contract,
+        "proseform.task_data": bundle.task_data,
         "proseform.bundle": bundle.digest,
         "proseform.evaluator": _weights(bundle.evaluator),
         "proseform.formatter": _weights(bundle.formatter),

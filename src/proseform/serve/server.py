@@ -106,7 +106,12 @@ def routes(app: Any, admission: Admission) -> None:
         for each in admission.router.engines:
             known = each.engine.bundle
             rows.append(
-                {"digest": known.digest, "task": known.task, "task_digest": known.task_digest, "weight": each.weight}
+                {
+                    "digest": known.digest,
+                    "task": known.task,
+                    "task_contract": known.task_contract,
+                    "weight": each.weight,
+                }
             )
         return JSONResponse({"bundles": rows, "inputs": list(admission.task.inputs), "schema": dict(known.schema)})
 

@@ -24,7 +24,7 @@ def run(task: str, run: str, dataset: cache.Artifact) -> None:
     wanted, the_task = config.load(run), cache.load_task(task)
     tests = dict.fromkeys(wanted.evaluate.levels, wanted.evaluate.cases)
     inputs: dict[str, Any] = {
-        "task": the_task.digest,
+        "task": [the_task.contract, the_task.data],
         "dataset": wanted.dataset.model_dump(mode="json"),
         "tests": tests,
     }

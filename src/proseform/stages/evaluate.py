@@ -50,8 +50,10 @@ def run(
     digests = {name: cache.ref(artifact).digest for name, artifact in {"dataset": dataset, **trained}.items()}
     base = policy.base(wanted, task, dataset)
     inputs = {
-        "task": the_task.digest,
+        "task": [the_task.contract, the_task.data],
         "evaluate": wanted.evaluate.model_dump(mode="json"),
+        "generation": wanted.generation.model_dump(mode="json"),
+        "max_length": wanted.model.max_length,
         "format": wanted.dataset.format,
         **digests,
     }

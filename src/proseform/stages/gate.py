@@ -33,7 +33,7 @@ def run(task: str, run: str, tracking_uri: str, name: str) -> str:
         model = registered_name(task, wanted, name)
         version = models.get(registry, model, candidate(models.aliases(registry, model)))
         report = json.loads(models.attached(registry, version, "report.json"))
-        verdict = thresholds.judge(report, wanted.gate, version.bundle, version.tags["proseform.task_digest"])
+        verdict = thresholds.judge(report, wanted.gate, version.bundle, version.tags["proseform.task_contract"])
         models.judge(registry, version, verdict)
         state = "open" if verdict.open else "closed"
         passed = sum(check.passed for check in verdict.checks)

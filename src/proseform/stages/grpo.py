@@ -23,9 +23,14 @@ def run(task: str, run: str, dataset: cache.Artifact, evaluator: cache.Artifact,
     wanted, the_task = config.load(run), cache.load_task(task)
     base = policy.base(wanted, task, dataset)
     inputs = {
-        "task": the_task.digest, "dataset": cache.ref(dataset).digest, "policy": cache.ref(evaluator).digest, "base": base.ref.digest,
-        "grpo": wanted.grpo.model_dump(mode="json"), "model": wanted.model.model_dump(mode="json"),
-    }  # fmt: skip
+        "task": [the_task.contract, the_task.data],
+        "dataset": cache.ref(dataset).digest,
+        "policy": cache.ref(evaluator).digest,
+        "base": base.ref.digest,
+        "grpo": wanted.grpo.model_dump(mode="json"),
+        "generation": wanted.generation.evaluator.model_dump(mode="json"),
+        "model": wanted.model.model_dump(mode="json"),
+    }
     refs = {"dataset": cache.ref(dataset), "base": base.ref, "policy": cache.ref(evaluator)}
     done = policy.train("grpo", "proseform.train.grpo", wanted, inputs, refs, {"task": task, "role": "evaluator"})
     cache.hand_over(done, model)

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from proseform import config, digest
-from proseform.bundle import Bundle, Part, Role
+from proseform.bundle import Bundle, Generation, Part, Role
 from proseform.launch import Job, Launcher, Local
+from proseform.prompt import Prompt
 from proseform.stages import cache
 from proseform.store import Ref, Result, fetch
 from proseform.task import Task
@@ -133,16 +134,26 @@ def assemble(into: Path, task: Task, run: config.Run, evaluator: Policy, formatt
     schema = task.format(run.dataset.format) if run.dataset.format else task.schema
     shared = evaluator.base == formatter.base
     parts: dict[Role, Part] = {}
-    for role, policy, prompt, tokens in (
-        ("evaluator", evaluator, task.evaluator, run.evaluate.evaluator_tokens),
-        ("formatter", formatter, task.formatter, run.evaluate.formatter_tokens),
-    ):
+    roles: tuple[tuple[Role, Policy, Prompt], ...] = (
+        ("evaluator", evaluator, task.evaluator),
+        ("formatter", formatter, task.formatter),
+    )
+    for role, policy, prompt in roles:
         name = "base" if shared else role if policy.adapter is None else f"{role}-base"
         base_digest = _link(policy.base, into / name)
         adapter_digest = _link(policy.adapter, into / role) if policy.adapter else ""
-        parts[role] = Part(name, base_digest, prompt, tokens, role if policy.adapter else "", adapter_digest)  # type: ignore[index]
+        generation = Generation(
+            getattr(run.generation, role).max_tokens, run.model.max_length, run.generation.retry_temperature
+        )
+        parts[role] = Part(name, base_digest, prompt, generation, role if policy.adapter else "", adapter_digest)
     bundle = Bundle(
-        task.name, task.digest, parts["evaluator"], parts["formatter"], schema.document, {"dtype": run.model.dtype}
+        task=task.name,
+        task_contract=task.contract,
+        task_data=task.data,
+        evaluator=parts["evaluator"],
+        formatter=parts["formatter"],
+        schema=schema.document,
+        settings={"dtype": run.model.dtype},
     )
     bundle.write(into)
     return bundle

@@ -23,7 +23,7 @@ def run(task: str, run: str, role: Role, dataset: cache.Artifact, model: cache.A
     wanted, the_task = config.load(run), cache.load_task(task)
     base = policy.base(wanted, task, dataset)
     inputs = {
-        "task": the_task.digest, "role": role, "dataset": cache.ref(dataset).digest, "base": base.ref.digest,
+        "task": the_task.contract, "role": role, "dataset": cache.ref(dataset).digest, "base": base.ref.digest,
         "sft": getattr(wanted.sft, role).model_dump(mode="json"), "model": wanted.model.model_dump(mode="json"),
     }  # fmt: skip
     refs = {"dataset": cache.ref(dataset), "base": base.ref}

@@ -214,7 +214,7 @@ def _trainer(
         args=GRPOConfig(
             **{**shared, "max_steps": max(knobs.steps, 1)},
             num_generations=knobs.generations,
-            max_completion_length=knobs.max_tokens,
+            max_completion_length=run.generation.evaluator.max_tokens,
             temperature=knobs.temperature,
             beta=knobs.beta,
             loss_type=knobs.loss,

@@ -1,0 +1,174 @@
+"""What a Python module reaches inside its own package, and the digest of what that means.
+
+Found by reading the code, without importing it: imports at module level and inside functions, modules that are named
+by a string (``"proseform.train.grpo"``), and data files that are named by a string (``"report.html.j2"``), or by their
+stem where a module says the suffix (``read("skills")`` and ``f"{name}.toml"``). Imports under ``if TYPE_CHECKING:`` do
+not count, since nothing runs them. Left out: other names that are put together at run time.
+
+A Python file is digested by its syntax tree without docstrings, so that rewording or reformatting a file changes
+nothing; TOML and JSON by their values; everything else by its bytes.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import tomllib
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from proseform import digest
+
+_LONGEST_NAME = 120
+"""Characters: a longer string names no file."""
+_CODE = frozenset({".py", ".pyc"})
+
+
+def of_file(path: Path) -> str:
+    """The digest of what a file means.
+
+    Raises:
+        ValueError: Not Python, TOML or JSON where the suffix says so.
+    """
+    content = path.read_bytes()
+    return _of_content(path.suffix, content)
+
+
+@lru_cache(maxsize=1024)
+def _of_content(suffix: str, content: bytes) -> str:
+    """See :func:`of_file`."""
+    match suffix:
+        case ".py":
+            return digest.of_json(_meaning(ast.parse(content)))
+        case ".toml":
+            return digest.of_json(json.loads(json.dumps(tomllib.loads(content.decode()), default=str)))
+        case ".json":
+            return digest.of_json(json.loads(content))
+        case ".jsonl":
+            return digest.of_json([json.loads(line) for line in content.decode().split("\n") if line.strip()])
+        case _:
+            return "sha256:" + hashlib.sha256(content).hexdigest()
+
+
+def of_files(root: Path, names: Iterable[str]) -> str:
+    """The digest of what some files mean, with their names."""
+    return digest.of_json({name: of_file(root / name) for name in sorted(names)})
+
+
+def reached(root: Path, package: str, roots: Iterable[str], *, stops: Callable[[str], bool] | None = None) -> set[str]:
+    """The files that some modules reach inside a package, themselves included.
+
+    Args:
+        root: The package's folder.
+        package: Its dotted name, such as ``proseform``.
+        roots: Dotted names of modules inside the package.
+        stops: Says of a dotted name whether to leave that module and what it reaches out.
+
+    Returns:
+        Names relative to the folder.
+    """
+    found: set[str] = set()
+    words: set[tuple[Path, str]] = set()
+    left = [module for name in roots for module in _with_parents(package, name)]
+    while left:
+        module = left.pop()
+        path = _file(root, package, module)
+        name = path.relative_to(root).as_posix() if path else ""
+        if path is None or name in found or (stops is not None and stops(module)):
+            continue
+        found.add(name)
+        tree = ast.parse(path.read_bytes())
+        is_package = path.name == "__init__.py"
+        for used in _names(tree, module, is_package):
+            left += _with_parents(package, used)
+        for text in _strings(tree):
+            words.add((path.parent, text))
+            if text.startswith(f"{package}."):
+                left += _with_parents(package, text)
+    return found | _data(root, words)
+
+
+def _with_parents(package: str, name: str) -> Iterator[str]:
+    """A dotted name and the packages above it, up to the package; nothing where it lies outside."""
+    if name != package and not name.startswith(f"{package}."):
+        return
+    while True:
+        yield name
+        if name == package:
+            return
+        name = name.rpartition(".")[0]
+
+
+def _file(root: Path, package: str, module: str) -> Path | None:
+    """The file of a module, or None where the name is not a module's."""
+    steps = module[len(package) + 1 :]
+    stem = root.joinpath(*steps.split(".")) if steps else root
+    for path in (stem / "__init__.py", stem.with_suffix(".py")):
+        if path.is_file():
+            return path
+    return None
+
+
+def _names(tree: ast.AST, module: str, is_package: bool) -> Iterator[str]:
+    """Dotted names that a module imports; what ``from a import b`` names may be no module."""
+    for node in _run(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = module.split(".")[: len(module.split(".")) - node.level + is_package] if node.level else []
+            base = ".".join([*above, *([node.module] if node.module else [])])
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def _run(node: ast.AST) -> Iterator[ast.AST]:
+    """Nodes of a tree but for what stands under ``if TYPE_CHECKING:``."""
+    yield node
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+            for other in child.orelse:
+                yield from _run(other)
+        else:
+            yield from _run(child)
+
+
+def _strings(tree: ast.AST) -> Iterator[str]:
+    """String constants that may name something; docstrings do not."""
+    for node in _run(tree):
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.Constant) and isinstance(child.value, str) and not isinstance(node, ast.Expr):
+                text = child.value
+                if 0 < len(text) <= _LONGEST_NAME and text.isprintable() and " " not in text:
+                    yield text
+
+
+def _data(root: Path, words: set[tuple[Path, str]]) -> set[str]:
+    """Data files that strings name, from the folder of the module that has them or from the package's."""
+    suffixes = {text for _, text in words if text.startswith(".")}
+    found: set[Path] = set()
+    for folder, text in words:
+        if text.startswith(("/", ".")) or ".." in text:
+            continue
+        stems = [text + suffix for suffix in suffixes] if "/" not in text else []
+        found |= {place / name for place in (folder, root) for name in (text, *stems)}
+    return {path.relative_to(root).as_posix() for path in found if path.suffix not in _CODE and path.is_file()}
+
+
+def _meaning(node: Any) -> Any:
+    """A syntax tree as JSON: no positions, no docstrings, no empty fields (which differ between Python's versions)."""
+    if isinstance(node, ast.AST):
+        fields = {
+            name: _meaning(value) for name, value in ast.iter_fields(node) if name not in {"kind", "type_comment"}
+        }
+        return [type(node).__name__, {name: value for name, value in fields.items() if value not in (None, [])}]
+    if isinstance(node, list):
+        return [_meaning(child) for child in node if not _is_text(child)]
+    return node if node is None else f"{type(node).__name__} {node!r}"
+
+
+def _is_text(node: Any) -> bool:
+    """A string that stands as a statement: a docstring, or the sentence beneath an attribute."""
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
