@@ -42,6 +42,12 @@ def same(level, split, seed, count):
         yield replace(case, id="one")
 
 
+def dice(_text, _case, throws=[]):  # noqa: B006 - the point is that it remembers
+    """A score that differs from call to call."""
+    throws.append(1)
+    return 1 / len(throws)
+
+
 BROKEN = [
     (
         {"schema": Schema({**SCHEMA, "additionalProperties": True})},
@@ -116,6 +122,37 @@ BROKEN = [
         "a person in training and in the test",
     ),
     ({"annotate": lambda _case, _rng: None}, "annotate does not give text", "an annotator without words"),
+    (
+        {
+            "terms": {
+                **TOY.terms,
+                "right": lambda text, case: None if "\x00" in text else TOY.terms["right"](text, case),
+            }
+        },
+        "term 'right' gave None, expected a number in [0, 1], for an inserted control character",
+        "a term that has no answer",
+    ),
+    (
+        {"terms": {**TOY.terms, "spare": lambda text, _case: -len(text) / 1e6}},
+        "term 'spare' gave -",
+        "a penalty, which an even power would make into a reward",
+    ),
+    (
+        {"terms": {**TOY.terms, "spare": lambda text, _case: 1.5 if len(text) > 99_999 else 1}},
+        "term 'spare' gave 1.5, expected a number in [0, 1], for a long line",
+        "a bonus beyond 1",
+    ),
+    (
+        {"terms": {**TOY.terms, "spare": lambda text, _case: float(text.count("nan")) and float("nan")}},
+        "term 'spare' gave nan",
+        "no number",
+    ),
+    (
+        {"terms": {**TOY.terms, "spare": lambda text, _case: len(text.encode()) * 0}},
+        "term 'spare' raised UnicodeEncodeError",
+        "a term that raises on what is no text",
+    ),
+    ({"terms": {**TOY.terms, "spare": dice}}, "for the same text", "a term that throws dice"),
 ]
 
 

@@ -1,6 +1,8 @@
 """Rewards: bounds, order, and what they pay for."""
 
 import json
+from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
@@ -125,3 +127,47 @@ def test_groups_of_equals_are_silent_and_others_are_not(rewards, size):
 def test_rewards_that_do_not_divide_into_groups_are_an_error(rewards, size):
     with pytest.raises(ValueError, match="do not divide"):
         reward.zero_variance_share(rewards, size)
+
+
+@pytest.mark.parametrize("value", [None, "1", float("nan"), float("inf"), -0.1, 1.1, -1, 2, [1], 1j], ids=repr)
+def test_what_is_no_score_is_refused_and_never_powered(value):
+    """-1 to the fourth power is 1: a penalty must not earn full marks."""
+    for judge in (reward.in_range, lambda score: reward.powered(score, 4)):
+        with pytest.raises(ValueError, match="expected a number in"):
+            judge(value)
+    with pytest.raises(ValueError, match="expected a number in"):
+        reward.composite({"a": value}, Rubric({"a": 1}, {"a": 4}))
+
+
+@pytest.mark.parametrize("value", [0, 1, True, 0.5, Fraction(1, 3), 1 + 1e-12, -1e-12])
+def test_what_is_a_score_but_for_rounding_is_taken(value):
+    assert 0 <= reward.in_range(value) <= 1
+    assert reward.in_range(value) == pytest.approx(float(value), abs=1e-9)
+
+
+def _scored(**terms):
+    """The score of a text under terms of one's own."""
+    task = toy_task()
+    return reward.score("text", task.gold[0], replace(task, terms={**task.terms, **terms}), task.rubric())
+
+
+@pytest.mark.parametrize(
+    ("term", "words"),
+    [
+        (lambda _text, _case: None, "term 'right' gave None, expected a number in [0, 1]"),
+        (lambda _text, _case: -1, "term 'right' gave -1, expected a number in [0, 1]"),
+        (lambda _text, _case: float("nan"), "term 'right' gave nan, expected a number in [0, 1]"),
+        (lambda _text, _case: 1 / 0, "ZeroDivisionError('division by zero')"),
+    ],
+)
+def test_a_reward_out_of_contract_is_a_fault_with_words_and_not_a_score(term, words):
+    assert _scored(right=term) == reward.Score({}, None, words)
+
+
+def test_a_score_holds_raw_terms_and_the_composite_that_the_runs_exponent_gives():
+    task = toy_task()
+    terms = {"right": lambda _text, _case: 0.5, "form": lambda _text, _case: 1.0}
+    task = replace(task, terms=terms)
+    assert reward.score("", task.gold[0], task, task.rubric()) == reward.Score({"right": 0.5, "form": 1.0}, 0.4375)
+    assert reward.score("", task.gold[0], task, Rubric({"right": 1}, {"right": 2})).composite == 0.25
+    assert reward.score('{"verdict": ', task.gold[0], task, None) == reward.Score({"json": 0.1}, 0.1)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proseform.errors import TaskError
+from proseform.errors import ConfigError, TaskError
 from proseform.rubric import Rubric
 
 NAN = float("nan")
@@ -59,3 +59,10 @@ def test_exponents_of_other_variants_stay_away():
     table = {"variants": {"v": {"a": 1}, "w": {"b": 1}}, "exponents": {"b": 4}}
     assert Rubric.from_toml(table, "v").exponents == {}
     assert Rubric.from_toml(table, "w").exponents == {"b": 4}
+
+
+def test_a_run_may_override_the_power_on_accuracy_where_the_rubric_has_it():
+    rubric = Rubric({"accuracy": 0.5, "form": 0.5}, {"accuracy": 4, "form": 2})
+    assert rubric.with_accuracy_exponent(3) == Rubric(rubric.weights, {"accuracy": 3, "form": 2})
+    with pytest.raises(ConfigError, match=r"grpo.accuracy_exponent: the rubric has no term 'accuracy'; it has form"):
+        Rubric({"form": 1}, {}).with_accuracy_exponent(3)

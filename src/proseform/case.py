@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, Literal, get_args
 
+from proseform import jsonl
 from proseform.errors import RowError
 
 Split = Literal["train", "valid", "test"]
@@ -46,23 +48,18 @@ class Case:
         """Read what :meth:`to_json` wrote.
 
         Raises:
-            RowError: Not JSON, a field missing, unknown or of the wrong type; ``where`` and the field are named.
+            RowError: Not JSON, or a field is missing, unknown or of the wrong type; ``where`` and the field are named.
         """
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise RowError(f"{where}: not a line of JSON ({error}).") from error
-        if not isinstance(row, dict):
-            raise RowError(f"{where}: expected an object, found {type(row).__name__}.")
+        row = jsonl.parse(line, where)
         _check_shape(row, where)
         if row["split"] not in SPLITS:
             raise RowError(f"{where}: field 'split' is '{row['split']}', expected one of {', '.join(SPLITS)}.")
         for name, text in row["inputs"].items():
             if not isinstance(text, str):
-                raise RowError(f"{where}: field 'inputs.{name}' is {type(text).__name__}, expected str.")
+                raise RowError(f"{where}: field 'inputs.{name}' is {jsonl.kind(text)}, expected text.")
         for group in row.get("groups", ()):
             if not isinstance(group, str):
-                raise RowError(f"{where}: field 'groups' holds {group!r}, expected str.")
+                raise RowError(f"{where}: field 'groups' holds {jsonl.kind(group)}, expected text.")
         return cls(**{**row, "groups": tuple(row.get("groups", ()))})
 
 
@@ -71,7 +68,7 @@ _OPTIONAL = {"groups": list, "facts": dict}
 
 
 def _check_shape(row: dict[str, Any], where: str) -> None:
-    """Each field is known, there, and of its type; see :meth:`Case.from_json`."""
+    """Check that every field is known, present, and of its type; see :meth:`Case.from_json`."""
     known = {**_REQUIRED, **_OPTIONAL}
     for name in _REQUIRED:
         if name not in row:
@@ -80,11 +77,12 @@ def _check_shape(row: dict[str, Any], where: str) -> None:
         if name not in known:
             raise RowError(f"{where}: unknown field '{name}'.", hint=f"Known: {', '.join(known)}.")
         if not isinstance(value, known[name]):
-            raise RowError(f"{where}: field '{name}' is {type(value).__name__}, expected {known[name].__name__}.")
+            expected = jsonl.kind(known[name]())
+            raise RowError(f"{where}: field '{name}' is {jsonl.kind(value)}, expected {expected}.")
 
 
 def read_cases(lines: Iterable[str], where: str = "cases.jsonl") -> Iterator[Case]:
-    """Cases from lines of JSON; blank lines are passed over.
+    """Cases from lines of JSON (see :func:`proseform.jsonl.lines`); blank lines are passed over.
 
     Raises:
         RowError: With the line number and the field.
@@ -92,3 +90,12 @@ def read_cases(lines: Iterable[str], where: str = "cases.jsonl") -> Iterator[Cas
     for number, line in enumerate(lines, start=1):
         if line.strip():
             yield Case.from_json(line, f"{where}, line {number}")
+
+
+def load_cases(path: Path) -> list[Case]:
+    """The cases of a file.
+
+    Raises:
+        RowError: It is no JSON Lines in UTF-8, or a line of it is no case.
+    """
+    return list(read_cases(jsonl.read(path), path.name))

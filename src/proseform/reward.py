@@ -1,13 +1,19 @@
 """Rewards: pure functions from texts and gold to numbers.
 
 Two families. The *gated JSON reward* pays for form first and content only behind it. The *composite prose reward*
-weighs the task's own terms by its rubric. Sources: power scaling and weights are the founding text's; that grading
-alone does not rescue a policy which never opens a brace is measured in docs/results.
+weighs the task's own terms by its rubric. Power scaling and weights are the founding text's.
+
+A term owes a number in [0, 1] for any text. One that gives something else, or raises, is a *fault* of the reward and
+not a low score (-1 to the fourth power would earn full marks): :func:`score` says so in words. A term that never
+returns is beyond pure functions; :mod:`proseform.train.scorer` ends it from outside.
 """
 
 from __future__ import annotations
 
+import math
+import numbers
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from proseform import verify
@@ -20,6 +26,27 @@ if TYPE_CHECKING:
 
 ATTEMPTED = 0.1
 """What an opened brace is worth that never becomes a valid document."""
+
+JSON = "json"
+"""What the gated reward is called where terms have names."""
+
+_ROUNDING = 1e-9
+"""How far beyond [0, 1] a term may come out by rounding alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What one completion earned.
+
+    Attributes:
+        terms: Term name to raw score, in [0, 1] for prose; empty where there is a fault.
+        composite: What the terms come to under the rubric, exponents included; None where there is a fault.
+        fault: Why the reward could not score the completion; empty where it could.
+    """
+
+    terms: Mapping[str, float] = field(default_factory=dict)
+    composite: float | None = None
+    fault: str = ""
 
 
 def gated_json(text: str, gold: Any, schema: Schema) -> float:
@@ -56,10 +83,30 @@ def content_share(value: Any, gold: Any) -> float:
 def powered(score: float, exponent: float) -> float:
     """A score in [0, 1] raised to a power: with 4, half right is worth .0625.
 
+    Raises:
+        ValueError: A score outside of [0, 1]: an even power would make a penalty into full marks.
+
     >>> powered(0.5, 4), round(powered(0.8, 3), 3)
     (0.0625, 0.512)
     """
-    return float(score**exponent)
+    return float(in_range(score) ** exponent)
+
+
+def in_range(value: Any) -> float:
+    """A term's result as a float in [0, 1]; rounding beyond the ends is cut off.
+
+    Raises:
+        ValueError: It is no number, not finite, below 0 or above 1.
+
+    >>> in_range(True), in_range(1 + 1e-12)
+    (1.0, 1.0)
+    """
+    if not isinstance(value, numbers.Real) or not math.isfinite(value):
+        raise ValueError(f"gave {value!r:.40}, expected a number in [0, 1]")
+    number = float(value)
+    if not -_ROUNDING <= number <= 1 + _ROUNDING:
+        raise ValueError(f"gave {number:g}, expected a number in [0, 1]")
+    return min(1.0, max(0.0, number))
 
 
 def composite(scores: Mapping[str, float], rubric: Rubric) -> float:
@@ -68,18 +115,53 @@ def composite(scores: Mapping[str, float], rubric: Rubric) -> float:
     Args:
         scores: Term name to score in [0, 1]; a term of the rubric that is absent is a ``KeyError``.
         rubric: Weights and exponents.
+
+    Raises:
+        ValueError: A score outside of [0, 1].
     """
     return sum(weight * powered(scores[term], rubric.exponents.get(term, 1)) for term, weight in rubric.weights.items())
 
 
 def prose_terms(text: str, case: Case, task: Task, rubric: Rubric) -> dict[str, float]:
-    """The raw score of each term of the rubric for one evaluation, each in [0, 1]."""
-    return {term: task.terms[term](text, case) for term in rubric.weights}
+    """The raw score of each term of the rubric for one evaluation, each in [0, 1].
+
+    Raises:
+        ValueError: A term gave something else; the term is named. What a term raises itself passes through.
+    """
+    scores: dict[str, float] = {}
+    for term in rubric.weights:
+        value = task.terms[term](text, case)
+        try:
+            scores[term] = in_range(value)
+        except ValueError as error:
+            raise ValueError(f"term '{term}' {error}") from None
+    return scores
 
 
 def prose(text: str, case: Case, task: Task, rubric: Rubric) -> float:
-    """The composite reward of one evaluation in prose, in [0, 1]."""
+    """The composite reward of one evaluation in prose, in [0, 1]; raises as :func:`prose_terms` does."""
     return composite(prose_terms(text, case, task, rubric), rubric)
+
+
+def score(text: str, case: Case, task: Task, rubric: Rubric | None) -> Score:
+    """What one completion earns, faults included: the judgement of the report and of GRPO alike.
+
+    Args:
+        text: The completion, prefill included.
+        case: With its gold.
+        task: Reads and scores the text.
+        rubric: The rubric in force, the run's exponent included (:meth:`proseform.task.Task.rubric`); None scores the
+            text as JSON, by :func:`gated_json`.
+    """
+    try:
+        if rubric is None:
+            gated = gated_json(text, case.answer, task.schema)
+            return Score({JSON: gated}, gated)
+        terms = prose_terms(text, case, task, rubric)
+        return Score(terms, composite(terms, rubric))
+    except Exception as error:  # noqa: BLE001 - terms are a task's own code, which may raise anything
+        words = str(error) if isinstance(error, ValueError) and str(error).startswith("term ") else repr(error)
+        return Score(fault=words[:300])
 
 
 def zero_variance_share(rewards: Sequence[float], group_size: int) -> float:

@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from proseform.errors import TaskError
+from proseform.errors import ConfigError, TaskError
+
+ACCURACY = "accuracy"
+"""The term whose exponent a run may override."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +52,25 @@ class Rubric:
                 raise TaskError(f"{where}: exponents.{term} is {exponent!r}, expected a number of at least 1.")
         return cls(weights, {term: exponents[term] for term in weights if term in exponents})
 
+    def with_accuracy_exponent(self, exponent: float) -> Rubric:
+        """This rubric with another power on :data:`ACCURACY`.
+
+        Raises:
+            ConfigError: The rubric does not weigh that term.
+        """
+        if ACCURACY not in self.weights:
+            raise ConfigError(
+                f"grpo.accuracy_exponent: the rubric has no term '{ACCURACY}'; it has {', '.join(self.weights)}."
+            )
+        return Rubric(self.weights, {**self.exponents, ACCURACY: exponent})
+
 
 def _table(table: Mapping[str, Any], name: str, where: str) -> dict[str, Any]:
     """A table within a table; empty where it is missing."""
-    found = table.get(name, {})
-    if not isinstance(found, Mapping):
-        raise TaskError(f"{where}: {name} is {found!r}, expected a table.")
-    return dict(found)
+    inner = table.get(name, {})
+    if not isinstance(inner, Mapping):
+        raise TaskError(f"{where}: {name} is {inner!r}, expected a table.")
+    return dict(inner)
 
 
 def _number(value: Any) -> bool:

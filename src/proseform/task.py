@@ -6,7 +6,7 @@ The folder is a Python package, found by the entry-point group ``proseform.tasks
     schema.json     the JSON that is answered; bounded everywhere
     evaluator.md    the evaluator's prompt (chat)        formatter.md   the formatter's prompt (plain)
     rubric.toml     weights and exponents                cases.jsonl    gold cases, the subject of the laws
-    source.py       generate(level, split, seed, count) and annotate(case, rng)
+    source.py       generate(level, split, seed, count) and annotate(case, rng); from_json and identify where it has them
     rewards.py      read(prose) and TERMS
 
 Nothing is subclassed. What every task owes is checked by :func:`proseform.laws.check`.
@@ -32,7 +32,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from proseform import closure, digest
+from proseform import closure, digest, jsonl
 from proseform.case import Case, read_cases
 from proseform.errors import InputError, TaskError
 from proseform.prompt import Prompt
@@ -83,6 +83,7 @@ class Task:
         contract: Digest of what a bundle must agree with.
         data: Digest of all else.
         whole: Digest of the folder's files byte by byte, which bundles of format 0 state; empty where there are none.
+        identify: A case to the groups that it belongs to, for cases that state none; None where the task cannot tell.
     """
 
     name: str
@@ -104,14 +105,21 @@ class Task:
     contract: str
     data: str
     whole: str = ""
+    identify: Callable[[Case], tuple[str, ...]] | None = None
 
-    def rubric(self, variant: str = "") -> Rubric:
-        """The rubric of a variant, the task's own by default.
+    def rubric(self, variant: str = "", accuracy_exponent: float | None = None) -> Rubric:
+        """The rubric in force: a variant's, the task's own by default, with a run's exponent where it gives one.
+
+        Args:
+            variant: A name below ``[variants]``; empty takes the task's own.
+            accuracy_exponent: Replaces the exponent of the term ``accuracy``; None keeps it.
 
         Raises:
             TaskError: Unknown variant, or weights that break the rubric's laws.
+            ConfigError: An exponent for ``accuracy``, and the rubric has no such term.
         """
-        return Rubric.from_toml(self.rubrics, variant or self.variant, f"task '{self.name}', rubric.toml")
+        rubric = Rubric.from_toml(self.rubrics, variant or self.variant, f"task '{self.name}', rubric.toml")
+        return rubric if accuracy_exponent is None else rubric.with_accuracy_exponent(accuracy_exponent)
 
     def format(self, name: str) -> Schema:
         """The schema of a named format.
@@ -182,13 +190,14 @@ def from_package(package: ModuleType) -> Task:
             ),
             rubrics=_toml(folder / "rubric.toml"),
             variant=head["rubric"],
-            gold=tuple(read_cases((folder / "cases.jsonl").read_text().splitlines(), f"{folder.name}/cases.jsonl")),
+            gold=tuple(read_cases(jsonl.read(folder / "cases.jsonl"), f"{folder.name}/cases.jsonl")),
             generate=source.generate,
             annotate=source.annotate,
             read=rewards.read,
             terms=dict(rewards.TERMS),
             from_json=getattr(source, "from_json", None),
             **_digests(package.__name__, folder, head, getattr(source, "from_json", None)),
+            identify=getattr(source, "identify", None),
         )
     except KeyError as error:
         raise TaskError(

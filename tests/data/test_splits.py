@@ -96,10 +96,10 @@ BROKEN = {
     "not JSON": ("{", "line 1: not a line of JSON"),
     "a missing field": (json.dumps({"id": "a"}), "line 1: field 'level' is missing"),
     "an unknown field": (_broken(FIRST, note="x"), "line 1: unknown field 'note'"),
-    "a wrong type": (_broken(FIRST, prose=3), "line 1: field 'prose' is int, expected str"),
+    "a wrong type": (_broken(FIRST, prose=3), "line 1: field 'prose' is a number, expected text"),
     "an unknown split": (_broken(FIRST, split="dev"), "line 1: field 'split' is 'dev'"),
     "another task's inputs": (_broken(FIRST, inputs={"song": "la"}), "has the inputs song"),
-    "an answer that does not conform": (_broken(FIRST, answer={"x": 1}), "field answer"),
+    "an answer that does not conform": (_broken(FIRST, answer={"x": 1}), "field 'answer'"),
     "nothing for a split": (FIRST.to_json(), "no case of split 'valid'"),
 }
 

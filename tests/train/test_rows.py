@@ -20,8 +20,11 @@ from proseform.train import rows, weights
         ("[1]", "expected an object"),
         ('{"id": 1, "prompt": "a"}', "'completion' is missing"),
         ('{"id": 1, "prompt": "a", "completion": ""}', "'completion' is ''"),  # nothing to learn
-        ('{"id": 1, "prompt": {"a": 1}, "completion": "b"}', "'prompt' is dict"),
-        ('{"id": 1, "prompt": [{"content": "a"}], "completion": "b"}', "'prompt' is list"),  # a message without a role
+        ('{"id": 1, "prompt": {"a": 1}, "completion": "b"}', "'prompt' is an object"),
+        (
+            '{"id": 1, "prompt": [{"content": "a"}], "completion": "b"}',
+            "'prompt' is an array",
+        ),  # a message without a role
     ],
 )
 def test_a_malformed_row_is_refused_with_its_line(tmp_path: Path, line: str, word: str) -> None:

@@ -71,17 +71,19 @@ class Dataset(Section):
     format: str = ""
     """The named set of fields that is answered as JSON; empty takes the whole schema."""
     train: Positive = 5000
-    """Training cases."""
+    """Training cases; of a file, at most so many."""
     valid: Positive = 200
-    """Validation cases."""
+    """Validation cases, which tuning may look at; of a file, at most so many."""
     test: Positive = 200
-    """Held-out cases; never seen in training or tuning."""
+    """Held-out cases, never seen in training or tuning; of a file, at most so many."""
     seed: Count = 0
     """Seed of everything that is generated."""
-    annotations: Literal["careless", "clean"] = "careless"
-    """Whose prose the evaluator imitates: careless annotators', or the gold."""
+    annotations: Literal["careless", "clean"] = "clean"
+    """Whose prose the evaluator imitates: the cases' own, or that of careless annotators, which GRPO then mends."""
     file: str = ""
     """JSON Lines of your own cases, used instead of the task's generator; each names its split."""
+    shared: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    """Inputs whose texts may stand in several splits of the file, though most of them stand once, such as a job advertised twice."""
     random_schemas: Share = 0.3
     """Share of the formatter's training rows that are random schemas of 3 to 10 fields instead of the task's."""
 

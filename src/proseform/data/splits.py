@@ -1,21 +1,24 @@
 """The dataset of a task: cases in three disjoint splits, and from them the rows of each role.
 
 Rows are JSON Lines. The evaluator's prompts are messages; the formatter's are strings, TRL's *standard* format, since
-the chat format is what starts the chatter where JSON is wanted.
+the chat format is what starts the chatter where JSON is asked for.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from proseform import config, verify
-from proseform.case import SPLITS, Case, Split, read_cases
-from proseform.data import schemas
-from proseform.errors import InputError, RowError
+from proseform.case import SPLITS, Case, Split
+from proseform.data import own, schemas
+from proseform.errors import InputError
+from proseform.rubric import Rubric
 from proseform.schema import Schema
 from proseform.store import write_json
 from proseform.task import Task
@@ -24,29 +27,49 @@ _SCHEMA_SEEDS = {"train": 1, "valid": 2, "test": 3}
 """Random schemas are drawn from seeds of their own, so that splits never share a stream."""
 
 
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What a dataset is made of.
+
+    Attributes:
+        level: Of the cases; of a user's own, the commonest among those held out, unless the run names one.
+        schema: What is answered.
+        own: The user's own cases, or None where they are generated.
+    """
+
+    level: str
+    schema: Schema
+    own: own.Own | None = None
+
+
 def write(
-    task: Task, wanted: config.Dataset, tests: dict[str, int], folder: Path, progress: Callable[[int, int], None]
+    task: Task,
+    dataset: config.Dataset,
+    tests: dict[str, int],
+    folder: Path,
+    progress: Callable[[int, int], None],
+    rubric: Rubric | None = None,
 ) -> dict[str, int]:
     """Write a dataset folder.
 
     Args:
         task: The task.
-        wanted: Sizes, level, format, seed, whose annotations.
+        dataset: Sizes, level, format, seed, whose annotations.
         tests: Further levels to their number of held-out cases; written as ``cases-test-<level>.jsonl``.
         folder: Must exist.
         progress: Told (done, total) files.
+        rubric: See :func:`check`.
 
     Returns:
         Rows of each file.
 
     Raises:
         InputError: No such level or format.
-        RowError: ``wanted.file`` holds a case that does not fit the task, or too few.
+        RowError: ``dataset.file`` does not fit.
     """
-    level, schema = check(task, wanted, tests)
-    total = (
-        len(SPLITS) + 2 * (len(SPLITS) - 1) + len(tests) + 1
-    )  # cases of every split, rows of both roles but for test, the rest
+    sources = check(task, dataset, tests, rubric)
+    # cases of every split, rows of both roles in all but the test split, further levels, random schemas
+    total = len(SPLITS) + 2 * (len(SPLITS) - 1) + len(tests) + 1
     counts: dict[str, int] = {}
 
     def put(name: str, lines: Iterable[str]) -> None:
@@ -54,74 +77,90 @@ def write(
         progress(len(counts), total)
 
     for split in SPLITS:
-        cases = list(_cases(task, level, split, wanted))
+        cases = list(_cases(task, sources, split, dataset))
         put(f"cases-{split}", (case.to_json() for case in cases))
         if split != "test":
-            put(f"evaluator-{split}", _dumped(evaluator_rows(task, cases, wanted)))
-            put(f"formatter-{split}", _dumped(formatter_rows(task, cases, schema, wanted, split)))
+            put(f"evaluator-{split}", _dumped(evaluator_rows(task, cases, dataset)))
+            put(f"formatter-{split}", _dumped(formatter_rows(task, cases, sources.schema, dataset, split)))
     for name, count in tests.items():
-        put(f"cases-test-{name}", (case.to_json() for case in task.generate(name, "test", wanted.seed, count)))
-    held_out = schemas.rows(wanted.seed * 10 + _SCHEMA_SEEDS["test"], wanted.test)
+        put(f"cases-test-{name}", (case.to_json() for case in task.generate(name, "test", dataset.seed, count)))
+    strange = schemas.rows(dataset.seed * 10 + _SCHEMA_SEEDS["test"], dataset.test)
     put(
         "schemas-test",
         (
             json.dumps({"id": f"schema-{n}", "schema": r.schema, "prose": r.prose, "answer": r.answer})
-            for n, r in enumerate(held_out)
+            for n, r in enumerate(strange)
         ),
     )
     about = {
         "task": task.name,
         "task_contract": task.contract,
-        "level": level,
-        "format": wanted.format,
-        "schema": schema.document,
+        "level": sources.level,
+        "format": dataset.format,
+        "schema": sources.schema.document,
+        "own_style": sources.own.own_style if sources.own else 0,
         "rows": counts,
     }
     write_json(folder / "dataset.json", about)
     return counts
 
 
-def check(task: Task, wanted: config.Dataset, tests: Iterable[str] = ()) -> tuple[str, Schema]:
-    """Refuse what the task cannot give, in a moment; the level and the schema that are meant.
+def check(task: Task, dataset: config.Dataset, tests: Iterable[str] = (), rubric: Rubric | None = None) -> Sources:
+    """Refuse what the task cannot give, or a file that does not fit, before anything starts.
+
+    Args:
+        task: The task.
+        dataset: The run's section.
+        tests: Further levels.
+        rubric: What a user's own prose is held against; None takes the task's own.
 
     Raises:
-        InputError: No such level or format, or a case file that is not there or does not fit; see :func:`write`.
+        InputError: No such level or format, or no such input in ``dataset.shared``.
+        RowError: The case file is not there or does not fit; see :func:`proseform.data.own.load`.
     """
-    level = wanted.level or task.levels[0]
+    level = dataset.level or task.levels[0]
     for name in (level, *tests):
         if name not in task.levels:
             raise InputError(f"Task '{task.name}' has no level '{name}'; there are: {', '.join(task.levels)}.")
-    if wanted.file:
-        for split in SPLITS:
-            next(_cases(task, level, split, wanted))
-    return level, task.format(wanted.format) if wanted.format else task.schema
+    for name in dataset.shared:
+        if name not in task.inputs:
+            raise InputError(
+                f"dataset.shared: task '{task.name}' has no input '{name}'; there are: {', '.join(task.inputs)}."
+            )
+    schema = task.format(dataset.format) if dataset.format else task.schema
+    if not dataset.file:
+        return Sources(level, schema)
+    cases = own.load(task, dataset, rubric or task.rubric())
+    return Sources(dataset.level or cases.level, schema, cases)
 
 
-def evaluator_rows(task: Task, cases: Iterable[Case], wanted: config.Dataset) -> Iterator[dict[str, Any]]:
+def evaluator_rows(task: Task, cases: Iterable[Case], dataset: config.Dataset) -> Iterator[dict[str, Any]]:
     """Rows of the evaluator: ``id``, ``prompt`` (messages), ``completion`` (prose)."""
     for case in cases:
-        rng = random.Random(f"annotator-{wanted.seed}-{case.id}")
-        prose = task.annotate(case, rng) if wanted.annotations == "careless" else case.prose
+        rng = random.Random(f"annotator-{dataset.seed}-{case.id}")
+        prose = task.annotate(case, rng) if dataset.annotations == "careless" else case.prose
         yield {"id": case.id, "prompt": task.evaluator.render(case.inputs), "completion": prose}
 
 
 def formatter_rows(
-    task: Task, cases: Iterable[Case], schema: Schema, wanted: config.Dataset, split: Split
+    task: Task, cases: Iterable[Case], schema: Schema, dataset: config.Dataset, split: Split
 ) -> Iterator[dict[str, Any]]:
     """Rows of the formatter: ``id``, ``prompt`` (a string), ``completion`` (JSON, prefill included).
 
     A third of the task's rows are careless annotations that are complete, with the JSON that they state: the
-    formatter repeats what the prose says, right or wrong. A share of all rows are random schemas.
+    formatter repeats what the prose says, right or wrong. A user's own prose is left as it is, unless careless
+    annotations are asked for. A share of all rows are random schemas.
     """
-    rng = random.Random(f"formatter-{wanted.seed}-{split}")
-    strange = schemas.rows(wanted.seed * 10 + _SCHEMA_SEEDS[split], 1 << 60)
+    varied = not dataset.file or dataset.annotations == "careless"
+    rng = random.Random(f"formatter-{dataset.seed}-{split}")
+    strange = schemas.rows(dataset.seed * 10 + _SCHEMA_SEEDS[split], 1 << 60)
     for case in cases:
-        if rng.random() < wanted.random_schemas:
+        if rng.random() < dataset.random_schemas:
             row = next(strange)
             yield _formatter_row(task, f"schema-{case.id}", row.prose, row.answer, Schema(row.schema))
             continue
         prose, value = case.prose, case.answer
-        if rng.random() < 1 / 3:
+        if varied and rng.random() < 1 / 3:
             careless = task.annotate(case, rng)
             verdict = verify.prose(careless, task)
             if verdict.ok:
@@ -137,30 +176,21 @@ def _formatter_row(task: Task, name: str, prose: str, answer: Any, schema: Schem
     return {"id": name, "prompt": prompt, "completion": json.dumps(answer, ensure_ascii=False)}
 
 
-def _cases(task: Task, level: str, split: Split, wanted: config.Dataset) -> Iterator[Case]:
-    """Cases of a split: the generator's, or those of a file."""
-    count = {"train": wanted.train, "valid": wanted.valid, "test": wanted.test}[split]
-    if not wanted.file:
-        yield from task.generate(level, split, wanted.seed, count)
-        return
-    path = Path(wanted.file)
-    if not path.is_file():
-        raise RowError(f"dataset.file: no file {path}.", hint="It holds one case a line; see docs/tour.md.")
-    with path.open() as lines:
-        found = [case for case in read_cases(lines, path.name) if case.split == split]
-    if not found:
-        raise RowError(
-            f"{path.name}: no case of split '{split}'.", hint="Each case names its split: train, valid or test."
-        )
-    for case in found:
-        if set(case.inputs) != set(task.inputs):
-            raise RowError(
-                f"{path.name}: case '{case.id}' has the inputs {', '.join(case.inputs)}; task '{task.name}' has {', '.join(task.inputs)}."
-            )
-        fault = task.schema.fault(case.answer)
-        if fault:
-            raise RowError(f"{path.name}: case '{case.id}', field answer{fault[0]}: {fault[1]}.")
-    yield from found[:count]
+def held_out(task: Task, dataset: config.Dataset, count: int) -> list[Case]:
+    """The first held-out cases of a run: the user's own where there is a file, else the generator's.
+
+    Raises:
+        RowError: The file does not fit.
+    """
+    return list(itertools.islice(_cases(task, check(task, dataset), "test", dataset), count))
+
+
+def _cases(task: Task, sources: Sources, split: Split, dataset: config.Dataset) -> Iterator[Case]:
+    """Cases of a split: the user's own, or the generator's."""
+    if sources.own is not None:
+        yield from sources.own.cases[split]
+    else:
+        yield from task.generate(sources.level, split, dataset.seed, getattr(dataset, split))
 
 
 def _dumped(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
@@ -171,7 +201,7 @@ def _dumped(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
 def _write_lines(path: Path, lines: Iterable[str]) -> int:
     """Write lines; their number."""
     number = 0
-    with path.open("w") as file:
+    with path.open("w", encoding="utf-8", newline="\n") as file:
         for line in lines:
             file.write(line + "\n")
             number += 1

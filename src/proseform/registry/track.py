@@ -6,7 +6,6 @@ adopted from the store) gives the run that is there. A run that was cut short wh
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,6 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from proseform import jsonl
 from proseform.config import Run
 from proseform.registry import Registry, library, speaking
 
@@ -109,15 +109,7 @@ def log_stage(
 
 def read_metrics(path: Path) -> Iterator[dict[str, Any]]:
     """Rows of a ``metrics.jsonl``; a last line that was cut short is passed over, and so is a file that is not there."""
-    if not path.is_file():
-        return
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError:
-            continue
-        if isinstance(row, dict):
-            yield row
+    yield from jsonl.rows(path)
 
 
 def flatten(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

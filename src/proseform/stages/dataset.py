@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +34,16 @@ def run(task: str, run: str, dataset: cache.Artifact) -> None:
 
     def body(work: Path, out: Path) -> dict[str, Any]:
         counts = splits.write(
-            the_task, wanted.dataset, tests, out, lambda done, total: launch.report_progress(work, done, total)
+            the_task,
+            wanted.dataset,
+            tests,
+            out,
+            lambda done, total: launch.report_progress(work, done, total),
+            the_task.rubric(wanted.grpo.rubric, wanted.grpo.accuracy_exponent),
         )
         cases = sum(number for name, number in counts.items() if name.startswith("cases"))
-        return {"key": f"{cases} cases", "cases": cases, "rows": counts}
+        own_style = json.loads((out / "dataset.json").read_text())["own_style"]
+        words = f"{cases} cases{', prose in a style of its own' if own_style else ''}"
+        return {"key": words, "cases": cases, "rows": counts, "own_style": own_style}
 
     cache.hand_over(cache.once("dataset", inputs, body), dataset)

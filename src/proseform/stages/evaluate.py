@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from proseform import config, launch, outcome, report, verify
+from proseform import config, jsonl, launch, outcome, report, verify
 from proseform.case import Case, read_cases
 from proseform.infer import Engine, Request, ask
 from proseform.infer.answer import Formatted, formatted
@@ -143,15 +143,14 @@ class _Measure:
 
     def __init__(self, task: Task, run: config.Run, dataset: Path, work: Path) -> None:
         self.task, self.run, self.work = task, run, work
-        self.rubric = task.rubric(run.grpo.rubric)
+        self.rubric = task.rubric(run.grpo.rubric, run.grpo.accuracy_exponent)
         about = json.loads((dataset / "dataset.json").read_text())
         self.level, self.schema = str(about["level"]), Schema(about["schema"])
         self.cases = _first(dataset / "cases-test.jsonl", run.evaluate.cases)
         self.harder = {
             level: _first(dataset / f"cases-test-{level}.jsonl", run.evaluate.cases) for level in run.evaluate.levels
         }
-        lines = (dataset / "schemas-test.jsonl").read_text().splitlines()
-        self.strange = [json.loads(line) for line in lines[: run.evaluate.schemas]]
+        self.strange = jsonl.rows(dataset / "schemas-test.jsonl")[: run.evaluate.schemas]
         self.rows: list[outcome.Row] = []
         self._asked = 0
 
@@ -291,5 +290,4 @@ def _batched(items: list[Request], size: int) -> Iterable[list[Request]]:
 
 def _first(path: Path, count: int) -> list[Case]:
     """The first cases of a file."""
-    with path.open() as lines:
-        return list(itertools.islice(read_cases(lines, path.name), count))
+    return list(itertools.islice(read_cases(jsonl.read(path), path.name), count))

@@ -26,8 +26,8 @@ def check(task: str, run: str) -> tuple[Task, config.Run]:
         ClusterError: The run is to be on a cluster, and it does not answer.
     """
     wanted, the_task = config.load(run), cache.load_task(task)
-    splits.check(the_task, wanted.dataset, wanted.evaluate.levels)
-    the_task.rubric(wanted.grpo.rubric)
+    rubric = the_task.rubric(wanted.grpo.rubric, wanted.grpo.accuracy_exponent)
+    splits.check(the_task, wanted.dataset, wanted.evaluate.levels, rubric)
     if wanted.model.source == "hub" and not wanted.model.name:
         raise ConfigError(
             "model.name is empty.", hint="Give a repository of a model hub, or the folder of a Hugging Face model."

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from proseform import config, documents, reward
+from proseform.data import splits
 from proseform.errors import DocumentError, InputError
 from proseform.infer.answer import answers
 from proseform.registry import Registry, connect, models
@@ -42,8 +43,7 @@ def run(task: str, run: str, tracking_uri: str, name: str, version: str, example
 
     def body() -> dict[str, Any]:
         registry, model = connect(cache.home().root, tracking_uri), registered_name(task, wanted, name)
-        level = wanted.dataset.level or the_task.levels[0]
-        cases = list(the_task.generate(level, "test", wanted.dataset.seed, wanted.probe.cases))
+        cases = splits.held_out(the_task, wanted.dataset, wanted.probe.cases)
         shown = json.loads(example) if example else {}
         asked = [*([shown] if shown else []), *(dict(case.inputs) for case in cases)]
         bundle, given = (_far if cache.home().on == "cluster" else _near)(

@@ -17,7 +17,7 @@ from typing import Any
 
 from proseform import config, launch, reward
 from proseform import task as tasks
-from proseform.case import Case, read_cases
+from proseform.case import Case, load_cases
 from proseform.errors import ConfigError
 from proseform.prompt import Message
 from proseform.rubric import Rubric
@@ -44,8 +44,7 @@ def main(job: launch.Job) -> None:
     task = tasks.load(str(job.settings["task"]))
     micro = rows.micro_batch(knobs.prompts * knobs.generations, knobs.micro_batch, job.world_size, "grpo")
     dataset, policy = job.input("dataset"), job.input("policy") / weights.WEIGHTS
-    with (dataset / "cases-train.jsonl").open() as lines:
-        cases = list(read_cases(lines, "cases-train.jsonl"))
+    cases = load_cases(dataset / "cases-train.jsonl")
     functions, shares, best = rewards(task, knobs)
     tokenizer = weights.tokenizer(policy)
     examples = prompts(task, cases, knobs, tokenizer)

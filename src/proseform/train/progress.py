@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from proseform import launch
+from proseform import jsonl, launch
 from proseform.train import checkpoints
 
 if TYPE_CHECKING:
@@ -68,8 +68,8 @@ def callback(job: launch.Job, total: int, shown: str) -> TrainerCallback:
             """Forget what was written after the step that is resumed from."""
             self.began = time.monotonic()
             if state.is_world_process_zero:
-                lines = path.read_text().splitlines() if path.exists() else []
-                path.write_text("".join(f"{line}\n" for line in lines if _step(line) <= state.global_step))
+                kept = [row for row in jsonl.rows(path) if _step(row) <= state.global_step]
+                path.write_text("".join(f"{json.dumps(row)}\n" for row in kept), encoding="utf-8")
                 job.progress(state.global_step, total)
 
         def on_log(
@@ -107,8 +107,7 @@ def callback(job: launch.Job, total: int, shown: str) -> TrainerCallback:
 
 def history(job: launch.Job) -> list[dict[str, float]]:
     """The metrics of every step so far."""
-    path = Path(job.work) / METRICS
-    return [json.loads(line) for line in path.read_text().splitlines() if _step(line)] if path.exists() else []
+    return [row for row in jsonl.rows(Path(job.work) / METRICS) if _step(row)]
 
 
 def mean(rows: list[dict[str, float]], name: str) -> float | None:
@@ -117,9 +116,7 @@ def mean(rows: list[dict[str, float]], name: str) -> float | None:
     return round(sum(values) / len(values), 4) if values else None
 
 
-def _step(line: str) -> int:
-    """The step of a line; 0 where a kill cut it short."""
-    try:
-        return int(json.loads(line)["step"])
-    except (ValueError, KeyError, TypeError):
-        return 0
+def _step(row: dict[str, Any]) -> int:
+    """The step of a row; 0 where it names none."""
+    step = row.get("step")
+    return step if isinstance(step, int) else 0

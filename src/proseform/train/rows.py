@@ -8,13 +8,13 @@ whole order is: shuffled epochs, batches of rows of like length (little padding)
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from proseform import jsonl
 from proseform.errors import ConfigError, RowError
 from proseform.prompt import Message
 
@@ -51,7 +51,7 @@ def read(path: Path) -> list[Row]:
         raise RowError(f"{path.name}: the dataset has no such file.", hint=f"It has {', '.join(there) or 'none'}.")
     rows = [
         _row(line, f"{path.name}, line {number}")
-        for number, line in enumerate(path.read_text().splitlines(), start=1)
+        for number, line in enumerate(jsonl.read(path), start=1)
         if line.strip()
     ]
     if not rows:
@@ -61,12 +61,7 @@ def read(path: Path) -> list[Row]:
 
 def _row(line: str, where: str) -> Row:
     """One row of a file."""
-    try:
-        raw = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise RowError(f"{where}: not a line of JSON ({error}).") from error
-    if not isinstance(raw, dict):
-        raise RowError(f"{where}: expected an object, found {type(raw).__name__}.")
+    raw = jsonl.parse(line, where)
     for name in ("id", "prompt", "completion"):
         if name not in raw:
             raise RowError(f"{where}: field '{name}' is missing.", hint="A row has id, prompt and completion.")
@@ -78,7 +73,7 @@ def _row(line: str, where: str) -> Row:
     )
     if not (chat and prompt) and not isinstance(prompt, str):
         raise RowError(
-            f"{where}: field 'prompt' is {type(prompt).__name__}, expected text or messages with role and content."
+            f"{where}: field 'prompt' is {jsonl.kind(prompt)}, expected text or messages with role and content."
         )
     return Row(str(raw["id"]), prompt, raw["completion"])
 

@@ -13,7 +13,7 @@ from proseform.tasks.cv.resume import from_json
 if TYPE_CHECKING:
     from proseform.case import Split
 
-__all__ = ["annotate", "from_json", "generate"]
+__all__ = ["annotate", "from_json", "generate", "identify"]
 
 RANDOM_RECOMMENDATION = 0.35
 """Share of careless annotations whose recommendation is drawn at random."""
@@ -56,6 +56,16 @@ def annotate(case: Case, rng: random.Random) -> str:
         answer["recommendation"] = rng.choice(("reject", "consider", "interview"))
     parts = form.sections(answer)
     return form.layout({name: text for name, text in parts.items() if rng.random() >= LEFT_OUT.get(name, 0.0)})
+
+
+def identify(case: Case) -> tuple[str, ...]:
+    """The groups of a case that states none: its person, by the candidate's name."""
+    return (_person(str(case.answer["candidate"])),)
+
+
+def _person(name: str) -> str:
+    """The group of everything that is about one person."""
+    return f"person:{name.lower().replace(' ', '-')}"
 
 
 def _case(rng: random.Random, level: str, split: Split, identity: str) -> Case:
@@ -120,7 +130,7 @@ def _case(rng: random.Random, level: str, split: Split, identity: str) -> Case:
         inputs={"cv": cv, "job": text},
         prose=form.write(answer),
         answer=answer,
-        groups=(f"person:{name.lower().replace(' ', '-')}", f"job:{job.identity}"),
+        groups=(_person(name), f"job:{job.identity}"),
         facts={"months": months, "periods": [list(period) for period in work.periods], "hearsay": list(hearsay)},
     )
 

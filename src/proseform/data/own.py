@@ -1,0 +1,191 @@
+"""Cases of a user's own: read from one file, and checked whole before anything trains.
+
+Every fault names file, line and field. What is checked: that the file is JSON Lines in UTF-8, the shape of every case,
+the laws that gold cases keep (:func:`proseform.laws.case_faults`), that nothing of a training case (id, group, input
+text) is in another split, and that the run takes all of them.
+
+Prose may be of a style of its own: where no evaluation of the file is in the task's form, but each is recognised in
+part, the evaluator imitates it as it is, and :class:`Own` says so. A file that mixes both is refused, since then the
+odd ones are mistakes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from proseform import config, jsonl, laws, reward, verify
+from proseform.case import SPLITS, Case, Split
+from proseform.errors import RowError
+from proseform.rubric import Rubric
+from proseform.task import Task
+
+_SHOWN = 3
+"""Faults that one error tells."""
+
+_Placed = tuple[int, Case]
+"""A case and the number of its line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """The cases of a file.
+
+    Attributes:
+        cases: By split, in the order of the file.
+        own_style: Evaluations that the task's reader does not know: all of them, or none.
+    """
+
+    cases: dict[Split, list[Case]]
+    own_style: int = 0
+
+    @property
+    def level(self) -> str:
+        """The commonest level of the held-out cases."""
+        return Counter(case.level for case in self.cases["test"]).most_common(1)[0][0]
+
+    @property
+    def notice(self) -> str:
+        """One sentence for people where the prose is of a style of its own; else empty."""
+        if not self.own_style:
+            return ""
+        return (
+            f"All {self.own_style} evaluations are in a style of their own: the evaluator imitates them, and only what "
+            "GRPO brings into the task's form can be verified and answered."
+        )
+
+
+def load(task: Task, wanted: config.Dataset, rubric: Rubric) -> Own:
+    """Read and check ``dataset.file``.
+
+    Args:
+        task: Whose cases they are.
+        wanted: Names the file, how many cases of each split the run takes, and what may be shared by splits.
+        rubric: The rubric in force.
+
+    Raises:
+        RowError: The first faults, with file, line and field.
+    """
+    path = Path(wanted.file).expanduser()
+    if not path.is_file():
+        raise RowError(
+            f"dataset.file: there is no file {path}.", hint="It holds one case a line; docs/tour.md shows one."
+        )
+    placed = list(_parsed(jsonl.read(path), path.name))
+    style = _style(task, placed, rubric)
+    faults = [
+        *_each(task, placed, rubric, own_style=style),
+        *_across(task, placed, wanted.shared),
+    ]
+    if faults:
+        _refuse(path.name, faults)
+    cases = {split: [case for _, case in placed if case.split == split] for split in SPLITS}
+    _check_counts(path.name, cases, wanted)
+    return Own(cases, len(placed) if style else 0)
+
+
+def _parsed(lines: list[str], name: str) -> Iterator[_Placed]:
+    """The cases with their lines; the first that has not the shape of a case is the error."""
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            yield number, Case.from_json(line, f"{name}, line {number}")
+
+
+def _style(task: Task, placed: list[_Placed], rubric: Rubric) -> bool:
+    """Whether the file's prose is of a style of its own: nothing is in the task's form, and each earns something."""
+
+    def strange(case: Case) -> bool:
+        return not verify.prose(case.prose, task).ok and bool(reward.score(case.prose, case, task, rubric).composite)
+
+    return bool(placed) and all(strange(case) for _, case in placed)
+
+
+def _each(task: Task, placed: list[_Placed], rubric: Rubric, *, own_style: bool) -> Iterator[tuple[int, str]]:
+    """What is wrong with single cases, as (line, words)."""
+    for number, case in placed:
+        if not case.id.strip():
+            yield number, "field 'id': it is blank"
+        if case.level not in task.levels:
+            yield (
+                number,
+                f"field 'level': task '{task.name}' has no level '{case.level}'; there are {', '.join(task.levels)}",
+            )
+        if not case.prose.strip():
+            yield number, "field 'prose': the evaluation is empty"
+            continue
+        for field, words in laws.case_faults(task, case, rubric):
+            if not (own_style and field == "prose"):
+                yield number, f"field '{field}': {words}"
+
+
+def _across(task: Task, placed: list[_Placed], shared: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """What stands twice, or in two splits, as (line, words)."""
+    ids: dict[str, int] = {}
+    groups: dict[str, _Placed] = {}
+    texts: dict[tuple[str, str], _Placed] = {}
+    watched = _identifying(placed) - {*shared}
+    for number, case in placed:
+        if first := ids.get(case.id):
+            yield number, f"field 'id': '{case.id}' stands on line {first} already"
+        ids.setdefault(case.id, number)
+        stated = case.groups or (task.identify(case) if task.identify else ())
+        for group in stated:
+            place, other = groups.setdefault(_plain(group), (number, case))
+            if other.split != case.split:
+                yield number, f"field 'groups': '{group}' is in split '{other.split}' too (line {place})"
+        told = {name: _plain(text) for name, text in case.inputs.items()}
+        for name, text in {
+            **{name: told[name] for name in told if name in watched},
+            "": "\n".join(told.values()),
+        }.items():
+            place, other = texts.setdefault((name, text), (number, case))
+            if other.split != case.split:
+                field = f"inputs.{name}" if name else "inputs"
+                yield number, f"field '{field}': the same text is in split '{other.split}' too (line {place})"
+
+
+def _identifying(placed: list[_Placed]) -> set[str]:
+    """The inputs that belong to one case: most of their texts stand once in the file.
+
+    An input that many cases share says nothing about the answer and may be in every split.
+    """
+    counts = Counter((name, _plain(text)) for _, case in placed for name, text in case.inputs.items())
+    once = Counter(name for (name, _), count in counts.items() if count == 1)
+    return {name for name, count in once.items() if count * 2 > len(placed)}
+
+
+def _plain(text: str) -> str:
+    """A text without its layout and letter case, by which two are held to be the same."""
+    return " ".join(text.split()).casefold()
+
+
+def _check_counts(name: str, cases: dict[Split, list[Case]], wanted: config.Dataset) -> None:
+    """Check that every split has cases, and that none would be left out."""
+    for split, of_split in cases.items():
+        if not of_split:
+            raise RowError(
+                f"{name}: there is no case of split '{split}'.", hint="Each case names its split: train, valid or test."
+            )
+        limit = getattr(wanted, split)
+        if len(of_split) > limit:
+            raise RowError(
+                f"{name}: it holds {len(of_split)} cases of split '{split}', and dataset.{split} is {limit}.",
+                hint=f"Set dataset.{split} = {len(of_split)}, so that none is left out.",
+            )
+
+
+def _refuse(name: str, faults: list[tuple[int, str]]) -> None:
+    """Raise the first faults, in the order of the lines."""
+    first = dict(reversed(faults))  # one a line: what follows may follow from it
+    ordered = sorted(first.items())
+    told = "; ".join(f"line {number}: {words}" for number, words in ordered[:_SHOWN])
+    more = f" And {len(ordered) - _SHOWN} more lines." if len(ordered) > _SHOWN else ""
+    shared = "the same text" in told
+    hint = (
+        "Put cases that share a text into one split; dataset.shared names inputs that may be shared, such as one job for all."
+        if shared
+        else ""
+    )
+    raise RowError(f"{name}, {told}.{more}", hint=hint)

@@ -1,0 +1,191 @@
+r"""JSON Lines: one object a line, and a line ends with a line feed alone.
+
+``str.splitlines`` breaks a text at U+2028, NEL, form feeds and vertical tabs too, all of which may stand in an input, and a
+file that is opened as text breaks at a lone carriage return. Everything here that reads lines of JSON reads them by
+:func:`lines`. Files that people give are read by :func:`read` and :func:`parse`, which refuse what is no JSON Lines in
+words; files that we append to are read by :func:`rows`, which passes over a line that a kill cut short.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from proseform.errors import RowError
+
+_COMPRESSED = {
+    b"\x1f\x8b": "gzip",
+    b"PK\x03\x04": "zip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ\x00": "xz",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"PAR1": "Parquet",
+}
+_WIDE = {b"\xff\xfe\x00\x00": "UTF-32", b"\x00\x00\xfe\xff": "UTF-32", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
+_BOM = b"\xef\xbb\xbf"
+_UTF8 = "Save the file as UTF-8."
+_KINDS = {dict: "an object", list: "an array", str: "text", bool: "true or false", int: "a number", float: "a number"}
+
+
+def lines(text: str) -> list[str]:
+    r"""The lines of a text, by line feeds alone; a carriage return before one goes, blank lines stay.
+
+    >>> lines("a\u2028b\r\n\nc\n")
+    ['a\u2028b', '', 'c']
+    """
+    return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")] if text else []
+
+
+def read(path: Path) -> list[str]:
+    """The lines of a file that somebody gives; a byte order mark is passed over.
+
+    Raises:
+        RowError: No such file, or one that is compressed, not UTF-8, or an array instead of lines.
+    """
+    if not path.is_file():
+        raise RowError(f"{path}: there is no such file.")
+    data = path.read_bytes().removeprefix(_BOM)
+    for magic, name in _COMPRESSED.items():
+        if data.startswith(magic):
+            raise RowError(f"{path.name}: is a {name} file.", hint="Unpack it: JSON Lines are plain text.")
+    for mark, name in _WIDE.items():
+        if data.startswith(mark):
+            raise RowError(f"{path.name}: is {name}, expected UTF-8.", hint=_UTF8)
+    if b"\x00" in data[:4096]:
+        raise RowError(f"{path.name}: holds zero bytes, so it is UTF-16 without a mark, or no text.", hint=_UTF8)
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        raise RowError(_not_utf8(path.name, data, error), hint=_UTF8) from error
+    if text.lstrip().startswith("["):
+        raise RowError(
+            f"{path.name}, line 1: begins an array; JSON Lines hold one object a line, without brackets or commas around.",
+            hint="For example: jq -c '.[]' FILE > FILE.jsonl",
+        )
+    return lines(text)
+
+
+def parse(line: str, where: str) -> dict[str, Any]:
+    """One object from one line, strictly.
+
+    Args:
+        line: The line.
+        where: What to call it, such as ``"mine.jsonl, line 3"``.
+
+    Raises:
+        RowError: Not JSON, no object, a key twice, a number that is not finite, or a lone surrogate.
+    """
+    try:
+        row = _DECODER.decode(line.strip(" \t\r"))
+    except (ValueError, RecursionError) as error:
+        if field := _infinite(line):
+            raise RowError(f"{where}: field '{field}' is no finite number, so it is no JSON.") from error
+        cut = line.rstrip().endswith(("{", "[", ",")) and isinstance(error, json.JSONDecodeError)
+        hint = "Each object stands on one line of its own." if cut else ""
+        raise RowError(f"{where}: not a line of JSON ({error}).", hint=hint) from error
+    if not isinstance(row, dict):
+        raise RowError(f"{where}: expected an object, found {kind(row)}.")
+    if "\\u" in line and (field := _unencodable(row)):
+        raise RowError(f"{where}: field '{field}' holds a lone surrogate (half of a character), which is no text.")
+    return row
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    """The objects of a file that is appended to while it is read or that a kill may have cut short; [] where it is not there."""
+    if not path.is_file():
+        return []
+    found = []
+    for line in lines(path.read_text(encoding="utf-8", errors="replace")):
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(row, dict):
+            found.append(row)
+    return found
+
+
+def kind(value: Any) -> str:
+    """What JSON calls a value's type, with its article.
+
+    >>> kind([1]), kind(None)
+    ('an array', 'null')
+    """
+    return _KINDS.get(type(value), "null")
+
+
+def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """An object, each of whose keys stands once."""
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"the key '{next(key for key in keys if keys.count(key) > 1)}' stands twice")
+    return value
+
+
+def _finite(token: str) -> float:
+    """A number; ``1e999`` is none."""
+    number = float(token)
+    if math.isinf(number):
+        raise ValueError(f"{token[:20]} is too large a number")
+    return number
+
+
+def _constant(token: str) -> Any:
+    """NaN and Infinity are Python's words, not JSON's."""
+    raise ValueError(f"{token} is no JSON number")
+
+
+def _infinite(line: str) -> str:
+    """The dotted path of the first number of a line that is not finite; empty where there is none."""
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return ""
+    return _first(value, lambda leaf: isinstance(leaf, float) and not math.isfinite(leaf))
+
+
+def _unencodable(value: Any) -> str:
+    """The dotted path of the first text that UTF-8 cannot hold; empty where there is none."""
+    return _first(value, lambda leaf: isinstance(leaf, str) and not _encodable(leaf))
+
+
+def _first(value: Any, faulty: Callable[[Any], bool], path: str = "") -> str:
+    """The dotted path of the first key or leaf that is faulty; empty where there is none."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, child in items:
+        step = f"{path}.{key}" if path else str(key)
+        if faulty(key):
+            return path or "(a key)"
+        if faulty(child):
+            return step
+        if place := _first(child, faulty, step):
+            return place
+    return ""
+
+
+def _encodable(text: str) -> bool:
+    """Whether a text can be written as UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _not_utf8(name: str, data: bytes, error: UnicodeDecodeError) -> str:
+    """Where a file stops being UTF-8: line, byte, and the field where one can be made out."""
+    number = data.count(b"\n", 0, error.start) + 1
+    line = data.split(b"\n")[number - 1].decode(errors="surrogateescape")
+    try:
+        field = _unencodable(json.loads(line))
+    except ValueError:
+        field = ""
+    where = f" field '{field}'" if field else ""
+    return f"{name}, line {number}:{where} is not UTF-8 (byte 0x{data[error.start]:02x})."
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_float=_finite, parse_constant=_constant)
