@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 from proseform import reward, task, verify
-from proseform.stages.evaluate import machine
+from proseform.machine import machine
 
 COMPLETIONS = 2000
 ROUNDS = 7

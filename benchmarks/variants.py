@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from proseform import config
+from proseform.machine import machine
 from proseform.stages import cache, dataset, evaluate, grpo, sft
 
 Report = dict[str, Any]
@@ -126,7 +127,7 @@ def _page(base: config.Run, rows: list[Report], clean: Report | None, extra: int
     command = f"python -m benchmarks.variants --run {base.name} --seeds {len(rows)}{'' if clean else ' --no-clean'}"
     lines = [
         f"# Results of the run `{base.name}`", "",
-        f"Printed by `{command}` on {evaluate.machine()}.",
+        f"Printed by `{command}` on {machine()}.",
         f"{base.evaluate.cases} held-out cases of level `{base.dataset.level}`, greedy and {base.evaluate.samples} samples each at "
         f"temperature {base.grpo.temperature:g}; 95 % intervals by case.", "",
         "## What GRPO adds, seed by seed", "",

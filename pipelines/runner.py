@@ -12,7 +12,7 @@ from rich.console import Console
 
 from proseform import config, display
 from proseform.errors import StageError
-from proseform.launch import end_with_parent
+from proseform.lifetime import end_with_parent
 from proseform.stages import STEPS, cache, policy, preflight, probe
 
 

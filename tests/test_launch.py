@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -65,8 +66,8 @@ if __name__ == "__main__":
 """
 
 
-def _module(folder: Path, body: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    (folder / "a_worker.py").write_text(WORKER.format(body=body))
+def module(folder: Path, body: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    (folder / "a_worker.py").write_text(WORKER.format(body=textwrap.indent(body, "    ").strip()))
     monkeypatch.setenv("PYTHONPATH", f"{folder}:{os.environ.get('PYTHONPATH', '')}")
     return "a_worker"
 
@@ -74,7 +75,7 @@ def _module(folder: Path, body: str, monkeypatch: pytest.MonkeyPatch) -> str:
 def test_a_real_torchrun_fails_with_the_workers_words_and_asserts_its_world(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    worker = _module(tmp_path, 'raise launch.StageError("the disk is full", hint="make room")', monkeypatch)
+    worker = module(tmp_path, 'raise launch.StageError("the disk is full", hint="make room")', monkeypatch)
     job = _job(tmp_path / "work")
     with pytest.raises(StageError, match="the disk is full") as raised:
         launch.Local().run(worker, job)
@@ -91,21 +92,26 @@ def test_a_real_torchrun_fails_with_the_workers_words_and_asserts_its_world(
 
 
 def test_workers_die_with_their_parent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    worker = _module(
+    worker = module(
         tmp_path, f"open('{tmp_path}/pid', 'w').write(str(__import__('os').getpid())); time.sleep(600)", monkeypatch
     )
     script = f"from proseform import launch; launch.Local().run({worker!r}, launch.Job('sft', '{tmp_path}/w', '{tmp_path}/o'))"
     parent = subprocess.Popen([sys.executable, "-c", script])
-    pid = _wait_for(tmp_path / "pid")
+    pid = wait_for(tmp_path / "pid")
     parent.send_signal(signal.SIGKILL)
     parent.wait()
-    deadline = time.monotonic() + 20
+    assert gone(pid)
+
+
+def gone(pid: int, timeout_s: float = 120) -> bool:
+    """Whether a process ends in time."""
+    deadline = time.monotonic() + timeout_s
     while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert not Path(f"/proc/{pid}").exists()
+    return not Path(f"/proc/{pid}").exists()
 
 
-def _wait_for(path: Path, timeout_s: float = 120) -> int:
+def wait_for(path: Path, timeout_s: float = 120) -> int:
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         if path.exists() and path.read_text():

@@ -10,29 +10,26 @@ killing the parent alone would leave them writing beside the next run).
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
-import select
 import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from proseform import errors, store
+from proseform import errors, store, warm
 from proseform.errors import ProseformError, StageError
+from proseform.lifetime import end_with_parent
 
 PROGRESS = "progress.jsonl"
 ERROR = "error.json"
 LOG = "worker.log"
 JOB = "job.json"
-_PR_SET_PDEATHSIG = 1
 _GRACE_S = 10.0
 
 
@@ -86,7 +83,7 @@ class Launcher(Protocol):
 
 
 class Local:
-    """A torchrun on this machine."""
+    """Processes on this machine: of the warm worker where there is one, else of a torchrun."""
 
     def run(self, worker: str, job: Job) -> None:
         """See :meth:`Launcher.run`."""
@@ -97,19 +94,10 @@ class Local:
             "MKL_NUM_THREADS": str(job.threads),
             "TOKENIZERS_PARALLELISM": "false",
         }
-        with (Path(job.work) / LOG).open("ab") as log:
-            process = subprocess.Popen(
-                argv(worker, job),
-                env=env,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                preexec_fn=end_with_parent,  # noqa: PLW1509 - one prctl, no locks
-            )
-            try:
-                code = process.wait()
-            except BaseException:
-                _end(process)
-                raise
+        work = Path(job.work)
+        code = warm.run(worker, work / JOB, job.world_size, work / LOG, env)
+        if code is None:
+            code = _torchrun(worker, job, env)
         if code != 0:
             raise failure(job, code)
 
@@ -202,28 +190,21 @@ def failure(job: Job, code: int) -> ProseformError:
     )
 
 
-def end_with_parent() -> None:
-    """Ask the kernel to kill this process when its parent ends (Linux)."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def end_with(pid: int) -> None:
-    """End when a process further up ends, whatever stands between (KFP's local runner puts a shell there).
-
-    Args:
-        pid: The process; where it is gone already, this one ends at once.
-    """
-    try:
-        watched = os.pidfd_open(pid)
-    except ProcessLookupError:
-        os.kill(os.getpid(), signal.SIGKILL)
-        return
-
-    def watch() -> None:
-        select.select([watched], [], [])
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    threading.Thread(target=watch, name="end-with-parent", daemon=True).start()
+def _torchrun(worker: str, job: Job, env: Mapping[str, str]) -> int:
+    """Run a worker by a torchrun of its own; its exit code."""
+    with (Path(job.work) / LOG).open("ab") as log:
+        process = subprocess.Popen(
+            argv(worker, job),
+            env=env,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            preexec_fn=end_with_parent,  # noqa: PLW1509 - one prctl, no locks
+        )
+        try:
+            return process.wait()
+        except BaseException:
+            _end(process)
+            raise
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

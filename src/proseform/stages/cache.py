@@ -20,6 +20,7 @@ from typing import Any, Protocol
 
 from proseform import digest, launch, laws
 from proseform import task as tasks
+from proseform.lifetime import end_with
 from proseform.store import Ref, Result, Store, fetch, write_json
 from proseform.task import Task
 
@@ -159,7 +160,7 @@ def tie() -> None:
     """End with the pipeline's runner, where it asked for it: ``PROSEFORM_TIED`` is its process id."""
     runner = os.environ.pop("PROSEFORM_TIED", "")  # once, and not by what this process starts: that ends with this one
     if runner:
-        launch.end_with(int(runner))
+        end_with(int(runner))
 
 
 def made(folder: Path) -> Path:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
-import platform
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from proseform import config, jsonl, launch, outcome, report, verify
 from proseform.case import Case, read_cases
 from proseform.infer import Engine, Request, ask
 from proseform.infer.answer import Formatted, formatted
+from proseform.machine import machine
 from proseform.registry import track
 from proseform.schema import Schema
 from proseform.stages import cache, policy
@@ -111,15 +110,6 @@ class Shown:
             # KFP draws squares only: the last column, of answers that state no label, becomes a row without gold too.
             square = [*confusion["counts"], [0] * len(confusion["columns"])]
             self.confusion.log_confusion_matrix(confusion["columns"], square)
-
-
-def machine() -> str:
-    """This machine in words: processor, cores, memory."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return f"{os.cpu_count()} cores ({model}), {memory:.0f} GiB, {platform.system()}"
 
 
 _KEY = {

@@ -1,0 +1,222 @@
+"""Workers that start at once: a process that has imported the training libraries forks one for each rank of a job.
+
+Importing PyTorch, transformers and TRL takes longer than making a tiny model, and a run on one machine needs them in
+every rank of every training stage. So the pipeline's runner starts ``python -m proseform.warm SOCKET MODULE…`` beside
+the first stage; it imports the modules once and then forks. :class:`proseform.launch.Local` asks it where
+``PROSEFORM_WARM`` names its socket, and starts torchrun where there is none.
+
+A job is one connection. Closing it ends the job's ranks, and so does the end of any process between them and the
+runner. What a worker sees is torchrun's: the same environment variables, a store that it does not have to open itself.
+Left out: restarts, several machines, and GPUs (CUDA does not survive a fork once it is initialised; nothing here does).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import os
+import runpy
+import select
+import signal
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+from proseform.lifetime import end_with_parent
+
+SOCKET = "PROSEFORM_WARM"
+"""The environment variable that names the socket."""
+
+MODULES = ("torch", "transformers", "datasets", "trl", "accelerate")
+"""What training workers import."""
+
+_GRACE_S = 10.0
+_HOST = "127.0.0.1"
+
+
+def run(worker: str, job: Path, world_size: int, log: Path, environment: Mapping[str, str]) -> int | None:
+    """Run a worker's ranks to their end.
+
+    Args:
+        worker: The worker's module.
+        job: The job as JSON.
+        world_size: Ranks.
+        log: Gets what they write, appended.
+        environment: Theirs; the ranks' own variables are added.
+
+    Returns:
+        0, or the exit code of the first rank that failed (below 0: minus the signal that ended it); None where there
+        is no warm process to ask.
+    """
+    path = os.environ.get(SOCKET)
+    if not path:
+        return None
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        try:
+            connection.connect(path)
+        except OSError:
+            return None
+        request = {
+            "worker": worker,
+            "job": str(job),
+            "world_size": world_size,
+            "log": str(log),
+            "folder": str(Path.cwd()),
+            "environment": dict(environment),
+        }
+        connection.sendall(json.dumps(request).encode() + b"\n")
+        reply = _line(connection)
+    return int(reply) if reply else -signal.SIGKILL
+
+
+def serve(path: Path, modules: tuple[str, ...]) -> NoReturn:
+    """Listen, import, then fork a supervisor for each connection; ends with its parent.
+
+    The socket is there before the imports, so that a job waits for them instead of importing for itself.
+    """
+    end_with_parent()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # supervisors are nobody's zombies
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
+        path.unlink(missing_ok=True)
+        listening.bind(str(path))
+        path.chmod(0o600)
+        listening.listen()
+        for module in modules:
+            importlib.import_module(module)
+        while True:
+            connection, _ = listening.accept()
+            if os.fork() == 0:
+                listening.close()
+                _guarded(_supervise, connection)
+            connection.close()
+
+
+def _supervise(connection: socket.socket) -> int:
+    """Fork a job's ranks, wait for them, and answer with the exit code."""
+    end_with_parent()
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    request: dict[str, Any] = json.loads(_line(connection))
+    store, port = _store()
+    ranks = [_fork(_rank, request, rank, port) for rank in range(request["world_size"])]
+    code = _wait(ranks, connection)
+    os.kill(store, signal.SIGKILL)
+    with contextlib.suppress(OSError):  # whoever asked has left
+        connection.sendall(f"{code}\n".encode())
+    return 0
+
+
+def _wait(ranks: list[int], connection: socket.socket) -> int:
+    """The first failure's exit code, 0 where every rank ended well; a failure or a closed connection ends the rest."""
+    running = {os.pidfd_open(pid): pid for pid in ranks}
+    asker = connection.fileno()
+    code = 0
+    deadline: float | None = None
+    while running:
+        patience = None if deadline is None else max(0.0, deadline - time.monotonic())
+        ready, _, _ = select.select([*running, *([asker] if deadline is None else [])], [], [], patience)
+        if not ready:  # the grace is over
+            _signal(running.values(), signal.SIGKILL)
+            deadline = time.monotonic() + _GRACE_S
+        for descriptor in ready:
+            if descriptor == asker:
+                code = code or -signal.SIGTERM
+                continue
+            pid = running.pop(descriptor)
+            code = code or os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+            os.close(descriptor)
+        if code and deadline is None:
+            _signal(running.values(), signal.SIGTERM)
+            deadline = time.monotonic() + _GRACE_S
+    return code
+
+
+def _signal(pids: Any, number: signal.Signals) -> None:
+    """Send a signal to processes that may be gone."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def _rank(request: dict[str, Any], rank: int, port: int) -> int:
+    """Be one rank of a job."""
+    end_with_parent()
+    world = str(request["world_size"])
+    os.environ.clear()
+    os.environ |= {
+        **request["environment"],
+        "RANK": str(rank), "LOCAL_RANK": str(rank), "GROUP_RANK": "0", "ROLE_RANK": str(rank),
+        "WORLD_SIZE": world, "LOCAL_WORLD_SIZE": world, "GROUP_WORLD_SIZE": "1", "ROLE_WORLD_SIZE": world,
+        "MASTER_ADDR": _HOST, "MASTER_PORT": str(port),
+        "TORCHELASTIC_RUN_ID": "warm", "TORCHELASTIC_RESTART_COUNT": "0", "TORCHELASTIC_MAX_RESTARTS": "0",
+        "TORCHELASTIC_USE_AGENT_STORE": "True",
+    }  # fmt: skip
+    with Path(request["log"]).open("ab") as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    os.chdir(request["folder"])
+    paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    sys.path[:0] = [path for path in paths if path and path not in sys.path]
+    sys.argv = [request["worker"], "--job", request["job"]]
+    runpy.run_module(request["worker"], run_name="__main__", alter_sys=True)
+    return 0
+
+
+def _store() -> tuple[int, int]:
+    """A process that holds the store by which ranks meet; its id, and its port, which the kernel chose."""
+    reading, writing = os.pipe()
+    pid = _fork(_hold_store, writing)
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        return pid, int(pipe.readline() or 0)
+
+
+def _hold_store(writing: int) -> int:
+    """Hold it until this process is killed."""
+    end_with_parent()
+    from torch.distributed import TCPStore
+
+    store = TCPStore(_HOST, 0, is_master=True, wait_for_workers=False)
+    os.write(writing, f"{store.port}\n".encode())
+    signal.pause()
+    return 0
+
+
+def _fork(function: Any, *arguments: Any) -> int:
+    """A child that does nothing but this; its id."""
+    pid = os.fork()
+    if pid == 0:
+        _guarded(function, *arguments)
+    return pid
+
+
+def _guarded(function: Any, *arguments: Any) -> NoReturn:
+    """End this process as Python would, without going back up into the process that it was forked from."""
+    code: Any = 1
+    try:
+        code = function(*arguments)
+    except SystemExit as end:
+        code = end.code
+    except BaseException:  # noqa: BLE001 - the last frame of a process: printed, and its exit code says so
+        traceback.print_exc()
+    finally:
+        with contextlib.suppress(ValueError, OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code if isinstance(code, int) else 0 if code is None else 1)
+
+
+def _line(connection: socket.socket) -> bytes:
+    """One line; empty where the other side has left."""
+    with connection.makefile("rb") as file:
+        return file.readline()
+
+
+if __name__ == "__main__":
+    serve(Path(sys.argv[1]), tuple(sys.argv[2:]))
