@@ -4,7 +4,7 @@ A model that judges should judge in prose; a model that formats should format. T
 from the bottom up, and imports go down only:
 
 - floor 0, words: :mod:`~proseform.errors`, :mod:`~proseform.versions`, :mod:`~proseform.config`
-- floor 1, nouns: :mod:`~proseform.case`, :mod:`~proseform.schema`, :mod:`~proseform.prompt`,
+- floor 1, nouns: :mod:`~proseform.input`, :mod:`~proseform.case`, :mod:`~proseform.schema`, :mod:`~proseform.prompt`,
   :mod:`~proseform.rubric`, :mod:`~proseform.task`, :mod:`~proseform.bundle`
 - floor 2, judgement: :mod:`~proseform.verify`, :mod:`~proseform.reward`, :mod:`~proseform.report`,
   :mod:`~proseform.thresholds`, :mod:`~proseform.laws`; pure functions, no I/O

@@ -1,5 +1,9 @@
 """A prompt: fixed text with named placeholders, as chat or as plain text, with an optional prefill.
 
+A rendered prompt keeps apart what is *ours* (the template) and what is *theirs* (the values: inputs, prose that a model
+or a person wrote, a caller's schema), so that text of theirs never becomes a control token:
+:mod:`proseform.infer.tokens` turns segments into token ids.
+
 Plain text is for the formatter: its training rows are TRL's *standard* prompt/completion strings, since the
 chat format is what starts the chatter. A prefill such as ``{"`` is the beginning of the completion, given.
 """
@@ -7,15 +11,113 @@ chat format is what starts the chatter. A prefill such as ``{"`` is the beginnin
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
-from proseform.errors import InputError, TaskError
+from proseform import jsonl
+from proseform.errors import InputError, RowError, TaskError
+from proseform.input import Input
 
+Style = Literal["chat", "plain"]
 Message = dict[str, str]
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 _HEADING = re.compile(r"^# (system|user|prefill)\n", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A piece of a rendered prompt.
+
+    Attributes:
+        text: Its text, as the model sees it.
+        ours: Whether the template wrote it; False for values, whoever gave them.
+    """
+
+    text: str
+    ours: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One message of a conversation, or the whole of a plain prompt.
+
+    Attributes:
+        role: ``system``, ``user`` or ``assistant``; empty in a plain prompt.
+        segments: Its content, in order.
+    """
+
+    role: str
+    segments: tuple[Segment, ...]
+
+    @property
+    def content(self) -> str:
+        """Its text."""
+        return "".join(segment.text for segment in self.segments)
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A prompt with its values filled in.
+
+    Attributes:
+        style: ``chat`` or ``plain``.
+        turns: The messages of a chat; one turn without a role where it is plain.
+    """
+
+    style: Style
+    turns: tuple[Turn, ...]
+
+    @property
+    def messages(self) -> list[Message]:
+        """Role and content of every turn, for chat templates and chat APIs; a plain prompt is one user message."""
+        return [{"role": turn.role or "user", "content": turn.content} for turn in self.turns]
+
+    @property
+    def text(self) -> str:
+        """The content of all turns, one after another: the whole of a plain prompt."""
+        return "\n".join(turn.content for turn in self.turns)
+
+    @property
+    def theirs(self) -> tuple[str, ...]:
+        """The text of every segment that is not ours, in order."""
+        return tuple(segment.text for turn in self.turns for segment in turn.segments if not segment.ours)
+
+    def with_ours(self, addition: str) -> Rendered:
+        """The same prompt with text of ours at the end of its last turn."""
+        *before, last = self.turns
+        return replace(self, turns=(*before, Turn(last.role, _joined((*last.segments, Segment(addition))))))
+
+    def to_json(self) -> list[dict[str, Any]] | list[str | list[str]]:
+        """As JSON, for dataset rows: text of ours as a string, text of theirs as a list of one string.
+
+        >>> Prompt("chat", "Weigh.", "CV: {cv}").render({"cv": "Ana"}).to_json()
+        [{'role': 'system', 'content': ['Weigh.']}, {'role': 'user', 'content': ['CV: ', ['Ana']]}]
+        """
+        contents = [[one.text if one.ours else [one.text] for one in turn.segments] for turn in self.turns]
+        if self.style == "plain":
+            return [piece for content in contents for piece in content]
+        return [{"role": turn.role, "content": content} for turn, content in zip(self.turns, contents, strict=True)]
+
+    @classmethod
+    def from_json(cls, value: Any, where: str = "prompt") -> Rendered:
+        """Read what :meth:`to_json` wrote; also a bare string, and messages whose content is one, which are ours.
+
+        Raises:
+            RowError: Neither text nor messages; ``where`` is named.
+        """
+        if isinstance(value, str):
+            return cls("plain", (Turn("", (Segment(value),)),))
+        chat = isinstance(value, list) and value and all(isinstance(turn, dict) for turn in value)
+        try:
+            if chat:
+                return cls("chat", tuple(Turn(_role(turn["role"]), _segments(turn["content"])) for turn in value))
+            return cls("plain", (Turn("", _segments(value)),))
+        except (KeyError, ValueError) as error:
+            raise RowError(
+                f"{where} is {jsonl.kind(value)}, expected text or messages with role and content.",
+                hint="Text is a string (ours) or a list of strings and [string] (theirs).",
+            ) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,23 +126,23 @@ class Prompt:
 
     Attributes:
         style: ``chat`` renders to messages, ``plain`` to one string.
-        system: What the model is told once.
+        system: The instructions; the system turn of a chat.
         user: The template, with ``{name}`` placeholders.
         prefill: The beginning of every completion; may be empty.
     """
 
-    style: Literal["chat", "plain"]
+    style: Style
     system: str
     user: str
     prefill: str = ""
 
     @property
     def placeholders(self) -> frozenset[str]:
-        """The names that :meth:`render` wants."""
+        """The names that :meth:`render` needs values for."""
         return frozenset(_PLACEHOLDER.findall(self.user))
 
-    def render(self, values: Mapping[str, str]) -> list[Message] | str:
-        """Fill the placeholders: values are inserted as they are and never read as templates themselves.
+    def render(self, values: Mapping[str, Input | str]) -> Rendered:
+        """Fill the placeholders. Values are theirs: cleaned (:mod:`proseform.input`), never read as templates themselves.
 
         Raises:
             InputError: A placeholder without a value.
@@ -48,18 +150,19 @@ class Prompt:
         missing = self.placeholders - values.keys()
         if missing:
             raise InputError(
-                f"The prompt wants {', '.join(sorted(missing))}.", hint=f"Given: {', '.join(values) or 'nothing'}."
+                f"The prompt needs {', '.join(sorted(missing))}.", hint=f"Given: {', '.join(values) or 'nothing'}."
             )
-        user = _PLACEHOLDER.sub(lambda match: values[match[1]], self.user)
+        user: list[Segment] = []
+        for index, piece in enumerate(_PLACEHOLDER.split(self.user)):
+            user.append(Segment(_text(values[piece]), ours=False) if index % 2 else Segment(piece))
         if self.style == "plain":
-            return f"{self.system}\n{user}\n" if self.system else f"{user}\n"
-        return [
-            *([{"role": "system", "content": self.system}] if self.system else []),
-            {"role": "user", "content": user},
-        ]
+            system = [Segment(f"{self.system}\n")] if self.system else []
+            return Rendered("plain", (Turn("", _joined((*system, *user, Segment("\n")))),))
+        turns = [Turn("system", (Segment(self.system),))] if self.system else []
+        return Rendered("chat", (*turns, Turn("user", _joined(user))))
 
     @classmethod
-    def from_markdown(cls, text: str, style: Literal["chat", "plain"], where: str) -> Prompt:
+    def from_markdown(cls, text: str, style: Style, where: str) -> Prompt:
         """Read a file of ``# system``, ``# user`` and ``# prefill`` sections.
 
         Raises:
@@ -70,6 +173,48 @@ class Prompt:
         if not sections.get("user"):
             raise TaskError(
                 f"{where}: no '# user' section.",
-                hint="A prompt file has '# system', '# user' and, where wanted, '# prefill'.",
+                hint="A prompt file has '# system', '# user' and, where one is needed, '# prefill'.",
             )
         return cls(style, sections.get("system", ""), sections["user"], sections.get("prefill", ""))
+
+
+def _text(value: Input | str) -> str:
+    """A value as the model sees it; a bare string is cleaned as an input is."""
+    return Input.of(value).text
+
+
+def _joined(segments: Iterable[Segment]) -> tuple[Segment, ...]:
+    """Segments without empty ones, and with neighbours of ours as one."""
+    joined: list[Segment] = []
+    for segment in segments:
+        if not segment.text:
+            continue
+        if joined and joined[-1].ours and segment.ours:
+            joined[-1] = Segment(joined[-1].text + segment.text)
+        else:
+            joined.append(segment)
+    return tuple(joined)
+
+
+def _role(value: Any) -> str:
+    """A message's role."""
+    if not isinstance(value, str) or not value:
+        raise ValueError("a role is text")
+    return value
+
+
+def _segments(value: Any) -> tuple[Segment, ...]:
+    """Segments of JSON: a string is ours, a list of one string theirs."""
+    pieces = [value] if isinstance(value, str) else value
+    if not isinstance(pieces, list) or not pieces:
+        raise ValueError("content is a string or a list of pieces")
+    segments: list[Segment] = []
+    for piece in pieces:
+        match piece:
+            case str():
+                segments.append(Segment(piece))
+            case [str(theirs)]:
+                segments.append(Segment(theirs, ours=False))
+            case _:
+                raise ValueError("a piece is a string or a list of one string")
+    return tuple(segments)

@@ -12,6 +12,7 @@ from proseform import config, verify
 from proseform.case import Case
 from proseform.data import splits
 from proseform.errors import InputError, RowError
+from proseform.prompt import Rendered
 from proseform.schema import Schema
 from proseform.testing import toy_task
 
@@ -54,7 +55,7 @@ def test_the_formatters_completions_are_what_its_prompt_says(tmp_path: Path) -> 
     own = [row for row in _rows(tmp_path / "formatter-train.jsonl") if not row["id"].startswith("schema-")]
     assert 0 < len(own) < 60
     for row in own:
-        assert isinstance(row["prompt"], str)
+        assert Rendered.from_json(row["prompt"]).style == "plain"
         assert row["completion"].startswith(TASK.formatter.prefill)
         assert verify.answer(row["completion"], schema).ok
 

@@ -34,9 +34,9 @@ def test_the_formatter_sees_the_prose_and_the_schema_but_not_the_case(task):
     engine = scripted(task)
     answer(engine, task, INPUTS)
     asked = engine.requests[1]
-    assert PROSE in asked.prompt
-    assert task.schema.signature() in asked.prompt
-    assert "at most 100 g" not in asked.prompt
+    assert PROSE in asked.prompt.text
+    assert task.schema.signature() in asked.prompt.text
+    assert "at most 100 g" not in asked.prompt.text
 
 
 def test_swapping_the_prose_of_two_cases_swaps_what_the_formatter_is_asked(engine, task):

@@ -13,9 +13,10 @@ from proseform.errors import ConfigError, EngineError, EngineFaultError, InputEr
 from proseform.infer import FORM, Request
 from proseform.infer import http as engines
 from proseform.infer.answer import answer
+from proseform.prompt import Rendered
 
-CHAT = Request("evaluator", [{"role": "user", "content": "Weigh it."}], max_tokens=9, seed=3)
-PLAIN = Request("formatter", "Text: x\nJSON:", '{"', testing.SCHEMA)
+CHAT = Request("evaluator", Rendered.from_json([{"role": "user", "content": "Weigh it."}]), max_tokens=9, seed=3)
+PLAIN = Request("formatter", Rendered.from_json("Text: x\nJSON:"), '{"', testing.SCHEMA)
 
 
 def said(text, finish="stop", chat=True, **rest):
@@ -53,7 +54,7 @@ def test_messages_go_to_chat_with_the_roles_model(task):
     assert path == "/v1/chat/completions"
     assert (body["model"], body["messages"], body["max_tokens"], body["temperature"], body["seed"]) == (
         "judge",
-        CHAT.prompt,
+        CHAT.prompt.messages,
         9,
         0.0,
         3,
@@ -64,7 +65,7 @@ def test_a_schema_goes_to_vllm_in_the_form_that_training_rows_have(task):
     """A grammar begins where generation begins: the prefill is left to it, or it would stand twice."""
     completion, path, body, _ = recorded(task, PLAIN, said('{"a": 1}', chat=False))
     assert path == "/v1/completions"
-    assert body["prompt"] == PLAIN.prompt
+    assert body["prompt"] == PLAIN.prompt.text
     assert body["structured_outputs"] == {"json": {**testing.SCHEMA, "x-guidance": FORM}}
     assert completion.text == '{"a": 1}'
 
@@ -81,7 +82,7 @@ def test_a_prefill_is_continued_and_stands_in_the_text(task):
     assert body["continue_final_message"] is True
     assert body["add_generation_prompt"] is False
     assert completion.text == "The parcel weighs 3 g."
-    _, _, body, _ = recorded(task, Request("formatter", "Say:", "A"), said("b", chat=False))
+    _, _, body, _ = recorded(task, Request("formatter", Rendered.from_json("Say:"), "A"), said("b", chat=False))
     assert body["prompt"] == "Say:A"
 
 
@@ -143,7 +144,7 @@ def test_a_deadline_bounds_the_wait_and_the_retries(task):
         return httpx.Response(503, headers={"retry-after": "60"})
 
     with pytest.raises(Refusal) as caught:
-        engine(handler, task).generate([Request("evaluator", "x", deadline=time.monotonic() + 2)])
+        engine(handler, task).generate([Request("evaluator", Rendered.from_json("x"), deadline=time.monotonic() + 2)])
     assert caught.value.reason == "deadline"
     assert len(waits) == 1
     assert waits[0] <= 2
@@ -215,7 +216,9 @@ def test_many_requests_come_back_in_order(task):
         time.sleep(0.02 if content == "0" else 0)
         return said(content)
 
-    asked = [Request("evaluator", [{"role": "user", "content": str(number)}]) for number in range(20)]
+    asked = [
+        Request("evaluator", Rendered.from_json([{"role": "user", "content": str(number)}])) for number in range(20)
+    ]
     assert [completion.text for completion in engine(handler, task).generate(asked)] == [
         str(number) for number in range(20)
     ]

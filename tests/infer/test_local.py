@@ -14,6 +14,7 @@ from proseform.errors import EngineError, InputError, Refusal, StoreError
 from proseform.infer import Request, ask, local
 from proseform.infer.answer import Formatted, answers, formatted
 from proseform.infer.local import LocalEngine
+from proseform.prompt import Rendered
 from proseform.schema import Schema
 
 TEXT = {"type": "string", "maxLength": 12}
@@ -126,39 +127,49 @@ def test_sampling_is_fixed_by_each_requests_own_seed(engine, task):
 
 def test_a_prefill_begins_the_text_and_the_grammar_goes_on_behind_it(engine, task):
     given = '{"verdict": "send", "gr'
-    request = Request("formatter", "JSON:", given, task.schema.document, 160)
+    request = Request("formatter", Rendered.from_json("JSON:"), given, task.schema.document, 160)
     completion = engine.generate([request])[0]
     assert completion.text.startswith(given)
     assert verify.answer(completion.text, task.schema).value["verdict"] == "send"
-    free = engine.generate([Request("evaluator", "Say:", "The parcel", max_tokens=5)])[0]
+    free = engine.generate([Request("evaluator", Rendered.from_json("Say:"), "The parcel", max_tokens=5)])[0]
     assert free.text.startswith("The parcel")
 
 
 def test_a_prefill_outside_the_schema_is_refused(engine, task):
     with pytest.raises(InputError, match="begins no document"):
-        engine.generate([Request("formatter", "JSON:", '{"wrong', task.schema.document)])
+        engine.generate([Request("formatter", Rendered.from_json("JSON:"), '{"wrong', task.schema.document)])
 
 
 def test_what_cannot_be_enforced_is_refused_by_name(engine):
     with pytest.raises(InputError, match="uniqueItems"):
         engine.generate(
-            [Request("formatter", "JSON:", schema={"type": "array", "items": {"type": "integer"}, "uniqueItems": True})]
+            [
+                Request(
+                    "formatter",
+                    Rendered.from_json("JSON:"),
+                    schema={"type": "array", "items": {"type": "integer"}, "uniqueItems": True},
+                )
+            ]
         )
 
 
 def test_a_completion_that_is_cut_says_so(engine, task):
-    completion = engine.generate([Request("formatter", "JSON:", schema=task.schema.document, max_tokens=3)])[0]
+    completion = engine.generate(
+        [Request("formatter", Rendered.from_json("JSON:"), schema=task.schema.document, max_tokens=3)]
+    )[0]
     assert (completion.finish, completion.tokens) == ("length", 3)
     assert str(verify.answer(completion.text, task.schema).reason) == "truncated"
 
 
 def test_time_that_is_up_ends_a_completion(engine, task):
-    request = Request("formatter", "JSON:", schema=task.schema.document, deadline=time.monotonic() - 1)
+    request = Request(
+        "formatter", Rendered.from_json("JSON:"), schema=task.schema.document, deadline=time.monotonic() - 1
+    )
     assert engine.generate([request])[0].finish == "deadline"
 
 
 def test_a_prompt_beyond_the_model_is_refused_with_both_figures(engine):
-    request = Request("evaluator", "word " * 3000)
+    request = Request("evaluator", Rendered.from_json("word " * 3000))
     assert engine.room(request) < 0
     with pytest.raises(Refusal, match="2048") as caught:
         engine.generate([request])
@@ -166,7 +177,7 @@ def test_a_prompt_beyond_the_model_is_refused_with_both_figures(engine):
 
 
 def test_a_completion_stops_where_the_models_room_ends(engine):
-    request = Request("evaluator", "word " * 300, max_tokens=10_000)
+    request = Request("evaluator", Rendered.from_json("word " * 300), max_tokens=10_000)
     room = engine.room(request)
     assert engine.generate([request])[0].tokens <= room
 
@@ -176,7 +187,7 @@ def test_adapters_share_a_base_and_still_speak_for_themselves(tmp_path, task, mo
     """Each role's text is its own, whichever was asked before."""
     monkeypatch.setattr(local, "_MERGED", merged_below)
     loaded = LocalEngine(testing.random_bundle(tmp_path, task, adapters=True))
-    asked = [Request(role, "The parcel", max_tokens=12) for role in ("evaluator", "formatter")]
+    asked = [Request(role, Rendered.from_json("The parcel"), max_tokens=12) for role in ("evaluator", "formatter")]
     apart = [loaded.generate([request])[0].text for request in asked]
     assert [completion.text for completion in loaded.generate(asked[::-1])][::-1] == apart
     assert apart[0] != apart[1]
@@ -184,7 +195,7 @@ def test_adapters_share_a_base_and_still_speak_for_themselves(tmp_path, task, mo
 
 def test_a_merged_adapter_says_what_it_says_beside_its_base(tmp_path, task, monkeypatch):
     folder = testing.random_bundle(tmp_path, task, adapters=True)
-    asked = [Request(role, "The parcel", max_tokens=12) for role in ("evaluator", "formatter")]
+    asked = [Request(role, Rendered.from_json("The parcel"), max_tokens=12) for role in ("evaluator", "formatter")]
     texts = []
     for merged_below in (0, 500_000_000):
         monkeypatch.setattr(local, "_MERGED", merged_below)
@@ -196,7 +207,7 @@ def test_a_closed_engine_says_so(folder):
     loaded = LocalEngine(folder, check_files=False)
     loaded.close()
     with pytest.raises(EngineError, match="closed"):
-        loaded.generate([Request("evaluator", "x")])
+        loaded.generate([Request("evaluator", Rendered.from_json("x"))])
 
 
 def test_altered_weights_are_not_loaded(tmp_path, task):

@@ -120,13 +120,13 @@ def dataset(toy_task: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
         rows = {
             "cases": [json.loads(case.to_json()) for case in cases],
             "evaluator": [
-                {"id": c.id, "prompt": toy.evaluator.render(c.inputs), "completion": toy.annotate(c, rng)}
+                {"id": c.id, "prompt": toy.evaluator.render(c.inputs).to_json(), "completion": toy.annotate(c, rng)}
                 for c in cases
             ],
             "formatter": [
                 {
                     "id": c.id,
-                    "prompt": toy.formatter.render({"prose": c.prose, "schema": toy.schema.signature()}),
+                    "prompt": toy.formatter.render({"prose": c.prose, "schema": toy.schema.signature()}).to_json(),
                     "completion": json.dumps(c.answer),
                 }
                 for c in cases

@@ -9,8 +9,10 @@ import pytest
 
 from proseform import digest
 from proseform.errors import ConfigError, StageError
+from proseform.infer import tokens
 from proseform.launch import Job
-from proseform.train import base, rows, weights
+from proseform.prompt import Rendered
+from proseform.train import base, weights
 
 MakeJob = Callable[..., Job]
 
@@ -42,7 +44,7 @@ def test_a_prompt_and_its_prefill_never_merge(tiny_base: Path) -> None:
 
 
 def test_the_chat_template_opens_the_assistants_turn(tiny_base: Path) -> None:
-    text = rows.rendered(weights.tokenizer(tiny_base), [{"role": "user", "content": "amber"}])
+    text = tokens.text(weights.tokenizer(tiny_base), Rendered.from_json([{"role": "user", "content": "amber"}]))
     assert text == "<|im_start|>user\namber<|im_end|>\n<|im_start|>assistant\n"
 
 

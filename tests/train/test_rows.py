@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proseform.errors import ConfigError, RowError
+from proseform.prompt import Rendered
 from proseform.train import rows, weights
 
 
@@ -45,7 +46,7 @@ def test_a_missing_file_names_those_that_exist(tmp_path: Path) -> None:
 def test_the_loss_is_on_the_completion_and_its_end(tiny_base: Path) -> None:
     tokenizer = weights.tokenizer(tiny_base)
     columns, dropped = rows.encode(
-        tokenizer, [rows.Row("a", [{"role": "user", "content": "amber"}], "no tree")], "", 128
+        tokenizer, [rows.Row("a", Rendered.from_json([{"role": "user", "content": "amber"}]), "no tree")], "", 128
     )
     (ids,), (labels,) = columns["input_ids"], columns["labels"]
     learnt = [token for token in labels if token != rows.IGNORED]
@@ -56,7 +57,8 @@ def test_the_loss_is_on_the_completion_and_its_end(tiny_base: Path) -> None:
 
 def test_a_row_that_is_too_long_is_left_out_and_never_cut(tiny_base: Path) -> None:
     tokenizer = weights.tokenizer(tiny_base)
-    short, long = rows.Row("a", "x", "y"), rows.Row("b", "x", "y" * 200)
+    prompt = Rendered.from_json("x")
+    short, long = rows.Row("a", prompt, "y"), rows.Row("b", prompt, "y" * 200)
     columns, dropped = rows.encode(tokenizer, [short, long], "", 20)
     assert (len(columns["input_ids"]), dropped) == (1, 1)
     with pytest.raises(RowError, match="All 1 rows"):
@@ -74,7 +76,7 @@ def test_prefill_and_rest_are_tokenised_apart_as_at_inference(dataset: Path, tin
 
 def test_a_completion_without_the_prefill_is_refused(tiny_base: Path) -> None:
     with pytest.raises(RowError, match="Row 'a'"):
-        rows.completion_ids(weights.tokenizer(tiny_base), [rows.Row("a", "x", "[1]")], '{"')
+        rows.completion_ids(weights.tokenizer(tiny_base), [rows.Row("a", Rendered.from_json("x"), "[1]")], '{"')
 
 
 @given(

@@ -1,6 +1,7 @@
 """The dataset of a task: cases in three disjoint splits, and from them the rows of each role.
 
-Rows are JSON Lines. The evaluator's prompts are messages; the formatter's are strings, TRL's *standard* format, since
+Rows are JSON Lines. Prompts keep segments, ours and theirs apart (:meth:`proseform.prompt.Rendered.to_json`): the
+evaluator's are messages; the formatter's are plain text, TRL's *standard* format, since
 the chat format is what starts the chatter where JSON is asked for.
 """
 
@@ -139,7 +140,7 @@ def evaluator_rows(task: Task, cases: Iterable[Case], dataset: config.Dataset) -
     for case in cases:
         rng = random.Random(f"annotator-{dataset.seed}-{case.id}")
         prose = task.annotate(case, rng) if dataset.annotations == "careless" else case.prose
-        yield {"id": case.id, "prompt": task.evaluator.render(case.inputs), "completion": prose}
+        yield {"id": case.id, "prompt": task.evaluator.render(case.inputs).to_json(), "completion": prose}
 
 
 def formatter_rows(
@@ -173,7 +174,7 @@ def formatter_rows(
 def _formatter_row(task: Task, name: str, prose: str, answer: Any, schema: Schema) -> dict[str, Any]:
     """One row of the formatter."""
     prompt = task.formatter.render({"prose": prose, "schema": schema.signature()})
-    return {"id": name, "prompt": prompt, "completion": json.dumps(answer, ensure_ascii=False)}
+    return {"id": name, "prompt": prompt.to_json(), "completion": json.dumps(answer, ensure_ascii=False)}
 
 
 def held_out(task: Task, dataset: config.Dataset, count: int) -> list[Case]:

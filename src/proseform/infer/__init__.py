@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from proseform.bundle import Bundle, Role
-from proseform.prompt import Message
+from proseform.input import Input
+from proseform.prompt import Rendered
 
 FORM: dict[str, Any] = {
     "whitespace_flexible": False,
@@ -33,7 +34,7 @@ class Request:
 
     Attributes:
         role: Whose model completes.
-        prompt: Messages (chat) or one string (plain), as :meth:`proseform.prompt.Prompt.render` gives.
+        prompt: Its turns, ours and theirs apart, as :meth:`proseform.prompt.Prompt.render` gives.
         prefill: The beginning of the completion, given.
         schema: The JSON schema that the completion is constrained to; None lets it run free.
         max_tokens: The longest completion, in tokens, prefill not counted.
@@ -43,7 +44,7 @@ class Request:
     """
 
     role: Role
-    prompt: list[Message] | str
+    prompt: Rendered
     prefill: str = ""
     schema: Mapping[str, Any] | None = None
     max_tokens: int = 256
@@ -91,7 +92,12 @@ class Engine(Protocol):
 
 
 def ask(
-    bundle: Bundle, role: Role, values: Mapping[str, str], *, schema: Mapping[str, Any] | None = None, **overrides: Any
+    bundle: Bundle,
+    role: Role,
+    values: Mapping[str, Input | str],
+    *,
+    schema: Mapping[str, Any] | None = None,
+    **overrides: Any,
 ) -> Request:
     """The request that a bundle's role makes of some values: its prompt, prefill and longest completion."""
     part = bundle.parts[role]

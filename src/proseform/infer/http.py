@@ -173,9 +173,9 @@ def payload(request: Request, model: str, dialect: Dialect) -> tuple[str, dict[s
     }
     if request.schema is not None:
         body |= _structured(request.schema, dialect)
-    if isinstance(request.prompt, str):
-        return "/v1/completions", {**body, "prompt": request.prompt + given}, given
-    messages = list(request.prompt)
+    if request.prompt.style == "plain":
+        return "/v1/completions", {**body, "prompt": request.prompt.text + given}, given
+    messages = request.prompt.messages
     if given:
         messages.append({"role": "assistant", "content": given})
         body |= {"add_generation_prompt": False, "continue_final_message": True}

@@ -23,9 +23,8 @@ from transformers.utils import logging as transformers_logging
 from proseform import bundle as bundles
 from proseform.bundle import Role
 from proseform.errors import EngineError, Refusal, StoreError
-from proseform.infer import Completion, Request, decode
+from proseform.infer import Completion, Request, decode, tokens
 from proseform.infer.constrain import Constraints
-from proseform.prompt import Message
 
 _END_OF_TURN = "<|im_end|>"
 _SMALL = 20_000_000
@@ -62,17 +61,6 @@ def load_model(
 
         model = PeftModel.from_pretrained(model, str(adapter))
     return model.to(device or ("cuda" if torch.cuda.is_available() else "cpu")).eval(), tokenizer
-
-
-def prompt_ids(tokenizer: Any, prompt: list[Message] | str) -> list[int]:
-    """A prompt as token ids: messages by the chat template, plain text as the tokenizer encodes it.
-
-    Training does the same, and encodes prompt, prefill and the rest apart.
-    """
-    if isinstance(prompt, str):
-        return list(tokenizer(prompt)["input_ids"])
-    text = tokenizer.apply_chat_template(prompt, add_generation_prompt=True, tokenize=False)
-    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
 def stop_ids(model: Any, tokenizer: Any) -> frozenset[int]:
@@ -113,7 +101,7 @@ class RoleModel:
     def encode(self, request: Request) -> tuple[list[int], list[int]]:
         """Token ids of the prompt and of the prefill."""
         prefill = self.tokenizer(request.prefill, add_special_tokens=False)["input_ids"] if request.prefill else []
-        return prompt_ids(self.tokenizer, request.prompt), list(prefill)
+        return tokens.encode(self.tokenizer, request.prompt), list(prefill)
 
     def room(self, request: Request) -> int:
         """Tokens that are left for the completion; below 1 the prompt is too long."""

@@ -19,7 +19,8 @@ from proseform import config, launch, reward
 from proseform import task as tasks
 from proseform.case import Case, load_cases
 from proseform.errors import ConfigError
-from proseform.prompt import Message
+from proseform.infer import tokens
+from proseform.prompt import Rendered
 from proseform.rubric import Rubric
 from proseform.task import Task
 from proseform.train import checkpoints, progress, rows, signal, weights
@@ -131,18 +132,14 @@ def prompts(task: Task, cases: list[Case], knobs: config.Grpo, tokenizer: Any) -
     chosen: list[Case] = []
     while len(chosen) < wanted:
         chosen += rng.sample(cases, min(len(cases), wanted - len(chosen)))
-    asked: list[list[Message] | str] = []
+    asked: list[Rendered] = []
     for case in chosen:
         prompt = task.evaluator.render(case.inputs)
-        if knobs.reward == "json" and not isinstance(prompt, str):
-            signature = task.schema.signature()
-            prompt = [
-                *prompt[:-1],
-                {"role": "user", "content": f"{prompt[-1]['content']}\n{task.formatter.system}\n{signature}"},
-            ]
+        if knobs.reward == "json" and prompt.style == "chat":
+            prompt = prompt.with_ours(f"\n{task.formatter.system}\n{task.schema.signature()}")
         asked.append(prompt)
     return [
-        {"prompt": rows.rendered(tokenizer, prompt), "case": case.to_json()}
+        {"prompt": tokens.text(tokenizer, prompt), "case": case.to_json()}
         for prompt, case in zip(asked, chosen, strict=True)
     ]
 

@@ -16,7 +16,8 @@ from typing import Any
 
 from proseform import jsonl
 from proseform.errors import ConfigError, RowError
-from proseform.prompt import Message
+from proseform.infer import tokens
+from proseform.prompt import Rendered
 
 IGNORED = -100
 """The label of a token that carries no loss."""
@@ -31,12 +32,12 @@ class Row:
 
     Attributes:
         id: Of the case it came from.
-        prompt: Messages (chat) or one string (plain).
+        prompt: Its turns, ours and theirs apart.
         completion: What is to be said, prefill included.
     """
 
     id: str
-    prompt: list[Message] | str
+    prompt: Rendered
     completion: str
 
 
@@ -67,31 +68,7 @@ def _row(line: str, where: str) -> Row:
             raise RowError(f"{where}: field '{name}' is missing.", hint="A row has id, prompt and completion.")
     if not isinstance(raw["completion"], str) or not raw["completion"]:
         raise RowError(f"{where}: field 'completion' is {raw['completion']!r:.40}, expected text.")
-    prompt = raw["prompt"]
-    chat = isinstance(prompt, list) and all(
-        isinstance(m, dict) and isinstance(m.get("content"), str) and "role" in m for m in prompt
-    )
-    if not (chat and prompt) and not isinstance(prompt, str):
-        raise RowError(
-            f"{where}: field 'prompt' is {jsonl.kind(prompt)}, expected text or messages with role and content."
-        )
-    return Row(str(raw["id"]), prompt, raw["completion"])
-
-
-def rendered(tokenizer: Any, prompt: list[Message] | str) -> str:
-    """The prompt as text: messages by the chat template, with the generation prompt; plain text as it is."""
-    return (
-        prompt
-        if isinstance(prompt, str)
-        else str(tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True))
-    )
-
-
-def prompt_ids(tokenizer: Any, prompts: Sequence[list[Message] | str]) -> list[list[int]]:
-    """Token ids of prompts. A chat template writes its own special tokens; plain text gets the tokenizer's (BOS where it has one)."""
-    texts = [rendered(tokenizer, prompt) for prompt in prompts]
-    ids: list[list[int]] = tokenizer(texts, add_special_tokens=isinstance(prompts[0], str))["input_ids"]
-    return ids
+    return Row(str(raw["id"]), Rendered.from_json(raw["prompt"], f"{where}: field 'prompt'"), raw["completion"])
 
 
 def completion_ids(tokenizer: Any, rows: Sequence[Row], prefill: str = "") -> list[list[int]]:
@@ -120,9 +97,8 @@ def encode(
     Raises:
         RowError: Every row is longer than ``max_length``.
     """
-    pairs = zip(
-        prompt_ids(tokenizer, [row.prompt for row in rows]), completion_ids(tokenizer, rows, prefill), strict=True
-    )
+    prompts = [tokens.encode(tokenizer, row.prompt) for row in rows]
+    pairs = zip(prompts, completion_ids(tokenizer, rows, prefill), strict=True)
     kept = [(prompt, completion) for prompt, completion in pairs if len(prompt) + len(completion) <= max_length]
     if not kept:
         raise RowError(f"All {len(rows)} rows are longer than {max_length} tokens.", hint="Raise model.max_length.")
@@ -178,10 +154,10 @@ def micro_batch(batch: int, wanted: int, processes: int, where: str) -> int:
 def texts(rows: Iterable[Row]) -> Iterable[str]:
     """Every text of rows, for a tokenizer to be trained on."""
     for row in rows:
-        if isinstance(row.prompt, str):
-            yield row.prompt
+        if row.prompt.style == "plain":
+            yield row.prompt.text
         else:
-            for message in row.prompt:
-                yield f"{message['role']}\n{message['content']}"
+            for turn in row.prompt.turns:
+                yield f"{turn.role}\n{turn.content}"
             yield "assistant\n"
         yield row.completion
