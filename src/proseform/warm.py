@@ -32,8 +32,16 @@ from proseform.lifetime import end_with_parent
 SOCKET = "PROSEFORM_WARM"
 """The environment variable that names the socket."""
 
-MODULES = ("torch", "transformers", "datasets", "trl", "accelerate")
-"""What training workers import."""
+MODULES = (
+    "torch",
+    "transformers",
+    "datasets",
+    "accelerate",
+    "peft",
+    "trl.trainer.sft_trainer",
+    "trl.trainer.grpo_trainer",
+)
+"""What training workers import; TRL imports a trainer only when it is named."""
 
 _GRACE_S = 10.0
 _HOST = "127.0.0.1"
