@@ -1,13 +1,16 @@
 """Bundles: one digest over everything, and no file that is not of it."""
 
 import json
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from proseform import bundle, digest
 from proseform.bundle import Generation, Part
-from proseform.errors import StoreError
+from proseform.errors import StoreError, TaskError
+from proseform.infer.answer import agree
 from proseform.testing import toy_bundle, toy_task
 
 
@@ -90,9 +93,13 @@ REFUSED = [
     (altered(schema={}), "was altered", "another schema"),
     (altered(more=1), "not a bundle manifest", "a field that nobody reads"),
     (altered(evaluator={}), "not a bundle manifest", "an empty part"),
-    (lambda folder: (folder / "formatter" / "weights.bin").write_text("x"), "the formatter's files", "other weights"),
-    (lambda folder: (folder / "evaluator" / "more.bin").write_text("x"), "the evaluator's files", "a file too many"),
-    (lambda folder: (folder / "base" / "weights.bin").unlink(), "base: the evaluator's files", "a file too few"),
+    (lambda folder: (folder / "formatter" / "weights.bin").write_text("x"), "names (weights.bin)", "other weights"),
+    (lambda folder: (folder / "evaluator" / "more.bin").write_text("x"), "names (more.bin)", "a file too many"),
+    (
+        lambda folder: (folder / "base" / "weights.bin").unlink(),
+        "base: the evaluator's files are not those that the bundle names (weights.bin)",
+        "a file too few",
+    ),
 ]
 
 
@@ -110,6 +117,65 @@ def test_a_part_outside_of_the_bundle_is_refused_even_if_its_digest_is_right(fol
     replace(whole, formatter=replace(whole.formatter, base=place)).write(folder)
     with pytest.raises(StoreError, match="lies outside"):
         bundle.read(folder)
+
+
+FIXTURES = Path(__file__).parent / "fixtures" / "bundles"
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in FIXTURES.iterdir()))
+def test_bundles_of_every_format_are_read_with_their_own_digest(name):
+    """Each fixture was written by the version that wrote its format."""
+    found = bundle.read(FIXTURES / name)
+    assert found.format == int(name[0])
+    assert found.digest == json.loads((FIXTURES / name / "bundle.json").read_text())["digest"]
+    assert found.evaluator.generation.max_tokens == 48
+    assert bool(found.bases) == name.endswith("adapters")
+    assert found.compiled().fields == ("verdict", "grams", "note")
+
+
+def test_a_bundle_of_format_0_agrees_with_the_very_folder_it_was_made_from():
+    """It states one digest for a task; whether its contract alone stands, nobody can tell."""
+    found = bundle.read(FIXTURES / "0-whole")
+    same = replace(toy_task(), whole=found.task_contract)
+    agree(found, same)
+    with pytest.raises(TaskError, match="was made for task 'toy'"):
+        agree(found, toy_task())
+
+
+def test_a_bundle_agrees_by_the_contract_alone():
+    """A typo in a README refuses no champion."""
+    found = toy_bundle(toy_task())
+    agree(found, replace(toy_task(), data=digest.of_json("other")))
+    with pytest.raises(TaskError, match="was made for task 'toy'"):
+        agree(found, replace(toy_task(), contract=digest.of_json("other")))
+
+
+@pytest.mark.parametrize("number", [2, -1, "1", None, 1.5, [], {}])
+def test_an_unknown_format_is_refused_in_words(folder, number):
+    raw = json.loads((folder / "bundle.json").read_text())
+    (folder / "bundle.json").write_text(json.dumps({**raw, "format": number}))
+    with pytest.raises(StoreError, match=r"a bundle of format .*; this Proseform reads formats 0 to 1"):
+        bundle.read(folder)
+
+
+def test_a_field_with_a_default_that_comes_later_changes_no_digest(folder):
+    """The digest is over the manifest's JSON as it is stored, so a part that lacks the newest field keeps its own."""
+    raw = json.loads((folder / "bundle.json").read_text())
+    del raw["evaluator"]["generation"]["retry_temperature"], raw["digest"]
+    stated = digest.of_json({key: value for key, value in raw.items() if key != "files"})
+    (folder / "bundle.json").write_text(json.dumps({"digest": stated, **raw}))
+    assert bundle.read(folder).digest == stated
+    assert bundle.read(folder).evaluator.generation.retry_temperature == 0.7
+
+
+def test_what_was_read_is_written_as_it_was(folder, tmp_path_factory):
+    found = bundle.read(FIXTURES / "0-adapters")
+    copy = tmp_path_factory.mktemp("copy") / "bundle"
+    shutil.copytree(FIXTURES / "0-adapters", copy)
+    found.write(copy)
+    assert bundle.read(copy) == found
+    assert bundle.read(copy).digest == found.digest
+    assert replace(found, task="other").digest != found.digest
 
 
 def test_files_are_left_alone_where_nobody_asks(folder):

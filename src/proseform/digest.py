@@ -20,22 +20,32 @@ def of_json(value: Any) -> str:
 
 
 def of_files(root: Path, names: Iterable[str] | None = None) -> str:
-    """The digest of a folder: the relative names and contents of its files, order-free.
+    """The digest of a folder: the digest of its :func:`listing`.
 
     Args:
         root: The folder.
         names: Relative names to include; all files below ``root`` by default.
     """
-    chosen = (
-        sorted(names)
-        if names is not None
-        else sorted(p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file())
-    )
-    listing = {}
-    for name in chosen:
+    return of_json(listing(root, names))
+
+
+def listing(root: Path, names: Iterable[str] | None = None) -> dict[str, str]:
+    """A folder's files by relative name: the sha256 of each one's bytes, as 64 hex digits.
+
+    Args:
+        root: The folder.
+        names: Relative names to include; all files below ``root`` by default.
+    """
+    listed = {}
+    for name in sorted(files(root) if names is None else names):
         with (root / name).open("rb") as file:
-            listing[name] = hashlib.file_digest(file, "sha256").hexdigest()
-    return of_json(listing)
+            listed[name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return listed
+
+
+def files(root: Path) -> list[str]:
+    """Relative names of all files below a folder."""
+    return [path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()]
 
 
 def short(digest: str) -> str:

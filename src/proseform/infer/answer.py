@@ -180,10 +180,11 @@ def agree(bundle: Bundle, task: Task) -> None:
     Raises:
         TaskError: With both digests.
     """
-    if (bundle.task, bundle.task_contract) != (task.name, task.contract):
+    installed = task.contract if bundle.format else task.whole  # format 0 states one digest of the whole folder
+    if (bundle.task, bundle.task_contract) != (task.name, installed):
         raise TaskError(
             f"Bundle {digest.short(bundle.digest)} was made for task '{bundle.task}' {digest.short(bundle.task_contract)}; "
-            f"installed is '{task.name}' {digest.short(task.contract)}.",
+            f"installed is '{task.name}' {digest.short(installed)}.",
             hint="Install the task's version that the bundle was trained on, or train and promote a new bundle.",
         )
 

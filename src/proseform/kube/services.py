@@ -140,7 +140,7 @@ def bundle_map(wanted: Served) -> Manifest:
         "kind": "ConfigMap",
         "metadata": made,
         "immutable": True,
-        "data": {MANIFEST: wanted.bundle.manifest},
+        "data": {MANIFEST: wanted.bundle.manifest()},
     }
 
 

@@ -1,7 +1,12 @@
-"""A bundle: evaluator and formatter under one digest. It is what is registered, gated, promoted and served.
+"""What a bundle states, and its digest.
 
 On disk a bundle is a folder: ``bundle.json`` beside one folder for each distinct model part (``base/``,
-``evaluator/``, ``formatter/``), each an ordinary Hugging Face model or PEFT adapter folder.
+``evaluator/``, ``formatter/``), each an ordinary Hugging Face model or PEFT adapter folder. The manifest has a format
+number; :mod:`~proseform.bundle.manifest` reads older ones.
+
+Digests form a tree: a file's is over its bytes, a folder's over its files' (``files`` in the manifest lists them), the
+bundle's over the manifest's JSON as it is stored, without ``digest`` and ``files``. So a field that is added later
+changes no bundle that is there, and a part can lie elsewhere, found by its digest: the registry keeps a base once.
 """
 
 from __future__ import annotations
@@ -14,13 +19,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from proseform import digest
-from proseform.errors import StoreError
 from proseform.prompt import Prompt
 from proseform.schema import Schema
 
 Role = Literal["evaluator", "formatter"]
 ROLES: tuple[Role, ...] = ("evaluator", "formatter")
 MANIFEST = "bundle.json"
+FORMAT = 1
+"""The format that is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +35,7 @@ class Generation:
 
     Attributes:
         max_tokens: The longest completion, in tokens.
-        context_length: Prompt and completion together, in tokens.
+        context_length: Prompt and completion together, in tokens; 0 takes what the model can.
         retry_temperature: Sampling temperature of a second try; the first is greedy.
     """
 
@@ -65,12 +71,14 @@ class Bundle:
 
     Attributes:
         task: The task's name.
-        task_contract: Digest of the task's contract; serving refuses to start on another.
+        task_contract: Digest of the task's contract, or of its whole folder in format 0; serving refuses another.
         task_data: Digest of the task's data when the bundle was made; for people.
         evaluator: The evaluator's part.
         formatter: The formatter's part.
         schema: The JSON schema that is answered.
         settings: Engine settings: ``dtype`` and what an engine wants to know.
+        format: The manifest's format.
+        stored: The manifest's JSON as it was read; None for a bundle that was made here.
     """
 
     task: str
@@ -80,64 +88,53 @@ class Bundle:
     formatter: Part
     schema: Mapping[str, Any]
     settings: Mapping[str, Any] = field(default_factory=dict)
+    format: int = FORMAT
+    stored: Mapping[str, Any] | None = field(init=False, default=None, compare=False, repr=False)
 
     @cached_property
     def digest(self) -> str:
         """The bundle's digest: over everything above, model files included by their digests."""
-        return digest.of_json(asdict(self))
+        return digest.of_json(self.document)
+
+    @property
+    def document(self) -> Mapping[str, Any]:
+        """What the digest is over, as JSON."""
+        if self.stored is not None:
+            return self.stored
+        fields = asdict(self)
+        del fields["stored"]
+        return {**fields, "format": FORMAT}
 
     @property
     def parts(self) -> dict[Role, Part]:
         """The parts by role."""
         return {"evaluator": self.evaluator, "formatter": self.formatter}
 
+    @property
+    def folders(self) -> dict[str, str]:
+        """The parts' folders to their digests."""
+        pairs = [(part.base, part.base_digest) for part in self.parts.values()]
+        return dict([*pairs, *((part.adapter, part.adapter_digest) for part in self.parts.values() if part.adapter)])
+
+    @property
+    def bases(self) -> dict[str, str]:
+        """The folders that adapters stand on, to their digests: what many bundles share."""
+        return {part.base: part.base_digest for part in self.parts.values() if part.adapter}
+
     def compiled(self) -> Schema:
         """The schema, ready to validate."""
         return Schema(self.schema, "the bundle's schema")
 
-    @property
-    def manifest(self) -> str:
-        """The text of ``bundle.json``."""
-        return json.dumps({"digest": self.digest, **asdict(self)}, indent=2, ensure_ascii=False) + "\n"
+    def manifest(self, files: Mapping[str, Mapping[str, str]] | None = None) -> str:
+        """The text of ``bundle.json``.
+
+        Args:
+            files: The listing of each folder, see :func:`proseform.digest.listing`; None leaves it out.
+        """
+        beside = {} if files is None else {"files": files}
+        return json.dumps({"digest": self.digest, **self.document, **beside}, indent=2, ensure_ascii=False) + "\n"
 
     def write(self, folder: Path) -> None:
         """Write ``bundle.json`` into a folder that already holds the parts."""
-        (folder / MANIFEST).write_text(self.manifest)
-
-
-def read(folder: Path, *, check_files: bool = True) -> Bundle:
-    """Read a bundle's folder.
-
-    Args:
-        folder: Holds ``bundle.json``.
-        check_files: Hash the parts' files too (about 1 s for 1 GB).
-
-    Raises:
-        StoreError: The manifest is missing or malformed, or a part's files are not those of the digest.
-    """
-    path = folder / MANIFEST
-    try:
-        raw = dict(json.loads(path.read_text(encoding="utf-8")))
-        stated = raw.pop("digest")
-        parts = {
-            role: Part(**{**part, "prompt": Prompt(**part["prompt"]), "generation": Generation(**part["generation"])})
-            for role in ROLES
-            if (part := raw.pop(role))
-        }
-        bundle = Bundle(evaluator=parts["evaluator"], formatter=parts["formatter"], **raw)
-    except FileNotFoundError as error:
-        raise StoreError(f"{path}: no bundle here.") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"{path}: not a bundle manifest ({error}).") from error
-    if bundle.digest != stated:
-        raise StoreError(
-            f"{path}: was altered: it states {digest.short(stated)}, its content is {digest.short(bundle.digest)}."
-        )
-    if check_files:
-        for role, part in bundle.parts.items():
-            for name, expected in ((part.base, part.base_digest), (part.adapter, part.adapter_digest)):
-                if name and not (folder / name).resolve().is_relative_to(folder.resolve()):
-                    raise StoreError(f"{path}: the {role}'s folder '{name}' lies outside of the bundle.")
-                if name and digest.of_files(folder / name) != expected:
-                    raise StoreError(f"{folder / name}: the {role}'s files are not those that the bundle names.")
-    return bundle
+        files = {name: digest.listing(folder / name) for name in sorted(self.folders)}
+        (folder / MANIFEST).write_text(self.manifest(files), encoding="utf-8")

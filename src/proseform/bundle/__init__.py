@@ -1,0 +1,10 @@
+"""A bundle: evaluator and formatter under one digest. It is what is registered, gated, promoted and served.
+
+- :mod:`~proseform.bundle.value`: what a bundle states, and its digest
+- :mod:`~proseform.bundle.manifest`: reading ``bundle.json`` of every format that was ever written
+"""
+
+from proseform.bundle.manifest import read
+from proseform.bundle.value import FORMAT, MANIFEST, ROLES, Bundle, Generation, Part, Role
+
+__all__ = ["FORMAT", "MANIFEST", "ROLES", "Bundle", "Generation", "Part", "Role", "read"]

@@ -1,0 +1,108 @@
+"""Reading a bundle's manifest, of every format that was ever written.
+
+=======  ==========================================================================================================
+format   what it states
+=======  ==========================================================================================================
+0        no number; one digest for the whole task folder; the longest completion of each part; no list of files
+1        the task's contract and data apart; how each role generates; every file with its sha256
+=======  ==========================================================================================================
+
+A bundle of format 0 is read as it is and keeps its digest. It agrees with a task whose folder is unchanged byte by byte.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from proseform import digest
+from proseform.bundle.value import FORMAT, MANIFEST, ROLES, Bundle, Generation, Part, Role
+from proseform.errors import StoreError
+from proseform.prompt import Prompt
+
+_BESIDE = ("digest", "files")
+"""Keys of a manifest that the bundle's digest is not over."""
+
+
+def read(folder: Path, *, check_files: bool = True) -> Bundle:
+    """Read a bundle's folder.
+
+    Args:
+        folder: Holds ``bundle.json``.
+        check_files: Hash the parts' files too (about 1 s for 1 GB, once while they stay as they are).
+
+    Raises:
+        StoreError: The manifest is missing, malformed or of a later format, or a part's files are not those of the
+            digest; the file is named.
+    """
+    path = folder / MANIFEST
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        stated, number = raw["digest"], raw.get("format", 0)
+    except FileNotFoundError as error:
+        raise StoreError(f"{path}: no bundle here.") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StoreError(f"{path}: not a bundle manifest ({error}).") from error
+    if type(number) is not int or number not in _READERS:
+        raise StoreError(
+            f"{path}: a bundle of format {number}; this Proseform reads formats 0 to {FORMAT}.",
+            hint="Install the version of Proseform that made it, or a later one.",
+        )
+    stored = {key: value for key, value in raw.items() if key not in _BESIDE}
+    try:
+        bundle = _READERS[number](stored)
+        files = {name: dict(listed) for name, listed in raw.get("files", {}).items()}
+        actual = digest.of_json(stored)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StoreError(f"{path}: not a bundle manifest ({error}).") from error
+    if actual != stated:
+        raise StoreError(
+            f"{path}: was altered: it states {digest.short(str(stated))}, its content is {digest.short(actual)}."
+        )
+    object.__setattr__(bundle, "stored", stored)
+    for role, part in bundle.parts.items():
+        for name, expected in ((part.base, part.base_digest), (part.adapter, part.adapter_digest)):
+            if name and not (folder / name).resolve().is_relative_to(folder.resolve()):
+                raise StoreError(f"{path}: the {role}'s folder '{name}' lies outside of the bundle.")
+            if name and check_files:
+                _check(folder / name, role, expected, files.get(name))
+    return bundle
+
+
+def _check(folder: Path, role: Role, expected: str, stated: Mapping[str, str] | None) -> None:
+    """Refuse a part's folder that is not the one of a digest."""
+    actual = digest.listing(folder)
+    if digest.of_json(actual) == expected:
+        return
+    listed = stated if stated is not None and digest.of_json(dict(stated)) == expected else {}
+    faults = sorted(name for name in {*listed, *actual} if listed.get(name) != actual.get(name)) if listed else []
+    about = f" ({faults[0]}{f' and {len(faults) - 1} more' if len(faults) > 1 else ''})" if faults else ""
+    raise StoreError(f"{folder}: the {role}'s files are not those that the bundle names{about}.")
+
+
+def _format_0(stored: Mapping[str, Any]) -> Bundle:
+    """One digest for the task, ``max_tokens`` in each part."""
+    fields = dict(stored)
+    whole = fields.pop("task_digest")
+    for role in ROLES:
+        part = dict(fields[role])
+        tokens = part.pop("max_tokens")
+        fields[role] = {**part, "generation": {"max_tokens": tokens, "context_length": 0}}
+    return _bundle({**fields, "task_contract": whole, "task_data": "", "format": 0})
+
+
+def _bundle(fields: Mapping[str, Any]) -> Bundle:
+    """A bundle of its fields, which is format 1."""
+    parts: dict[str, Part] = {role: _part(fields[role]) for role in ROLES}
+    return Bundle(**{**dict(fields), **parts})
+
+
+def _part(fields: Mapping[str, Any]) -> Part:
+    """A part of its fields."""
+    nested = {"prompt": Prompt(**fields["prompt"]), "generation": Generation(**fields["generation"])}
+    return Part(**{**fields, **nested})
+
+
+_READERS: dict[int, Callable[[Mapping[str, Any]], Bundle]] = {0: _format_0, 1: _bundle}
