@@ -6,9 +6,8 @@ from proseform.versions import images
 
 
 @dsl.component(base_image=images()["pipeline"], install_kfp_package=False)
-def cleanup(run: str):
+def cleanup():
     """Delete the training jobs that this pipeline run has left, whatever became of it."""
-    from proseform import config
     from proseform.stages import policy
 
-    policy.cancel(config.load(run))
+    policy.cancel()

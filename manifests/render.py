@@ -30,7 +30,7 @@ from proseform.stages.deploy import as_yaml
 ROOT = Path(__file__).resolve().parent.parent
 CHART = ROOT / "charts" / "proseform"
 NAME = "proseform"
-"""Of the release and its namespace, as ``config.Cluster`` has them by default."""
+"""Of the release and its namespace, as ``config.Place`` has them by default."""
 _SCHEMA = "https://json-schema.org/draft/2020-12/schema"
 _TABLE = ("<!-- values -->\n", "<!-- /values -->\n")
 

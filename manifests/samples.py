@@ -1,4 +1,4 @@
-"""What the builders of `proseform.kube` make, for people to read: training jobs, generation for GRPO, a bundle in both forms.
+"""What the builders of `proseform.kube` make, for people to read: training jobs, and a bundle in both forms.
 
 Names and digests are made up; `proseform deploy --dry-run client` prints the objects of a real bundle.
 """
@@ -28,7 +28,7 @@ def every() -> dict[str, list[dict[str, Any]]]:
 
 def _training(kind: str) -> jobs.Training:
     """GRPO on two nodes of eight GPUs."""
-    place = config.Cluster.model_validate({"jobs": {"kind": kind, **_GPUS}})
+    place = config.Place.model_validate({"jobs": {"kind": kind, **_GPUS}})
     work, short = f"{_HOME}/work/grpo-{digest.short(_KEY)}", digest.short(_KEY)
     labels = {jobs.KEY: short, jobs.STAGE: "grpo", jobs.RUN: "cv-default-20260101-120000"}
     return jobs.Training(
@@ -38,7 +38,7 @@ def _training(kind: str) -> jobs.Training:
 
 def _served(form: str) -> list[dict[str, Any]]:
     """Version 3 of the CV task's bundle, adapters on one base, with the route that gives it all traffic."""
-    place = config.Cluster.model_validate({"serving": {"form": form}})
+    place = config.Place.model_validate({"serving": {"form": form}})
     cv = task.load("cv")
     parts = {
         role: Part("base", digest.of_json("base"), prompt, Generation(tokens, 4096), role, digest.of_json(role))

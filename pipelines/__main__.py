@@ -13,6 +13,14 @@ Task = Annotated[str, typer.Option(help="The installed task.")]
 RunName = Annotated[
     str, typer.Option("--run", help=f"A shipped run ({', '.join(config.shipped())}), or the path of a TOML file.")
 ]
+Place = Annotated[
+    str,
+    typer.Option(
+        "--place",
+        envvar="PROSEFORM_PLACE",
+        help=f"Where on a Kubernetes: a shipped place ({', '.join(config.PLACES.shipped())}), or the path of a TOML file.",
+    ),
+]
 Uri = Annotated[str, typer.Option(help="MLflow's tracking URI; empty takes SQLite in the home folder.")]
 Name = Annotated[str, typer.Option(help="The registered model's name; empty takes proseform-<task>.")]
 
@@ -27,15 +35,12 @@ def run(
     example: Annotated[
         Optional[Path], typer.Option(help="A folder with example.toml (input = file); asked at the end.")
     ] = None,
-    on: Annotated[
-        Literal["local", "cluster"],
-        typer.Option(help="Where training runs; cluster reads the run file's cluster section."),
-    ] = "local",
+    place: Place = "",
 ) -> None:
-    """Run both pipelines from this machine: train, evaluate, register, gate, promote, and answer."""
+    """Run both pipelines from here: train, evaluate, register, gate, promote, answer; with --place on a cluster."""
     from pipelines import runner
 
-    os.environ["PROSEFORM_ON"] = on
+    os.environ["PROSEFORM_PLACE"] = config.PLACES.portable(place) if place else ""  # every step reads it
     runner.run(task, run, tracking_uri, name, example, fresh=fresh)
 
 
@@ -43,11 +48,12 @@ def run(
 def compile_pipelines(
     out: Annotated[Path, typer.Option(help="Folder for the compiled pipelines.")] = Path("build"),
     run: RunName = "default",
+    place: Place = "default",
 ) -> None:
-    """Write both pipelines as KFP IR, for the cluster that the run file states."""
+    """Write both pipelines as KFP IR, for a place."""
     from pipelines import cluster
 
-    for file in cluster.write(run, out).values():
+    for file in cluster.write(run, place, out).values():
         typer.echo(file)
 
 
@@ -57,6 +63,7 @@ def submit(
     what: Annotated[Literal["train", "promote"], typer.Option(help="Which pipeline.")] = "train",
     task: Task = "cv",
     run: RunName = "default",
+    place: Place = "default",
     tracking_uri: Uri = "",
     name: Name = "",
     namespace: Annotated[str, typer.Option(help="The profile's namespace, on a server with many users.")] = "",
@@ -66,10 +73,12 @@ def submit(
     from pipelines import server
     from proseform.stages import preflight
 
-    preflight.check(task, run)
+    preflight.check(task, run, config.PLACES.load(place), asked=False)
     arguments = {"task": task, "run": config.toml(run), "tracking_uri": tracking_uri, "name": name}
     typer.echo(
-        server.submit(what, run, arguments, host, namespace, token_file.read_text().strip() if token_file else "")
+        server.submit(
+            what, run, place, arguments, host, namespace, token_file.read_text().strip() if token_file else ""
+        )
     )
 
 

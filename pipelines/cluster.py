@@ -1,7 +1,8 @@
 """A pipeline as a KFP server runs it: the same story, with an exit handler around it and every pod's needs stated.
 
-What pods need stands in the run file's ``[cluster]``. kfp-kubernetes knows no read-only root and no seccomp profile, so
-the namespace of the steps cannot be held to PodSecurity "restricted"; that of the jobs and services is.
+What pods need stands in the place, which every step carries in its environment, so that the jobs it starts and the
+services it applies are at the same place. kfp-kubernetes knows no read-only root and no seccomp profile, so the namespace
+of the steps cannot be held to PodSecurity "restricted"; that of the jobs and services is.
 """
 
 import functools
@@ -25,44 +26,48 @@ SECRETS = "/etc/proseform/secrets"
 PIPELINES = {"train": train, "promote": promote_candidate}
 
 
-def write(run: str, folder: Path) -> dict[str, Path]:
-    """Compile both pipelines for a run's cluster; name to file.
+def write(run: str, place: str, folder: Path) -> dict[str, Path]:
+    """Compile both pipelines for a run and a place; name to file.
 
     Raises:
-        ConfigError: No such run, or a wrong key or value in it.
+        ConfigError: No such run or place, or a wrong key or value in one.
     """
     folder.mkdir(parents=True, exist_ok=True)
     files = {name: folder / f"{name}.yaml" for name in PIPELINES}
     for name, file in files.items():
-        made = on_cluster(PIPELINES[name], run)
+        pipeline = on_cluster(PIPELINES[name], run, place)
         # Not by KFP's compiler: it puts defaults into a comment of one line, and a run file has many.
-        file.write_text(yaml.safe_dump_all(MessageToDict(each) for each in (made.pipeline_spec, made.platform_spec)))
+        specs = (pipeline.pipeline_spec, pipeline.platform_spec)
+        file.write_text(yaml.safe_dump_all(MessageToDict(spec) for spec in specs), encoding="utf-8")
     return files
 
 
-def on_cluster(story: GraphComponent, run: str) -> GraphComponent:
-    """A pipeline with an exit handler that deletes what jobs are left, and with the needs of a run's cluster.
+def on_cluster(story: GraphComponent, run: str, place: str) -> GraphComponent:
+    """A pipeline for a place, with an exit handler that deletes the jobs that are left.
 
-    The run becomes the default of the parameter ``run``, so that steps and jobs mean the same cluster.
+    The run becomes the default of the parameter ``run``.
     """
-    place, text = config.load(run).cluster, config.toml(run)
+    config.load(run)  # a wrong key is told here, not by a step
+    text, where, where_text = config.toml(run), config.PLACES.load(place), config.PLACES.portable(place)
 
     @functools.wraps(story.pipeline_func)
     def whole(*channels: Any) -> None:
         parameters = dict(zip(inspect.signature(story.pipeline_func).parameters, channels, strict=True))
-        with dsl.ExitHandler(cleanup(run=parameters["run"]), name="story"):
+        with dsl.ExitHandler(cleanup(), name="story"):
             story.pipeline_func(**parameters)
         for task in Pipeline.get_default_pipeline().tasks.values():
-            _settle(task, place)
+            _settle(task, where, where_text)
 
     own = inspect.signature(story.pipeline_func)
-    given = [each.replace(default=text) if name == "run" else each for name, each in own.parameters.items()]
-    whole.__signature__ = own.replace(parameters=given, return_annotation=inspect.Signature.empty)  # type: ignore[attr-defined]
+    parameters = [
+        parameter.replace(default=text) if name == "run" else parameter for name, parameter in own.parameters.items()
+    ]
+    whole.__signature__ = own.replace(parameters=parameters, return_annotation=inspect.Signature.empty)  # type: ignore[attr-defined]
     return dsl.pipeline(name=story.name, description=story.description)(whole)
 
 
-def _settle(task: dsl.PipelineTask, place: config.Cluster) -> None:
-    """State what the pod of a step needs."""
+def _settle(task: dsl.PipelineTask, place: config.Place, text: str) -> None:
+    """State what the pod of a step needs; ``text`` is the place as the step reads it."""
     steps = place.steps
     task.set_container_image(place.images.pipeline)
     task.set_caching_options(False)  # ours is exact: a stage adopts what was made of the same inputs and code
@@ -70,7 +75,7 @@ def _settle(task: dsl.PipelineTask, place: config.Cluster) -> None:
     task.set_cpu_request(steps.cpu).set_memory_request(steps.memory).set_memory_limit(steps.memory)
     if place.cpu_limits:
         task.set_cpu_limit(steps.cpu)
-    settings = {"PROSEFORM_HOME": steps.home, "PROSEFORM_ON": "cluster", "HOME": "/tmp"}  # noqa: S108 - a pod's own
+    settings = {"PROSEFORM_HOME": steps.home, "PROSEFORM_PLACE": text, "HOME": "/tmp"}  # noqa: S108 - a pod's own
     if steps.secret:
         kubernetes.use_secret_as_volume(task, secret_name=steps.secret, mount_path=SECRETS)
         settings["AWS_SHARED_CREDENTIALS_FILE"] = f"{SECRETS}/aws"
@@ -82,5 +87,5 @@ def _settle(task: dsl.PipelineTask, place: config.Cluster) -> None:
     kubernetes.set_security_context(task, run_as_user=place.user, run_as_group=place.user, run_as_non_root=True)
     for key, value in steps.node_selector.items():
         kubernetes.add_node_selector(task, label_key=key, label_value=value)
-    for each in steps.tolerations:
-        kubernetes.add_toleration(task, **pods.toleration(each))
+    for toleration in steps.tolerations:
+        kubernetes.add_toleration(task, **pods.toleration(toleration))

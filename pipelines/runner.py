@@ -24,7 +24,7 @@ def run(task: str, run: str, tracking_uri: str, name: str, example: Path | None,
         StageError: A stage failed; in its own words.
     """
     console = Console()
-    the_task, resolved = preflight.check(task, run)
+    the_task, resolved = preflight.check(task, run, cache.home().cluster)
     asked = probe.read_example(the_task, example) if example else {}
     moment = time.strftime("%Y%m%d-%H%M%S")
     os.environ.setdefault("PROSEFORM_RUN", f"{task}-{resolved.name}-{moment}")
@@ -48,8 +48,8 @@ def run(task: str, run: str, tracking_uri: str, name: str, example: Path | None,
         except KeyboardInterrupt:
             child.terminate()
             child.wait()
-            if home.on == "cluster":
-                console.print(f"Deleted: {', '.join(policy.cancel(resolved)) or 'no job was running'}.")
+            if home.place:
+                console.print(f"Deleted: {', '.join(policy.cancel()) or 'no job was running'}.")
             raise
     failed = next((event for event in steps.values() if event["state"] == "failed"), None)
     if failed:

@@ -15,12 +15,15 @@ from proseform import config
 from proseform.errors import ClusterError
 
 
-def submit(what: str, run: str, arguments: dict[str, str], host: str, namespace: str = "", token: str = "") -> str:
+def submit(
+    what: str, run: str, place: str, arguments: dict[str, str], host: str, namespace: str = "", token: str = ""
+) -> str:
     """Send a pipeline to a KFP server; the run's id.
 
     Args:
         what: ``train`` or ``promote``.
         run: A run's name, path or TOML text.
+        place: A place's name, path or TOML text.
         arguments: The pipeline's parameters.
         host: The server's URL.
         namespace: The profile's namespace of a server with many users; empty for one without.
@@ -30,9 +33,9 @@ def submit(what: str, run: str, arguments: dict[str, str], host: str, namespace:
         ConfigError: As :func:`pipelines.cluster.write`.
         ClusterError: The server is away or refuses.
     """
-    account = config.load(run).cluster.steps.account
+    account = config.PLACES.load(place).steps.account
     with tempfile.TemporaryDirectory() as folder:
-        file = cluster.write(run, Path(folder))[what]
+        file = cluster.write(run, place, Path(folder))[what]
         try:
             client = kfp.Client(host=host, namespace=namespace or "kubeflow", existing_token=token or None)
             started = client.create_run_from_pipeline_package(

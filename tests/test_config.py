@@ -72,6 +72,68 @@ REFUSED = [
 ]
 
 
+REFUSED_PLACES = [
+    ("nope", "No place 'nope'; shipped: default", "no such name and no such file"),
+    (
+        "[jobs]\nnode = 2\n",
+        "place: jobs.node: unknown key. There are: node_selector, tolerations, kind, nodes",
+        "misspelt",
+    ),
+    ("[jobs]\ncpu = 'many'\n", "place: jobs.cpu: ", "no quantity of Kubernetes"),
+    ("namespace = 'My_Team'\n", "place: namespace: ", "no name of Kubernetes"),
+    ("[cluster.jobs]\nnodes = 2\n", "place: cluster: unknown key", "the table of a run file of before"),
+    ("[[jobs.tolerations]]\nkee = 'a'\n", "There are: key, value, effect", "a key within a list"),
+    ("{", "place: not JSON", "JSON that was cut off"),
+    ("[1]\n[2]", "place: ", "no table"),
+]
+
+
+@pytest.mark.parametrize(("text", "words", "why"), REFUSED_PLACES, ids=[why for _, _, why in REFUSED_PLACES])
+def test_a_place_that_is_refused_and_why(text, words, why):
+    with pytest.raises(ConfigError) as caught:
+        config.PLACES.load(text)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("table", ["[cluster]\nclaim = 'a'\n", "[cluster.jobs]\nnodes = 2\n"])
+def test_a_run_with_a_cluster_in_it_is_told_where_that_belongs_now(table):
+    with pytest.raises(ConfigError) as caught:
+        config.load(f"extends = 'small'\n{table}")
+    assert "cluster: unknown key" in str(caught.value)
+    assert "--place FILE" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", config.PLACES.shipped())
+def test_a_shipped_place_loads_by_name_and_says_what_it_is(name):
+    assert config.PLACES.load(name).description
+
+
+def test_the_default_place_is_the_defaults():
+    assert config.PLACES.load("default") == config.Place(description=config.PLACES.load("default").description)
+
+
+def test_what_travels_needs_no_other_file(tmp_path):
+    """A file that extends another is sent as both together; shipped names are known where it arrives."""
+    (tmp_path / "base.toml").write_text("extends = 'default'\nclaim = 'ours'\n[jobs]\nnodes = 4\n")
+    (tmp_path / "mine.toml").write_text(f"extends = '{tmp_path}/base.toml'\n[jobs]\ngpus = 8\n")
+    path = str(tmp_path / "mine.toml")
+    sent = config.PLACES.portable(path)
+    assert config.PLACES.load(sent) == config.PLACES.load(path)
+    assert str(tmp_path) not in sent
+    assert config.PLACES.load(sent).jobs.nodes == 4
+    assert config.PLACES.portable("default") == "default"
+    assert config.PLACES.portable(str(tmp_path / "base.toml")) == (tmp_path / "base.toml").read_text()
+
+
+def test_the_place_takes_half_of_the_knobs_out_of_run_files():
+    """Printed by `proseform knobs run` and `proseform knobs place`; a knob stands in one of the two."""
+    run, place = (list(config.knobs(kind)) for kind in (config.Run, config.Place))
+    assert len(run) <= 115
+    assert len({path for path, _, _ in run}) == len(run)
+    assert len({path for path, _, _ in place}) == len(place)
+    assert all(sentence.endswith((".", ")")) for _, _, sentence in [*run, *place])
+
+
 @pytest.mark.parametrize(("text", "words", "why"), REFUSED, ids=[why for _, _, why in REFUSED])
 def test_what_is_refused_and_why(text, words, why):
     with pytest.raises(ConfigError) as caught:
@@ -143,9 +205,10 @@ def sections(model, path=()):
                 yield from sections(kind, (*path, name))
 
 
-@pytest.mark.parametrize(
-    ("path", "field"), list(sections(config.Run)), ids=[".".join(path) for path, _ in sections(config.Run)]
-)
+EVERY = [*sections(config.Run), *sections(config.Place)]
+
+
+@pytest.mark.parametrize(("path", "field"), EVERY, ids=[".".join(path) for path, _ in EVERY])
 def test_every_knob_has_its_sentence(path, field):
     """Help, docs and MLflow parameters are derived from it."""
     described = field.description or getattr(field.annotation, "__doc__", "")

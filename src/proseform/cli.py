@@ -30,7 +30,13 @@ Url = Annotated[
 Models = Annotated[str, typer.Option("--models", help="Names of evaluator and formatter at that server.")]
 RunName = Annotated[
     str,
-    typer.Option("--run", help="A shipped run, or the path of a TOML file; its cluster section says where and how."),
+    typer.Option("--run", help="A shipped run, or the path of a TOML file."),
+]
+PlaceName = Annotated[
+    str,
+    typer.Option(
+        "--place", envvar="PROSEFORM_PLACE", help="A shipped place, or the path of a TOML file: where and how."
+    ),
 ]
 Version = Annotated[str, typer.Option("--alias", "--version", help="An alias or a version.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
@@ -118,28 +124,32 @@ def serve(
 
 @app.command(epilog=EXIT_CODES)
 def deploy(
-    task: TaskName = "cv", run: RunName = "default", alias: Version = "champion", name: Name = "", tracking_uri: Uri = "",
+    task: TaskName = "cv", run: RunName = "default", place: PlaceName = "default", alias: Version = "champion",
+    name: Name = "", tracking_uri: Uri = "",
     share: Annotated[float, typer.Option(min=0, max=1, help="Share of the traffic that it takes.")] = 1.0,
     dry_run: Annotated[Literal["none", "client", "server"], typer.Option(help="Print YAML, or let the API server check it.")] = "none",
-    wait: Annotated[float | None, typer.Option(help="Seconds to wait until it is ready; absent takes the run's.")] = None,
+    wait: Annotated[float | None, typer.Option(help="Seconds to wait until it is ready; absent uses the place's.")] = None,
 ) -> None:  # fmt: skip
     """Let a registered bundle stand on a cluster, and lead traffic to it; a rollback is the same with --alias previous."""
     from proseform.stages import deploy as stage
 
     typer.echo(
-        stage.run(task, run, alias, name=name, tracking_uri=tracking_uri, share=share, dry_run=dry_run, wait_s=wait)
+        stage.run(
+            task, run, place, alias, name=name, tracking_uri=tracking_uri, share=share, dry_run=dry_run, wait_s=wait
+        )
     )
 
 
 @app.command(epilog=EXIT_CODES)
 def undeploy(
     version: Annotated[str, typer.Option("--version", help="The version.")], task: TaskName = "cv", run: RunName = "default",
-    name: Name = "", force: Annotated[bool, typer.Option(help="Take the last one too, so that nothing answers.")] = False,
+    place: PlaceName = "default", name: Name = "",
+    force: Annotated[bool, typer.Option(help="Take the last one too, so that nothing answers.")] = False,
 ) -> None:  # fmt: skip
     """Take a version off a cluster, unless it takes traffic."""
     from proseform.stages import deploy as stage
 
-    stage.remove(task, run, version, name=name, force=force)
+    stage.remove(task, run, place, version, name=name, force=force)
 
 
 @app.command(name="tasks")
@@ -161,6 +171,20 @@ def list_runs(*, as_json: Json = False) -> None:
     display.show(
         ("run", "description"), [(name, config.load(name).description) for name in config.shipped()], as_json=as_json
     )
+
+
+@app.command(name="knobs")
+def list_knobs(
+    kind: Annotated[Literal["run", "place"], typer.Argument(help="Of a run file, or of a place file.")] = "run",
+    *,
+    as_json: Json = False,
+) -> None:
+    """List every knob of a run or of a place, with its default and its sentence."""
+    from proseform import config, display
+
+    model = config.Run if kind == "run" else config.Place
+    rows = [(path, "" if value is None else str(value), sentence) for path, value, sentence in config.knobs(model)]
+    display.show(("knob", "default", "what it does"), rows, as_json=as_json)
 
 
 def main() -> None:

@@ -174,7 +174,7 @@ def test_the_pipeline_may_do_what_launcher_and_deployment_need_and_nothing_else(
     named_only = {
         each: rule["resourceNames"] for rule in role["rules"] if "resourceNames" in rule for each in rule["resources"]
     }
-    assert named_only == {"namespaces": [render.NAME], "persistentvolumeclaims": [config.Cluster().claim]}
+    assert named_only == {"namespaces": [render.NAME], "persistentvolumeclaims": [config.Place().claim]}
 
 
 def test_a_secret_is_a_file_that_the_variables_point_to():
@@ -195,9 +195,9 @@ def test_mlflow_in_two_pods_without_database_and_bucket_is_refused_by_name():
         render.objects({"mlflow": {"replicas": 2}})
 
 
-def test_names_and_images_agree_with_what_run_files_say():
+def test_names_and_images_agree_with_the_default_place():
     found = render.objects()
-    place = config.Cluster()
+    place = config.Place()
     assert named(found, "PersistentVolumeClaim", place.claim)
     image = named(found, "Deployment", "proseform-mlflow")["spec"]["template"]["spec"]["containers"][0]["image"]
     assert image == images()["pipeline"]
@@ -228,7 +228,6 @@ OURS = {"app.kubernetes.io/part-of": "proseform"}
 SERVED = {"serving.kserve.io/inferenceservice": "cv"}
 PODS = {
     "training": Pod({**OURS, "app.kubernetes.io/component": "training", jobs.JOB: "a"}),
-    "generation": Pod({**OURS, "app.kubernetes.io/component": "generation"}),
     "mlflow": Pod({**OURS, "app.kubernetes.io/component": "mlflow"}),
     "pipeline": Pod({**OURS, "app.kubernetes.io/component": "pipeline"}),
     "step": Pod({"pipeline/runid": "1"}),
@@ -243,7 +242,7 @@ PODS = {
 }
 PORTS = {22: "any", 5000: "mlflow", 8080: "http"}
 ALWAYS = {
-    *((source, "training", port) for source in ("training", "generation") for port in PORTS),
+    *(("training", "training", port) for port in PORTS),
     *((source, "mlflow", 5000) for source in ("pipeline", "step", "test")),
     *((source, "transformer", 8080) for source in ("gateway", "pipeline", "step")),
     ("transformer", "predictor", 8080),
@@ -253,7 +252,7 @@ ALWAYS = {
 
 @pytest.mark.parametrize("monitored", [False, True])
 def test_exactly_what_is_needed_is_let_through(monitored):
-    """Every pair of pods and every port, against the list; generation's own ingress policy comes with its builder."""
+    """Every pair of pods and every port, against the list."""
     found = of_kind(render.objects({"monitoring": {"create": monitored}}, hooks=True), "NetworkPolicy")
     inside = {name for name, pod in PODS.items() if pod.namespace == "proseform"}
     pairs = [(a, b) for a in PODS for b in PODS if {a, b} & inside]

@@ -19,19 +19,17 @@ JOBS = HOME / "launched"
 """The folders of these jobs."""
 
 
-def place(world: World, *, image: str = "", **jobs: Any) -> config.Cluster:
+def place(world: World, *, image: str = "", **jobs: Any) -> config.Place:
     """A cluster whose pods find the tests' workers.
 
     Args:
         world: The world.
         image: Another image than the world's.
-        jobs: Knobs of ``[cluster.jobs]`` that differ.
+        jobs: Knobs of ``[jobs]`` that differ.
     """
     environment = {**world.environment, "packages": f"{world.environment['packages']}:{WORKERS}"}
-    knobs = world.cluster(**{"nodes": 1, "cpu": "200m", "memory": "2Gi", "environment": environment, **jobs})
-    return config.Cluster.model_validate(
-        {**knobs, "images": {**knobs["images"], **({"train": image} if image else {})}}
-    )
+    knobs = world.place(**{"nodes": 1, "cpu": "200m", "memory": "2Gi", "environment": environment, **jobs})
+    return config.Place.model_validate({**knobs, "images": {**knobs["images"], **({"train": image} if image else {})}})
 
 
 def job(name: str, processes: int = 1, inputs: dict[str, str] | None = None, **settings: Any) -> launch.Job:
@@ -41,13 +39,13 @@ def job(name: str, processes: int = 1, inputs: dict[str, str] | None = None, **s
     return launch.Job(name, str(work), str(work / "made"), inputs or {}, settings, processes)
 
 
-def run(where: config.Cluster, worker: str, wanted: launch.Job) -> None:
+def run(where: config.Place, worker: str, wanted: launch.Job) -> None:
     """Run a job to its end, as a stage does."""
     Cluster(where, HOME, "e2e").run(worker, wanted)
 
 
 @contextmanager
-def running(where: config.Cluster, worker: str, wanted: launch.Job) -> Iterator[None]:
+def running(where: config.Place, worker: str, wanted: launch.Job) -> Iterator[None]:
     """Run a job beside what the test does; its error, where there is one, at the end."""
     failed: list[BaseException] = []
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import time
-import tomllib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from proseform import config
@@ -85,17 +85,14 @@ class Ran:
         return {each["metadata"]["labels"][jobs.STAGE]: each for each in found}
 
 
-def text(world: World, base: str, differs: str, **cluster: Any) -> str:
-    """A run file.
+def text(differs: str) -> str:
+    """A run file that extends the shipped SmolLM2 run."""
+    return f'extends = "smollm2"\n{differs}'
 
-    Args:
-        world: Where it runs.
-        base: The shipped run that it extends.
-        differs: What differs, as TOML without ``[cluster]``.
-        cluster: Knobs of ``[cluster.jobs]``.
-    """
-    wanted = {"extends": base, **tomllib.loads(differs), "cluster": world.cluster(**cluster)}
-    return _toml(wanted)
+
+def place(name: str) -> Path:
+    """The file that says where a pipeline run of this name is."""
+    return HOME / f"{name}.place.json"
 
 
 def start(world: World, name: str, run: str) -> None:
@@ -104,13 +101,15 @@ def start(world: World, name: str, run: str) -> None:
     shutil.rmtree(HOME / "runs" / name, ignore_errors=True)
     file = HOME / f"{name}.toml"
     file.write_text(run)
+    place(name).write_text(json.dumps(world.place()))
     config.load(str(file))  # a wrong knob is told here
-    on_cluster = ["--on", "cluster", "--tracking-uri", TRACKING]
+    config.PLACES.load(str(place(name)))
+    there = ["--place", str(place(name)), "--tracking-uri", TRACKING]
     made = pods.container(
         pods.Container(
             name="pipeline", image=world.python, resources={"cpu": "300m", "memory": "4Gi"}, limited=False,
             mounts={"store": (str(HOME), False), "python": (python.MOUNT, True)},
-            command=["python3", "-m", "pipelines", "run", "--task", TASK, "--run", str(file), *on_cluster],
+            command=["python3", "-m", "pipelines", "run", "--task", TASK, "--run", str(file), *there],
             env={"PYTHONPATH": world.environment["packages"], "PROSEFORM_HOME": str(HOME), "PROSEFORM_RUN": name,
                  "HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1"},
         )
@@ -150,11 +149,3 @@ def _told(name: str) -> str:
     log, steps = kubectl("logs", "--namespace", NAMESPACE, name, "--tail=40"), HOME / "runs" / name / "kfp.log"
     said = "\n".join(steps.read_text().splitlines()[-40:]) if steps.exists() else ""
     return f"{log}\n{said}\n{kubectl('get', 'pods,pytorchjobs,inferenceservices', '--namespace', NAMESPACE, '--output=wide')}"
-
-
-def _toml(value: dict[str, Any], name: str = "") -> str:
-    """A table as TOML, those in it after it: JSON's own texts, numbers and lists are TOML's too."""
-    own = {key: one for key, one in value.items() if not isinstance(one, dict)}
-    lines = [*([f"[{name}]"] if name else []), *(f"{key} = {json.dumps(one)}" for key, one in own.items())]
-    inner = [_toml(one, f"{name}.{key}".lstrip(".")) for key, one in value.items() if key not in own]
-    return "\n".join([*lines, *inner])

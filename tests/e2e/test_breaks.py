@@ -67,12 +67,17 @@ def starts(name):
 
 def test_a_missing_image_is_told_and_the_job_is_taken_away(world, ended):
     words = r"cannot get its image proseform.local/none:1 \((ErrImagePull|ImagePullBackOff)\)"
-    told(ended["no-image"], StageError, words, "cluster.images.train")
+    told(ended["no-image"], StageError, words, "images.train")
     eventually(lambda: gone(world, "no-image"), 120)
 
 
 def test_memory_that_no_node_has_is_told_and_the_job_is_taken_away(world, ended):
-    told(ended["no-memory"], StageError, "No node has enough memory for pod no-memory", "Lower cluster.jobs for memory")
+    told(
+        ended["no-memory"],
+        StageError,
+        "No node has enough memory for pod no-memory",
+        "Lower what jobs ask for (memory)",
+    )
     eventually(lambda: gone(world, "no-memory"), 120)
 
 
@@ -88,7 +93,7 @@ def test_a_worker_s_own_words_come_first_and_it_is_not_tried_again(world, ended)
 
 
 def test_a_deadline_ends_the_job_and_is_told(ended):
-    told(ended["late"], StageError, "The job ran longer than its 25 s", "cluster.jobs.deadline_s")
+    told(ended["late"], StageError, "The job ran longer than its 25 s", "jobs.deadline_s")
 
 
 def test_a_pod_of_another_world_refuses_to_train(world):

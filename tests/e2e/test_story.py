@@ -34,7 +34,7 @@ ROUTE = f"/v1/tasks/{TASK}/answer"
 def first(world):
     """The first run, at its end: everything is trained, and the first version stands. The second begins."""
     ended = pipeline.end(world, pipeline.FIRST)
-    pipeline.start(world, "second", pipeline.text(world, "smollm2", ANOTHER_BUDGET))
+    pipeline.start(world, "second", pipeline.text(ANOTHER_BUDGET))
     return ended
 
 
@@ -211,7 +211,7 @@ def test_an_evicted_predictor_is_refused_in_words_and_comes_back(world, standing
 def test_the_version_before_takes_over_by_one_patch_and_the_other_is_taken_away(world, standing, case):
     """A rollback while both stand; then what takes no traffic goes, and its objects with it."""
     version, _ = standing
-    place = config.load(str(HOME / "second.toml")).cluster
+    place = config.PLACES.load(str(pipeline.place("second")))
     versions = rollout.versions(world.api, TASK)
     (other,) = [each for each in versions.values() if each.version != version.version]
     model = f"proseform-{TASK}"
@@ -246,7 +246,7 @@ def test_a_kserve_controller_that_is_down_is_told_and_what_stands_goes_on_answer
 
 def test_who_ends_a_pipeline_run_ends_its_jobs(world, first):
     """A pod that is told to go (SIGTERM) deletes the jobs that it has started; the base is there, so the first trains an adapter."""
-    pipeline.start(world, "ended", pipeline.text(world, "smollm2", pipeline.A_LONG_RUN))
+    pipeline.start(world, "ended", pipeline.text(pipeline.A_LONG_RUN))
     eventually(lambda: world.api.find("kubeflow.org/v1", "PyTorchJob", f"{jobs.RUN}=ended"), 120)
     kubectl("delete", "pod", "--namespace", NAMESPACE, "ended", "--grace-period=60")
     eventually(lambda: not world.api.find("kubeflow.org/v1", "PyTorchJob", f"{jobs.RUN}=ended"), 10)

@@ -21,13 +21,13 @@ from tests.e2e import python
 from tests.images import made
 
 NAMESPACE = render.NAME
-USER = config.Cluster().user
+USER = config.Place().user
 VOLUMES = STATE / "volumes"
 HOME = VOLUMES / "store" / "home"
 """The home folder, on the store's claim: the same path here and in pods, so that what they write can be looked at."""
 WORKERS = HOME / "workers"
 """The tests' own workers, where pods find them."""
-CLAIM, PYTHON = config.Cluster().claim, "python"
+CLAIM, PYTHON = config.Place().claim, "python"
 TRACKING = f"http://{NAMESPACE}-mlflow:5000"
 
 
@@ -52,14 +52,14 @@ class World:
 
     @cached_property
     def environment(self) -> Manifest:
-        """The packages that train, as ``[cluster.jobs] environment``."""
+        """The packages that train, as a place's ``[jobs.environment]``."""
         return {"claim": PYTHON, "path": python.MOUNT, "packages": python.packages("platform")}
 
-    def cluster(self, **jobs: Any) -> dict[str, Any]:
-        """``[cluster]`` of a run file.
+    def place(self, **jobs: Any) -> dict[str, Any]:
+        """The place of this world.
 
         Args:
-            jobs: Knobs of ``[cluster.jobs]`` that differ.
+            jobs: Knobs of ``[jobs]`` that differ.
         """
         engine = {**self.environment, "packages": python.packages("vllm")}
         return {

@@ -28,7 +28,7 @@ FORMS: dict[str, dict[str, Any]] = {
 
 def served(knobs: dict[str, Any] | None = None, *, adapters: bool = True, version: str = "3") -> services.Served:
     """A version of the toy task: two adapters on one base, or two whole models."""
-    place = config.Cluster.model_validate(knobs or {})
+    place = config.Place.model_validate(knobs or {})
     task = testing.toy_task()
     parts = {}
     for role, prompt, tokens in (("evaluator", task.evaluator, 96), ("formatter", task.formatter, 128)):

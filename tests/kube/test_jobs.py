@@ -13,7 +13,7 @@ from tests.kube.schemas import faults
 
 
 def training(world_size: int = 2, **knobs: Any) -> jobs.Training:
-    place = config.Cluster.model_validate({"jobs": {"nodes": 2, **knobs}})
+    place = config.Place.model_validate({"jobs": {"nodes": 2, **knobs}})
     return jobs.Training("grpo-0123456789ab", "proseform.train.grpo", "/home/x/work/grpo/job.json", "/home/x", place, world_size, 1,
                          {jobs.KEY: "0123456789ab"}, {jobs.KEY: "sha256:" + "0" * 64})  # fmt: skip
 
@@ -22,7 +22,6 @@ KINDS = [
     {},
     {"nodes": 1},
     {"gpus": 8, "memory": "400Gi", "queue": "gpus"},
-    {"elastic": 1},
     {
         "node_selector": {"pool": "a"},
         "tolerations": [{"key": "gpu"}, {"key": "spot", "value": "yes", "effect": "NoExecute"}],
@@ -34,16 +33,12 @@ KINDS = [
 @pytest.mark.parametrize("kind", ["PyTorchJob", "TrainJob"])
 @pytest.mark.parametrize("knobs", KINDS, ids=lambda knobs: ",".join(knobs) or "plain")
 def test_the_api_server_knows_every_field(kind: str, knobs: dict[str, Any]) -> None:
-    if kind == "TrainJob" and "elastic" in knobs:
-        with pytest.raises(ConfigError, match="no elastic policy"):
-            jobs.build(training(kind=kind, **knobs))
-        return
     for manifest in jobs.build(training(kind=kind, **knobs)):
         assert faults(manifest) == []
 
 
 @pytest.mark.parametrize("kind", ["PyTorchJob", "TrainJob"])
-@pytest.mark.parametrize("knobs", KINDS[:3] + KINDS[4:], ids=lambda knobs: ",".join(knobs) or "plain")
+@pytest.mark.parametrize("knobs", KINDS, ids=lambda knobs: ",".join(knobs) or "plain")
 def test_kubernetes_knows_every_field_of_the_pods(kind: str, knobs: dict[str, Any]) -> None:
     validate = pytest.importorskip("kubernetes_validate", reason="kubernetes-validate is not installed").validate
     for spec in pods(jobs.build(training(kind=kind, **knobs))):
@@ -69,7 +64,7 @@ def pods(manifests: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("kind", ["PyTorchJob", "TrainJob"])
-@pytest.mark.parametrize("knobs", [{}, KINDS[2], KINDS[5]], ids=["plain", "gpus", "environment"])
+@pytest.mark.parametrize("knobs", [{}, KINDS[2], KINDS[4]], ids=["plain", "gpus", "environment"])
 def test_every_pod_is_restricted_and_writes_only_where_it_must(kind: str, knobs: dict[str, Any]) -> None:
     for spec in pods(jobs.build(training(kind=kind, **knobs))):
         assert spec["automountServiceAccountToken"] is False
@@ -140,23 +135,14 @@ def test_gpus_and_shared_memory_are_asked_for() -> None:
     assert {"name": "shared-memory", "emptyDir": {"medium": "Memory", "sizeLimit": "8Gi"}} in spec["volumes"]
 
 
-def test_an_elastic_job_has_workers_only() -> None:
-    (job,) = jobs.build(training(elastic=1))
-    assert set(job["spec"]["pytorchReplicaSpecs"]) == {"Worker"}
-    assert (job["spec"]["elasticPolicy"]["minReplicas"], job["spec"]["elasticPolicy"]["maxReplicas"]) == (1, 2)
+def test_processes_that_do_not_divide_among_the_pods_are_refused() -> None:
+    with pytest.raises(ConfigError, match="do not divide among 2 pods"):
+        jobs.build(training(3))
 
 
-@pytest.mark.parametrize(
-    ("world_size", "knobs", "word"),
-    [(3, {}, "do not divide among 2 pods"), (2, {"elastic": 3}, "more than cluster.jobs.nodes")],
-)
-def test_what_cannot_be_is_refused(world_size: int, knobs: dict[str, Any], word: str) -> None:
-    with pytest.raises(ConfigError, match=word):
-        jobs.build(training(world_size, **knobs))
+def test_a_run_whose_processes_do_not_divide_among_the_place_s_pods_is_refused_before_it_starts() -> None:
+    from proseform.stages import preflight
 
-
-def test_a_run_whose_world_does_not_divide_is_refused_when_it_is_read() -> None:
-    with pytest.raises(
-        ConfigError, match=r"launch.processes: 1 processes do not divide among the 2 pods of cluster.jobs.nodes"
-    ):
-        config.parse('extends = "small"\n[launch]\nprocesses = 1\n[cluster.jobs]\nnodes = 2\n')
+    run = 'extends = "small"\n[launch]\nprocesses = 1\n[dataset]\ntrain = 16\n'
+    with pytest.raises(ConfigError, match=r"launch.processes: 1 processes do not divide among the 2 pods"):
+        preflight.check("cv", run, config.Place.model_validate({"jobs": {"nodes": 2}}), asked=False)

@@ -48,7 +48,7 @@ def job(tmp_path: Path) -> launchers.Job:
 
 
 def cluster(api: Api, **knobs: Any) -> launcher.Cluster:
-    place = config.Cluster.model_validate({"namespace": "here", "jobs": {"pending_s": 1, **knobs}})
+    place = config.Place.model_validate({"namespace": "here", "jobs": {"pending_s": 1, **knobs}})
     return launcher.Cluster(place, Path("/home/x"), "cv-small-1", api)
 
 
@@ -239,7 +239,7 @@ def test_a_worker_that_was_killed_for_memory_is_told_by_its_pod(server: Server, 
     ends(server, job, {"type": "Failed"})
     with pytest.raises(StageError, match=r"sft-evaluator: Pod .* used more memory") as caught:
         cluster(api).run("proseform.train.sft", job)
-    assert "cluster.jobs.memory" in caught.value.hint
+    assert "jobs.memory" in caught.value.hint
 
 
 def test_the_pods_are_remembered_since_the_operator_deletes_them_before_it_says_failed(
@@ -315,7 +315,7 @@ def test_a_pod_without_its_image_is_waited_for_and_then_given_up(server: Server,
     pod(server, made, phase="Pending", containerStatuses=[waiting])
     with pytest.raises(StageError, match="cannot get its image nobody/has:this") as caught:
         cluster(api).run("proseform.train.sft", job)
-    assert "cluster.images.train" in caught.value.hint
+    assert "images.train" in caught.value.hint
     assert not [path for path in server.objects if path.startswith(JOBS)]
 
 

@@ -154,17 +154,17 @@ def unscheduled(message: str) -> dict[str, Any]:
 UNREADY: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]], str, str]] = {
     "image": (
         [pod("a", **container(state={"waiting": {"reason": "ImagePullBackOff"}}))], [],
-        "cannot get its image vllm/vllm-openai:none", "cluster.images",
+        "cannot get its image vllm/vllm-openai:none", "images",
     ),
-    "memory asked": ([pod("a", **unscheduled("0/1 nodes: 1 Insufficient memory."))], [], "enough memory", "cluster.serving.engine"),
+    "memory asked": ([pod("a", **unscheduled("0/1 nodes: 1 Insufficient memory."))], [], "enough memory", "serving.engine"),
     "gpu": ([pod("a", **unscheduled("1 Insufficient nvidia.com/gpu"))], [], "enough nvidia.com/gpu", "or add nodes"),
     "claim": ([pod("a", **unscheduled('persistentvolumeclaim "x" not found'))], [], "volume", "claims exist"),
-    "memory used": ([pod("a", **ended(137, "OOMKilled", 3))], [], "more memory than it may", "cluster.serving.engine.memory"),
-    "transformer": ([pod("a", "transformer", **ended(137, "OOMKilled", 3))], [], "more memory", "cluster.serving.transformer.memory"),
+    "memory used": ([pod("a", **ended(137, "OOMKilled", 3))], [], "more memory than it may", "serving.engine.memory"),
+    "transformer": ([pod("a", "transformer", **ended(137, "OOMKilled", 3))], [], "more memory", "serving.transformer.memory"),
     "crash": ([pod("a", **ended(1, "Error", 4))], [], "ended with code 1 and was started again, 4 times", "log says why"),
     "mount": (
         [pod("a", **container(state={"waiting": {"reason": "CreateContainerConfigError", "message": "no configmap"}}))], [],
-        "no configmap", "cluster.serving.engine",
+        "no configmap", "serving.engine",
     ),
     "refused": (
         [], [{"type": "Warning", "involvedObject": {"name": "proseform-toy-v1-predictor-x"}, "message": "violates PodSecurity"}],

@@ -13,17 +13,17 @@ from proseform.errors import InputError
 from proseform.kube import traffic
 from tests.kube.schemas import faults
 
-PLACE = config.Cluster.model_validate({"namespace": "here"})
+PLACE = config.Place.model_validate({"namespace": "here"})
 SERVICES = {"1": "proseform-toy-v1-transformer", "2": "proseform-toy-v2-formatter-transformer"}
 
 
-def route(weights: dict[str, Any], place: config.Cluster = PLACE) -> dict[str, Any]:
+def route(weights: dict[str, Any], place: config.Place = PLACE) -> dict[str, Any]:
     return traffic.route("toy", "proseform-toy", SERVICES, weights, place)
 
 
 @pytest.mark.parametrize("hostname", ["", "judge.example.org"])
 def test_the_gateway_api_knows_every_field(hostname: str) -> None:
-    place = config.Cluster.model_validate({"serving": {"hostname": hostname}})
+    place = config.Place.model_validate({"serving": {"hostname": hostname}})
     assert faults(route({"1": 90, "2": 10}, place)) == []
 
 

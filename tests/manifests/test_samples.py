@@ -88,7 +88,7 @@ def test_claims_and_gateway_of_the_samples_are_the_chart_s():
     every = [each for found in samples.every().values() for each in found]
     volumes = [volume for pod in pods(every) for volume in pod.get("volumes", [])]
     claims = {volume["persistentVolumeClaim"]["claimName"] for volume in volumes if "persistentVolumeClaim" in volume}
-    assert claims == {config.Cluster().claim}
+    assert claims == {config.Place().claim}
     parents = {ref["name"] for each in every if each["kind"] == "HTTPRoute" for ref in each["spec"]["parentRefs"]}
     assert {("PersistentVolumeClaim", each) for each in claims} | {("Gateway", each) for each in parents} <= standing
 

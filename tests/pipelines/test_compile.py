@@ -15,13 +15,15 @@ from tests.pipelines.conftest import finish, start
 RUN = """
 extends = "small"
 name = "there"
-[cluster]
+"""
+PLACE = """
+extends = "default"
 claim = "the-store"
 user = 4711
-[cluster.images]
+[images]
 pipeline = "here/pipeline@sha256:0123"
 pull_policy = "Never"
-[cluster.steps]
+[steps]
 home = "/data/home"
 cpu = "500m"
 memory = "3Gi"
@@ -38,7 +40,9 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[st
     """Name to pipeline spec and platform spec."""
     folder = tmp_path_factory.mktemp("ir")
     (folder / "run.toml").write_text(RUN)
-    process = start(folder / "home", "compile", "--out", str(folder), "--run", str(folder / "run.toml"))
+    (folder / "place.toml").write_text(PLACE)
+    files = ("--run", str(folder / "run.toml"), "--place", str(folder / "place.toml"))
+    process = start(folder / "home", "compile", "--out", str(folder), *files)
     output = finish(process)
     assert process.returncode == 0, output
     return {name: list(yaml.safe_load_all((folder / f"{name}.yaml").read_text())) for name in ("train", "promote")}
@@ -77,13 +81,13 @@ def test_whatever_comes_of_it_the_run_is_cleaned_up(name: str, compiled: dict[st
 
 
 @pytest.mark.parametrize("name", ["train", "promote"])
-def test_a_pipeline_has_at_most_six_flat_parameters_and_the_runs_own_cluster(
+def test_a_pipeline_has_at_most_six_flat_parameters_and_the_run_as_a_default(
     name: str, compiled: dict[str, list[dict[str, Any]]]
 ) -> None:
     parameters = compiled[name][0]["root"]["inputDefinitions"]["parameters"]
     assert len(parameters) <= 6
     assert {parameter["parameterType"] for parameter in parameters.values()} == {"STRING"}
-    assert config.parse(parameters["run"]["defaultValue"]).cluster.claim == "the-store"
+    assert config.parse(parameters["run"]["defaultValue"]).name == "there"
 
 
 @pytest.mark.parametrize("name", ["train", "promote"])
@@ -98,7 +102,8 @@ def test_every_step_runs_our_image_with_its_resources_and_installs_nothing(
         assert {asked["resourceCpuRequest"], asked["resourceCpuLimit"]} == {"500m"}
         assert {asked["resourceMemoryRequest"], asked["resourceMemoryLimit"]} == {"3Gi"}
         env = {each["name"]: each["value"] for each in container["env"]}
-        assert (env["PROSEFORM_HOME"], env["PROSEFORM_ON"]) == ("/data/home", "cluster")
+        assert env["PROSEFORM_HOME"] == "/data/home"
+        assert config.PLACES.load(env["PROSEFORM_PLACE"]).claim == "the-store"
         assert not any("KEY" in key or "TOKEN" in key or "PASSWORD" in key for key in env)
 
 
@@ -141,7 +146,7 @@ def test_every_step_has_claim_secret_files_nodes_and_a_user_by_kfp_kubernetes(
 def test_without_secret_and_selectors_none_are_asked_for(tmp_path: Path) -> None:
     from pipelines import cluster
 
-    files = cluster.write("small", tmp_path)
+    files = cluster.write("small", "default", tmp_path)
     _, platform = yaml.safe_load_all(files["train"].read_text())
     settings = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]["exec-grpo"]
     assert not {"secretAsVolume", "nodeSelector", "tolerations"} & set(settings)

@@ -1,4 +1,4 @@
-"""`run --on cluster`: what is missing is refused before anything starts, in words, with exit codes that mean something."""
+"""`run --place …`: what is missing is refused before anything starts, in words, with exit codes that mean something."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tests.pipelines.conftest import MICRO, finish, start
 
 NAMESPACE: tuple[str, Any] = ("/api/v1/namespaces/proseform", {"metadata": {"name": "proseform"}})
 CASES: dict[str, tuple[dict[str, Any], str]] = {
-    "no namespace": ({}, "cluster.namespace: the cluster has no namespace 'proseform'"),
-    "no claim": (dict([NAMESPACE]), "cluster.claim: namespace 'proseform' has no claim 'proseform-store'"),
+    "no namespace": ({}, "namespace: the cluster has no namespace 'proseform'"),
+    "no claim": (dict([NAMESPACE]), "claim: namespace 'proseform' has no claim 'proseform-store'"),
 }
 
 
@@ -32,7 +32,7 @@ def kubeconfig(folder: Path, url: str) -> str:
 
 def test_without_a_cluster_it_says_so(tmp_path: Path) -> None:
     env = {"KUBECONFIG": str(tmp_path / "nothing"), "HOME": str(tmp_path)}
-    process = start(tmp_path / "home", "run", "--on", "cluster", "--run", MICRO, env=env)
+    process = start(tmp_path / "home", "run", "--place", "default", "--run", MICRO, env=env)
     output = " ".join(finish(process).split())
     assert process.returncode == 4
     assert "ClusterError: No cluster is configured" in output
@@ -46,7 +46,7 @@ def test_what_the_cluster_lacks_is_named_with_its_field(name: str, tmp_path: Pat
     server.objects = dict(objects)
     with serving(server) as url:
         env = {"KUBECONFIG": kubeconfig(tmp_path, url), "HOME": str(tmp_path)}
-        process = start(tmp_path / "home", "run", "--on", "cluster", "--run", MICRO, env=env)
+        process = start(tmp_path / "home", "run", "--place", "default", "--run", MICRO, env=env)
         output = " ".join(finish(process).split())
     assert process.returncode == 2
     assert words in output

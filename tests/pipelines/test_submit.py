@@ -74,7 +74,7 @@ def kfp() -> Iterator[Kfp]:
 
 @pytest.mark.parametrize("what", ["train", "promote"])
 def test_the_compiled_pipeline_is_sent_with_its_parameters_and_without_kfps_cache(what: str, kfp: Kfp) -> None:
-    assert server.submit(what, "small", ARGUMENTS, kfp.url) == "r-1"
+    assert server.submit(what, "small", "default", ARGUMENTS, kfp.url) == "r-1"
     sent = kfp.sent()
     assert sent["experiment_id"] == "e-1"
     assert sent["runtime_config"]["parameters"] == ARGUMENTS
@@ -84,13 +84,13 @@ def test_the_compiled_pipeline_is_sent_with_its_parameters_and_without_kfps_cach
 
 
 def test_the_runs_service_account_goes_with_it(kfp: Kfp) -> None:
-    server.submit("train", 'extends = "small"\n[cluster.steps]\naccount = "runner"\n', ARGUMENTS, kfp.url)
+    server.submit("train", "small", 'extends = "default"\n[steps]\naccount = "runner"\n', ARGUMENTS, kfp.url)
     assert kfp.sent()["service_account"] == "runner"
 
 
 def test_an_experiment_that_is_there_is_used(kfp: Kfp) -> None:
     kfp.answers["GET", "/apis/v2beta1/experiments"] = (200, {"experiments": [EXPERIMENT], "total_size": 1})
-    server.submit("train", "small", ARGUMENTS, kfp.url)
+    server.submit("train", "small", "default", ARGUMENTS, kfp.url)
     assert ("POST", "/apis/v2beta1/experiments") not in [(method, path) for method, path, _, _ in kfp.asked]
 
 
@@ -107,18 +107,18 @@ def test_the_token_comes_from_a_file_and_is_sent_as_a_bearer(kfp: Kfp, tmp_path:
 def test_what_the_server_refuses_is_told_in_its_words(kfp: Kfp) -> None:
     kfp.answers["POST", "/apis/v2beta1/runs"] = (403, {"error": "user may not create runs"})
     with pytest.raises(ClusterError, match="user may not create runs") as raised:
-        server.submit("train", "small", ARGUMENTS, kfp.url)
+        server.submit("train", "small", "default", ARGUMENTS, kfp.url)
     assert raised.value.status == 403
 
 
 def test_a_server_that_is_away_is_named() -> None:
     with pytest.raises(ClusterError, match=r"http://127\.0\.0\.1:9: the KFP server does not answer"):
-        server.submit("train", "small", ARGUMENTS, "http://127.0.0.1:9", namespace="people")
+        server.submit("train", "small", "default", ARGUMENTS, "http://127.0.0.1:9", namespace="people")
 
 
 def test_a_wrong_run_is_refused_before_anything_is_sent(kfp: Kfp) -> None:
-    with pytest.raises(ConfigError, match=r"cluster\.steps\.cpu"):
-        server.submit("train", 'extends = "small"\n[cluster.steps]\ncpu = "many"\n', ARGUMENTS, kfp.url)
+    with pytest.raises(ConfigError, match=r"place: steps\.cpu"):
+        server.submit("train", "small", '[steps]\ncpu = "many"\n', ARGUMENTS, kfp.url)
     assert kfp.asked == []
 
 

@@ -26,13 +26,10 @@ name = "here"
 [model]
 source = "tiny"
 max_length = 512
-[cluster.serving]
-drain_s = 0
-pending_s = 1
-{knobs}
 [promote]
 share = {share}
 """
+PLACE = "[serving]\ndrain_s = 0\npending_s = 1\n"
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +57,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def world(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PROSEFORM_HOME", str(home))
-    monkeypatch.setenv("PROSEFORM_ON", "cluster")
+    monkeypatch.setenv("PROSEFORM_PLACE", PLACE)
     monkeypatch.setattr(tasks, "load", lambda _name: testing.toy_task())
 
 
@@ -74,12 +71,12 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
         yield found
 
 
-def run(share: float = 1.0, knobs: str = "") -> str:
-    return RUN.format(share=share, knobs=knobs)
+def run(share: float = 1.0) -> str:
+    return RUN.format(share=share)
 
 
 def test_a_bundle_is_fetched_and_rendered_without_a_cluster(home: Path) -> None:
-    said = list(yaml.safe_load_all(deploy.run("toy", run(), "1", dry_run="client")))
+    said = list(yaml.safe_load_all(deploy.run("toy", run(), PLACE, "1", dry_run="client")))
     assert [each["kind"] for each in said] == ["ConfigMap", "ServingRuntime", "InferenceService", "HTTPRoute"]
     service = said[2]
     short = service["metadata"]["labels"]["proseform.dev/bundle"]
@@ -93,7 +90,7 @@ def test_a_bundle_is_fetched_and_rendered_without_a_cluster(home: Path) -> None:
 
 
 def test_what_is_promoted_stands_and_takes_its_share(server: Cluster) -> None:
-    deploy.run("toy", run(), "1")
+    deploy.run("toy", run(), PLACE, "1")
     assert weights(server) == {"proseform-toy-v1-transformer": 100}
     assert promote.run("toy", run(0.25), "", "") == "2"
     assert weights(server) == {"proseform-toy-v1-transformer": 75, "proseform-toy-v2-transformer": 25}
@@ -105,31 +102,34 @@ def test_what_is_promoted_stands_and_takes_its_share(server: Cluster) -> None:
         figures["bundle"]
         == server.objects[f"{SERVICES}/proseform-toy-v2"]["metadata"]["annotations"]["proseform.dev/bundle"]
     )
-    deploy.run("toy", run(), "1")  # a rollback
+    deploy.run("toy", run(), PLACE, "1")  # a rollback
     assert weights(server) == {"proseform-toy-v1-transformer": 100, "proseform-toy-v2-transformer": 0}
-    deploy.remove("toy", run(), "2")
+    deploy.remove("toy", run(), PLACE, "2")
     assert weights(server) == {"proseform-toy-v1-transformer": 100}
 
 
-def test_what_does_not_become_ready_is_not_promoted(home: Path, server: Cluster) -> None:
+def test_what_does_not_become_ready_is_not_promoted(
+    home: Path, server: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROSEFORM_PLACE", PLACE + "ready_s = 1\n")
     opened = registry.connect(home)
     opened.client.set_registered_model_alias("proseform-toy", "champion", "1")
     opened.client.set_registered_model_alias("proseform-toy", "candidate", "2")
     server.works = False
     with pytest.raises(ClusterError, match="not ready after 1 s"):
-        promote.run("toy", run(knobs="ready_s = 1"), "", "")
+        promote.run("toy", run(), "", "")
     assert models.aliases(opened, "proseform-toy")["champion"] == "1"
     assert ROUTE not in server.objects
 
 
 def test_the_api_server_may_check_and_change_nothing(server: Cluster) -> None:
-    assert "takes all 4 objects" in deploy.run("toy", run(), "1", dry_run="server")
+    assert "takes all 4 objects" in deploy.run("toy", run(), PLACE, "1", dry_run="server")
     assert server.objects == {}
 
 
 def test_a_version_that_is_not_there_is_refused_before_the_cluster_is_asked(server: Cluster) -> None:
     with pytest.raises(RegistryError, match="versions: "):
-        deploy.run("toy", run(), "9")
+        deploy.run("toy", run(), PLACE, "9")
     assert server.asked == []
 
 
@@ -152,12 +152,12 @@ SHORT = "0123456789ab"
     ],
 )
 def test_the_uri_is_where_the_bundle_lies(storage: str, artifacts: str, uri: str) -> None:
-    place = config.Cluster.model_validate({"serving": {"storage": storage}})
+    place = config.Place.model_validate({"serving": {"storage": storage}})
     assert deploy.storage(place, f"sha256:{SHORT}{'0' * 52}", lambda: artifacts) == uri
 
 
 def test_artifacts_that_are_on_no_object_store_are_refused() -> None:
-    place = config.Cluster.model_validate({"serving": {"storage": "s3://bucket"}})
+    place = config.Place.model_validate({"serving": {"storage": "s3://bucket"}})
     with pytest.raises(ConfigError, match="file:///home/x, not on s3"):
         deploy.storage(place, "sha256:0", lambda: "file:///home/x")
 
@@ -178,8 +178,8 @@ def asked(gateway: Gateway, monkeypatch: pytest.MonkeyPatch, cases: int = 1) -> 
     monkeypatch.setattr(deploy.time, "sleep", lambda _: None)
     monkeypatch.setattr(deploy, "_FOUND_S", 0.3)
     with serving(gateway) as url:
-        wanted = config.parse(run(knobs=f'url = "{url}"'))
-        return deploy.ask("toy", wanted, "proseform-toy", "sha256:new", [{"parcel": "x"}] * cases)
+        place = config.PLACES.parse(f'{PLACE}url = "{url}"')
+        return deploy.ask("toy", place, "proseform-toy", "sha256:new", [{"parcel": "x"}] * cases)
 
 
 def test_the_probe_asks_until_the_promoted_bundle_answers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,8 +208,8 @@ def test_a_gateway_that_never_leads_to_the_promoted_bundle_is_told(
 
 @pytest.mark.parametrize(
     ("knob", "field"),
-    [('form = "economical"', "cluster.serving.form"), ('mode = "serverless"', "cluster.serving.mode")],
+    [('form = "economical"', "serving.form"), ('mode = "serverless"', "serving.mode")],
 )
 def test_a_form_that_the_models_cannot_have_is_refused_before_anything_is_trained(knob: str, field: str) -> None:
     with pytest.raises(ConfigError, match=field):
-        preflight.check("toy", run(knobs=knob))
+        preflight.check("toy", run(), config.PLACES.parse(PLACE + knob))

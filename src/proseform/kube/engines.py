@@ -105,7 +105,7 @@ def argv(loaded: Loaded, serving: config.Serving, port: int = PORT) -> list[str]
     return with_packages([*words, *knobs.arguments], knobs.environment)
 
 
-def container(loaded: Loaded, place: config.Cluster, port: int = PORT) -> Manifest:
+def container(loaded: Loaded, place: config.Place, port: int = PORT) -> Manifest:
     """The engine's container."""
     knobs = place.serving.engine
     _, _, mounts = pods.environment(knobs.environment)
@@ -129,7 +129,7 @@ def container(loaded: Loaded, place: config.Cluster, port: int = PORT) -> Manife
     )
 
 
-def pod(place: config.Cluster) -> Manifest:
+def pod(place: config.Place) -> Manifest:
     """What the engine's pod has beside its container; KServe adds the bundle."""
     knobs = place.serving.engine
     _, volumes, _ = pods.environment(knobs.environment)

@@ -100,7 +100,7 @@ def _failed(job: Json, condition: Json, pods: Sequence[Json]) -> State:
         seconds = spec.get("activeDeadlineSeconds") or spec.get("runPolicy", {}).get("activeDeadlineSeconds", "?")
         return State(
             "failed", "DeadlineExceeded", f"The job ran longer than its {seconds} s.",
-            "Raise cluster.jobs.deadline_s; the next run goes on from the last checkpoint.",
+            "Raise the place's jobs.deadline_s; the next run goes on from the last checkpoint.",
         )  # fmt: skip
     ends = [end for pod in pods if (end := _end(pod)) is not None]
     if ends:
@@ -131,7 +131,7 @@ def trouble(pod: Json) -> State | None:
         if reason in _IMAGE:
             return State(
                 "waiting", reason, f"Pod {name} cannot get its image {container.get('image', '?')} ({reason}).",
-                "Check cluster.images.train, and that the nodes may pull it.", stuck=True,
+                "Check the place's images.train, and that the nodes may pull it.", stuck=True,
             )  # fmt: skip
         if reason in {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}:
             message = str(waiting.get("message", ""))
@@ -139,7 +139,7 @@ def trouble(pod: Json) -> State | None:
                 "waiting",
                 reason,
                 f"Pod {name} cannot start: {message}",
-                "Check claim, user and mounts in [cluster].",
+                "Check claim, user and mounts in the place.",
                 stuck=True,
             )
         if reason == "CrashLoopBackOff":
@@ -154,12 +154,12 @@ def _unscheduled(name: str, message: str) -> State:
     lacking = re.findall(r"Insufficient ([\w./-]*\w)", message)
     if lacking:
         what = ", ".join(dict.fromkeys(lacking))
-        remedy = f"Lower cluster.jobs for {what}, or add nodes."
+        remedy = f"Lower what jobs ask for ({what}) in the place, or add nodes."
         return State("waiting", "Unschedulable", f"No node has enough {what} for pod {name}.", remedy, stuck=True)
     if "persistentvolumeclaim" in message.lower():
-        remedy = "Create the claim, or name another in cluster.claim."
+        remedy = "Create the claim, or name another as the place's claim."
         return State("waiting", "Unschedulable", f"Pod {name} waits for its volume: {message}", remedy, stuck=True)
-    remedy = "Check cluster.jobs.node_selector and tolerations against the nodes."
+    remedy = "Check the place's jobs.node_selector and tolerations against the nodes."
     return State("waiting", "Unschedulable", f"No node takes pod {name}: {message}", remedy, stuck=True)
 
 
@@ -194,7 +194,7 @@ def _words_of_end(name: str, ended: Json) -> State:
     if reason == "OOMKilled":
         return State(
             "failed", "OOMKilled", f"Pod {name} used more memory than it may.",
-            "Raise cluster.jobs.memory, or lower micro_batch or model.max_length.",
+            "Raise the place's jobs.memory, or lower micro_batch or model.max_length.",
         )  # fmt: skip
     if code > _KILLED:
         return State(
@@ -214,7 +214,7 @@ def warning(events: Iterable[Json]) -> str:
 def _remedy_of_refusal(message: str) -> str:
     """What to do where the API server refuses pods."""
     if "PodSecurity" in message:
-        return "The namespace admits only pods of its security level; check cluster.user and the images."
+        return "The namespace admits only pods of its security level; check the place's user and images."
     if "quota" in message:
-        return "Ask for more quota, or lower cluster.jobs."
+        return "Ask for more quota, or lower what the place's jobs ask for."
     return "The namespace's administrator can say what is not allowed."

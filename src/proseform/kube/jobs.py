@@ -3,7 +3,8 @@
 Master and workers come from one pod template, and its argv is a list: torchrun finds its peers by the PET_* variables
 that the operators set, so that the same command runs in every pod. The store's claim is mounted where the launcher sees
 the home folder: a file's URI means the same on both sides.
-Left out: MPI, and node pools that differ within a job.
+Left out: MPI, node pools that differ within a job, and elastic jobs: the number of processes decides how batches are
+shared out, so a job that went on with fewer would train something else.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class Training:
     worker: str
     job_file: str
     home: str
-    place: config.Cluster
+    place: config.Place
     world_size: int = 1
     threads: int = 1
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -71,7 +72,7 @@ class Training:
             ConfigError: The world does not divide among the pods.
         """
         if self.world_size % self.nodes:
-            raise ConfigError(f"cluster.jobs.nodes: {self.world_size} processes do not divide among {self.nodes} pods.")
+            raise ConfigError(f"jobs.nodes: {self.world_size} processes do not divide among {self.nodes} pods.")
         return self.world_size // self.nodes
 
 
@@ -86,15 +87,12 @@ def build(wanted: Training) -> list[Manifest]:
 
 def argv(wanted: Training) -> list[str]:
     """The command of every pod."""
-    run = ["python3", "-m", "torch.distributed.run", f"--nproc-per-node={wanted.processes}"]
-    fixed = (
-        [] if wanted.place.jobs.elastic else ["--max-restarts=0"]
-    )  # an elastic job's restarts come by PET_MAX_RESTARTS
-    return [*run, *fixed, "-m", wanted.worker, "--job", wanted.job_file]
+    run = ["python3", "-m", "torch.distributed.run", f"--nproc-per-node={wanted.processes}", "--max-restarts=0"]
+    return [*run, "-m", wanted.worker, "--job", wanted.job_file]
 
 
 def pytorch_job(wanted: Training) -> Manifest:
-    """A PyTorchJob: one master and the rest workers, or workers alone where it is elastic."""
+    """A PyTorchJob: one master, the rest workers."""
     jobs = wanted.place.jobs
     spec: Manifest = {
         "nprocPerNode": str(wanted.processes),
@@ -108,32 +106,15 @@ def pytorch_job(wanted: Training) -> Manifest:
             "suspend": bool(jobs.queue),
         },
     }
-    if jobs.elastic:
-        if jobs.elastic > jobs.nodes:
-            raise ConfigError(
-                f"cluster.jobs.elastic: {jobs.elastic} workers are more than cluster.jobs.nodes, {jobs.nodes}."
-            )
-        spec["elasticPolicy"] = {
-            "minReplicas": jobs.elastic,
-            "maxReplicas": jobs.nodes,
-            "maxRestarts": jobs.restarts,
-            "rdzvBackend": "c10d",
-        }
-        spec["pytorchReplicaSpecs"] = {"Worker": _replicas(wanted, wanted.nodes)}
-    else:
-        spec["pytorchReplicaSpecs"] = {"Master": _replicas(wanted, 1)}
-        if wanted.nodes > 1:
-            spec["pytorchReplicaSpecs"]["Worker"] = _replicas(wanted, wanted.nodes - 1)
+    spec["pytorchReplicaSpecs"] = {"Master": _replicas(wanted, 1)}
+    if wanted.nodes > 1:
+        spec["pytorchReplicaSpecs"]["Worker"] = _replicas(wanted, wanted.nodes - 1)
     return {"apiVersion": "kubeflow.org/v1", "kind": "PyTorchJob", "metadata": _metadata(wanted), "spec": spec}
 
 
 def train_job(wanted: Training) -> list[Manifest]:
     """A TrainJob, and the TrainingRuntime of its own that it refers to."""
     jobs = wanted.place.jobs
-    if jobs.elastic:
-        raise ConfigError(
-            "cluster.jobs.elastic: a TrainJob of this API has no elastic policy.", hint="Take kind = 'PyTorchJob'."
-        )
     node = {"metadata": {"labels": {"trainer.kubeflow.org/trainjob-ancestor-step": "trainer"}}}
     job_spec = {"backoffLimit": 0, "template": _template(wanted)}
     replicated = {"name": "node", "replicas": 1, "template": {**node, "spec": job_spec}}

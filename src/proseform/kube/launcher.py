@@ -45,13 +45,13 @@ class Cluster:
     """Training jobs on a cluster.
 
     Attributes:
-        place: The run's ``[cluster]``.
+        place: Where jobs run.
         home: The home folder, which the claim holds and pods mount under the same path.
         pipeline_run: The pipeline run's name; jobs carry it as a label.
         api: The API server; by default the one that KUBECONFIG or the pod's own account names.
     """
 
-    place: config.Cluster
+    place: config.Place
     home: Path
     pipeline_run: str
     api: Api | None = None

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from proseform.kube import follow
 from proseform.kube.follow import Json
 
-_IMAGES = "Check cluster.images, and that the nodes may pull them."
+_IMAGES = "Check the place's images, and that the nodes may pull them."
 _CRASHES = 3
 """Restarts after which a pod does not mend itself."""
 
@@ -95,7 +95,7 @@ def _kept(pod: Json) -> State | None:
     elif "image" in found.words:
         remedy = _IMAGES
     else:
-        remedy = f"Check cluster.user, and claim and mounts in {knobs}."
+        remedy = f"Check the place's user, and claim and mounts in {knobs}."
     return State(False, found.words, remedy, stuck=True)
 
 
@@ -126,8 +126,8 @@ def _crashed(pod: Json) -> State | None:
 
 
 def _knobs(pod: Json) -> str:
-    """The section of a run file that a pod is made by; KServe labels it with its component."""
-    return f"cluster.serving.{'transformer' if pod['metadata'].get('labels', {}).get('component') == 'transformer' else 'engine'}"
+    """The section of a place that a pod is made by; KServe labels it with its component."""
+    return f"the place's serving.{'transformer' if pod['metadata'].get('labels', {}).get('component') == 'transformer' else 'engine'}"
 
 
 def _ready(pod: Json) -> bool:
@@ -142,7 +142,7 @@ def _against(said: str) -> str:
     if "PodSecurity" in said:
         return "The namespace admits only pods of its security level; what KServe adds (an init container, say) has to keep it too."
     if "serviceaccount" in said.lower().replace(" ", ""):
-        return "Create the account, or name another in cluster.serving.account."
+        return "Create the account, or name another in the place's serving.account."
     if "quota" in said:
-        return "Ask for more quota, or lower what cluster.serving asks for."
+        return "Ask for more quota, or lower what the place's serving asks for."
     return "The cluster's administrator can say what is not allowed."

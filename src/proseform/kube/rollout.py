@@ -106,7 +106,7 @@ def await_ready(api: Api, names: Sequence[str], serving: config.Serving, wait_s:
     Args:
         api: The API server.
         names: The services.
-        serving: ``[cluster.serving]``.
+        serving: ``[serving]``.
         wait_s: Seconds to wait in all.
         say: Told whenever what is waited for changes.
 
@@ -138,7 +138,7 @@ def weights(api: Api, model: str, standing: Mapping[str, Standing]) -> dict[str,
     return {**dict.fromkeys(standing, 0), **now}
 
 
-def move(api: Api, task: str, model: str, given: Mapping[str, int], place: config.Cluster) -> None:
+def move(api: Api, task: str, model: str, given: Mapping[str, int], place: config.Place) -> None:
     """Give versions their weights, by one patch, and wait until the gateway has taken it.
 
     Args:
@@ -159,7 +159,7 @@ def move(api: Api, task: str, model: str, given: Mapping[str, int], place: confi
     _await_route(api, model, place)
 
 
-def remove(api: Api, task: str, version: str, place: config.Cluster, model: str, *, force: bool, say: Say) -> None:
+def remove(api: Api, task: str, version: str, place: config.Place, model: str, *, force: bool, say: Say) -> None:
     """Take a version away.
 
     Args:
@@ -205,8 +205,8 @@ def remove(api: Api, task: str, version: str, place: config.Cluster, model: str,
     _await_gone(api, standing[version].names)
 
 
-def prune(api: Api, task: str, model: str, place: config.Cluster, say: Say) -> None:
-    """Remove versions without traffic, but for the newest few (``cluster.serving.keep``)."""
+def prune(api: Api, task: str, model: str, place: config.Place, say: Say) -> None:
+    """Remove versions without traffic, but for the newest few (``serving.keep``)."""
     standing = versions(api, task)
     now = weights(api, model, standing)
     idle = [version for version in standing if not now[version]]
@@ -214,7 +214,7 @@ def prune(api: Api, task: str, model: str, place: config.Cluster, say: Say) -> N
         remove(api, task, version, place, model, force=False, say=say)
 
 
-def _await_route(api: Api, model: str, place: config.Cluster) -> None:
+def _await_route(api: Api, model: str, place: config.Place) -> None:
     """Wait until the gateway has taken the route as it is."""
     until = time.monotonic() + _ROUTE_S
     while against := traffic.trouble(api.get(*_ROUTE, model) or {"metadata": {}}):

@@ -24,7 +24,7 @@ def component(serving: config.Serving, namespace: str, name: str, which: Compone
     """The fields of a component of an InferenceService that say how many pods it has, and where.
 
     Args:
-        serving: ``[cluster.serving]``.
+        serving: ``[serving]``.
         namespace: Of the service; Prometheus is asked for its figures alone.
         name: The InferenceService's name.
         which: The component.
@@ -55,7 +55,7 @@ def budget(serving: config.Serving, about: Manifest, name: str, which: Component
     """A PodDisruptionBudget: nodes are drained one pod at a time. None where there is one pod, which could never go.
 
     Args:
-        serving: ``[cluster.serving]``.
+        serving: ``[serving]``.
         about: Its metadata, but for the name.
         name: The InferenceService's name.
         which: The component.

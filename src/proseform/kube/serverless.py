@@ -32,14 +32,10 @@ def build(wanted: Served, percent: int) -> list[Manifest]:
     """
     if wanted.wide:
         against = engines.economical(wanted.bundle) or "the wide form has two engines"
-        raise ConfigError(
-            f"cluster.serving.mode: a serverless revision is one pod, and {against}.", hint='Take "standard".'
-        )
+        raise ConfigError(f"serving.mode: a serverless revision is one pod, and {against}.", hint='Take "standard".')
     serving = wanted.place.serving
     if serving.scaling.by != "none":
-        raise ConfigError(
-            "cluster.serving.scaling.by: Knative scales serverless revisions itself.", hint='Take "none".'
-        )
+        raise ConfigError("serving.scaling.by: Knative scales serverless revisions itself.", hint='Take "none".')
     called = services.name(wanted.bundle.task, wanted.version).rpartition("-")[0]
     beside = services.transformer(
         wanted, _COLLOCATED, ["--predictor_host", f"localhost:{_ENGINE_PORT}", "--http_port", str(engines.PORT)]

@@ -50,7 +50,7 @@ class Served:
     version: str
     model: str
     storage: str
-    place: config.Cluster
+    place: config.Place
     max_length: int
     ranks: Mapping[Role, int]
 
@@ -69,7 +69,7 @@ class Served:
         form, against = self.place.serving.form, engines.economical(self.bundle)
         if form == "economical" and against:
             raise ConfigError(
-                f"cluster.serving.form: {against}.", hint='Take "wide" or "auto", or train adapters: [sft.*] lora.'
+                f"serving.form: {against}.", hint='Take "wide" or "auto", or train adapters: [sft.*] lora.'
             )
         return form == "wide" or bool(against)
 

@@ -22,7 +22,7 @@ PORT = 80
 
 
 def route(
-    task: str, name: str, services: Mapping[str, str], weights: Mapping[str, int], place: config.Cluster
+    task: str, name: str, services: Mapping[str, str], weights: Mapping[str, int], place: config.Place
 ) -> Manifest:
     """The route of a task.
 

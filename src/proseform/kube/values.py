@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from proseform.config import Section
-from proseform.config.cluster import Name, Quantity
+from proseform.config.placement import Name, Quantity
 from proseform.config.section import Positive, Share
 from proseform.versions import images
 

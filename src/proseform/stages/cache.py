@@ -18,13 +18,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
-from proseform import digest, launch, laws
+from proseform import config, digest, launch, laws
 from proseform import task as tasks
 from proseform.lifetime import end_with
 from proseform.store import Ref, Result, Store, fetch, write_json
 from proseform.task import Task
 
-NOT_IN_STAGES = ("cli.py", "display.py", "testing.py", "serve", "kube", "tasks", "runs")
+NOT_IN_STAGES = ("cli.py", "display.py", "testing.py", "serve", "kube", "tasks", "runs", "places")
 """What no stage's result depends on; the task has a digest of its own, and of a run each stage names its part."""
 
 
@@ -44,19 +44,28 @@ class Home:
         store: Where payloads lie: ``PROSEFORM_STORE``, by default ``store`` below the root.
         run: The name of the pipeline run: ``PROSEFORM_RUN``.
         fresh: Not empty where nothing that earlier runs made is to be adopted: ``PROSEFORM_FRESH``.
-        on: Where training and serving run: ``PROSEFORM_ON``, ``local`` by default, or ``cluster``.
+        place: Where training and serving run, as a name, path or text: ``PROSEFORM_PLACE``; empty is this machine.
     """
 
     root: Path
     store: Store
     run: str
     fresh: str
-    on: str = "local"
+    place: str = ""
 
     @property
     def runs(self) -> Path:
         """The folder of this pipeline run."""
         return self.root / "runs" / self.run
+
+    @property
+    def cluster(self) -> config.Place | None:
+        """The place on a Kubernetes; None where everything runs on this machine.
+
+        Raises:
+            ConfigError: No such place, or a wrong key or value in it.
+        """
+        return config.PLACES.load(self.place) if self.place else None
 
     def tell(self, **event: Any) -> None:
         """Append an event to the run's ``events.jsonl``."""
@@ -69,11 +78,11 @@ def home() -> Home:
     """The home of this process."""
     root = Path(os.environ.get("PROSEFORM_HOME", ".proseform")).absolute()
     store = Store(os.environ.get("PROSEFORM_STORE") or str(root / "store"))
-    run, fresh, on = (
+    run, fresh, place = (
         os.environ.get(f"PROSEFORM_{name}", default)
-        for name, default in (("RUN", "by-hand"), ("FRESH", ""), ("ON", "local"))
+        for name, default in (("RUN", "by-hand"), ("FRESH", ""), ("PLACE", ""))
     )
-    return Home(root, store, run, fresh, on)
+    return Home(root, store, run, fresh, place)
 
 
 def load_task(name: str) -> Task:

@@ -1,6 +1,6 @@
 """A registered bundle on a cluster. Not a stage: what ``proseform deploy`` and ``undeploy``, promote and probe share.
 
-Where ``cluster.serving.storage`` is empty, the bundle is fetched into the home folder, which lies on the claim that the
+Where ``serving.storage`` is empty, the bundle is fetched into the home folder, which lies on the claim that the
 engines mount (``pvc://``): it was verified file by file on the way.
 """
 
@@ -43,20 +43,21 @@ def tell(words: str) -> None:
 
 
 def run(
-    task: str, run: str, which: str, *, name: str = "", tracking_uri: str = "", share: float = 1.0, dry_run: DryRun = "none",
-    wait_s: float | None = None, say: rollout.Say = tell,
+    task: str, run: str, place: str, which: str, *, name: str = "", tracking_uri: str = "", share: float = 1.0,
+    dry_run: DryRun = "none", wait_s: float | None = None, say: rollout.Say = tell,
 ) -> str:  # fmt: skip
     """Deploy a version, wait for it, and give it its share of the traffic.
 
     Args:
         task: The task's name.
-        run: A run's name, path or TOML text; its ``[cluster]`` says where and how.
+        run: A run's name, path or TOML text.
+        place: A place's name, path or TOML text; it says where and how.
         which: An alias or a version.
         name: The registered model; see :func:`proseform.stages.register.registered_name`.
         tracking_uri: MLflow's; empty takes SQLite in the home folder.
         share: The version's share of the traffic, in [0, 1].
         dry_run: client: nothing but YAML; server: the API server checks it, and changes nothing.
-        wait_s: Seconds to wait until it is ready; None takes the run's.
+        wait_s: Longest wait until it is ready, in seconds; None uses the place's.
         say: Told what happens.
 
     Returns:
@@ -67,35 +68,39 @@ def run(
         ConfigError: What this bundle or cluster cannot be.
         ClusterError: The cluster refuses, or the version does not become ready; with the reason.
     """
-    wanted = config.load(run)
+    resolved, where = config.load(run), config.PLACES.load(place)
     registry = connect(cache.home().root, tracking_uri)
-    model = registered_name(task, wanted, name)
-    made = served(registry, task, wanted, model, models.get(registry, model, which))
+    model = registered_name(task, resolved, name)
+    made = served(registry, task, resolved, where, model, models.get(registry, model, which))
     if dry_run != "none":
         manifests = rendered(made, share)
         if dry_run == "client":
             return as_yaml(manifests)
-        rollout.apply(Api(wanted.cluster.namespace, patience_s=10), manifests, dry_run=True)
+        rollout.apply(Api(where.namespace, patience_s=10), manifests, dry_run=True)
         return f"The API server takes all {len(manifests)} objects of {made.name}; nothing was changed."
-    api = Api(wanted.cluster.namespace)
+    api = Api(where.namespace)
     stand(api, made, share, wait_s, say)
     return shift(api, made, share, say)
 
 
-def remove(task: str, run: str, version: str, *, name: str = "", force: bool = False, say: rollout.Say = tell) -> None:
+def remove(
+    task: str, run: str, place: str, version: str, *, name: str = "", force: bool = False, say: rollout.Say = tell
+) -> None:
     """Take a version away; see :func:`proseform.kube.rollout.remove`."""
-    wanted = config.load(run)
-    api = Api(wanted.cluster.namespace)
-    rollout.remove(api, task, version, wanted.cluster, registered_name(task, wanted, name), force=force, say=say)
+    where = config.PLACES.load(place)
+    model = registered_name(task, config.load(run), name)
+    rollout.remove(Api(where.namespace), task, version, where, model, force=force, say=say)
 
 
-def served(registry: Registry, task: str, run: config.Run, model: str, version: models.Version) -> services.Served:
+def served(
+    registry: Registry, task: str, run: config.Run, place: config.Place, model: str, version: models.Version
+) -> services.Served:
     """A version as the builders take it; its bundle is fetched and verified.
 
     Raises:
         RegistryError: Its artifacts are not its bundle.
         TaskError: The bundle was made for another task, or another state of it.
-        ConfigError: ``cluster.serving.storage`` names a place where MLflow has no artifacts.
+        ConfigError: ``serving.storage`` names a place where MLflow has no artifacts.
     """
     folder = models.fetch(registry, model, version.version, cache.home().root / "bundles")
     bundle = bundles.read(folder, check_files=False)
@@ -105,8 +110,8 @@ def served(registry: Registry, task: str, run: config.Run, model: str, version: 
         bundle=bundle,
         version=version.version,
         model=model,
-        storage=storage(run.cluster, bundle.digest, lambda: _location(registry, version)),
-        place=run.cluster,
+        storage=storage(place, bundle.digest, lambda: _location(registry, version)),
+        place=place,
         max_length=run.model.max_length,
         ranks=_ranks(folder, bundle),
     )
@@ -150,7 +155,7 @@ def shift(api: Api, made: services.Served, share: float, say: rollout.Say) -> st
     return f"{made.name} stands; traffic: {split}"
 
 
-def storage(place: config.Cluster, bundle: str, artifacts: Callable[[], str]) -> str:
+def storage(place: config.Place, bundle: str, artifacts: Callable[[], str]) -> str:
     """The URI of a bundle's folder, as KServe reads it.
 
     Args:
@@ -169,12 +174,12 @@ def storage(place: config.Cluster, bundle: str, artifacts: Callable[[], str]) ->
     if root.startswith("oci"):
         return f"{root}:{short}"
     found = artifacts()
-    if found.startswith("mlflow-artifacts:"):  # the server hands them out; where it keeps them is for the run to say
+    if found.startswith("mlflow-artifacts:"):  # the server hands them out; where it keeps them is for the place to say
         return f"{root}/{found.removeprefix('mlflow-artifacts:').lstrip('/')}/bundle"
     if found.startswith("s3://"):
         return f"{found.rstrip('/')}/bundle"
     raise ConfigError(
-        f"cluster.serving.storage: MLflow keeps artifacts at {found}, not on s3://.",
+        f"serving.storage: MLflow keeps artifacts at {found}, not on s3://.",
         hint="Leave it empty, or name a claim.",
     )
 
@@ -202,13 +207,13 @@ def as_yaml(manifests: Sequence[Manifest]) -> str:
 
 
 def ask(
-    task: str, run: config.Run, model: str, wanted: str, cases: Sequence[Mapping[str, str]]
+    task: str, place: config.Place, model: str, wanted: str, cases: Sequence[Mapping[str, str]]
 ) -> list[dict[str, Any]]:
     """What the gateway answers, by the promoted bundle: asked again while it still leads elsewhere.
 
     Args:
         task: The task's name.
-        run: The run.
+        place: The place.
         model: The route's name.
         wanted: The digest of the bundle that is to answer.
         cases: Inputs as text.
@@ -222,13 +227,11 @@ def ask(
     """
     import httpx
 
-    url, until = _url(run.cluster), time.monotonic() + _FOUND_S
-    host = (
-        {"host": run.cluster.serving.hostname} if run.cluster.serving.hostname and not run.cluster.serving.url else {}
-    )
+    url, until = _url(place), time.monotonic() + _FOUND_S
+    host = {"host": place.serving.hostname} if place.serving.hostname and not place.serving.url else {}
     said: list[dict[str, Any]] = []
     tries = 0
-    with httpx.Client(base_url=url, headers=host, timeout=run.cluster.serving.transformer.timeout_s + 10) as client:
+    with httpx.Client(base_url=url, headers=host, timeout=place.serving.transformer.timeout_s + 10) as client:
         while len(said) < len(cases):
             tries += 1
             late = (
@@ -239,7 +242,7 @@ def ask(
             except httpx.TransportError as error:
                 if late:
                     raise EngineError(
-                        f"Nothing answers at {url} ({error}).", hint="Name the gateway in cluster.serving.url."
+                        f"Nothing answers at {url} ({error}).", hint="Name the gateway in the place's serving.url."
                     ) from error
                 time.sleep(1)
                 continue
@@ -267,7 +270,7 @@ def _body(given: Any) -> dict[str, Any]:
     return body if isinstance(body, dict) else {}
 
 
-def _url(place: config.Cluster) -> str:
+def _url(place: config.Place) -> str:
     """Where the gateway is reached."""
     if place.serving.url:
         return place.serving.url.rstrip("/")
@@ -275,7 +278,7 @@ def _url(place: config.Cluster) -> str:
     url = traffic.address(found) if found else ""
     if not url:
         raise ClusterError(
-            f"Gateway {place.serving.gateway} states no address.", hint="Name the URL in cluster.serving.url."
+            f"Gateway {place.serving.gateway} states no address.", hint="Name the URL in the place's serving.url."
         )
     return url
 

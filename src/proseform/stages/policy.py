@@ -35,21 +35,26 @@ class Policy:
     adapter: Path | None
 
 
-def launcher(run: config.Run) -> Launcher:
-    """How workers are started: ``PROSEFORM_ON`` is ``local`` (the default) or ``cluster``."""
-    place = cache.home()
-    if place.on == "local":
+def launcher() -> Launcher:
+    """How workers are started: on this machine, or as jobs at the place that ``PROSEFORM_PLACE`` names."""
+    home = cache.home()
+    place = home.cluster
+    if place is None:
         return Local()
     from proseform.kube.launcher import Cluster
 
-    return Cluster(run.cluster, place.root, place.run)
+    return Cluster(place, home.root, home.run)
 
 
-def cancel(run: config.Run) -> list[str]:
-    """Delete the training jobs that this pipeline run has left on the cluster; their names."""
+def cancel() -> list[str]:
+    """Delete the jobs that this pipeline run has left on the cluster; their names. None where there is no cluster."""
+    home = cache.home()
+    place = home.cluster
+    if place is None:
+        return []
     from proseform.kube import api, launcher
 
-    return launcher.cancel(api.Api(run.cluster.namespace, patience_s=10), cache.home().run)
+    return launcher.cancel(api.Api(place.namespace, patience_s=10), home.run)
 
 
 def base(run: config.Run, task: str, dataset: cache.Artifact) -> Result:
@@ -93,7 +98,7 @@ def train(
         made = (
             work / "made"
         )  # the launcher's own: `out` is emptied before every try, and a job that is adopted may have filled it
-        launcher(run).run(worker, Job(stage, str(work), str(made), sources, everything, world, run.launch.threads))
+        launcher().run(worker, Job(stage, str(work), str(made), sources, everything, world, run.launch.threads))
         shutil.rmtree(out)
         made.rename(out)
         about = out / "model.json"

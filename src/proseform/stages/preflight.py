@@ -11,12 +11,14 @@ from proseform.stages import cache
 from proseform.task import Task
 
 
-def check(task: str, run: str) -> tuple[Task, config.Run]:
-    """Load both and hold them against each other.
+def check(task: str, run: str, place: config.Place | None = None, *, asked: bool = True) -> tuple[Task, config.Run]:
+    """Load task and run and hold them against each other, and against the place.
 
     Args:
         task: The task's name.
         run: A run's name, path or TOML text.
+        place: Where on a Kubernetes it is to run; None: on this machine.
+        asked: Whether the cluster can be asked from here; a KFP server's cannot.
 
     Raises:
         ConfigError: A wrong key or value, or a model that is not named.
@@ -37,31 +39,35 @@ def check(task: str, run: str) -> tuple[Task, config.Run]:
             f"model.name: no model in the folder {wanted.model.name}.",
             hint="It holds config.json, weights and tokenizer.",
         )
-    if cache.home().on == "cluster":
-        _serving(wanted)
-        _cluster(wanted.cluster)
+    if place is not None:
+        _fits(wanted, place)
+        if asked:
+            _cluster(place)
     return the_task, wanted
 
 
-def _serving(run: config.Run) -> None:
-    """What is trained can be served as it is asked for.
+def _fits(run: config.Run, place: config.Place) -> None:
+    """The processes divide among the pods, and what is trained can be served in the form that is asked for.
 
     Raises:
-        ConfigError: A form of adapters on one base, and a role that is trained as a whole model.
+        ConfigError: They do not; or a form of adapters on one base, and a role that is trained as a whole model.
     """
-    serving, whole = (
-        run.cluster.serving,
-        [role for role in ("evaluator", "formatter") if getattr(run.sft, role).lora is None],
-    )
+    nodes, processes = place.jobs.nodes, run.launch.processes
+    if processes % nodes:
+        raise ConfigError(
+            f"launch.processes: {processes} processes do not divide among the {nodes} pods of the place's jobs.nodes."
+        )
+    serving = place.serving
+    whole = [role for role in ("evaluator", "formatter") if getattr(run.sft, role).lora is None]
     if whole and (serving.form == "economical" or serving.mode == "serverless"):
         field = "form" if serving.form == "economical" else "mode"
         raise ConfigError(
-            f"cluster.serving.{field}: '{getattr(serving, field)}' serves adapters on one base; sft.{whole[0]} trains a whole model.",
+            f"serving.{field}: '{getattr(serving, field)}' serves adapters on one base; sft.{whole[0]} trains a whole model.",
             hint=f"Give sft.{whole[0]} a lora, or take form 'auto' and mode 'standard'.",
         )
 
 
-def _cluster(place: config.Cluster) -> None:
+def _cluster(place: config.Place) -> None:
     """The cluster answers, and has what jobs need.
 
     Raises:
@@ -73,11 +79,11 @@ def _cluster(place: config.Cluster) -> None:
     api = Api(place.namespace, patience_s=5)
     if api.get("v1", "Namespace", place.namespace) is None:
         raise ConfigError(
-            f"cluster.namespace: the cluster has no namespace '{place.namespace}'.",
+            f"namespace: the cluster has no namespace '{place.namespace}'.",
             hint="Install the chart, or name another.",
         )
     if api.get("v1", "PersistentVolumeClaim", place.claim) is None:
         raise ConfigError(
-            f"cluster.claim: namespace '{place.namespace}' has no claim '{place.claim}'.",
+            f"claim: namespace '{place.namespace}' has no claim '{place.claim}'.",
             hint="Install the chart, or name the claim that holds the home folder.",
         )

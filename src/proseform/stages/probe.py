@@ -1,7 +1,7 @@
 """probe: real answers from the promoted bundle, on the path that serving takes.
 
-On this machine the bundle is run in this process, as the registry gives it; on a cluster (``PROSEFORM_ON=cluster``) the
-gateway is asked, as clients do.
+On this machine the bundle is run in this process, as the registry gives it; on a cluster (``PROSEFORM_PLACE`` names one)
+the gateway is asked, as clients do.
 """
 
 from __future__ import annotations
@@ -46,9 +46,11 @@ def run(task: str, run: str, tracking_uri: str, name: str, version: str, example
         cases = splits.held_out(the_task, wanted.dataset, wanted.probe.cases)
         shown = json.loads(example) if example else {}
         asked = [*([shown] if shown else []), *(dict(case.inputs) for case in cases)]
-        bundle, given = (_far if cache.home().on == "cluster" else _near)(
-            registry, the_task, wanted, model, version, asked
-        )
+        place = cache.home().cluster
+        if place is None:
+            bundle, given = _near(registry, the_task, model, version, asked)
+        else:
+            bundle, given = _far(registry, the_task, place, model, version, asked)
         mine, rest = (given[0], given[1:]) if shown else ({}, given)
         right = sum(_right(said, dict(case.answer)) for case, said in zip(cases, rest, strict=True))
         valid = sum("answer" in said for said in given)
@@ -66,9 +68,7 @@ _Said = tuple[str, list[dict[str, Any]]]
 """The digest of the bundle that was asked, and for each case the answer or the refusal, as JSON."""
 
 
-def _near(
-    registry: Registry, task: Task, _run: config.Run, model: str, version: str, asked: list[dict[str, str]]
-) -> _Said:
+def _near(registry: Registry, task: Task, model: str, version: str, asked: list[dict[str, str]]) -> _Said:
     """Ask the bundle in this process."""
     from proseform.infer.local import LocalEngine
 
@@ -80,13 +80,13 @@ def _near(
 
 
 def _far(
-    registry: Registry, task: Task, run: config.Run, model: str, version: str, asked: list[dict[str, str]]
+    registry: Registry, task: Task, place: config.Place, model: str, version: str, asked: list[dict[str, str]]
 ) -> _Said:
     """Ask the gateway."""
     from proseform.stages import deploy
 
     wanted = models.get(registry, model, version).bundle
-    return wanted, deploy.ask(task.name, run, model, wanted, asked)
+    return wanted, deploy.ask(task.name, place, model, wanted, asked)
 
 
 def read_example(task: Task, folder: Path) -> dict[str, str]:

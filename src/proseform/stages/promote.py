@@ -1,6 +1,6 @@
 """promote: the candidate becomes champion, and the champion before it previous.
 
-On a cluster (``PROSEFORM_ON=cluster``) the bundle stands and is ready before it becomes champion, and takes its share of
+On a cluster (``PROSEFORM_PLACE`` names one) the bundle stands and is ready before it becomes champion, and takes its share of
 the traffic after: champion is what answers.
 """
 
@@ -37,8 +37,9 @@ def run(task: str, run: str, tracking_uri: str, name: str) -> str:
         registry = connect(cache.home().root, tracking_uri)
         model = registered_name(task, wanted, name)
         which = candidate(models.aliases(registry, model))
-        if cache.home().on == "cluster":
-            champion, words = _on_cluster(registry, task, wanted, model, which)
+        place = cache.home().cluster
+        if place is not None:
+            champion, words = _on_cluster(registry, task, wanted, place, model, which)
         else:
             champion, words = aliases.promote(registry, model, which), ""
         key = f"{model}, version {champion.version} is champion (bundle {digest.short(champion.bundle)}){words}"
@@ -47,7 +48,9 @@ def run(task: str, run: str, tracking_uri: str, name: str) -> str:
     return str(cache.act("promote", body)["version"])
 
 
-def _on_cluster(registry: Registry, task: str, run: config.Run, model: str, which: str) -> tuple[models.Version, str]:
+def _on_cluster(
+    registry: Registry, task: str, run: config.Run, place: config.Place, model: str, which: str
+) -> tuple[models.Version, str]:
     """Let the bundle stand, promote it, and move the traffic."""
     from proseform.kube import rollout
     from proseform.kube.api import Api
@@ -57,11 +60,11 @@ def _on_cluster(registry: Registry, task: str, run: config.Run, model: str, whic
     verdict = models.verdict(registry, version)
     if verdict is None or not verdict.open:
         return aliases.promote(registry, model, which), ""  # which refuses it, in words
-    api = Api(run.cluster.namespace)
-    made = deploy.served(registry, task, run, model, version)
+    api = Api(place.namespace)
+    made = deploy.served(registry, task, run, place, model, version)
     deploy.stand(api, made, run.promote.share, None, deploy.tell)
     champion = aliases.promote(registry, model, which)
     split = deploy.shift(api, made, run.promote.share, deploy.tell)
-    if run.cluster.serving.mode == "standard":
-        rollout.prune(api, task, model, run.cluster, deploy.tell)
+    if place.serving.mode == "standard":
+        rollout.prune(api, task, model, place, deploy.tell)
     return champion, f"; {split.partition('; ')[2] or split}"

@@ -1,0 +1,192 @@
+"""The files that people write, runs and places alike: TOML by name, path or text, and errors that name the field.
+
+A file may begin with ``extends = "default"`` (a shipped name, or a path) and then states only what differs. What travels
+to where the file is not is its text; where it extends another file, the merged tables as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any, Generic, TypeVar, get_origin
+
+from pydantic import ValidationError
+
+from proseform.config.section import Section
+from proseform.errors import ConfigError
+
+_Model = TypeVar("_Model", bound=Section)
+
+
+@dataclass(frozen=True, slots=True)
+class Files(Generic[_Model]):
+    """A kind of file.
+
+    Attributes:
+        model: What a file of this kind is read into.
+        noun: What people call it, such as ``run``.
+        package: The package whose TOML files are shipped.
+        moved: Tables that stand elsewhere now, each with what to do about it.
+    """
+
+    model: type[_Model]
+    noun: str
+    package: str
+    moved: Mapping[str, str] = field(default_factory=dict)
+
+    def shipped(self) -> list[str]:
+        """The names of the shipped files."""
+        names = (path.name for path in resources.files(self.package).iterdir())
+        return sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml"))
+
+    def load(self, given: str) -> _Model:
+        """The value of a shipped name, a path to a TOML file, TOML text, or a JSON object.
+
+        Raises:
+            ConfigError: No such file, not TOML, an unknown key or a value out of range; the field is named.
+        """
+        return self.parse(self._text(given), where=self.noun if _is_text(given) else given)
+
+    def portable(self, given: str) -> str:
+        """The same in a form that travels to where the file is not; a shipped name stays a name.
+
+        Raises:
+            ConfigError: No such file, or not TOML.
+        """
+        if given in self.shipped():
+            return given
+        text = self._text(given)
+        parent = _table(text, given).get("extends")
+        if parent is None or parent in self.shipped():
+            return text
+        return json.dumps(self._resolved(text, given, ()))
+
+    def parse(self, text: str, where: str = "") -> _Model:
+        """The value of TOML text or a JSON object; see :meth:`load`."""
+        where = where or self.noun
+        try:
+            return self.model.model_validate(self._resolved(text, where, ()))
+        except ValidationError as error:
+            raise self._refused(error, where) from error
+
+    def _refused(self, error: ValidationError, where: str) -> ConfigError:
+        """The first fault in our words, a misspelt key before the key that it leaves missing; with the keys that exist."""
+        faults = error.errors()
+        first = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
+        if not first["loc"]:  # a rule between fields, which names them itself
+            return ConfigError(f"{where}: {first['msg'].removeprefix('Value error, ')}.")
+        name = ".".join(str(step) for step in first["loc"])
+        given = "" if first["type"] in {"missing", "extra_forbidden"} else f" (given: {first['input']!r})"
+        more = f" and {error.error_count() - 1} more" if error.error_count() > 1 else ""
+        hint = ""
+        if first["type"] == "extra_forbidden":
+            hint = self.moved.get(name, f"There are: {', '.join(_known(self.model, first['loc'][:-1]))}.")
+        return ConfigError(f"{where}: {name}: {_words(first['type'], first['msg'])}{given}{more}.", hint=hint)
+
+    def _text(self, given: str) -> str:
+        """The text behind a name, a path or the text itself."""
+        if _is_text(given):
+            return given
+        if given in self.shipped():
+            return (resources.files(self.package) / f"{given}.toml").read_text(encoding="utf-8")
+        with suppress(OSError, ValueError):  # a name too long for a file, or with a null character, is no file
+            if Path(given).is_file():
+                return _read(Path(given))
+        raise ConfigError(
+            f"No {self.noun} '{given}'; shipped: {', '.join(self.shipped())}.", hint="Or give the path of a TOML file."
+        )
+
+    def _resolved(self, text: str, where: str, seen: tuple[str, ...]) -> dict[str, Any]:
+        """The table with what it extends beneath it."""
+        table = _table(text, where)
+        parent = table.pop("extends", None)
+        if parent is None:
+            return table
+        if parent in seen:
+            raise ConfigError(f"{where}: extends itself by way of {' → '.join([*seen, parent])}.")
+        return _merged(self._resolved(self._text(str(parent)), str(parent), (*seen, str(parent))), table)
+
+
+def knobs(model: type[Section], path: str = "") -> Iterator[tuple[str, Any, str]]:
+    """Every knob of a kind of file: its path, its default (None where it has none) and its sentence.
+
+    >>> from proseform.config import Gate
+    >>> next(knobs(Gate))[0]
+    'schema_valid'
+    """
+    for name, about in model.model_fields.items():
+        inner = _section(about.annotation)
+        here = f"{path}{about.alias or name}"
+        if inner is not None and get_origin(about.annotation) is not tuple:
+            yield from knobs(inner, f"{here}.")
+        else:
+            default = None if about.is_required() else about.get_default(call_default_factory=True)
+            yield here, default, about.description or ""
+
+
+def _is_text(given: str) -> bool:
+    """Whether this is the file's content rather than its name: neither names nor paths have lines or equal signs."""
+    return "\n" in given or "=" in given or given.startswith("{")
+
+
+def _read(path: Path) -> str:
+    """A file's text.
+
+    Raises:
+        ConfigError: It is no text.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: is no text ({error}).") from error
+
+
+def _table(text: str, where: str) -> dict[str, Any]:
+    """TOML text, or a JSON object, as a table.
+
+    Raises:
+        ConfigError: It is neither.
+    """
+    try:
+        return dict(json.loads(text)) if text.startswith("{") else tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{where}: not TOML: {error}.") from error
+    except ValueError as error:
+        raise ConfigError(f"{where}: not JSON: {error}.") from error
+
+
+def _merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Tables merged key by key; everything else is replaced."""
+    both = {
+        key: _merged(under[key], value) if isinstance(value, dict) and isinstance(under.get(key), dict) else value
+        for key, value in over.items()
+    }
+    return {**under, **both}
+
+
+def _words(kind: str, message: str) -> str:
+    """Pydantic's words, in lower case, ours for the unknown key."""
+    return "unknown key" if kind == "extra_forbidden" else message[0].lower() + message[1:]
+
+
+def _known(model: type[Section], path: tuple[Any, ...]) -> list[str]:
+    """The keys that exist at a place of a file."""
+    section: type[Section] = model
+    for step in (step for step in path if isinstance(step, str)):  # a number is a place in a list
+        about = next((f for name, f in section.model_fields.items() if step in {name, f.alias}), None)
+        inner = _section(about.annotation) if about else None
+        if inner is None:
+            return []
+        section = inner
+    return [about.alias or name for name, about in section.model_fields.items()]
+
+
+def _section(annotation: Any) -> type[Section] | None:
+    """The section that a field holds, on its own, optionally or in a list; None for every other field."""
+    kinds = (annotation, *getattr(annotation, "__args__", ()))
+    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Section)), None)

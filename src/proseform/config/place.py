@@ -1,0 +1,100 @@
+"""A place: where and how training jobs and services run on a Kubernetes.
+
+No knob here changes what a stage makes, so no stage's key depends on one. Beside a run file, a place is a file of its own
+(``--place``): one run goes to many clusters, and one cluster takes many runs.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from proseform.config.placement import Environment, Name, Placed, Quantity
+from proseform.config.section import Count, Positive, Section
+from proseform.config.serving import Serving
+from proseform.versions import images
+
+
+class Images(Section):
+    """Container images; name them by digest to be reproducible."""
+
+    train: str = images()["train"]
+    """Runs training workers."""
+    serve: str = images()["serve"]
+    """Runs the transformer."""
+    pipeline: str = images()["pipeline"]
+    """Runs the pipeline's steps."""
+    vllm: str = images()["vllm"]
+    """Runs the models."""
+    pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
+    """When nodes pull images."""
+
+
+class Jobs(Placed):
+    """Training jobs."""
+
+    kind: Literal["PyTorchJob", "TrainJob"] = "PyTorchJob"
+    """The training operator's first API (kubeflow.org/v1), or its second (trainer.kubeflow.org/v1alpha1)."""
+    nodes: Positive = 1
+    """Pods of a job, one master and the rest workers; they share the run's launch.processes evenly."""
+    cpu: Quantity = "1"
+    """CPU request of a pod; also its limit if cpu_limits is true."""
+    memory: Quantity = "4Gi"
+    """Memory request and limit of a pod."""
+    gpus: Count = 0
+    """GPUs of a pod."""
+    gpu_resource: str = "nvidia.com/gpu"
+    """The name under which the cluster counts GPUs."""
+    shared_memory: Quantity = "1Gi"
+    """Size of /dev/shm, which NCCL and data loaders share memory in."""
+    queue: str = ""
+    """Kueue's LocalQueue; jobs are created suspended and Kueue starts them. Empty: they start at once."""
+    restarts: Count = 3
+    """Restarts of failed pods before the job fails."""
+    deadline_s: Positive = 86400
+    """Longest time that a job may run, in seconds; then it fails."""
+    keep_s: Count = 3600
+    """How long a finished job stays readable, in seconds."""
+    pending_s: Positive = 600
+    """Longest wait for a node and an image, in seconds, before the stage fails; time in a queue does not count."""
+    interface: str = "eth0"
+    """The pods' network interface, which gloo needs to know."""
+    environment: Environment | None = None
+    """A Python environment on a claim; absent takes the image's."""
+
+
+class Steps(Placed):
+    """The pipeline's steps on a KFP server; training runs in jobs of its own, which the steps start."""
+
+    home: Annotated[str, Field(pattern=r"^/.")] = "/var/lib/proseform"
+    """The home folder: where steps and jobs mount the claim."""
+    cpu: Quantity = "1"
+    """CPU request of a step; also its limit if cpu_limits is true."""
+    memory: Quantity = "8Gi"
+    """Memory request and limit of a step."""
+    retries: Count = 2
+    """Retries of a failed step; a retry continues from what the step has already done."""
+    secret: str = ""
+    """A Secret that steps mount as files; its key aws is an AWS credentials file for s3://. Empty: none."""
+    account: str = ""
+    """Service account of the steps, which create and delete training jobs; empty uses the KFP server's default."""
+
+
+class Place(Section):
+    """A place: a namespace of a Kubernetes, and what runs there how."""
+
+    description: str = ""
+    """One sentence for people."""
+    namespace: Name = "proseform"
+    """The namespace of all jobs and services."""
+    claim: Name = "proseform-store"
+    """The PersistentVolumeClaim of home folder and store; pods mount it under the launcher's own path of the home folder."""
+    user: Positive = 10001
+    """Numeric user and group of every container, as PodSecurity "restricted" requires."""
+    cpu_limits: bool = True
+    """true: the CPU request is also the limit, and pods are of class Guaranteed; false: pods may use idle CPU."""
+    images: Images = Images()
+    jobs: Jobs = Jobs()
+    steps: Steps = Steps()
+    serving: Serving = Serving()

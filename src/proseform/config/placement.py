@@ -1,0 +1,46 @@
+"""What the sections of a place share: names and quantities of Kubernetes, and where pods may run."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from proseform.config.section import Section
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
+"""A Kubernetes name: DNS label."""
+
+Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$")]
+"""A Kubernetes resource quantity, such as ``500m`` or ``4Gi``."""
+
+
+class Environment(Section):
+    """A Python environment on a claim, mounted read-only, for clusters where images do not carry it."""
+
+    claim: Name
+    """The PersistentVolumeClaim."""
+    path: str
+    """Where pods mount it."""
+    packages: str
+    """The folder of packages in it, put on PYTHONPATH. Name it site-packages: elsewhere dill pickles libraries whole, and fails."""
+
+
+class Toleration(Section):
+    """A taint that pods tolerate."""
+
+    key: str
+    """The taint's key."""
+    value: str = ""
+    """The taint's value; empty tolerates every value."""
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] = "NoSchedule"
+    """The taint's effect."""
+
+
+class Placed(Section):
+    """Which nodes pods may run on."""
+
+    node_selector: dict[str, str] = Field(default_factory=dict)
+    """Labels that a node must have."""
+    tolerations: Annotated[tuple[Toleration, ...], Field(strict=False)] = ()
+    """Taints that the pods tolerate."""

@@ -1,0 +1,107 @@
+"""The section ``[serving]`` of a place: the services of a promoted bundle."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from proseform.config.placement import Environment, Name, Placed, Quantity
+from proseform.config.section import Count, Positive, Section
+
+
+class Engine(Placed):
+    """The vLLM engines, which KServe calls predictors."""
+
+    replicas: Positive = 1
+    """Pods of each engine."""
+    replicas_max: Count = 0
+    """Most pods of each engine when serving.scaling adds some; 0: as many as replicas."""
+    cpu: Quantity = "4"
+    """CPU request of a pod; also its limit if cpu_limits is true."""
+    memory: Quantity = "16Gi"
+    """Memory request and limit of a pod."""
+    gpus: Count = 1
+    """GPUs of a pod; the model is split over them (tensor parallel). 0 runs on the CPU."""
+    gpu_resource: str = "nvidia.com/gpu"
+    """The name under which the cluster counts GPUs."""
+    shared_memory: Quantity = "2Gi"
+    """Size of /dev/shm, through which vLLM's processes communicate."""
+    dtype: Literal["", "auto", "bfloat16", "float16", "float32"] = ""
+    """Type of weights and arithmetic, in vLLM's words; empty uses the bundle's."""
+    quantization: str = ""
+    """vLLM's --quantization, such as fp8 or bitsandbytes; empty serves the weights unchanged."""
+    memory_share: Annotated[float, Field(gt=0, le=1)] = 0.9
+    """Share of a GPU's memory that vLLM uses."""
+    kv_cache_gib: Positive = 1
+    """Size of the KV cache in GiB when there is no GPU."""
+    eager: bool = False
+    """Run without compiled graphs: faster start, slower answers."""
+    arguments: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    """Further arguments of vLLM's server."""
+    start_s: Positive = 900
+    """Longest time for an engine to load its models, in seconds, before it is restarted."""
+    environment: Environment | None = None
+    """A Python environment with vLLM on a claim; absent takes the image's."""
+
+
+class Transformer(Section):
+    """The transformers: they ask the engines and verify every answer before it leaves."""
+
+    replicas: Positive = 1
+    """Pods of the transformer."""
+    replicas_max: Count = 0
+    """Most pods when serving.scaling adds some; 0: as many as replicas."""
+    cpu: Quantity = "1"
+    """CPU request of a pod; also its limit if cpu_limits is true."""
+    memory: Quantity = "1Gi"
+    """Memory request and limit of a pod."""
+    timeout_s: Positive = 60
+    """Longest time for an answer, in seconds."""
+    queue: Count = 64
+    """Requests that may wait in a pod; one more is rejected at once with 503 and Retry-After."""
+    environment: Environment | None = None
+    """A Python environment with Proseform on a claim; absent takes the image's."""
+
+
+class Scaling(Section):
+    """What adds and removes pods."""
+
+    by: Literal["none", "hpa", "keda"] = "none"
+    """none: a fixed number of pods; hpa: by CPU use; keda: engines by waiting requests, transformers by CPU use."""
+    cpu: Annotated[int, Field(ge=1, le=100)] = 80
+    """Target CPU use of a pod, in percent of its request."""
+    waiting: Positive = 4
+    """With keda: target number of requests that wait for one engine pod (vllm:num_requests_waiting)."""
+    prometheus: str = "http://prometheus-operated.monitoring.svc:9090"
+    """With keda: the Prometheus that holds vLLM's metrics; the chart's ServiceMonitors collect them."""
+
+
+class Serving(Section):
+    """The services of a promoted bundle."""
+
+    form: Literal["auto", "economical", "wide"] = "auto"
+    """economical: one engine holds one base and both adapters; wide: one engine for each role; auto: economical if possible."""
+    mode: Literal["standard", "serverless"] = "standard"
+    """standard: an HTTPRoute splits traffic between versions; serverless: Knative does, by canaryTrafficPercent."""
+    storage: Annotated[str, Field(pattern=r"^((pvc|s3|oci|oci\+native)://[^/].*)?$")] = ""
+    """Where engines load bundles from. Empty: the claim; pvc://: a folder on a claim; s3://: MLflow's artifacts; oci://: images."""
+    account: str = ""
+    """Service account of the pods, with KServe's credentials for s3://; empty: the namespace's default. No token is mounted."""
+    gateway: Name = "proseform"
+    """The Gateway that routes attach to, in the same namespace."""
+    hostname: str = ""
+    """Host name of the routes; empty: every host of the gateway."""
+    url: str = ""
+    """URL of the gateway, for the probe; empty uses the address in the Gateway's status."""
+    ready_s: Positive = 1200
+    """Longest time for a version to become ready, in seconds; deploy --wait overrides it."""
+    pending_s: Positive = 300
+    """Longest time without a node or an image, or in a crash loop, in seconds, before deploy gives up."""
+    drain_s: Count = 10
+    """How long a terminating pod still accepts requests, in seconds, until every gateway has noticed."""
+    keep: Count = 1
+    """Versions without traffic that promote keeps ready for a rollback; older ones are removed."""
+    scaling: Scaling = Scaling()
+    engine: Engine = Engine()
+    transformer: Transformer = Transformer()

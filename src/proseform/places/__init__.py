@@ -1,0 +1,1 @@
+"""The shipped places: where on a Kubernetes jobs and services run. Data alone."""
