@@ -30,7 +30,7 @@ def main() -> None:
         "gated JSON reward",
         lambda: [reward.gated_json(text, case.answer, cv.schema) for text, case in zip(answers, cases, strict=True)],
     )
-    _rate("verify prose", lambda: [verify.prose(text, cv) for text in written])
+    _rate("verify prose", lambda: [verify.prose(text, cv, case.inputs) for text, case in pairs])
     _rate("verify JSON", lambda: [verify.answer(text, cv.schema) for text in answers])
 
 

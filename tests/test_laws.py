@@ -77,7 +77,7 @@ BROKEN = [
         "the largest format first",
     ),
     (
-        {"read": lambda _prose: Verdict(dict(ONE.answer)), "gold": (ONE,)},
+        {"read": lambda _prose, _inputs: Verdict(dict(ONE.answer)), "gold": (ONE,)},
         "foreign text is accepted: 'Lorem",
         "a reader of anything",
     ),

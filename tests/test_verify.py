@@ -1,5 +1,6 @@
 """The verifier: what it takes, and for everything else the first reason against."""
 
+import dataclasses
 import json
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proseform import verify
+from proseform.input import Input
 from proseform.schema import Schema
 from proseform.testing import toy_task
 from proseform.verdict import Reason, Verdict
@@ -130,11 +132,29 @@ def test_prose_that_is_read_must_conform_to_the_schema_as_well():
     """The task's reader reads three digits; the toy schema's note is at most 40 letters."""
     task = toy_task()
     case = next(iter(task.generate("easy", "test", 0, 1)))
-    assert verify.prose(case.prose, task) == Verdict(dict(case.answer))
-    assert verify.prose("  \n", task).reason == Reason.EMPTY
-    assert verify.prose("Nice parcel!", task).reason == Reason.FORM
+    assert verify.prose(case.prose, task, case.inputs) == Verdict(dict(case.answer))
+    assert verify.prose("  \n", task, {}).reason == Reason.EMPTY
+    assert verify.prose("Nice parcel!", task, {}).reason == Reason.FORM
     narrow = type(task)(
         **{**task.__dict__, "schema": Schema({"type": "object", "properties": {"grams": {"maximum": -1}}})}
     )
-    assert verify.prose(case.prose, narrow).reason == Reason.SCHEMA
-    assert verify.prose(case.prose, narrow).where == "/grams"
+    assert verify.prose(case.prose, narrow, case.inputs).reason == Reason.SCHEMA
+    assert verify.prose(case.prose, narrow, case.inputs).where == "/grams"
+
+
+def test_the_tasks_reader_sees_the_inputs_as_the_model_does():
+    """What is quoted can be looked up: text cleaned, findings at hand, whoever asks."""
+    seen = []
+
+    def read(prose, inputs):
+        seen.append(inputs)
+        quoted = prose.strip('"')
+        return Verdict(dict(case.answer)) if quoted in inputs["parcel"].text else Verdict(reason=Reason.FORM)
+
+    task = dataclasses.replace(toy_task(), read=read)
+    case = next(task.generate("easy", "train", 0, 1))
+    inputs = {"parcel": "a tin\u200b of tea", "rule": Input.of("at most 100 g")}
+    assert verify.prose('"tin of tea"', task, inputs).ok
+    assert verify.prose('"a clay cup"', task, inputs).reason is Reason.FORM
+    assert [one.kind for one in seen[0]["parcel"].findings] == ["invisible"]
+    assert seen[0]["rule"] is inputs["rule"]

@@ -8,7 +8,7 @@ A position in the model's text is found again in what was given by :meth:`Input.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from proseform.offsets import Offsets, substituted
@@ -91,8 +91,8 @@ class Input:
     def of(cls, raw: str | Input, *, origin: Origin | None = None, findings: Iterable[Finding] = ()) -> Input:
         r"""Clean a text; an input stays as it is.
 
-        >>> cv = Input.of("Ana\u200b Silva\x00")
-        >>> cv.text, cv.locate(4, 9), [finding.kind for finding in cv.findings]
+        >>> name = Input.of("Ana\u200b Silva\x00")
+        >>> name.text, name.locate(4, 9), [finding.kind for finding in name.findings]
         ('Ana Silva', (5, 10), ['invisible', 'control'])
         """
         if isinstance(raw, Input):
@@ -125,9 +125,9 @@ def clean(raw: str) -> tuple[str, Offsets, tuple[Finding, ...]]:
     return text, offsets, tuple(findings)
 
 
-def texts(inputs: dict[str, Input]) -> dict[str, str]:
-    """The text of each input, as the model sees it."""
-    return {name: value.text for name, value in inputs.items()}
+def of_each(values: Mapping[str, str | Input]) -> dict[str, Input]:
+    """Named texts, such as a case's inputs, as inputs; see :meth:`Input.of`."""
+    return {name: Input.of(value) for name, value in values.items()}
 
 
 def _whole(match: re.Match[str]) -> str:

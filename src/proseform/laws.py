@@ -99,7 +99,7 @@ def case_faults(task: Task, case: Case, rubric: Rubric) -> Iterator[tuple[str, s
             f"answer{fault[0].replace('/', '.')}".rstrip("."),
             f"the gold answer does not conform at {fault[0] or '/'}: {fault[1]}",
         )
-    verdict = verify.prose(case.prose, task)
+    verdict = verify.prose(case.prose, task, case.inputs)
     if not verdict.ok:
         yield "prose", f"the gold prose is not accepted: {verdict}"
     elif verdict.value != case.answer:
@@ -128,7 +128,7 @@ def _foreign(task: Task, case: Case, rubric: Rubric) -> Iterator[str]:
     """Text that is nobody's evaluation is not accepted, and earns nothing."""
     for text in FOREIGN:
         scored = reward.score(text, case, task, rubric)
-        if verify.prose(text, task).ok:
+        if verify.prose(text, task, case.inputs).ok:
             yield f"foreign text is accepted: {text[:30]!r}"
         if scored.fault:
             yield f"foreign text cannot be scored: {scored.fault}: {text[:30]!r}"

@@ -41,7 +41,7 @@ def judged(
         variant: Who wrote it: ``base``, ``sft``, ``grpo`` or any other.
         mode: How it was decoded.
     """
-    verdict = verify.prose(text, task)
+    verdict = verify.prose(text, task, case.inputs)
     terms = reward.prose_terms(text, case, task, rubric)
     cover = task.terms.get("coverage")
     return {

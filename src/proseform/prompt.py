@@ -91,8 +91,8 @@ class Rendered:
     def to_json(self) -> list[dict[str, Any]] | list[str | list[str]]:
         """As JSON, for dataset rows: text of ours as a string, text of theirs as a list of one string.
 
-        >>> Prompt("chat", "Weigh.", "CV: {cv}").render({"cv": "Ana"}).to_json()
-        [{'role': 'system', 'content': ['Weigh.']}, {'role': 'user', 'content': ['CV: ', ['Ana']]}]
+        >>> Prompt("chat", "Weigh.", "Parcel: {parcel}").render({"parcel": "a map"}).to_json()
+        [{'role': 'system', 'content': ['Weigh.']}, {'role': 'user', 'content': ['Parcel: ', ['a map']]}]
         """
         contents = [[one.text if one.ours else [one.text] for one in turn.segments] for turn in self.turns]
         if self.style == "plain":

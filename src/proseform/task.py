@@ -7,7 +7,7 @@ The folder is a Python package, found by the entry-point group ``proseform.tasks
     evaluator.md    the evaluator's prompt (chat)        formatter.md   the formatter's prompt (plain)
     rubric.toml     weights and exponents                cases.jsonl    gold cases, the subject of the laws
     source.py       generate(level, split, seed, count) and annotate(case, rng); from_json and identify where it has them
-    rewards.py      read(prose) and TERMS
+    rewards.py      read(prose, inputs) and TERMS
 
 Nothing is subclassed. What every task owes is checked by :func:`proseform.laws.check`.
 
@@ -35,6 +35,7 @@ from typing import Any
 from proseform import closure, digest, jsonl
 from proseform.case import Case, read_cases
 from proseform.errors import InputError, TaskError
+from proseform.input import Input
 from proseform.prompt import Prompt
 from proseform.rubric import Rubric
 from proseform.schema import Schema
@@ -77,7 +78,7 @@ class Task:
         gold: Gold cases for the laws and examples.
         generate: ``(level, split, seed, count)`` to cases; pure, disjoint across splits in their ``groups``.
         annotate: ``(case, rng)`` to the case's evaluation as a careless human annotator would write it.
-        read: Prose to a verdict whose value is the JSON that the prose states, of the whole schema.
+        read: ``(prose, inputs)`` to a verdict whose value is the JSON that the prose states, of the whole schema.
         terms: Term name to ``(prose, case) -> score in [0, 1]``.
         from_json: ``(input name, parsed JSON)`` to that input's text, or None where the task reads no JSON inputs.
         contract: Digest of what a bundle must agree with.
@@ -99,7 +100,7 @@ class Task:
     gold: tuple[Case, ...]
     generate: Callable[[str, str, int, int], Iterator[Case]]
     annotate: Callable[[Case, random.Random], str]
-    read: Callable[[str], Verdict]
+    read: Callable[[str, Mapping[str, Input]], Verdict]
     terms: Mapping[str, Callable[[str, Case], float]]
     from_json: Callable[[str, Any], str] | None
     contract: str

@@ -17,6 +17,7 @@ from proseform.bundle import Bundle, Generation, Part
 from proseform.case import Case
 from proseform.errors import InputError
 from proseform.infer import Completion, Request
+from proseform.input import Input
 from proseform.prompt import Prompt
 from proseform.schema import Schema
 from proseform.task import Task
@@ -62,7 +63,7 @@ def toy_task() -> Task:
         generate=_generate,
         annotate=_annotate,
         read=_read,
-        terms={"right": _right, "form": lambda prose, _case: float(_read(prose).ok)},
+        terms={"right": _right, "form": lambda prose, _case: float(_read(prose, {}).ok)},
         from_json=_from_json,
         contract=digest.of_json({"toy": 1, "schema": SCHEMA, "system": system}),
         data=digest.of_json({"toy": 1, "rubrics": rubrics}),
@@ -231,7 +232,7 @@ def _annotate(case: Case, rng: random.Random) -> str:
     return case.prose
 
 
-def _read(prose: str) -> Verdict:
+def _read(prose: str, _inputs: Mapping[str, Input]) -> Verdict:
     """What the prose states."""
     found = _PROSE.fullmatch(prose.strip())
     if found is None:
@@ -241,7 +242,7 @@ def _read(prose: str) -> Verdict:
 
 def _right(prose: str, case: Case) -> float:
     """Share of the fields that are right; 0 where nothing can be read."""
-    verdict = _read(prose)
+    verdict = _read(prose, {})
     return (
         sum(verdict.value[name] == gold for name, gold in case.answer.items()) / len(case.answer) if verdict.ok else 0.0
     )

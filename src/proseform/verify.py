@@ -12,11 +12,13 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
+from proseform.input import of_each
 from proseform.verdict import Reason, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from proseform.input import Input
     from proseform.schema import Schema
     from proseform.task import Task
 
@@ -62,14 +64,20 @@ def answer(text: str, schema: Schema) -> Verdict:
     return Verdict(reason=Reason.SCHEMA, where=fault[0], detail=fault[1]) if fault else Verdict(value)
 
 
-def prose(text: str, task: Task) -> Verdict:
+def prose(text: str, task: Task, inputs: Mapping[str, str | Input]) -> Verdict:
     """Verify an evaluation in prose: it is in the task's form, and what it says conforms to the task's schema.
 
-    The verdict's value is the JSON that the prose states, of the task's whole schema.
+    Args:
+        text: The evaluation.
+        task: Reads it.
+        inputs: What was evaluated, by the task's names, so that the task can look up what is quoted.
+
+    Returns:
+        The verdict; its value is the JSON that the prose states, of the task's whole schema.
     """
     if not text.strip():
         return Verdict(reason=Reason.EMPTY, detail="no text")
-    verdict = task.read(text)
+    verdict = task.read(text, of_each(inputs))
     if not verdict.ok:
         return verdict
     fault = task.schema.fault(verdict.value)

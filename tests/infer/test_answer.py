@@ -131,6 +131,7 @@ def test_an_engine_that_is_away_is_an_error_not_a_refusal(task):
         ({**INPUTS, "colour": "red"}, "Unknown input 'colour'"),
         ({**INPUTS, "rule": 5}, "'rule' is int"),
         ({**INPUTS, "rule": "  "}, "'rule' is blank"),
+        ({**INPUTS, "rule": "\u200b\x00 "}, "'rule' is blank"),  # nothing that a model would see
     ],
 )
 def test_inputs_that_are_not_the_tasks_are_refused_by_name(task, inputs, named):

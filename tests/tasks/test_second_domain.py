@@ -152,7 +152,7 @@ def test_gold_reads_as_gold_and_quotes_the_ticket(triage: task.Task, level: str)
     """Evidence stands word for word in the inputs; the sum is the sum; a policy names the rule."""
     for split in SPLITS:
         for case in triage.generate(level, split, 3, 200):
-            verdict = verify.prose(case.prose, triage)
+            verdict = verify.prose(case.prose, triage, case.inputs)
             assert verdict.ok, str(verdict)
             assert verdict.value == case.answer
             assert case.answer["problem"]["quote"] in case.inputs["ticket"]
@@ -163,8 +163,8 @@ def test_gold_reads_as_gold_and_quotes_the_ticket(triage: task.Task, level: str)
 
 @pytest.mark.parametrize(("text", "where"), [bad[:2] for bad in BAD], ids=[bad[2] for bad in BAD])
 def test_the_reader_is_strict(triage: task.Task, text: str, where: str) -> None:
-    assert verify.prose(GOOD, triage).ok
-    verdict = triage.read(text)
+    assert verify.prose(GOOD, triage, {}).ok
+    verdict = triage.read(text, {})
     assert (verdict.reason, verdict.where) == (Reason.FORM, where)
 
 

@@ -56,7 +56,7 @@ def annotate(case, rng):
 """,
     "rewards.py": """
 from proseform.verdict import Verdict
-def read(prose):
+def read(prose, inputs):
     return Verdict({})
 def accuracy(prose, case):
     return float(("a tree" in prose) == case.answer["tree"])

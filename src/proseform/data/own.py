@@ -97,7 +97,9 @@ def _style(task: Task, placed: list[_Placed], rubric: Rubric) -> bool:
     """Whether the file's prose is of a style of its own: nothing is in the task's form, and each earns something."""
 
     def strange(case: Case) -> bool:
-        return not verify.prose(case.prose, task).ok and bool(reward.score(case.prose, case, task, rubric).composite)
+        return not verify.prose(case.prose, task, case.inputs).ok and bool(
+            reward.score(case.prose, case, task, rubric).composite
+        )
 
     return bool(placed) and all(strange(case) for _, case in placed)
 

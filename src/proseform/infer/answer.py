@@ -19,6 +19,7 @@ from proseform.errors import InputError, Refusal, TaskError
 from proseform.infer import Completion, Engine, Request, ask
 from proseform.infer.grounding import grounding
 from proseform.infer.narrow import narrow
+from proseform.input import Input
 from proseform.schema import Schema
 from proseform.task import Task
 from proseform.verdict import Verdict
@@ -101,7 +102,7 @@ def answer(
     Args:
         engine: Runs a bundle of this very task.
         task: The task.
-        inputs: The task's inputs as text.
+        inputs: The task's inputs, as values or as text.
         deadline: When to give up, on the clock of :func:`time.monotonic`, in seconds.
         schema: Answer this schema instead of the bundle's.
 
@@ -130,8 +131,8 @@ def answers(
     written = [outcome for outcome in judged if isinstance(outcome, Completion)]
     jsons = iter(formatted(engine, [completion.text for completion in written], target, deadline=deadline))
     return [
-        outcome if isinstance(outcome, Refusal) else _joined(engine, task, target, outcome, next(jsons))
-        for outcome in judged
+        outcome if isinstance(outcome, Refusal) else _joined(engine, task, target, inputs, outcome, next(jsons))
+        for inputs, outcome in zip(many, judged, strict=True)
     ]
 
 
@@ -199,9 +200,9 @@ def check_inputs(task: Task, inputs: Mapping[str, Any]) -> None:
     for name in task.inputs:
         if name not in inputs:
             raise InputError(f"Input '{name}' is missing.", hint=wanted)
-        if not isinstance(inputs[name], str):
+        if not isinstance(inputs[name], str | Input):
             raise InputError(f"Input '{name}' is {type(inputs[name]).__name__}, expected text.", hint=wanted)
-        if not inputs[name].strip():
+        if not Input.of(inputs[name]).text.strip():
             raise InputError(f"Input '{name}' is blank.", hint=wanted)
     for name in inputs:
         if name not in task.inputs:
@@ -285,14 +286,19 @@ def _invalid(verdict: Verdict) -> Refusal:
 
 
 def _joined(
-    engine: Engine, task: Task, schema: Schema, judged: Completion, made: Formatted | Refusal
+    engine: Engine,
+    task: Task,
+    schema: Schema,
+    inputs: Mapping[str, Any],
+    judged: Completion,
+    made: Formatted | Refusal,
 ) -> Answer | Refusal:
     """The two steps as one answer."""
     if isinstance(made, Refusal):
         return made
     return Answer(
         prose=judged.text,
-        prose_verdict=verify.prose(judged.text, task),
+        prose_verdict=verify.prose(judged.text, task, inputs),
         text=made.text,
         value=made.value,
         bundle=engine.bundle.digest,

@@ -214,7 +214,8 @@ class _Measure:
 
     def _formatter(self, engine: Engine, own: list[str], *, constrained: bool) -> None:
         """The formatter alone: on gold prose, on the evaluator's own, on random schemas."""
-        said = [verdict.value if (verdict := verify.prose(prose, self.task)).ok else None for prose in own]
+        read = [verify.prose(prose, self.task, case.inputs) for prose, case in zip(own, self.cases, strict=True)]
+        said = [verdict.value if verdict.ok else None for verdict in read]
         sources = (
             ("gold", [(case.id, self.schema, case.prose, case.answer) for case in self.cases]),
             (

@@ -71,7 +71,7 @@ def test_format_is_full_exactly_where_the_verifier_accepts() -> None:
             case.prose.replace("Score: ", "Score: 9"),
             case.prose[:-1],
         ):
-            assert (rewards.format(text, case) == 1.0) == verify.prose(text, CV).ok
+            assert (rewards.format(text, case) == 1.0) == verify.prose(text, CV, {}).ok
 
 
 def _drop(section: str) -> Callable[[Case], str]:

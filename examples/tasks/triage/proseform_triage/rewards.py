@@ -21,6 +21,7 @@ from operator import getitem
 from typing import Any
 
 from proseform.case import Case
+from proseform.input import Input
 from proseform.verdict import Reason, Verdict
 
 SENTENCES: Mapping[str, str] = {
@@ -95,7 +96,7 @@ def scan(prose: str) -> tuple[dict[str, dict[str, Any]], int]:
     }, len(pieces)
 
 
-def read(prose: str) -> Verdict:
+def read(prose: str, _inputs: Mapping[str, Input]) -> Verdict:
     """The whole-schema JSON that a triage states, true or not; or the first reason why it is none."""
     said, _ = scan(prose)
     value: dict[str, Any] = {}
@@ -125,7 +126,7 @@ def explanation(prose: str, case: Case) -> float:
 def form(prose: str, _case: Case) -> float:
     """1 where the strict reader accepts the text; else at most a half, by the sentences said once among all pieces."""
     said, pieces = scan(prose)
-    return 1.0 if read(prose).ok else 0.5 * len(said) / max(len(SENTENCES), pieces)
+    return 1.0 if read(prose, {}).ok else 0.5 * len(said) / max(len(SENTENCES), pieces)
 
 
 def coverage(prose: str, _case: Case) -> float:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from proseform.case import Case
+    from proseform.input import Input
     from proseform.verdict import Verdict
 
 ATTEMPT = 0.5
@@ -28,7 +29,7 @@ SLACK = 1.15
 """Length, against the gold text, up to which ``concision`` is full; at twice the gold it is 0."""
 
 
-def read(prose: str) -> Verdict:
+def read(prose: str, _inputs: Mapping[str, Input]) -> Verdict:
     """The whole-schema JSON that an evaluation states, or the first reason why it is none; see :func:`.form.read`."""
     return form.read(prose)
 
