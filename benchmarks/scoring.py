@@ -1,4 +1,4 @@
-"""How many completions a second the judgement code scores, on one core: `python -m benchmarks.scoring`."""
+"""How many completions a second the judgement code scores, and cases the CV task generates, on one core: `python -m benchmarks.scoring`."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ def main() -> None:
         lambda: [reward.gated_json(text, case.answer, cv.schema) for text, case in zip(answers, cases, strict=True)],
     )
     _rate("verify prose", lambda: [verify.prose(text, cv, case.inputs) for text, case in pairs])
+    _rate("generate a case", lambda: list(cv.generate("starter", "test", 1, COMPLETIONS)))
     _rate("verify JSON", lambda: [verify.answer(text, cv.schema) for text in answers])
 
 

