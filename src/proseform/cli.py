@@ -28,6 +28,12 @@ Url = Annotated[
     typer.Option("--engine", help="An OpenAI-compatible server that runs the bundle; empty runs it in this process."),
 ]
 Models = Annotated[str, typer.Option("--models", help="Names of evaluator and formatter at that server.")]
+Dialect = Annotated[
+    Literal["vllm", "openai"],
+    typer.Option("--dialect", help="How that server is asked for a schema: vLLM's way, or OpenAI's response_format."),
+]
+KeyFile = Annotated[str, typer.Option("--key-file", help="A file that holds the API key of that server.")]
+Evaluator = Annotated[str, typer.Option("--evaluator", help="The evaluator's server, where it is another.")]
 RunName = Annotated[
     str,
     typer.Option("--run", help="A shipped run, or the path of a TOML file."),
@@ -69,7 +75,8 @@ def answer(
     schema: Annotated[Path | None, typer.Option(help="A JSON schema to answer instead of the bundle's.")] = None,
     timeout_s: Annotated[float, typer.Option(help="Longest time for the answer, in seconds.")] = 300.0,
     bundle: BundleFolder = None, alias: Annotated[str, typer.Option(help="An alias or a version.")] = "champion",
-    name: Name = "", tracking_uri: Uri = "", engine: Url = "", models: Models = "evaluator,formatter", as_json: Json = False,
+    name: Name = "", tracking_uri: Uri = "", engine: Url = "", models: Models = "evaluator,formatter",
+    dialect: Dialect = "vllm", key_file: KeyFile = "", evaluator: Evaluator = "", as_json: Json = False,
 ) -> None:  # fmt: skip
     """Answer one case from files: PDF, DOCX, Markdown, text or JSON."""
     import time
@@ -77,16 +84,20 @@ def answer(
     from proseform import display
     from proseform import task as tasks
     from proseform.documents import read
-    from proseform.infer.answer import answer as answered
+    from proseform.infer import answer as infer
+    from proseform.infer.spec import EngineSpec
     from proseform.serve.reading import as_schema
     from proseform.stages.engine import opened, read_inputs
 
+    spec = EngineSpec.parse(engine, models=models, dialect=dialect, key_file=key_file, evaluator=evaluator)
     the_task = tasks.load(task)
     texts = read_inputs(the_task, inputs or [])
     own = as_schema(read(schema).data) if schema else None
-    with contextlib.closing(opened(the_task, bundle, alias, name, tracking_uri, engine, models)) as running:
-        given = answered(running, the_task, texts, deadline=time.monotonic() + timeout_s, schema=own)
-    display.answered(given.as_dict(), as_json=as_json)
+    running = opened(the_task, spec, bundle, alias, name, tracking_uri)
+    with contextlib.ExitStack() as stack:
+        stack.callback(infer.close, running)
+        answer = infer.answer(running, the_task, texts, deadline=time.monotonic() + timeout_s, schema=own)
+    display.answered(answer.as_dict(), as_json=as_json)
 
 
 @app.command(epilog=EXIT_CODES, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
@@ -100,16 +111,18 @@ def serve(
     queue: Annotated[int, typer.Option(help="Requests that may wait.")] = 64,
     model_name: Annotated[str, typer.Option("--model_name", help="The model's name in KServe's protocols.")] = "",
     predictor_host: Annotated[str, typer.Option("--predictor_host", help="As KServe appends it: the engine's host.")] = "",
-    evaluator: Annotated[str, typer.Option("--evaluator", help="The evaluator's server, where it is another.")] = "",
+    dialect: Dialect = "vllm", key_file: KeyFile = "", evaluator: Evaluator = "",
 ) -> None:  # fmt: skip
     """Serve verified answers by KServe's protocols; stands until a signal ends it."""
     from proseform import task as tasks
+    from proseform.infer.spec import EngineSpec
     from proseform.serve import server
     from proseform.stages.engine import weighted
 
-    the_task = tasks.load(task)
     url = engine or (predictor_host and f"http://{predictor_host}")
-    engines = weighted(the_task, bundle, alias or ["champion"], name, tracking_uri, url, models, evaluator)
+    spec = EngineSpec.parse(url, models=models, dialect=dialect, key_file=key_file, evaluator=evaluator)
+    the_task = tasks.load(task)
+    engines = weighted(the_task, spec, bundle, alias or ["champion"], name, tracking_uri)
     server.run(
         engines,
         the_task,
@@ -117,7 +130,7 @@ def serve(
         host=host,
         port=port,
         timeout_s=timeout_s,
-        concurrency=16 if url else 1,
+        concurrency=spec.concurrency if url else 32,
         queue=queue,
     )
 

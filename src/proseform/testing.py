@@ -8,22 +8,22 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from proseform import digest
 from proseform.bundle import Bundle, Generation, Part
 from proseform.case import Case
-from proseform.errors import InputError
-from proseform.infer import Completion, Request
+from proseform.errors import InputError, ProseformError
+from proseform.infer import Completion, OnText, Request
 from proseform.input import Input
 from proseform.prompt import Prompt
 from proseform.schema import Schema
 from proseform.task import Task
 from proseform.verdict import Reason, Verdict
 
-Script = Callable[[Request], str | Exception]
+Script = Callable[[Request], str | Exception | Awaitable[str | Exception]]
 CHATML = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
@@ -89,10 +89,12 @@ class ScriptedEngine:
 
     Args:
         bundle: What it claims to run.
-        script: A function from a request to its text, or texts that are said in order (prefill included). An
-            exception in the place of a text is raised.
+        script: A function from a request to its text, awaited where it is a coroutine, or texts that are said in order
+            (prefill included). An exception in the place of a text is raised.
         finish: How every completion ends.
     """
+
+    ends = False
 
     def __init__(self, bundle: Bundle, script: Script | Sequence[str | Exception], finish: str = "stop") -> None:
         self.bundle = bundle
@@ -100,25 +102,35 @@ class ScriptedEngine:
         self._script = script if callable(script) else _in_order(script)
         self._finish = finish
 
-    def generate(self, requests: Sequence[Request]) -> list[Completion]:
-        """See :meth:`proseform.infer.Engine.generate`; every request is kept in ``requests``."""
-        self.requests += requests
-        return [Completion(self._say(request), self._finish, 1, 0.0) for request in requests]  # type: ignore[arg-type]
+    async def complete(self, request: Request, on_text: OnText | None = None) -> Completion:
+        """See :meth:`proseform.infer.Engine.complete`; every request is kept in ``requests``."""
+        self.requests.append(request)
+        text = self._script(request)
+        if isinstance(text, Awaitable):
+            text = await text
+        if isinstance(text, Exception):
+            raise text
+        for piece in re.findall(r"\s*\S+|\s+$", text) if on_text else ():
+            on_text(piece)  # type: ignore[misc]  # it is there
+        return Completion(text, self._finish, 1, 0.0)  # type: ignore[arg-type]
+
+    async def complete_all(self, requests: Sequence[Request]) -> list[Completion | ProseformError]:
+        """See :meth:`proseform.infer.Engine.complete_all`; one after another."""
+        outcomes: list[Completion | ProseformError] = []
+        for request in requests:
+            try:
+                outcomes.append(await self.complete(request))
+            except ProseformError as error:
+                outcomes.append(error)
+        return outcomes
 
     def room(self, request: Request) -> int | None:
-        """Nobody knows."""
+        """Nobody can count."""
         del request
         return None
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Nothing to release."""
-
-    def _say(self, request: Request) -> str:
-        """The script's next word."""
-        said = self._script(request)
-        if isinstance(said, Exception):
-            raise said
-        return said
 
 
 def tokenizer(texts: Sequence[str], entries: int = 400) -> Any:

@@ -24,8 +24,9 @@ def folder(task: Task, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def engine(folder: Path) -> Iterator[object]:
+    from proseform.infer.answer import close
     from proseform.infer.local import LocalEngine
 
     loaded = LocalEngine(folder)
     yield loaded
-    loaded.close()
+    close(loaded)

@@ -1,35 +1,24 @@
-"""The engine by URL, where the far side's faults are the subject."""
+"""The engine by URL, on real connections, where the far side's faults are the subject."""
 
+import asyncio
 import json
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import replace
 
-import httpx
 import pytest
+from aiohttp import web
 
 from proseform import testing
-from proseform.errors import ConfigError, EngineError, EngineFaultError, InputError, Refusal
+from proseform.errors import ConfigError, EngineError, EngineFaultError, InputError, ProseformError, Refusal
 from proseform.infer import FORM, Request
 from proseform.infer import http as engines
-from proseform.infer.answer import answer
+from proseform.infer.answer import answered
+from proseform.infer.spec import EngineSpec
 from proseform.prompt import Rendered
+from tests.infer.far import body, drips, far, in_turn, refuses, resets, says
 
 CHAT = Request("evaluator", Rendered.from_json([{"role": "user", "content": "Weigh it."}]), max_tokens=9, seed=3)
 PLAIN = Request("formatter", Rendered.from_json("Text: x\nJSON:"), '{"', testing.SCHEMA)
-
-
-def said(text, finish="stop", chat=True, **rest):
-    choice = {"message": {"content": text}} if chat else {"text": text}
-    return httpx.Response(
-        200, json={"choices": [{**choice, "finish_reason": finish}], "usage": {"completion_tokens": 4}, **rest}
-    )
-
-
-def engine(handler, task, **options):
-    return engines.HttpEngine(
-        "http://far.test/v1", testing.toy_bundle(task), transport=httpx.MockTransport(handler), **options
-    )
 
 
 @pytest.fixture(autouse=True)
@@ -37,125 +26,205 @@ def quick(monkeypatch):
     monkeypatch.setattr(engines, "_BACKOFF_S", 0.001)
 
 
-def recorded(task, request, answer_with, **options):
-    seen = []
+def exchange(task, handler, request=CHAT, *, on_text=None, **spec):
+    """Ask a server that the handler plays once: the completion or the error, and what the server was asked."""
 
-    def handler(http):
-        seen.append((http.url.path, json.loads(http.content), http.headers))
-        return answer_with
+    async def run():
+        async with far(handler) as server:
+            engine = engines.HttpEngine(EngineSpec(server.url, **spec), testing.toy_bundle(task))
+            try:
+                outcome = await engine.complete(request, on_text)
+            except ProseformError as error:
+                outcome = error
+            await engine.close()
+            return outcome, server.asked
 
-    completion = engine(handler, task, **options).generate([request])[0]
-    return completion, *seen[0]
+    return asyncio.run(run())
 
 
 def test_messages_go_to_chat_with_the_roles_model(task):
-    completion, path, body, _ = recorded(task, CHAT, said("It is light."), evaluator_model="judge")
+    completion, (asked,) = exchange(task, says("It is light."), evaluator_model="judge")
     assert (completion.text, completion.finish, completion.tokens) == ("It is light.", "stop", 4)
-    assert path == "/v1/chat/completions"
-    assert (body["model"], body["messages"], body["max_tokens"], body["temperature"], body["seed"]) == (
-        "judge",
-        CHAT.prompt.messages,
-        9,
-        0.0,
-        3,
-    )
+    assert asked.path == "/v1/chat/completions"
+    expected = {"model": "judge", "messages": CHAT.prompt.messages, "max_tokens": 9, "temperature": 0.0, "seed": 3}
+    assert asked.body == expected
 
 
 def test_a_schema_goes_to_vllm_in_the_form_that_training_rows_have(task):
     """A grammar begins where generation begins: the prefill is left to it, or it would stand twice."""
-    completion, path, body, _ = recorded(task, PLAIN, said('{"a": 1}', chat=False))
-    assert path == "/v1/completions"
-    assert body["prompt"] == PLAIN.prompt.text
-    assert body["structured_outputs"] == {"json": {**testing.SCHEMA, "x-guidance": FORM}}
+    completion, (asked,) = exchange(task, says('{"a": 1}'), PLAIN)
+    assert asked.path == "/v1/completions"
+    assert asked.body["prompt"] == PLAIN.prompt.text
+    assert asked.body["structured_outputs"] == {"json": {**testing.SCHEMA, "x-guidance": FORM}}
     assert completion.text == '{"a": 1}'
 
 
 def test_a_schema_goes_to_others_as_response_format(task):
-    _, _, body, _ = recorded(task, PLAIN, said("{}", chat=False), dialect="openai")
-    assert body["response_format"]["json_schema"]["schema"] == testing.SCHEMA
+    _, (asked,) = exchange(task, says("{}"), PLAIN, dialect="openai")
+    assert asked.body["response_format"]["json_schema"]["schema"] == testing.SCHEMA
+    assert "structured_outputs" not in asked.body
+
+
+def test_a_server_that_knows_no_response_format_is_asked_without_and_remembered(task):
+    """The prefill then begins the completion again, since no grammar would write it."""
+
+    async def handler(_request, asked):
+        if "response_format" in asked.body:
+            return web.json_response({"detail": "Unexpected fields in the request: {'response_format'}"}, status=422)
+        return web.json_response(body('a": 1}', chat=False))
+
+    async def run():
+        async with far(handler) as server:
+            engine = engines.HttpEngine(EngineSpec(server.url, dialect="openai"), testing.toy_bundle(task))
+            completions = [await engine.complete(PLAIN) for _ in range(2)]
+            await engine.close()
+            return completions, server.bodies
+
+    completions, bodies = asyncio.run(run())
+    assert [completion.text for completion in completions] == ['{"a": 1}'] * 2
+    assert ["response_format" in sent for sent in bodies] == [True, False, False]
+    assert bodies[1]["prompt"] == PLAIN.prompt.text + PLAIN.prefill
 
 
 def test_a_prefill_is_continued_and_stands_in_the_text(task):
-    request = Request("evaluator", CHAT.prompt, "The parcel")
-    completion, _, body, _ = recorded(task, request, said(" weighs 3 g."))
-    assert body["messages"][-1] == {"role": "assistant", "content": "The parcel"}
-    assert body["continue_final_message"] is True
-    assert body["add_generation_prompt"] is False
+    request = replace(CHAT, prefill="The parcel")
+    completion, (asked,) = exchange(task, says(" weighs 3 g."), request)
+    assert asked.body["messages"][-1] == {"role": "assistant", "content": "The parcel"}
+    assert asked.body["continue_final_message"] is True
+    assert asked.body["add_generation_prompt"] is False
     assert completion.text == "The parcel weighs 3 g."
-    _, _, body, _ = recorded(task, Request("formatter", Rendered.from_json("Say:"), "A"), said("b", chat=False))
-    assert body["prompt"] == "Say:A"
+    _, (asked,) = exchange(task, says("b"), Request("formatter", Rendered.from_json("Say:"), "A"))
+    assert asked.body["prompt"] == "Say:A"
 
 
-def test_a_key_is_sent_as_a_bearer_token(task):
-    assert recorded(task, CHAT, said("x"), api_key="k")[3]["authorization"] == "Bearer k"
+def test_openais_dialect_sends_no_field_that_openai_does_not_have(task):
+    """Its chat cannot continue a message, so the model begins by itself."""
+    completion, (asked,) = exchange(
+        task, says("The parcel weighs 3 g."), replace(CHAT, prefill="The"), dialect="openai"
+    )
+    assert asked.body.keys() == {"model", "messages", "max_tokens", "temperature", "seed"}
+    assert completion.text == "The parcel weighs 3 g."
+
+
+def test_a_key_is_sent_as_a_bearer_token(task, tmp_path):
+    (tmp_path / "key").write_text("secret-1\n")
+    _, (asked,) = exchange(task, says("x"), key_file=str(tmp_path / "key"))
+    assert asked.headers["authorization"] == "Bearer secret-1"
 
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
 def test_a_busy_server_is_asked_again_and_then_given_up(task, status):
-    calls = []
-
-    def handler(_http):
-        calls.append(1)
-        return httpx.Response(status, json={"error": {"message": "queue full"}})
-
-    with pytest.raises(EngineError, match="queue full") as caught:
-        engine(handler, task, retries=2).generate([CHAT])
-    assert len(calls) == 3
-    assert caught.value.retryable
+    error, asked = exchange(task, refuses(status, {"error": {"message": "queue full"}}), attempts=3)
+    assert "queue full" in str(error)
+    assert len(asked) == 3
+    assert type(error) is EngineError
+    assert error.retryable
 
 
 def test_a_server_that_comes_back_is_heard(task):
-    answers = iter([httpx.Response(503, headers={"retry-after": "0"}), httpx.ConnectError("refused"), said("Here.")])
-
-    def handler(_http):
-        following = next(answers)
-        if isinstance(following, Exception):
-            raise following
-        return following
-
-    assert engine(handler, task).generate([CHAT])[0].text == "Here."
+    handler = in_turn(refuses(503, **{"retry-after": "0"}), resets, says("Here."))
+    completion, asked = exchange(task, handler)
+    assert completion.text == "Here."
+    assert len(asked) == 3
 
 
 def test_a_server_that_is_away_is_an_error_that_names_it(task):
-    def handler(_http):
-        raise httpx.ConnectError("refused")
+    async def run():
+        async with far(says("x")) as server:
+            pass  # its port is free again
+        engine = engines.HttpEngine(EngineSpec(server.url, attempts=2), testing.toy_bundle(task))
+        with pytest.raises(EngineError, match="is away") as caught:
+            await engine.complete(CHAT)
+        await engine.close()
+        return server.url, caught.value
 
-    with pytest.raises(EngineError, match=r"far\.test is away"):
-        engine(handler, task, retries=1).generate([CHAT])
+    url, error = asyncio.run(run())
+    assert url in error.message
+    assert error.hint
 
 
 def test_silence_is_an_error_and_not_asked_again(task):
-    calls = []
+    async def handler(_request, _asked):
+        await asyncio.sleep(60)
+        raise AssertionError
 
-    def handler(_http):
-        calls.append(1)
-        raise httpx.ReadTimeout("silence")
-
-    with pytest.raises(EngineError, match="within 5 s"):
-        engine(handler, task, timeout_s=5).generate([CHAT])
-    assert len(calls) == 1
+    error, asked = exchange(task, handler, timeout_s=0.1)
+    assert "within 0.1 s" in str(error)
+    assert len(asked) == 1
 
 
-def test_a_deadline_bounds_the_wait_and_the_retries(task):
-    waits = []
+@pytest.mark.parametrize("chunk", [b" ", b"data: x", b"\n"])
+@pytest.mark.parametrize("stream", [False, True])
+def test_one_deadline_bounds_the_whole_call_also_against_a_server_that_drips(task, chunk, stream):
+    """A body that comes byte by byte renews no time-out. That it ends at all is the test: nothing else would end it."""
 
-    def handler(http):
-        waits.append(http.extensions["timeout"]["read"])
-        return httpx.Response(503, headers={"retry-after": "60"})
+    async def run():
+        started, ended = asyncio.Event(), asyncio.Event()
+        async with far(drips(started, ended, chunk)) as server:
+            engine = engines.HttpEngine(EngineSpec(server.url), testing.toy_bundle(task))
+            request = replace(CHAT, deadline=time.monotonic() + 0.3)
+            with pytest.raises(Refusal) as caught:
+                await engine.complete(request, (lambda _piece: None) if stream else None)
+            assert time.monotonic() >= request.deadline
+            await ended.wait()
+            await engine.close()
+            return caught.value.reason
 
-    with pytest.raises(Refusal) as caught:
-        engine(handler, task).generate([Request("evaluator", Rendered.from_json("x"), deadline=time.monotonic() + 2)])
-    assert caught.value.reason == "deadline"
-    assert len(waits) == 1
-    assert waits[0] <= 2
+    assert asyncio.run(run()) == "deadline"
+
+
+def test_the_deadline_bounds_the_pauses_between_attempts(task):
+    request = replace(CHAT, deadline=time.monotonic() + 5)
+    error, asked = exchange(task, refuses(503, **{"retry-after": "60"}), request)
+    assert error.reason == "deadline"
+    assert len(asked) == 1
+
+
+def test_a_deadline_that_has_passed_asks_nobody(task):
+    error, asked = exchange(task, says("x"), replace(CHAT, deadline=time.monotonic() - 1))
+    assert error.reason == "deadline"
+    assert asked == []
+
+
+def test_cancelling_ends_the_request_at_the_server(task):
+    async def run():
+        started, ended = asyncio.Event(), asyncio.Event()
+        async with far(drips(started, ended)) as server:
+            engine = engines.HttpEngine(EngineSpec(server.url), testing.toy_bundle(task))
+            asking = asyncio.create_task(engine.complete(CHAT))
+            await started.wait()
+            asking.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asking
+            await ended.wait()  # the server sees its caller go
+            await engine.close()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_body_without_end_is_an_error(task, monkeypatch, stream):
+    monkeypatch.setattr(engines, "MAX_BODY_BYTES", 10_000)
+
+    async def handler(request, _asked):
+        response = web.StreamResponse(headers={"content-type": "text/event-stream"})
+        await response.prepare(request)
+        while True:
+            await response.write(b" " * 1000)
+
+    error, asked = exchange(task, handler, on_text=(lambda _piece: None) if stream else None)
+    assert "10000 bytes" in str(error)
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize(
-    "body",
+    "text",
     [
         "not json",
         "[]",
         "{}",
+        "null",
+        "[" * 100_000,
         '{"choices": []}',
         '{"choices": [{}]}',
         '{"choices": [{"message": null, "finish_reason": "stop"}]}',
@@ -163,108 +232,254 @@ def test_a_deadline_bounds_the_wait_and_the_retries(task):
         '{"choices": [{"message": {"content": ["a"]}, "finish_reason": "stop"}]}',
         '{"choices": [{"message": {"content": "a"}}]}',
         '{"choices": [{"message": {"content": "a"}, "finish_reason": null}]}',
+        '{"choices": [{"message": {"content": "a"}, "finish_reason": ["stop"]}]}',
         '{"choices": [{"message": {"content": "a"}, "finish_reason": "abort"}]}',
         '{"error": {"message": "in a 200"}}',
     ],
 )
-def test_a_200_proves_nothing(task, body):
-    with pytest.raises(EngineError):
-        engine(lambda _http: httpx.Response(200, text=body), task).generate([CHAT])
+def test_a_200_proves_nothing(task, text):
+    async def handler(_request, _asked):
+        return web.Response(text=text)
+
+    error, _ = exchange(task, handler)
+    assert isinstance(error, EngineError)
 
 
-def test_the_evaluator_may_live_elsewhere(task):
-    asked = []
-
-    def handler(http):
-        asked.append(f"{http.url.host}{http.url.path}")
-        return said("x", chat=http.url.path.endswith("chat/completions"))
-
-    engine(handler, task, evaluator_url="http://other.test/v1/").generate([CHAT, PLAIN])
-    assert sorted(asked) == ["far.test/v1/completions", "other.test/v1/chat/completions"]
-    with pytest.raises(ConfigError, match="nowhere"):
-        engine(handler, task, evaluator_url="nowhere")
-
-
-def test_missing_usage_is_no_fault(task):
-    completion = recorded(task, CHAT, said("x", usage=None))[0]
+@pytest.mark.parametrize("usage", [None, "many", {"completion_tokens": -1}, {"completion_tokens": True}])
+def test_usage_that_says_nothing_is_no_fault(task, usage):
+    completion, _ = exchange(task, says("x", usage=usage))
     assert completion.tokens == 0
 
 
+def events(*lines, chat=True):
+    """A handler that streams these events, a text each, and then what is no string."""
+
+    async def handler(request, _asked):
+        response = web.StreamResponse(headers={"content-type": "text/event-stream; charset=utf-8"})
+        await response.prepare(request)
+        for line in lines:
+            if isinstance(line, str):
+                piece = {"delta": {"content": line}} if chat else {"text": line}
+                line = b"data: " + json.dumps({"choices": [piece]}).encode() + b"\n\n"  # noqa: PLW2901
+            for start in range(0, len(line), 7):  # events are cut anywhere
+                await response.write(line[start : start + 7])
+        return response
+
+    return handler
+
+
+STOP = b'data: {"choices": [{"delta": {}, "text": "", "finish_reason": "stop"}], "usage": {"completion_tokens": 3}}\r\n\r\n'
+
+
+@pytest.mark.parametrize("request_", [CHAT, replace(PLAIN, schema=None)])
+def test_a_stream_is_handed_on_and_makes_the_whole(task, request_):
+    shown = []
+    chat = request_ is CHAT
+    handler = events(b": a comment\n\n", "The ", "parcel é ", "ok.", STOP, b"data: [DONE]\n\n", chat=chat)
+    completion, (asked,) = exchange(task, handler, request_, on_text=shown.append)
+    assert asked.body["stream"] is True
+    assert completion.text == "".join(shown) == request_.prefill + "The parcel é ok."
+    assert (completion.finish, completion.tokens) == ("stop", 3)
+
+
 @pytest.mark.parametrize(
-    ("status", "body", "kind", "words"),
+    "lines",
+    [
+        ("The ",),
+        ("The ", b"data: [DONE]\n\n"),
+        ("The ", b'data: {"error": {"message": "out of memory"}}\n\n'),
+        ("The ", b"data: {\n\n"),
+        ("The ", b"data: 5\n\n"),
+        ("The ", b'data: {"choices": [{"delta": {"content": 5}}]}\n\n'),
+        ("The ", b'data: {"choices": [{"delta": null}]}\n\n'),
+    ],
+)
+def test_a_stream_that_breaks_off_is_no_completion_and_not_begun_anew(task, lines):
+    error, asked = exchange(task, events(*lines), on_text=lambda _piece: None)
+    assert isinstance(error, EngineError)
+    assert len(asked) == 1
+
+
+def test_a_server_that_does_not_stream_is_heard_all_the_same(task):
+    completion, _ = exchange(task, says("Here."), on_text=lambda _piece: None)
+    assert completion.text == "Here."
+
+
+def test_the_evaluator_may_live_elsewhere(task):
+    async def run():
+        async with far(says("x")) as one, far(says("y")) as other:
+            spec = EngineSpec(one.url + "/v1/", evaluator_url=other.url + "/v1")
+            engine = engines.HttpEngine(spec, testing.toy_bundle(task))
+            outcomes = await engine.complete_all([CHAT, PLAIN])
+            await engine.close()
+            return [outcome.text for outcome in outcomes], [asked.path for asked in (*one.asked, *other.asked)]
+
+    assert asyncio.run(run()) == (["y", "x"], ["/v1/completions", "/v1/chat/completions"])
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "kind", "words"),
     [
         (400, {"error": {"message": "This model's maximum context length is 1024 tokens."}}, Refusal, "1024"),
         (400, {"message": "Unimplemented keys: [uniqueItems] in schema"}, InputError, "uniqueItems"),
         (404, {"error": {"message": "The model `formatter` does not exist."}}, EngineFaultError, "does not exist"),
         (401, {"error": "no key"}, EngineFaultError, "no key"),
+        (418, {"error": "short and stout"}, EngineFaultError, "stout"),
         (422, {"detail": [{"loc": ["body", "seed"]}]}, EngineFaultError, "seed"),
         (500, {}, EngineError, "500"),
+        (307, {}, EngineError, "307"),
     ],
 )
-def test_a_refused_request_is_told_in_the_servers_words(task, status, body, kind, words):
-    with pytest.raises(kind, match=words) as caught:
-        engine(lambda _http: httpx.Response(status, json=body), task).generate([PLAIN])
+def test_a_refused_request_is_told_in_the_servers_words(task, status, answer, kind, words):
+    error, asked = exchange(task, refuses(status, answer), PLAIN)
+    assert type(error) is kind
+    assert words in str(error)
+    assert len(asked) == 1
     if kind is Refusal:
-        assert caught.value.reason == "too_long"
+        assert error.reason == "too_long"
     if kind is EngineFaultError:
-        assert not caught.value.retryable
+        assert not error.retryable
 
 
-def test_many_requests_come_back_in_order(task):
-    def handler(http):
-        content = json.loads(http.content)["messages"][0]["content"]
-        time.sleep(0.02 if content == "0" else 0)
-        return said(content)
+def test_many_requests_come_back_in_order_and_an_error_of_one_ends_no_other(task):
+    """The first waits for the last: they are in flight side by side."""
 
-    asked = [
-        Request("evaluator", Rendered.from_json([{"role": "user", "content": str(number)}])) for number in range(20)
-    ]
-    assert [completion.text for completion in engine(handler, task).generate(asked)] == [
-        str(number) for number in range(20)
-    ]
+    async def run():
+        last = asyncio.Event()
 
+        async def handler(_request, asked):
+            content = asked.body["messages"][0]["content"]
+            if content == "0":
+                await last.wait()
+            if content == "19":
+                last.set()
+            if content == "7":
+                return web.json_response({"error": "no"}, status=400)
+            return web.json_response(body(content))
 
-def test_every_request_has_a_connection_of_its_own(task):
-    """A Service chooses a replica by connection: one that is kept would still reach a replica that has been told to go."""
-    from_port = []
+        async with far(handler) as server:
+            engine = engines.HttpEngine(EngineSpec(server.url), testing.toy_bundle(task))
+            requests = [
+                Request("evaluator", Rendered.from_json([{"role": "user", "content": str(number)}]))
+                for number in range(20)
+            ]
+            outcomes = await engine.complete_all(requests)
+            await engine.close()
+            return outcomes
 
-    class Server(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self):
-            from_port.append(self.client_address[1])
-            self.rfile.read(int(self.headers["content-length"]))
-            body = said("heavy").content
-            self.send_response(200)
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Server) as server:
-        threading.Thread(target=server.serve_forever).start()
-        asks = engines.HttpEngine(f"http://127.0.0.1:{server.server_port}", testing.toy_bundle(task))
-        for _ in range(3):
-            asks.generate([CHAT])
-        asks.close()
-        server.shutdown()
-    assert len(set(from_port)) == 3
+    outcomes = asyncio.run(run())
+    assert isinstance(outcomes[7], EngineFaultError)
+    texts = [outcome.text for index, outcome in enumerate(outcomes) if index != 7]
+    assert texts == [str(number) for number in range(20) if number != 7]
 
 
-def test_a_url_that_is_none_is_refused(task):
-    with pytest.raises(ConfigError, match="localhost"):
-        engines.HttpEngine("localhost:8000", testing.toy_bundle(task))
+def test_no_more_requests_are_in_flight_than_the_spec_allows(task):
+    async def run():
+        now = most = 0
+
+        async def handler(_request, _asked):
+            nonlocal now, most
+            now += 1
+            most = max(most, now)
+            await asyncio.sleep(0.001)
+            now -= 1
+            return web.json_response(body("x"))
+
+        async with far(handler) as server:
+            engine = engines.HttpEngine(EngineSpec(server.url, concurrency=3), testing.toy_bundle(task))
+            await engine.complete_all([CHAT] * 20)
+            await engine.close()
+            return most
+
+    assert asyncio.run(run()) == 3
+
+
+def connections(task, requests, handler=None, between=lambda: None, **spec):
+    """From which ports a server was asked, one request after another."""
+
+    async def run():
+        async with far(handler or says("x")) as server:
+            engine = engines.HttpEngine(EngineSpec(server.url, **spec), testing.toy_bundle(task))
+            for _ in range(requests):
+                await engine.complete(CHAT)
+                between()
+            await engine.close()
+            return [asked.port for asked in server.asked]
+
+    return asyncio.run(run())
+
+
+def test_connections_are_kept(task):
+    assert len(set(connections(task, 5))) == 1
+
+
+def test_no_connection_lives_longer_than_it_may(task, monkeypatch):
+    """A Service chooses a replica by connection: one kept for ever would still reach a replica that has been told to go."""
+    clock = [1000.0]
+    monkeypatch.setattr(engines.time, "monotonic", lambda: clock[0])
+
+    def between():
+        clock[0] += 4
+
+    ports = connections(task, 6, between=between, connection_s=10)
+    assert [ports[0]] * 3 == ports[:3]
+    assert [ports[3]] * 3 == ports[3:]
+    assert ports[0] != ports[3]
+
+
+def test_a_connection_that_the_server_closes_is_let_go(task):
+    async def handler(_request, _asked):
+        response = web.json_response(body("x"))
+        response.force_close()
+        return response
+
+    assert len(set(connections(task, 3, handler))) == 3
+
+
+def test_an_engine_may_be_asked_from_one_event_loop_after_another(task):
+    engine = None
+    for _ in range(2):
+
+        async def run():
+            nonlocal engine
+            async with far(says("x")) as server:
+                engine = engine or engines.HttpEngine(EngineSpec(server.url), testing.toy_bundle(task))
+                engine.spec = EngineSpec(server.url)
+                return await engine.complete(CHAT)
+
+        assert asyncio.run(run()).text == "x"
+
+
+def test_a_closed_engine_says_so(task):
+    async def run():
+        engine = engines.HttpEngine(EngineSpec("http://127.0.0.1:9"), testing.toy_bundle(task))
+        await engine.close()
+        with pytest.raises(EngineError, match="closed"):
+            await engine.complete(CHAT)
+
+    asyncio.run(run())
+
+
+def test_an_engine_by_url_wants_a_url(task):
+    with pytest.raises(ConfigError, match="without a URL"):
+        engines.HttpEngine(EngineSpec(), testing.toy_bundle(task))
 
 
 def test_a_whole_answer_goes_over_http(task):
     prose = "The parcel weighs 90 g, 100 g are allowed. Note: a map. Verdict: send."
 
-    def handler(http):
-        chat = http.url.path.endswith("chat/completions")
-        return said(prose) if chat else said('{"verdict": "send", "grams": 90, "note": "a map"}  ', chat=False)
+    async def handler(_request, asked):
+        chat = asked.path.endswith("chat/completions")
+        text = prose if chat else '{"verdict": "send", "grams": 90, "note": "a map"}  '
+        return web.json_response(body(text, chat=chat))
 
-    given = answer(engine(handler, task), task, {"parcel": "a map, 90 g", "rule": "at most 100 g"})
-    assert given.value["verdict"] == "send"
-    assert given.prose_verdict.ok
+    async def run():
+        async with far(handler) as server:
+            engine = engines.HttpEngine(EngineSpec(server.url), testing.toy_bundle(task))
+            answer = await answered(engine, task, {"parcel": "a map, 90 g", "rule": "at most 100 g"})
+            await engine.close()
+            return answer
+
+    answer = asyncio.run(run())
+    assert answer.value["verdict"] == "send"
+    assert answer.prose_verdict.ok

@@ -11,8 +11,8 @@ import pytest
 from proseform import task as tasks
 from proseform import testing, verify
 from proseform.errors import EngineError, InputError, Refusal, StoreError
-from proseform.infer import Request, ask, local
-from proseform.infer.answer import Formatted, answers, formatted
+from proseform.infer import Request, ask, drive, loading, local
+from proseform.infer.answer import Formatted, answers, close, completed, formatted
 from proseform.infer.local import LocalEngine
 from proseform.prompt import Rendered
 from proseform.schema import Schema
@@ -23,6 +23,11 @@ WHOLE = {"type": "integer", "minimum": -5, "maximum": 120}
 
 def closed(**properties: object) -> dict[str, object]:
     return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+
+
+def only(engine, request):
+    """The completion of one request; its error is raised."""
+    return drive.wait(engine.complete(request))
 
 
 ODD = {
@@ -113,50 +118,49 @@ def test_a_batch_says_what_single_requests_say(engine, task):
         ask(engine.bundle, "formatter", {"prose": case.prose, "schema": "{}"}, schema=engine.bundle.schema)
         for case in cases
     ]
-    together = [completion.text for completion in engine.generate(asked)]
-    assert together == [engine.generate([request])[0].text for request in asked]
+    together = [completion.text for completion in completed(engine, asked)]
+    assert together == [only(engine, request).text for request in asked]
 
 
 def test_sampling_is_fixed_by_each_requests_own_seed(engine, task):
     inputs = task.gold[0].inputs
     asked = [ask(engine.bundle, "evaluator", inputs, temperature=1.0, seed=seed) for seed in (1, 2, 1)]
-    first = [completion.text for completion in engine.generate(asked)]
-    assert first == [completion.text for completion in engine.generate(asked)]
+    first = [completion.text for completion in completed(engine, asked)]
+    assert first == [completion.text for completion in completed(engine, asked)]
     assert first[0] == first[2] != first[1]
 
 
 def test_a_prefill_begins_the_text_and_the_grammar_goes_on_behind_it(engine, task):
     given = '{"verdict": "send", "gr'
     request = Request("formatter", Rendered.from_json("JSON:"), given, task.schema.document, 160)
-    completion = engine.generate([request])[0]
+    completion = only(engine, request)
     assert completion.text.startswith(given)
     assert verify.answer(completion.text, task.schema).value["verdict"] == "send"
-    free = engine.generate([Request("evaluator", Rendered.from_json("Say:"), "The parcel", max_tokens=5)])[0]
+    free = only(engine, Request("evaluator", Rendered.from_json("Say:"), "The parcel", max_tokens=5))
     assert free.text.startswith("The parcel")
 
 
 def test_a_prefill_outside_the_schema_is_refused(engine, task):
     with pytest.raises(InputError, match="begins no document"):
-        engine.generate([Request("formatter", Rendered.from_json("JSON:"), '{"wrong', task.schema.document)])
+        only(engine, Request("formatter", Rendered.from_json("JSON:"), '{"wrong', task.schema.document))
 
 
 def test_what_cannot_be_enforced_is_refused_by_name(engine):
     with pytest.raises(InputError, match="uniqueItems"):
-        engine.generate(
-            [
-                Request(
-                    "formatter",
-                    Rendered.from_json("JSON:"),
-                    schema={"type": "array", "items": {"type": "integer"}, "uniqueItems": True},
-                )
-            ]
+        only(
+            engine,
+            Request(
+                "formatter",
+                Rendered.from_json("JSON:"),
+                schema={"type": "array", "items": {"type": "integer"}, "uniqueItems": True},
+            ),
         )
 
 
 def test_a_completion_that_is_cut_says_so(engine, task):
-    completion = engine.generate(
-        [Request("formatter", Rendered.from_json("JSON:"), schema=task.schema.document, max_tokens=3)]
-    )[0]
+    completion = only(
+        engine, Request("formatter", Rendered.from_json("JSON:"), schema=task.schema.document, max_tokens=3)
+    )
     assert (completion.finish, completion.tokens) == ("length", 3)
     assert str(verify.answer(completion.text, task.schema).reason) == "truncated"
 
@@ -165,31 +169,31 @@ def test_time_that_is_up_ends_a_completion(engine, task):
     request = Request(
         "formatter", Rendered.from_json("JSON:"), schema=task.schema.document, deadline=time.monotonic() - 1
     )
-    assert engine.generate([request])[0].finish == "deadline"
+    assert only(engine, request).finish == "deadline"
 
 
 def test_a_prompt_beyond_the_model_is_refused_with_both_figures(engine):
     request = Request("evaluator", Rendered.from_json("word " * 3000))
     assert engine.room(request) < 0
     with pytest.raises(Refusal, match="2048") as caught:
-        engine.generate([request])
+        only(engine, request)
     assert caught.value.reason == "too_long"
 
 
 def test_a_completion_stops_where_the_models_room_ends(engine):
     request = Request("evaluator", Rendered.from_json("word " * 300), max_tokens=10_000)
     room = engine.room(request)
-    assert engine.generate([request])[0].tokens <= room
+    assert only(engine, request).tokens <= room
 
 
 @pytest.mark.parametrize("merged_below", [0, 500_000_000], ids=["beside the base", "merged"])
 def test_adapters_share_a_base_and_still_speak_for_themselves(tmp_path, task, monkeypatch, merged_below):
     """Each role's text is its own, whichever was asked before."""
-    monkeypatch.setattr(local, "_MERGED", merged_below)
+    monkeypatch.setattr(loading, "MERGED", merged_below)
     loaded = LocalEngine(testing.random_bundle(tmp_path, task, adapters=True))
     asked = [Request(role, Rendered.from_json("The parcel"), max_tokens=12) for role in ("evaluator", "formatter")]
-    apart = [loaded.generate([request])[0].text for request in asked]
-    assert [completion.text for completion in loaded.generate(asked[::-1])][::-1] == apart
+    apart = [only(loaded, request).text for request in asked]
+    assert [completion.text for completion in completed(loaded, asked[::-1])][::-1] == apart
     assert apart[0] != apart[1]
 
 
@@ -198,16 +202,16 @@ def test_a_merged_adapter_says_what_it_says_beside_its_base(tmp_path, task, monk
     asked = [Request(role, Rendered.from_json("The parcel"), max_tokens=12) for role in ("evaluator", "formatter")]
     texts = []
     for merged_below in (0, 500_000_000):
-        monkeypatch.setattr(local, "_MERGED", merged_below)
-        texts.append([completion.text for completion in LocalEngine(folder).generate(asked)])
+        monkeypatch.setattr(loading, "MERGED", merged_below)
+        texts.append([completion.text for completion in completed(LocalEngine(folder), asked)])
     assert texts[0] == texts[1]
 
 
 def test_a_closed_engine_says_so(folder):
     loaded = LocalEngine(folder, check_files=False)
-    loaded.close()
+    close(loaded)
     with pytest.raises(EngineError, match="closed"):
-        loaded.generate([Request("evaluator", Rendered.from_json("x"))])
+        only(loaded, Request("evaluator", Rendered.from_json("x")))
 
 
 def test_altered_weights_are_not_loaded(tmp_path, task):
@@ -219,7 +223,7 @@ def test_altered_weights_are_not_loaded(tmp_path, task):
 
 
 def test_a_folder_without_a_model_is_named(tmp_path):
-    from proseform.infer.local import load_model
+    from proseform.infer.loading import load_model
 
     with pytest.raises(StoreError, match="no model"):
         load_model(Path(tmp_path))
@@ -229,7 +233,7 @@ def test_requests_of_both_roles_come_back_in_order(engine, task):
     case = task.gold[0]
     prose = ask(engine.bundle, "evaluator", case.inputs)
     form = ask(engine.bundle, "formatter", {"prose": case.prose, "schema": "x"}, schema=engine.bundle.schema)
-    mixed = engine.generate([form, prose, replace(form, seed=1), prose])
+    mixed = completed(engine, [form, prose, replace(form, seed=1), prose])
     assert [completion.text.startswith('{"') for completion in mixed] == [True, False, True, False]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from proseform import config, task
-from proseform.infer.answer import Answer, answers
+from proseform.infer.answer import Answer, answers, close
 from proseform.stages import dataset, grpo, policy, sft
 
 A_FEW_ROWS = """
@@ -73,7 +73,7 @@ def test_smollm2_goes_through_sft_grpo_and_a_verified_answer_on_one_shared_base(
     try:
         (given,) = answers(engine, cv, [dict(next(cv.generate("starter", "test", 0, 1)).inputs)])
     finally:
-        engine.close()
+        close(engine)
     assert isinstance(given, Answer)
     assert given.bundle == bundle.digest
     assert set(given.value) == set(cv.formats["brief"])

@@ -1,7 +1,6 @@
 """Admission, and the agreement of task and bundle."""
 
 import asyncio
-import threading
 from dataclasses import replace
 
 import pytest
@@ -25,17 +24,24 @@ def good(request):
     return PROSE if request.role == "evaluator" else '{"verdict": "send", "grams": 90, "note": "a map"}'
 
 
-def test_a_full_queue_says_so_at_once_and_empties():
-    gate = threading.Event()
+def gated():
+    """A script that waits, the gate that it waits at, and a sign that somebody waits."""
+    gate, waiting = asyncio.Event(), asyncio.Event()
 
-    def script(request):
-        gate.wait(10)
+    async def script(request):
+        waiting.set()
+        await gate.wait()
         return good(request)
 
+    return script, gate, waiting
+
+
+def test_a_full_queue_says_so_at_once_and_empties():
     async def storm():
+        script, gate, waits = gated()
         full = admission(script, concurrency=1, queue=2)
         waiting = [asyncio.create_task(full.answer(INPUTS)) for _ in range(3)]
-        await asyncio.sleep(0.05)
+        await waits.wait()
         with pytest.raises(faults.BusyError):
             await full.answer(INPUTS)
         gate.set()
@@ -46,16 +52,11 @@ def test_a_full_queue_says_so_at_once_and_empties():
 
 
 def test_waiting_counts_against_the_deadline():
-    gate = threading.Event()
-
-    def script(request):
-        gate.wait(10)
-        return good(request)
-
     async def late():
+        script, gate, waits = gated()
         slow = admission(script, concurrency=1)
         first = asyncio.create_task(slow.answer(INPUTS))
-        await asyncio.sleep(0.02)
+        await waits.wait()
         with pytest.raises(Refusal) as caught:
             await slow.answer(INPUTS, timeout_s=0.05)
         gate.set()
@@ -63,6 +64,24 @@ def test_waiting_counts_against_the_deadline():
         return caught.value.reason
 
     assert asyncio.run(late()) == "deadline"
+
+
+def test_a_caller_that_leaves_frees_its_place_and_ends_what_was_begun_for_it():
+    async def leave():
+        script, gate, waits = gated()
+        narrow = admission(script, concurrency=1, queue=0)
+        first = asyncio.create_task(narrow.answer(INPUTS))
+        await waits.wait()
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        gate.set()
+        answer = await narrow.answer(INPUTS)
+        return answer, len(narrow.router.engines[0].engine.requests)
+
+    answer, requests = asyncio.run(leave())
+    assert answer.value["grams"] == 90
+    assert requests == 3, "one that was cancelled, and both turns of the other"
 
 
 def test_a_bundle_of_another_state_of_the_task_does_not_start():

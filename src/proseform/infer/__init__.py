@@ -1,18 +1,22 @@
-"""One protocol for engines: requests in, completions out. In process, or any OpenAI-compatible server.
+"""One protocol for engines: a request in, a completion out. In process, or any OpenAI-compatible server.
 
-- :mod:`~proseform.infer.answer`: the one path of an answer, for evaluation, the probe, the command line and serving
-- :mod:`~proseform.infer.narrow`, :mod:`~proseform.infer.grounding`: what it does about models that ramble, and reports
-- :mod:`~proseform.infer.local`: the engine in this process, on :mod:`~proseform.infer.decode` and :mod:`~proseform.infer.constrain`
-- :mod:`~proseform.infer.http`: the engine by URL
+- :mod:`~proseform.infer.answer`: the public functions: one answer, many answers, the formatter's turn alone
+- :mod:`~proseform.infer.chain`: how an answer proceeds, as a state machine without I/O
+- :mod:`~proseform.infer.drive`: the waiting: asks the engine what the chain asks for
+- :mod:`~proseform.infer.narrow`, :mod:`~proseform.infer.grounding`: what the chain does about models that ramble, and reports
+- :mod:`~proseform.infer.local`: the engine in this process, on :mod:`~proseform.infer.worker`, :mod:`~proseform.infer.decode`
+  and :mod:`~proseform.infer.constrain`
+- :mod:`~proseform.infer.http`: the engine by URL, on :mod:`~proseform.infer.wire`; :mod:`~proseform.infer.spec` says which
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from proseform.bundle import Bundle, Role
+from proseform.errors import ProseformError, Refusal
 from proseform.input import Input
 from proseform.prompt import Rendered
 
@@ -28,9 +32,13 @@ vLLM's guidance back end reads the same options from a schema's ``x-guidance``.
 """
 
 
+OnText = Callable[[str], None]
+"""Receives a completion's text piece by piece, as a draft: the pieces join to the beginning of what the completion holds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One completion that is wanted.
+    """A request for one completion.
 
     Attributes:
         role: Whose model completes.
@@ -62,21 +70,34 @@ class Completion:
         finish: ``stop`` where the model ended by itself, ``length`` where it was cut, ``deadline`` where time was up.
         tokens: Generated tokens.
         seconds: Wall-clock seconds of the call (of its batch, in process).
+        cut: JSON pointers of what was cut short so that the document could end within its budget.
     """
 
     text: str
     finish: Literal["stop", "length", "deadline"]
     tokens: int
     seconds: float
+    cut: tuple[str, ...] = ()
 
 
 class Engine(Protocol):
-    """Completes requests for the roles of one bundle. Thread-safe."""
+    """Completes requests for the roles of one bundle; its methods may be awaited side by side.
+
+    Attributes:
+        bundle: The bundle that it runs.
+        ends: Whether it ends a constrained document within ``max_tokens`` by itself. Where it does not, the chain asks
+            again under a narrower schema.
+    """
 
     bundle: Bundle
+    ends: bool
 
-    def generate(self, requests: Sequence[Request]) -> list[Completion]:
-        """One completion a request, in order.
+    async def complete(self, request: Request, on_text: OnText | None = None) -> Completion:
+        """One completion. Cancelling the awaiting task cancels the request, down to the model.
+
+        Args:
+            request: What to complete.
+            on_text: Receives the text while it is written.
 
         Raises:
             EngineError: The engine is away or answered nonsense; ``retryable`` says whether asking again can help.
@@ -84,11 +105,18 @@ class Engine(Protocol):
             Refusal: A prompt that is too long for the model (``too_long``), or no time is left (``deadline``).
         """
 
-    def room(self, request: Request) -> int | None:
-        """How many tokens the model has left for a completion, at most; None where only the server knows."""
+    async def complete_all(self, requests: Sequence[Request]) -> list[Completion | ProseformError]:
+        """One outcome a request, in order; an error of one ends no other.
 
-    def close(self) -> None:
-        """Release models and connections."""
+        In process the batches follow from the requests alone, so that equal plans give equal texts. By URL the requests
+        are sent side by side.
+        """
+
+    def room(self, request: Request) -> int | None:
+        """How many tokens the model has left for a completion, at most; None where nothing here can count."""
+
+    async def close(self) -> None:
+        """Release models and connections; what is waiting fails with an :class:`~proseform.errors.EngineError`."""
 
 
 def ask(
@@ -103,3 +131,9 @@ def ask(
     part = bundle.parts[role]
     request = {"max_tokens": part.generation.max_tokens, **overrides}
     return Request(role=role, prompt=part.prompt.render(values), prefill=part.prompt.prefill, schema=schema, **request)
+
+
+def late(role: Role) -> Refusal:
+    """The refusal of an answer that took too long."""
+    hint = "Allow more time, or try again when the engine is less busy."
+    return Refusal("deadline", f"Time was up at the {role}.", hint=hint)

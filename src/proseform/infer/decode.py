@@ -7,7 +7,7 @@ the batch, and a matcher stops its row at the closing brace. Left out: beam sear
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -30,6 +30,7 @@ class Row:
         seed: Of this row's own noise.
         matcher: What constrains it; None lets it run free.
         deadline: On :func:`time.monotonic`'s clock, in seconds.
+        watch: Called after every token; False ends the row, because whoever asked has gone.
         ids: What was generated, stop tokens left out.
         finish: How it ended.
     """
@@ -40,8 +41,9 @@ class Row:
     seed: int = 0
     matcher: LLMatcher | None = None
     deadline: float | None = None
+    watch: Callable[[Row], bool] | None = None
     ids: list[int] = field(default_factory=list)
-    finish: Literal["stop", "length", "deadline", ""] = ""
+    finish: Literal["stop", "length", "deadline", "left", ""] = ""
 
     def take(self, token: int, stop: frozenset[int], now: float) -> None:
         """Append a token, or end."""
@@ -91,8 +93,11 @@ def run(model: Any, rows: Sequence[Row], constraints: Constraints | None, *, pad
             chosen = _choose(logits, [rows[place] for place in places], [noise[place] for place in places], constraints)
             now = time.monotonic()
             for place, token in zip(places, chosen, strict=True):
-                if not rows[place].finish:
-                    rows[place].take(token, stop, now)
+                row = rows[place]
+                if not row.finish:
+                    row.take(token, stop, now)
+                    if row.watch is not None and not row.watch(row):
+                        row.finish = "left"
             alive = [index for index, place in enumerate(places) if not rows[place].finish]
             if not alive:
                 return

@@ -1,261 +1,270 @@
 """The engine by URL: any OpenAI-compatible server, foremost vLLM.
 
-Messages go to ``/v1/chat/completions``, plain prompts to ``/v1/completions``. HTTP 200 proves nothing: shapes are
-checked here, and JSON is verified by whoever asked. Every request has a connection of its own: one that is kept would hold
-on to a replica that has been told to go, and a Kubernetes Service chooses a replica by connection; beside a completion it
-costs nothing. Left out: streaming, tools, and the server's own tokenizer (a prompt that is too long is the server's to
-refuse; :meth:`HttpEngine.room` knows nothing).
+Connections are kept, but none lives longer than ``EngineSpec.connection_s``: a Kubernetes Service chooses a replica by
+connection, and one kept for ever would hold on to a replica that has been told to go. One deadline bounds the whole call,
+pauses and slow bodies included. Left out: breaking circuits and choosing among replicas.
 """
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import random
 import time
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Literal
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
-import httpx
+import aiohttp
 
-from proseform.bundle import ROLES, Bundle, Role
-from proseform.errors import ConfigError, EngineError, EngineFaultError, InputError, ProseformError, Refusal
-from proseform.infer import FORM, Completion, Request
+from proseform.bundle import Bundle, Role
+from proseform.errors import ConfigError, EngineError, ProseformError
+from proseform.infer import Completion, OnText, Request, late, wire
+from proseform.infer.context import Counter
+from proseform.infer.spec import EngineSpec
 
-Dialect = Literal["vllm", "openai"]
-
-_BUSY = frozenset({429, 502, 503, 504})
+_LOG = logging.getLogger("proseform.infer")
 _BACKOFF_S = 0.25
-_LONGEST_WAIT_S = 8.0
-_TOO_LONG = (
-    "maximum context length",
-    "maximum model length",
-    "max_model_len",
-    "context_length_exceeded",
-    "longer than the maximum",
-)
-_SCHEMA = ("grammar", "schema", "guidance", "structured", "guided", "json_schema", "unimplemented keys")
+_LONGEST_PAUSE_S = 8.0
+_OK = 200
+MAX_BODY_BYTES = 16 << 20
+"""A response beyond this is no completion."""
+
+
+@dataclass(slots=True)
+class _Connections:
+    """A pool of kept connections, replaced as a whole when it is old.
+
+    Attributes:
+        session: Holds them.
+        loop: Whose they are.
+        until: When they are old, on :func:`time.monotonic`'s clock.
+        calls: How many calls use them.
+    """
+
+    session: aiohttp.ClientSession
+    loop: asyncio.AbstractEventLoop
+    until: float
+    calls: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Response:
+    """A response whose body was read: all of it, or as a stream."""
+
+    status: int
+    retry_after: str | None
+    data: bytes
+    stream: wire.Stream | None = None
 
 
 class HttpEngine:
     """An engine behind a URL; see :class:`proseform.infer.Engine`.
 
     Args:
-        url: Of the server, with or without ``/v1``.
+        spec: Where it is, and how it is asked.
         bundle: What the server runs; the prompts and the schema are taken from it.
-        evaluator_model: The evaluator's model name at the server.
-        formatter_model: The formatter's.
-        evaluator_url: Of the evaluator's server, where it is another.
-        dialect: How a schema is asked for: vLLM's ``structured_outputs`` or OpenAI's ``response_format``.
-        api_key: Sent as a bearer token where it is not empty.
-        timeout_s: Longest wait for one completion, in seconds.
-        retries: How often a busy (429, 502, 503, 504) or unreachable server is asked again.
-        concurrency: Requests in flight at once.
-        transport: For tests.
+        counters: Count a role's prompts with the bundle's own tokenizer; without one only the server knows.
 
     Raises:
-        ConfigError: A URL that is none.
+        ConfigError: No URL, or no key in the key file.
     """
 
-    def __init__(
-        self,
-        url: str,
-        bundle: Bundle,
-        *,
-        evaluator_model: str = "evaluator",
-        formatter_model: str = "formatter",
-        evaluator_url: str = "",
-        dialect: Dialect = "vllm",
-        api_key: str = "",
-        timeout_s: float = 120.0,
-        retries: int = 3,
-        concurrency: int = 16,
-        transport: httpx.BaseTransport | None = None,
-    ) -> None:
-        for each in (url, evaluator_url or url):
-            if not each.startswith(("http://", "https://")):
-                raise ConfigError(
-                    f"The engine's URL is '{each}'.",
-                    hint="It begins with http:// or https://, such as http://localhost:8000.",
-                )
-        self.bundle = bundle
-        roots = (evaluator_url or url, url)
-        self._roots: dict[Role, str] = {
-            role: root.rstrip("/").removesuffix("/v1") for role, root in zip(ROLES, roots, strict=True)
-        }
-        self._models: dict[Role, str] = dict(zip(ROLES, (evaluator_model, formatter_model), strict=True))
-        self._dialect = dialect
-        self._timeout_s = timeout_s
-        self._retries = retries
-        headers = {"authorization": f"Bearer {api_key}"} if api_key else {}
-        limits = httpx.Limits(max_connections=concurrency, max_keepalive_connections=0)
-        self._client = httpx.Client(headers=headers, limits=limits, transport=transport)
-        self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="engine")
+    ends = False
 
-    def generate(self, requests: Sequence[Request]) -> list[Completion]:
-        """See :meth:`proseform.infer.Engine.generate`; requests are sent side by side, the first error ends the rest."""
-        if len(requests) == 1:
-            return [self._one(requests[0])]
-        futures = [self._pool.submit(self._one, request) for request in requests]
+    def __init__(self, spec: EngineSpec, bundle: Bundle, counters: Mapping[Role, Counter] | None = None) -> None:
+        if not spec.url:
+            raise ConfigError("An engine by URL was asked for without a URL.", hint="Give --engine URL.")
+        self.bundle = bundle
+        self.spec = spec
+        key = spec.key()
+        self._headers = {"authorization": f"Bearer {key}"} if key else {}
+        self._counters = dict(counters or {})
+        self._connections: _Connections | None = None
+        self._slots: tuple[asyncio.AbstractEventLoop, asyncio.Semaphore] | None = None
+        self._without_schema: set[tuple[str, str]] = set()
+        self._closed = False
+
+    async def complete(self, request: Request, on_text: OnText | None = None) -> Completion:
+        """See :meth:`proseform.infer.Engine.complete`."""
+        left = None if request.deadline is None else request.deadline - time.monotonic()
+        if left is not None and left <= 0:
+            raise late(request.role)
         try:
-            return [future.result() for future in futures]
-        finally:
-            for future in futures:
-                future.cancel()
+            async with asyncio.timeout(left) as whole, self._slot():
+                return await self._tried(request, on_text)
+        except TimeoutError as error:
+            if not whole.expired():
+                raise  # a time-out of something else, which is a fault
+            raise late(request.role) from error
+
+    async def complete_all(self, requests: Sequence[Request]) -> list[Completion | ProseformError]:
+        """See :meth:`proseform.infer.Engine.complete_all`."""
+
+        async def one(request: Request) -> Completion | ProseformError:
+            try:
+                return await self.complete(request)
+            except ProseformError as error:
+                return error
+
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(request)) for request in requests]
+        return [task.result() for task in tasks]
 
     def room(self, request: Request) -> int | None:
-        """Only the server knows."""
-        del request
-        return None
+        """See :meth:`proseform.infer.Engine.room`; None without a counter for the role."""
+        counter = self._counters.get(request.role)
+        return counter.room(request) if counter else None
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """See :meth:`proseform.infer.Engine.close`."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
-        self._client.close()
+        self._closed = True
+        connections, self._connections = self._connections, None
+        if connections is not None and connections.loop is asyncio.get_running_loop():
+            await connections.session.close()
 
-    def _one(self, request: Request) -> Completion:
-        """One completion, with retries within the deadline."""
-        path, body, given = payload(request, self._models[request.role], self._dialect)
-        began, root = time.monotonic(), self._roots[request.role]
-        for attempt in range(self._retries + 1):
+    async def _tried(self, request: Request, on_text: OnText | None) -> Completion:
+        """One completion, asked for again where that can help and nothing of it was shown yet."""
+        root, began = self.spec.root(request.role), time.monotonic()
+        shown = False
+
+        def show(piece: str) -> None:
+            nonlocal shown
+            shown = True
+            assert on_text is not None
+            on_text(piece)
+
+        for attempt in range(self.spec.attempts):
+            pause: float | None = None
             try:
-                response = self._client.post(f"{root}{path}", json=body, timeout=self._patience(request))
-            except httpx.ConnectError as error:
-                fault: ProseformError = EngineError(f"The engine at {root} is away ({error}).", hint="Is it running?")
-                wait = None
-            except httpx.TimeoutException as error:
-                if request.deadline is not None and time.monotonic() >= request.deadline:
-                    raise _late(request) from error
-                raise EngineError(f"The engine at {root} did not answer within {self._timeout_s:g} s.") from error
-            except httpx.HTTPError as error:
-                fault = EngineError(f"The engine at {root} broke off ({type(error).__name__}: {error}).")
-                wait = None
+                response, sent = await self._asked(root, request, show if on_text else None)
+            except _BrokenOffError as broken:
+                error: ProseformError = EngineError(broken.message, hint=broken.hint)
+                if shown:
+                    raise error from broken
             else:
-                if response.status_code not in _BUSY:
-                    return _completion(response, request, given, path, time.monotonic() - began)
-                fault = EngineError(
-                    f"The engine is busy: HTTP {response.status_code} ({_words(response)}).", hint="Try again later."
-                )
-                wait = _retry_after(response)
-            if attempt < self._retries:
-                self._pause(request, attempt, wait)
-        raise fault
+                if response.stream is not None:
+                    return response.stream.completion(time.monotonic() - began)
+                if response.status == _OK:
+                    return wire.completion(response.data, sent, time.monotonic() - began)
+                error = wire.fault(response.status, response.data, request)
+                if response.status not in wire.BUSY:
+                    raise error
+                pause = wire.retry_after(response.retry_after)
+            if attempt + 1 < self.spec.attempts:
+                await _pause(request, attempt, pause)
+        raise error
 
-    def _patience(self, request: Request) -> float:
-        """Seconds that this call may take."""
-        if request.deadline is None:
-            return self._timeout_s
-        left = request.deadline - time.monotonic()
-        if left <= 0:
-            raise _late(request)
-        return min(left, self._timeout_s)
+    async def _asked(self, root: str, request: Request, on_text: OnText | None) -> tuple[_Response, wire.Call]:
+        """Ask once; a server that knows no schemas at this endpoint is asked without, and remembered."""
+        model, dialect = self.spec.model(request.role), self.spec.dialect
+        plain = wire.CHAT if request.prompt.style == "chat" else wire.PLAIN
+        constrained = (root, plain) not in self._without_schema
+        sent = wire.call(request, model, dialect, constrained=constrained, stream=on_text is not None)
+        response = await self._sent(root, sent, on_text)
+        asked = constrained and request.schema is not None and dialect == "openai"
+        if not (asked and wire.knows_no_schema(response.status, response.data)):
+            return response, sent
+        _LOG.warning("%s%s knows no response_format: its JSON is verified, but not constrained", root, plain)
+        self._without_schema.add((root, plain))
+        sent = wire.call(request, model, dialect, constrained=False, stream=on_text is not None)
+        return await self._sent(root, sent, on_text), sent
 
-    def _pause(self, request: Request, attempt: int, asked_s: float | None) -> None:
-        """Wait before the next attempt: as long as the server asked, else doubling, with jitter; never past the deadline."""
-        doubled_s = _BACKOFF_S * 2**attempt * (0.5 + random.random())
-        wait_s = min(doubled_s if asked_s is None else asked_s, _LONGEST_WAIT_S)
-        if request.deadline is not None and time.monotonic() + wait_s >= request.deadline:
-            raise _late(request)
-        time.sleep(wait_s)
+    async def _sent(self, root: str, sent: wire.Call, on_text: OnText | None) -> _Response:
+        """One HTTP request, its body read to the end under the time limit of one completion."""
+        limit_s = self.spec.timeout_s
+        try:
+            async with (
+                asyncio.timeout(limit_s) as own,
+                self._connected() as session,
+                session.post(root + sent.path, json=sent.body, allow_redirects=False) as response,
+            ):
+                after = response.headers.get("retry-after")
+                kind = response.headers.get("content-type", "")
+                if on_text and response.status == _OK and kind.startswith("text/event-stream"):
+                    return _Response(response.status, after, b"", await _streamed(response, sent, on_text))
+                return _Response(response.status, after, await _body(response))
+        except TimeoutError as error:
+            if not own.expired():
+                raise _BrokenOffError(f"The engine at {root} broke off (time-out).") from error
+            raise EngineError(f"The engine at {root} did not answer within {limit_s:g} s.") from error
+        except aiohttp.ClientConnectorError as error:
+            raise _BrokenOffError(f"The engine at {root} is away ({error}).", hint="Is it running?") from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise _BrokenOffError(f"The engine at {root} broke off ({type(error).__name__}: {error}).") from error
 
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[aiohttp.ClientSession]:
+        """The connections of this event loop; old ones are closed once nobody uses them."""
+        if self._closed:
+            raise EngineError("The engine by URL is closed.")
+        loop, now = asyncio.get_running_loop(), time.monotonic()
+        old = self._connections
+        if old is None or old.loop is not loop or now >= old.until:
+            connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=self.spec.connection_s)
+            session = aiohttp.ClientSession(
+                connector=connector, headers=self._headers, timeout=aiohttp.ClientTimeout(total=None)
+            )
+            self._connections = _Connections(session, loop, now + self.spec.connection_s)
+            if old is not None and old.loop is loop and not old.calls:
+                await old.session.close()
+        mine = self._connections
+        assert mine is not None
+        mine.calls += 1
+        try:
+            yield mine.session
+        finally:
+            mine.calls -= 1
+            if mine is not self._connections and not mine.calls:
+                await mine.session.close()
 
-def payload(request: Request, model: str, dialect: Dialect) -> tuple[str, dict[str, Any], str]:
-    """What is sent: the path, the body, and the prefill that the server will not repeat.
-
-    The trap: a server's grammar begins where generation begins, so a prefill under a schema would stand twice; there it
-    is left to the grammar, which forces the same characters.
-    """
-    given = "" if request.schema is not None else request.prefill
-    body: dict[str, Any] = {
-        "model": model,
-        "max_tokens": request.max_tokens,
-        "temperature": request.temperature,
-        "seed": request.seed,
-    }
-    if request.schema is not None:
-        body |= _structured(request.schema, dialect)
-    if request.prompt.style == "plain":
-        return "/v1/completions", {**body, "prompt": request.prompt.text + given}, given
-    messages = request.prompt.messages
-    if given:
-        messages.append({"role": "assistant", "content": given})
-        body |= {"add_generation_prompt": False, "continue_final_message": True}
-    return "/v1/chat/completions", {**body, "messages": messages}, given
-
-
-def _structured(schema: Mapping[str, Any], dialect: Dialect) -> dict[str, Any]:
-    """A schema in the server's words."""
-    if dialect == "vllm":
-        return {"structured_outputs": {"json": {**schema, "x-guidance": FORM}}}
-    return {
-        "response_format": {
-            "type": "json_schema",
-            "json_schema": {"name": "answer", "strict": True, "schema": dict(schema)},
-        }
-    }
-
-
-def _completion(response: httpx.Response, request: Request, given: str, path: str, seconds: float) -> Completion:
-    """What a server's answer says, or what is wrong with it."""
-    if not response.is_success:
-        raise _fault(response, request)
-    try:
-        body = response.json()
-        choice = body["choices"][0]
-        text = choice["message"]["content"] if path.endswith("chat/completions") else choice["text"]
-        finish = choice["finish_reason"]
-    except (ValueError, LookupError, TypeError) as error:
-        raise EngineError(f"The engine's answer is no completion ({type(error).__name__}: {error}).") from error
-    if not isinstance(text, str):
-        raise EngineError(f"The engine's answer has no text (its content is {type(text).__name__}).")
-    if finish not in {"stop", "length"}:
-        raise EngineError(f"The engine's answer ended by '{finish}', expected stop or length.")
-    usage = body.get("usage")
-    tokens = usage.get("completion_tokens") if isinstance(usage, dict) else None
-    return Completion(given + text, finish, tokens if isinstance(tokens, int) else 0, seconds)
-
-
-def _fault(response: httpx.Response, request: Request) -> ProseformError:
-    """The error of an HTTP status, in the server's words."""
-    words, status = _words(response), response.status_code
-    lower = words.lower()
-    if status in {400, 413, 422} and any(mark in lower for mark in _TOO_LONG):
-        hint = "Shorten the inputs, or serve a model with a longer context."
-        return Refusal("too_long", f"The {request.role}'s prompt is too long: {words}", hint=hint)
-    if status in {400, 422} and request.schema is not None and any(mark in lower for mark in _SCHEMA):
-        return InputError(
-            f"The engine cannot enforce the schema: {words}", hint="State it as plain properties, enums and bounds."
-        )
-    if status in {400, 401, 403, 404, 405, 422}:
-        return EngineFaultError(
-            f"The engine refused the request: HTTP {status}: {words}", hint="Check its URL, model names and key."
-        )
-    return EngineError(f"The engine failed: HTTP {status}: {words}")
+    @asynccontextmanager
+    async def _slot(self) -> AsyncIterator[None]:
+        """One of the requests that may be in flight at once."""
+        loop = asyncio.get_running_loop()
+        if self._slots is None or self._slots[0] is not loop:
+            self._slots = loop, asyncio.Semaphore(self.spec.concurrency)
+        async with self._slots[1]:
+            yield
 
 
-def _words(response: httpx.Response) -> str:
-    """The server's message, wherever it put it, at most 300 characters."""
-    try:
-        body = response.json()
-    except ValueError:
-        body = response.text
-    for key in ("error", "message", "detail"):
-        if isinstance(body, dict) and key in body:
-            body = body[key]
-    return (body if isinstance(body, str) else str(body))[:300].strip() or "no message"
+class _BrokenOffError(EngineError):
+    """The connection failed before a whole response came; the server may be asked again."""
 
 
-def _retry_after(response: httpx.Response) -> float | None:
-    """Seconds that the server asks to wait."""
-    try:
-        return max(0.0, float(response.headers["retry-after"]))
-    except (KeyError, ValueError):
-        return None
+async def _body(response: aiohttp.ClientResponse) -> bytes:
+    """A body, as far as one may be long."""
+    chunks, size = [], 0
+    async for chunk in response.content.iter_any():
+        size += len(chunk)
+        if size > MAX_BODY_BYTES:
+            raise EngineError(f"The engine's answer is longer than {MAX_BODY_BYTES} bytes.")
+        chunks.append(chunk)
+    return b"".join(chunks)
 
 
-def _late(request: Request) -> Refusal:
-    """The refusal of an answer that took too long."""
-    return Refusal(
-        "deadline",
-        f"Time was up at the {request.role}.",
-        hint="Allow more time, or try again when the engine is less busy.",
-    )
+async def _streamed(response: aiohttp.ClientResponse, sent: wire.Call, on_text: OnText) -> wire.Stream:
+    """A stream, handed on while it comes."""
+    stream, rest, size = wire.Stream(sent), b"", 0
+    if sent.given:
+        on_text(sent.given)
+    async for chunk in response.content.iter_any():
+        size += len(chunk)
+        if size > MAX_BODY_BYTES:
+            raise EngineError(f"The engine's answer is longer than {MAX_BODY_BYTES} bytes.")
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            if piece := stream.take(line.rstrip(b"\r")):
+                on_text(piece)
+        if stream.ended:
+            break
+    return stream
+
+
+async def _pause(request: Request, attempt: int, asked_s: float | None) -> None:
+    """Wait before the next attempt: as long as the server asked, else doubling, with jitter; never past the deadline."""
+    doubled_s = _BACKOFF_S * 2**attempt * (0.5 + random.random())
+    wait_s = min(doubled_s if asked_s is None else asked_s, _LONGEST_PAUSE_S)
+    if request.deadline is not None and time.monotonic() + wait_s >= request.deadline:
+        raise late(request.role)
+    await asyncio.sleep(wait_s)

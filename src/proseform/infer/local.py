@@ -1,66 +1,34 @@
 """The in-process engine: the models of a bundle's folder in this process, with constrained decoding.
 
 The embedded default and the judge of the evaluate stage. Only this module (with :mod:`proseform.infer.decode`) and
-``proseform.train`` reach torch. Left out: streaming, and batching across callers; a lock lets one call through at a time.
+``proseform.train`` reach torch. One thread owns the models (:mod:`proseform.infer.worker`); requests of several callers are
+gathered into batches. Left out: joining a batch that runs.
 """
 
 from __future__ import annotations
 
-import copy
+import asyncio
 import os
-import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
-from transformers.utils import logging as transformers_logging
 
 from proseform import bundle as bundles
-from proseform.bundle import Role
-from proseform.errors import EngineError, Refusal, StoreError
-from proseform.infer import Completion, Request, decode, tokens
+from proseform.bundle import ROLES, Role
+from proseform.errors import EngineError, ProseformError, Refusal
+from proseform.infer import Completion, OnText, Request, decode, loading, tokens
 from proseform.infer.constrain import Constraints
+from proseform.infer.worker import Job, Worker
 
 _END_OF_TURN = "<|im_end|>"
 _SMALL = 20_000_000
 """Models of fewer parameters run on one thread: their kernels last microseconds, and threads that wait for one another
 on busy cores made generation 25 times slower (2 threads, 2 cores, two other processes: 407 tokens/s instead of 10,032)."""
-
-_MERGED = 500_000_000
-"""On a CPU, bases of fewer parameters are held once for each adapter, merged: beside its base an adapter costs half the speed
-(SmolLM2-135M, r = 32, 32 at once: 211 tokens/s, merged 430). Larger bases are held once."""
-
-
-def load_model(
-    base: Path, adapter: Path | None = None, dtype: str = "float32", device: str | None = None
-) -> tuple[Any, Any]:
-    """A model and its tokenizer from local folders, in evaluation mode.
-
-    Args:
-        base: An ordinary Hugging Face folder; the tokenizer is taken from here.
-        adapter: A PEFT adapter folder.
-        dtype: ``float32`` or ``bfloat16``.
-        device: Where to put it; a GPU where there is one by default.
-
-    Raises:
-        StoreError: No model in the folder.
-    """
-    transformers_logging.disable_progress_bar()  # its bars would stand between ours
-    try:
-        tokenizer: Any = AutoTokenizer.from_pretrained(str(base), local_files_only=True)
-        model: Any = AutoModelForCausalLM.from_pretrained(str(base), dtype=getattr(torch, dtype), local_files_only=True)
-    except (OSError, ValueError) as error:
-        raise StoreError(f"{base}: no model can be loaded from here ({str(error).splitlines()[0]}).") from error
-    if adapter is not None:
-        from peft import PeftModel
-
-        model = PeftModel.from_pretrained(model, str(adapter))
-    return model.to(device or ("cuda" if torch.cuda.is_available() else "cpu")).eval(), tokenizer
 
 
 def stop_ids(model: Any, tokenizer: Any) -> frozenset[int]:
@@ -108,29 +76,64 @@ class RoleModel:
         prompt, prefill = self.encode(request)
         return self.limit - len(prompt) - len(prefill)
 
-    def complete(self, requests: Sequence[Request], batch: int = 32) -> list[Completion]:
-        """Complete requests, in batches of prompts of similar length; see :meth:`proseform.infer.Engine.generate`."""
-        encoded = [self.encode(request) for request in requests]
-        results: list[Completion | None] = [None] * len(requests)
-        order = sorted(range(len(requests)), key=lambda index: len(encoded[index][0]))
+    def batches(self, requests: Sequence[Request], size: int) -> list[list[int]]:
+        """Indices of requests in batches of prompts of similar length; they follow from the requests alone."""
+        lengths = [len(self.encode(request)[0]) for request in requests]
+        order = sorted(range(len(requests)), key=lengths.__getitem__)
+        return [order[start : start + size] for start in range(0, len(order), size)]
+
+    def complete(self, jobs: Sequence[Job]) -> list[Completion | ProseformError]:
+        """Complete one batch: an outcome for each job, in order."""
+        outcomes: list[Completion | ProseformError | None] = [None] * len(jobs)
+        rows: dict[int, tuple[decode.Row, list[int]]] = {}
+        for index, job in enumerate(jobs):
+            prompt, prefill = self.encode(job.request)
+            try:
+                row = self._row(job.request, prompt, prefill)
+            except ProseformError as error:
+                outcomes[index] = error
+                continue
+            row.watch = self._watch(job, prefill)
+            rows[index] = row, prefill
+        began = time.monotonic()
+        if rows:
+            self._decode([row for row, _ in rows.values()])
+        seconds = time.monotonic() - began
+        for index, (row, prefill) in rows.items():
+            text = self._text(jobs[index].request, prefill, row)
+            finish = "length" if row.finish in {"", "left"} else row.finish
+            outcomes[index] = Completion(text, finish, len(row.ids), seconds)  # type: ignore[arg-type]
+        return [outcome for outcome in outcomes if outcome is not None]
+
+    def _decode(self, rows: Sequence[decode.Row]) -> None:
+        """Complete rows in place."""
+        pad = self.tokenizer.pad_token_id
         with self._switched():
-            for start in range(0, len(order), batch):
-                chosen = order[start : start + batch]
-                began = time.monotonic()
-                rows = [self._row(requests[index], *encoded[index]) for index in chosen]
-                pad = self.tokenizer.pad_token_id
-                decode.run(
-                    self.model,
-                    rows,
-                    self.constraints,
-                    pad=min(self.stop, default=0) if pad is None else pad,
-                    stop=self.stop,
-                )
-                seconds = time.monotonic() - began
-                for index, row in zip(chosen, rows, strict=True):
-                    text = self._text(requests[index], encoded[index][1], row)
-                    results[index] = Completion(text, row.finish or "length", len(row.ids), seconds)
-        return [result for result in results if result is not None]
+            decode.run(
+                self.model,
+                rows,
+                self.constraints,
+                pad=min(self.stop, default=0) if pad is None else pad,
+                stop=self.stop,
+            )
+
+    def _watch(self, job: Job, prefill: list[int]) -> Callable[[decode.Row], bool]:
+        """What looks at a row after every token: hands its text on, and ends it where nobody waits any more."""
+        shown = ""
+
+        def watch(row: decode.Row) -> bool:
+            nonlocal shown
+            if job.on_text is not None and not job.left:
+                text = self._text(job.request, prefill, row)
+                whole = bool(row.finish) or not text.endswith(
+                    "\N{REPLACEMENT CHARACTER}"
+                )  # a character may take tokens
+                if whole and text.startswith(shown) and text != shown:
+                    job.on_text(text[len(shown) :])
+                    shown = text
+            return not job.left or bool(row.finish)
+
+        return watch
 
     def _row(self, request: Request, prompt: list[int], prefill: list[int]) -> decode.Row:
         """The row of a request."""
@@ -192,35 +195,52 @@ class LocalEngine:
         folder: A bundle.
         check_files: Hash the model files first.
         batch: Requests that are decoded at once, at most.
-        device: See :func:`load_model`.
+        device: See :func:`proseform.infer.loading.load_model`.
 
     Raises:
         StoreError: No bundle there, altered files, or no model in them.
     """
 
+    ends = False
+
     def __init__(self, folder: Path, *, check_files: bool = True, batch: int = 32, device: str | None = None) -> None:
         self.bundle = bundles.read(folder, check_files=check_files)
         self._batch = batch
-        self._lock = threading.Lock()
         self._role_models = self._load(folder, device)
+        self._worker = Worker(self._run, batch)
 
-    def generate(self, requests: Sequence[Request]) -> list[Completion]:
-        """See :meth:`proseform.infer.Engine.generate`."""
-        results: dict[int, Completion] = {}
-        with self._lock:
-            for role in {request.role for request in requests}:
-                mine = [index for index, request in enumerate(requests) if request.role == role]
-                done = self._role_model(role).complete([requests[index] for index in mine], self._batch)
-                results.update(zip(mine, done, strict=True))
-        return [results[index] for index in range(len(requests))]
+    async def complete(self, request: Request, on_text: OnText | None = None) -> Completion:
+        """See :meth:`proseform.infer.Engine.complete`."""
+        loop = asyncio.get_running_loop()
+        job = Job(request, on_text and (lambda piece: loop.call_soon_threadsafe(on_text, piece)))
+        self._worker.submit([job], gather=True)
+        return await asyncio.wrap_future(job.future)
+
+    async def complete_all(self, requests: Sequence[Request]) -> list[Completion | ProseformError]:
+        """See :meth:`proseform.infer.Engine.complete_all`; one batch is ended before the next begins."""
+        jobs = [Job(request) for request in requests]
+        for role in ROLES:
+            mine = [job for job in jobs if job.request.role == role]
+            for batch in self._role_model(role).batches([job.request for job in mine], self._batch) if mine else ():
+                self._worker.submit([mine[index] for index in batch], gather=False)
+        outcomes = await asyncio.gather(*(asyncio.wrap_future(job.future) for job in jobs), return_exceptions=True)
+        faults = [outcome for outcome in outcomes if not isinstance(outcome, Completion | ProseformError)]
+        if faults:
+            raise faults[0]
+        return [outcome for outcome in outcomes if isinstance(outcome, Completion | ProseformError)]
 
     def room(self, request: Request) -> int:
         """See :meth:`proseform.infer.Engine.room`."""
         return self._role_model(request.role).room(request)
 
-    def close(self) -> None:
-        """Release the models; a later call is an :class:`EngineError`."""
+    async def close(self) -> None:
+        """See :meth:`proseform.infer.Engine.close`; the batch that runs is ended first."""
+        await asyncio.to_thread(self._worker.close)
         self._role_models = {}
+
+    def _run(self, jobs: Sequence[Job]) -> list[Completion | ProseformError]:
+        """Complete a batch of one role, in the worker's thread."""
+        return self._role_model(jobs[0].request.role).complete(jobs)
 
     def _role_model(self, role: Role) -> RoleModel:
         """The role model of a role."""
@@ -235,16 +255,16 @@ class LocalEngine:
         loaded: dict[str, tuple[Any, Any]] = {}
         for role, part in self.bundle.parts.items():
             if part.base not in loaded:
-                loaded[part.base] = load_model(
+                loaded[part.base] = loading.load_model(
                     folder / part.base, dtype=str(settings.get("dtype", "float32")), device=device
                 )
             model, tokenizer = loaded[part.base]
-            if part.adapter and model.device.type == "cpu" and model.num_parameters() < _MERGED:
-                model = _merged(model, folder / part.adapter)
+            if part.adapter and model.device.type == "cpu" and model.num_parameters() < loading.MERGED:
+                model = loading.merged(model, folder / part.adapter)
                 role_models[role] = RoleModel.of(model, tokenizer, limit=part.generation.context_length)
                 continue
             if part.adapter:
-                model = _beside(model, folder / part.adapter, role)
+                model = loading.beside(model, folder / part.adapter, role)
                 loaded[part.base] = (model, tokenizer)
             role_models[role] = RoleModel.of(
                 model, tokenizer, adapter=role if part.adapter else "", limit=part.generation.context_length
@@ -253,20 +273,3 @@ class LocalEngine:
             if role_models[role].adapter or not part.adapter:
                 role_models[role].model = loaded[part.base][0]  # an adapter loaded later has wrapped the base
         return role_models
-
-
-def _merged(base: Any, adapter: Path) -> Any:
-    """A copy of a base with an adapter merged into it."""
-    from peft import PeftModel
-
-    return PeftModel.from_pretrained(copy.deepcopy(base), str(adapter)).merge_and_unload().eval()
-
-
-def _beside(base: Any, adapter: Path, name: str) -> Any:
-    """A base with one more adapter beside it, to be switched on by its name."""
-    from peft import PeftModel
-
-    if hasattr(base, "peft_config"):
-        base.load_adapter(str(adapter), adapter_name=name)
-        return base.eval()
-    return PeftModel.from_pretrained(base, str(adapter), adapter_name=name).eval()

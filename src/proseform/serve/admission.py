@@ -1,8 +1,8 @@
-"""Admission: lets requests in, has them answered in threads, and counts what becomes of them.
+"""Admission: lets requests in, has them answered, and counts what becomes of them.
 
-Admission is bounded twice: so many are answered at once, so many may wait; the next one is told to come again
-(:class:`~proseform.serve.faults.BusyError`) at once, because a queue that only grows answers nobody. Left out:
-batching requests of different callers; the engine by URL does that itself.
+Admission is bounded twice: so many are answered at once, so many may wait; the next one is rejected at once
+(:class:`~proseform.serve.faults.BusyError`), because a queue that only grows answers nobody. A caller that leaves, leaves
+the queue too, and what was begun for it is cancelled. Left out: classes of callers.
 """
 
 from __future__ import annotations
@@ -10,8 +10,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Any
 
 from prometheus_client import Counter, Histogram
@@ -37,7 +35,7 @@ class Admission:
         router: The engines.
         task: The task; every engine's bundle must have been made for it.
         timeout_s: Longest time for one answer, waiting included, in seconds.
-        concurrency: Answers in the making at once; 1 for an engine in this process, which takes one call at a time.
+        concurrency: Answers in the making at once.
         queue: Requests that may wait.
 
     Raises:
@@ -47,15 +45,14 @@ class Admission:
     def __init__(
         self, router: Router, task: Task, *, timeout_s: float = 60.0, concurrency: int = 1, queue: int = 64
     ) -> None:
-        for each in router.engines:
-            path.agree(each.engine.bundle, task)
+        for weighted in router.engines:
+            path.agree(weighted.engine.bundle, task)
         self.router = router
         self.task = task
         self.timeout_s = timeout_s
         self._places = concurrency + queue
         self._taken = 0
         self._slots = asyncio.Semaphore(concurrency)
-        self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="answer")
 
     async def answer(
         self, inputs: Mapping[str, Any], *, schema: Schema | None = None, timeout_s: float | None = None
@@ -72,17 +69,17 @@ class Admission:
         """
         began = time.monotonic()
         try:
-            path.check_inputs(self.task, inputs)
-            given = await self._admitted(inputs, schema, began + min(timeout_s or self.timeout_s, self.timeout_s))
+            values = path.read_inputs(self.task, inputs)
+            answer = await self._admitted(values, schema, began + min(timeout_s or self.timeout_s, self.timeout_s))
         except Exception as error:
             REFUSALS.labels(self.task.name, faults.reason(error)).inc()
             raise
-        ANSWERS.labels(self.task.name, given.bundle).inc()
+        ANSWERS.labels(self.task.name, answer.bundle).inc()
         SECONDS.labels(self.task.name).observe(time.monotonic() - began)
-        return given
+        return answer
 
     async def _admitted(self, inputs: Mapping[str, Any], schema: Schema | None, deadline: float) -> Answer:
-        """Wait for a slot, then answer in a thread."""
+        """Wait for a slot, then answer."""
         if self._taken >= self._places:
             hint = f"Come again in {faults.RETRY_AFTER_S} s."
             raise faults.BusyError(f"{self._taken} requests are being answered or waiting.", hint=hint)
@@ -96,8 +93,8 @@ class Admission:
                     "deadline", "Time was up in the queue.", hint="Allow more time, or come again."
                 ) from error
             try:
-                call = partial(path.answer, self.router.choose(), self.task, inputs, deadline=deadline, schema=schema)
-                return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+                engine = self.router.choose()
+                return await path.answered(engine, self.task, inputs, deadline=deadline, schema=schema)
             finally:
                 self._slots.release()
         finally:

@@ -21,7 +21,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from proseform.errors import InputError, ProseformError
-from proseform.infer.answer import Answer
+from proseform.infer.answer import Answer, close
 from proseform.serve import faults, reading
 from proseform.serve.admission import Admission
 from proseform.serve.router import Router, Weighted
@@ -85,8 +85,8 @@ def run(
             [transformer(admission, name or f"proseform-{task.name}")]
         )
     finally:
-        for each in engines:
-            each.engine.close()
+        for weighted in engines:
+            close(weighted.engine)
 
 
 def routes(app: Any, admission: Admission) -> None:

@@ -12,39 +12,29 @@ from proseform import bundle as bundles
 from proseform.errors import InputError
 from proseform.infer import Engine
 from proseform.infer.answer import agree
+from proseform.infer.spec import EngineSpec
 from proseform.serve.router import Weighted
 from proseform.stages import cache
 from proseform.stages.probe import read_input
 from proseform.task import Task
 
 
-def opened(
-    task: Task,
-    folder: Path | None,
-    alias: str,
-    name: str,
-    tracking_uri: str,
-    url: str,
-    models: str,
-    evaluator_url: str = "",
-) -> Engine:
+def opened(task: Task, spec: EngineSpec, folder: Path | None, alias: str, name: str, tracking_uri: str) -> Engine:
     """An engine that runs a bundle of this very task.
 
     Args:
         task: The task.
+        spec: Where the bundle's models run; without a URL they are loaded into this process.
         folder: A bundle's folder; None asks the registry, and needs nothing else of what stages left behind.
         alias: Which bundle of the registry: an alias or a version.
         name: The registered model; empty takes the task's own.
         tracking_uri: MLflow's; empty takes SQLite in the home folder.
-        url: An OpenAI-compatible server that runs the bundle; empty loads it into this process.
-        models: The names of evaluator and formatter at that server, with a comma between.
-        evaluator_url: The evaluator's server, where it is another.
 
     Raises:
         RegistryError: No such model, alias or version.
         StoreError: No whole bundle in the folder.
         TaskError: A bundle that was made for another task, or another state of it.
-        InputError: Not two model names.
+        ConfigError: A key file that holds no key.
     """
     if folder is None:
         from proseform import registry
@@ -54,36 +44,41 @@ def opened(
         folder = fetch(
             registry.connect(root, tracking_uri), name or registry.model_name(task.name), alias, root / "bundles"
         )
-    agree(bundles.read(folder, check_files=False), task)  # before weights are loaded
-    if not url:
+    bundle = bundles.read(folder, check_files=False)
+    agree(bundle, task)  # before weights are loaded
+    if not spec.url:
         from proseform.infer.local import LocalEngine
 
         return LocalEngine(folder)
+    from proseform.infer.context import counters
     from proseform.infer.http import HttpEngine
 
-    evaluator, comma, formatter = models.partition(",")
-    if not comma:
-        raise InputError(f"--models {models}: two names were expected.", hint="Such as --models evaluator,formatter.")
-    bundle = bundles.read(folder, check_files=False)
-    return HttpEngine(url, bundle, evaluator_model=evaluator, formatter_model=formatter, evaluator_url=evaluator_url)
+    return HttpEngine(spec, bundle, counters(folder, bundle))
 
 
-def weighted(task: Task, folder: Path | None, aliases: Sequence[str], *where: str) -> list[Weighted]:
+def weighted(
+    task: Task, spec: EngineSpec, folder: Path | None, aliases: Sequence[str], name: str, tracking_uri: str
+) -> list[Weighted]:
     """Engines that share the traffic of a server on this machine.
 
     Args:
         task: The task.
+        spec: See :func:`opened`.
         folder: A bundle's folder, in the place of aliases.
         aliases: Aliases or versions, each with ``=<weight>`` or of weight 1.
-        where: The rest of what :func:`opened` takes.
+        name: See :func:`opened`, as for the next one.
+        tracking_uri: MLflow's.
 
     Raises:
         InputError: A weight that is no whole number; besides, as :func:`opened`.
     """
     split = [text.partition("=") for text in (["champion"] if folder else aliases)]
-    if not all((weight or "1").isdigit() for _, _, weight in split):
-        raise InputError(f"A weight of {', '.join(aliases)} is no whole number.", hint="Such as --alias champion=90.")
-    return [Weighted(opened(task, folder, which, *where), int(weight or 1)) for which, _, weight in split]
+    for text, (_, _, weight) in zip(aliases, split, strict=False):
+        if not ((weight or "1").isascii() and (weight or "1").isdigit()):
+            raise InputError(f"--alias {text}: the weight is no whole number.", hint="Such as --alias champion=90.")
+    return [
+        Weighted(opened(task, spec, folder, alias, name, tracking_uri), int(weight or 1)) for alias, _, weight in split
+    ]
 
 
 def read_inputs(task: Task, pairs: Sequence[str]) -> dict[str, str]:

@@ -12,8 +12,9 @@ from typing import Any
 
 from proseform import config, jsonl, launch, outcome, report, verify
 from proseform.case import Case, read_cases
+from proseform.errors import ProseformError
 from proseform.infer import Engine, Request, ask
-from proseform.infer.answer import Formatted, formatted
+from proseform.infer.answer import Formatted, close, completed, formatted
 from proseform.machine import machine
 from proseform.registry import track
 from proseform.schema import Schema
@@ -169,7 +170,7 @@ class _Measure:
                 for cases in self.harder.values():
                     self._answers(engine, variant, cases, self._evaluations(engine, variant, cases), constrained=True)
         finally:
-            engine.close()
+            close(engine)
 
     def write(self, out: Path, meta: Mapping[str, Any], trained: Mapping[str, Path]) -> dict[str, Any]:
         """Write report and outcomes; the key figures."""
@@ -262,9 +263,10 @@ class _Measure:
         """Completions in batches; a prompt that leaves no room is answered with nothing."""
         texts: list[str] = []
         for batch in _batched(wanted, self.run.evaluate.batch):
-            fits = [(room := engine.room(request)) is None or room > 0 for request in batch]
-            done = iter(engine.generate(list(itertools.compress(batch, fits))) if any(fits) else ())
-            texts += [next(done).text if fit else "" for fit in fits]
+            for completion in completed(engine, batch):
+                if isinstance(completion, ProseformError) and getattr(completion, "reason", "") != "too_long":
+                    raise completion
+                texts.append("" if isinstance(completion, ProseformError) else completion.text)
             self._tell(len(batch))
         return texts
 

@@ -14,7 +14,7 @@ from typing import Any
 from proseform import config, documents, reward
 from proseform.data import splits
 from proseform.errors import DocumentError, InputError
-from proseform.infer.answer import answers
+from proseform.infer.answer import answers, close
 from proseform.registry import Registry, connect, models
 from proseform.stages import cache
 from proseform.stages.register import registered_name
@@ -76,7 +76,7 @@ def _near(registry: Registry, task: Task, model: str, version: str, asked: list[
     try:
         return engine.bundle.digest, [each.as_dict() for each in answers(engine, task, asked)]
     finally:
-        engine.close()
+        close(engine)
 
 
 def _far(

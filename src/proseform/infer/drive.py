@@ -1,0 +1,250 @@
+"""Drives chains: asks the engine what :mod:`proseform.infer.chain` asks for, and waits. All I/O of an answer stands here.
+
+:func:`one` drives a single chain, with its time-out and its pieces of prose. :func:`many` drives chains in lock step: what
+they ask for in one round goes to the engine as one list, in the order of the plans, so that a report holds the same bytes
+whatever the timing. :func:`wait` lets code that is not asynchronous wait for either.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+from collections.abc import Coroutine, Sequence
+from typing import Any, Protocol, TypeVar
+
+from proseform.errors import ProseformError
+from proseform.infer import Engine, OnText, Request
+from proseform.infer.chain import State, step
+from proseform.infer.moves import (
+    Action,
+    Ask,
+    Begun,
+    Cancel,
+    Completed,
+    Count,
+    Counted,
+    Done,
+    Emit,
+    Event,
+    Failed,
+    Left,
+    LookedUp,
+    LookUp,
+    Plan,
+    Refuse,
+    Store,
+    WakeAt,
+    Woke,
+    Written,
+)  # fmt: skip
+from proseform.infer.verified import Answer, Formatted
+
+Outcome = Answer | Formatted | ProseformError
+T = TypeVar("T")
+
+
+class Prose(Protocol):
+    """Keeps evaluations, so that another chain need not ask for them again."""
+
+    async def get(self, key: str) -> str | None:
+        """What is kept under a key, or None."""
+
+    async def put(self, key: str, prose: str) -> None:
+        """Keep prose under a key."""
+
+
+async def one(
+    engine: Engine, plan: Plan, *, on_text: OnText | None = None, kept: Prose | None = None
+) -> Answer | Formatted:
+    """Drive one chain. Cancelling the awaiting task cancels what it has asked the engine for.
+
+    Args:
+        engine: Runs the plan's bundle.
+        plan: What the answer is made of.
+        on_text: Receives the prose while it is written, as a draft; the plan's ``stream`` asks for it.
+        kept: Where prose is kept, for plans with a key.
+
+    Raises:
+        ProseformError: As the chain refuses.
+    """
+    return await _Driver(engine, plan, on_text, kept).run()
+
+
+class _Driver:
+    """One chain, its open requests, and the events that they bring."""
+
+    def __init__(self, engine: Engine, plan: Plan, on_text: OnText | None, kept: Prose | None) -> None:
+        self._engine = engine
+        self._plan = plan
+        self._on_text = on_text
+        self._kept = kept
+        self._events: asyncio.Queue[Event | BaseException] = asyncio.Queue()
+        self._asked: dict[int, asyncio.Task[None]] = {}
+        self._alarms: list[asyncio.TimerHandle] = []
+
+    async def run(self) -> Answer | Formatted:
+        """Take events until the chain has ended."""
+        state = State(self._plan)
+        self._events.put_nowait(Begun(time.monotonic()))
+        try:
+            while True:
+                event = await self._events.get()
+                if isinstance(event, BaseException):
+                    raise event  # a fault of ours or of the engine's code, which no chain can judge
+                state, actions = step(state, event)
+                for action in actions:
+                    if isinstance(action, Done):
+                        return action.outcome
+                    if isinstance(action, Refuse):
+                        raise action.error
+                    await self._take(action)
+        except asyncio.CancelledError:
+            for action in step(state, Left(time.monotonic()))[1]:
+                await self._take(action)
+            raise
+        finally:
+            for alarm in self._alarms:
+                alarm.cancel()
+            for task in self._asked.values():
+                task.cancel()
+            await asyncio.gather(*self._asked.values(), return_exceptions=True)
+
+    async def _take(self, action: Action) -> None:
+        """Do what the chain wants."""
+        match action:
+            case Count(number, request):
+                self._events.put_nowait(_count(self._engine, number, request))
+            case Ask():
+                self._asked[action.id] = asyncio.create_task(self._ask(action))
+            case Cancel(number):
+                self._asked[number].cancel()
+            case WakeAt(at):
+                loop, left = asyncio.get_running_loop(), max(0.0, at - time.monotonic())
+                self._alarms.append(
+                    loop.call_later(left, lambda: self._events.put_nowait(Woke(max(at, time.monotonic()))))
+                )
+            case Emit(text) if self._on_text is not None:
+                self._on_text(text)
+            case LookUp(key):
+                prose = await self._kept.get(key) if self._kept else None
+                self._events.put_nowait(LookedUp(time.monotonic(), prose))
+            case Store(key, prose) if self._kept is not None:
+                await self._kept.put(key, prose)
+
+    async def _ask(self, action: Ask) -> None:
+        """Ask the engine, and tell the chain what came of it."""
+
+        def written(text: str) -> None:
+            self._events.put_nowait(Written(time.monotonic(), action.id, text))
+
+        try:
+            completion = await self._engine.complete(action.request, written if action.stream else None)
+        except ProseformError as error:
+            self._events.put_nowait(Failed(time.monotonic(), action.id, error))
+        except Exception as error:  # noqa: BLE001 - raised again by run()
+            self._events.put_nowait(error)
+        else:
+            self._events.put_nowait(Completed(time.monotonic(), action.id, completion))
+
+
+async def many(engine: Engine, plans: Sequence[Plan]) -> list[Outcome]:
+    """Drive chains in lock step: an outcome for each plan, in order; an error of one ends no other.
+
+    Deadlines are the engine's to keep here: every request carries its own.
+    """
+    lockstep = _LockStep(engine, plans)
+    while lockstep.asked:
+        asked = sorted(lockstep.asked, key=lambda pair: (pair[0], pair[1].id))
+        lockstep.asked = []
+        results = await engine.complete_all([action.request for _, action in asked])
+        for (index, action), result in zip(asked, results, strict=True):
+            now = time.monotonic()
+            if isinstance(result, ProseformError):
+                lockstep.advance(index, Failed(now, action.id, result))
+            else:
+                lockstep.advance(index, Completed(now, action.id, result))
+    return [outcome for outcome in lockstep.outcomes if outcome is not None]
+
+
+class _LockStep:
+    """Chains that go on together.
+
+    Attributes:
+        asked: What they ask for in this round: which chain, and what.
+        outcomes: Of the chains that have ended.
+    """
+
+    def __init__(self, engine: Engine, plans: Sequence[Plan]) -> None:
+        self._engine = engine
+        self._states = [State(plan) for plan in plans]
+        self.asked: list[tuple[int, Ask]] = []
+        self.outcomes: list[Outcome | None] = [None] * len(plans)
+        for index in range(len(plans)):
+            self.advance(index, Begun(time.monotonic()))
+
+    def advance(self, index: int, event: Event) -> None:
+        """Take one chain on to its next request, or to its end."""
+        events = [event]
+        while events:
+            self._states[index], actions = step(self._states[index], events.pop(0))
+            events += [answer for action in actions if (answer := self._take(index, action)) is not None]
+
+    def _take(self, index: int, action: Action) -> Event | None:
+        """Do what a chain wants; the event where it is answered at once."""
+        match action:
+            case Count(number, request):
+                return _count(self._engine, number, request)
+            case LookUp():
+                return LookedUp(time.monotonic(), None)
+            case Ask():
+                self.asked.append((index, action))
+            case Done(outcome):
+                self.outcomes[index] = outcome
+            case Refuse(error):
+                self.outcomes[index] = error
+        return None
+
+
+def _count(engine: Engine, number: int, request: Request) -> Event:
+    """A request's room in the model's context, or why nobody can count it."""
+    try:
+        room = engine.room(request)
+    except ProseformError as error:
+        return Failed(time.monotonic(), number, error)
+    return Counted(time.monotonic(), number, room)
+
+
+class _Loop:
+    """One event loop in a thread of its own, for code that is not asynchronous: engines keep their connections between calls."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        os.register_at_fork(after_in_child=self._forget)
+
+    def _forget(self) -> None:
+        """A forked process has no such thread."""
+        self._lock, self._loop = threading.Lock(), None
+
+    def get(self) -> asyncio.AbstractEventLoop:
+        """The loop; it is started with the first call."""
+        with self._lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                threading.Thread(target=self._loop.run_forever, name="answers", daemon=True).start()
+            return self._loop
+
+
+_LOOP = _Loop()
+
+
+def wait(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine and wait for what it gives; an interrupt cancels it. Not to be called from a coroutine."""
+    future = asyncio.run_coroutine_threadsafe(coroutine, _LOOP.get())
+    try:
+        return future.result()
+    except BaseException:
+        future.cancel()
+        raise

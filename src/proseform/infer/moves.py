@@ -1,0 +1,184 @@
+"""What a chain is made of, what can happen to it, and what it can want: the values of :mod:`proseform.infer.chain`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from proseform.bundle import Bundle
+from proseform.errors import ProseformError
+from proseform.infer import Completion, Request
+from proseform.infer.verified import Answer, Formatted
+from proseform.input import Input
+from proseform.schema import Schema
+from proseform.task import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one answer is made of; it does not change on the way.
+
+    Attributes:
+        bundle: Whose prompts and budgets are used.
+        schema: What is answered.
+        task: Judges the prose; None for the formatter's turn alone.
+        inputs: The task's inputs.
+        prose: An evaluation that is there already, so that the evaluator is not asked.
+        deadline: When to give up, on the driver's clock, in seconds; None waits.
+        narrows: Whether another attempt is made under a narrower schema, because the engine does not end documents.
+        key: Where prose is kept for other chains; empty keeps none.
+        stream: Whether prose is handed on while it is written.
+    """
+
+    bundle: Bundle
+    schema: Schema
+    task: Task | None = None
+    inputs: Mapping[str, Input] = field(default_factory=dict)
+    prose: str | None = None
+    deadline: float | None = None
+    narrows: bool = True
+    key: str = ""
+    stream: bool = False
+
+
+# Events: what has happened. Each says when, on the driver's clock, in seconds.
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """The chain is to begin."""
+
+    now: float
+
+
+@dataclass(frozen=True, slots=True)
+class LookedUp:
+    """What was kept under the key: prose, or None."""
+
+    now: float
+    prose: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How many tokens the model has left for a request's completion; None where nobody can count."""
+
+    now: float
+    id: int
+    room: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A piece of a completion's text, while it is written."""
+
+    now: float
+    id: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A request's completion."""
+
+    now: float
+    id: int
+    completion: Completion
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A request's error, from the engine or already from counting."""
+
+    now: float
+    id: int
+    error: ProseformError
+
+
+@dataclass(frozen=True, slots=True)
+class Woke:
+    """The time that was asked for has come."""
+
+    now: float
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """The caller has gone."""
+
+    now: float
+
+
+Event = Begun | LookedUp | Counted | Written | Completed | Failed | Woke | Left
+
+# Actions: what is to be done.
+
+
+@dataclass(frozen=True, slots=True)
+class LookUp:
+    """Look prose up; answered by :class:`LookedUp`."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Keep prose for other chains; nothing answers."""
+
+    key: str
+    prose: str
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Count a request's prompt before it is asked; answered by :class:`Counted`."""
+
+    id: int
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Ask the engine; answered by :class:`Completed` or :class:`Failed`, and by :class:`Written` where it streams."""
+
+    id: int
+    request: Request
+    stream: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """End a request that was asked; nothing answers any more."""
+
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class WakeAt:
+    """Say :class:`Woke` at this time."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Emit:
+    """Hand a piece of the prose on, as a draft: it was not judged yet."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The chain has ended well."""
+
+    outcome: Answer | Formatted
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """The chain has ended without an answer."""
+
+    error: ProseformError
+
+
+Action = LookUp | Store | Count | Ask | Cancel | WakeAt | Emit | Done | Refuse

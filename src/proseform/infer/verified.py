@@ -1,0 +1,82 @@
+"""What comes of a chain: an answer whose JSON the verifier accepted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from proseform.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Formatted:
+    """Verified JSON made of prose.
+
+    Attributes:
+        text: The JSON as the model wrote it.
+        value: The JSON.
+        tokens: Generated tokens, all attempts together.
+        seconds: Wall-clock seconds, all attempts together (of their batches, in process).
+        narrowed: Whether a narrower schema than the one asked for was enforced.
+        cut: JSON pointers of what was cut short, so that the document could end.
+        attempts: How often the formatter was asked.
+    """
+
+    text: str
+    value: Any
+    tokens: int
+    seconds: float
+    narrowed: bool
+    cut: tuple[str, ...] = ()
+    attempts: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A verified answer.
+
+    Attributes:
+        prose: The evaluation.
+        prose_verdict: What the verifier says of it, for the task's whole schema.
+        text: The JSON as the model wrote it.
+        value: The JSON, accepted by the verifier.
+        bundle: The digest of the bundle that gave it.
+        task: The digest of the task's contract.
+        seconds: Wall-clock seconds by role.
+        tokens: Generated tokens by role.
+        narrowed: See :class:`Formatted`, as for the next two.
+        grounded: The share of the JSON's free strings that occur in the prose, in [0, 1]; reported only.
+        cut: See :class:`Formatted`.
+        attempts: See :class:`Formatted`.
+    """
+
+    prose: str
+    prose_verdict: Verdict
+    text: str
+    value: Any
+    bundle: str
+    task: str
+    seconds: Mapping[str, float]
+    tokens: Mapping[str, int]
+    narrowed: bool
+    grounded: float
+    cut: tuple[str, ...] = ()
+    attempts: int = 1
+
+    def as_dict(self) -> dict[str, Any]:
+        """The answer as JSON: ``answer``, ``prose``, ``verdict``, ``prose_verdict``, ``bundle``, ``task`` and figures."""
+        return {
+            "answer": self.value,
+            "prose": self.prose,
+            "verdict": "verified",
+            "prose_verdict": str(self.prose_verdict),
+            "grounded": round(self.grounded, 4),
+            "narrowed": self.narrowed,
+            "cut": list(self.cut),
+            "attempts": self.attempts,
+            "bundle": self.bundle,
+            "task": self.task,
+            "seconds": {role: round(seconds, 4) for role, seconds in self.seconds.items()},
+            "tokens": dict(self.tokens),
+        }

@@ -1,0 +1,218 @@
+"""OpenAI's protocol, as vLLM and others speak it: requests as JSON bodies, responses as completions or errors.
+
+Pure; :mod:`proseform.infer.http` sends and receives. HTTP 200 proves nothing: shapes are checked here, and JSON is
+verified by the chain. Left out: tools, log probabilities, several choices.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from proseform.errors import EngineError, EngineFaultError, InputError, ProseformError, Refusal
+from proseform.infer import FORM, Completion, Request
+from proseform.infer.spec import Dialect
+
+CHAT, PLAIN = "/v1/chat/completions", "/v1/completions"
+BUSY = frozenset({429, 502, 503, 504})
+"""Statuses after which asking again can help."""
+_TOO_LONG = (
+    "maximum context length",
+    "maximum model length",
+    "max_model_len",
+    "context_length_exceeded",
+    "longer than the maximum",
+)
+_SCHEMA = ("grammar", "schema", "guidance", "structured", "guided", "json_schema", "unimplemented keys")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request as it is sent.
+
+    Attributes:
+        path: Of the endpoint.
+        body: The JSON body.
+        given: The prefill, which the server does not repeat; empty where the completion begins without it.
+    """
+
+    path: str
+    body: Mapping[str, Any]
+    given: str
+
+
+def call(request: Request, model: str, dialect: Dialect, *, constrained: bool = True, stream: bool = False) -> Call:
+    """Messages go to the chat endpoint, plain prompts to the other.
+
+    Args:
+        request: The request.
+        model: The role's model name at the server.
+        dialect: How a schema is asked for. ``openai`` sends no field that OpenAI's own API does not have.
+        constrained: False leaves the schema out, for a server that knows none.
+        stream: Ask for the text piece by piece.
+
+    The trap: a server's grammar begins where generation begins, so a prefill under a schema would stand twice; there it
+    is left to the grammar, which forces the same characters.
+    """
+    schema = request.schema if constrained else None
+    given = "" if schema is not None else request.prefill
+    body: dict[str, Any] = {
+        "model": model,
+        "max_tokens": request.max_tokens,
+        "temperature": request.temperature,
+        "seed": request.seed,
+    }
+    if stream:
+        body |= {"stream": True, "stream_options": {"include_usage": True}}
+    if schema is not None:
+        body |= _structured(schema, dialect)
+    if request.prompt.style == "plain":
+        return Call(PLAIN, {**body, "prompt": request.prompt.text + given}, given)
+    messages = request.prompt.messages
+    if given and dialect == "openai":
+        given = ""  # OpenAI's chat cannot continue a message: the model begins by itself
+    elif given:
+        messages.append({"role": "assistant", "content": given})
+        body |= {"add_generation_prompt": False, "continue_final_message": True}
+    return Call(CHAT, {**body, "messages": messages}, given)
+
+
+def _structured(schema: Mapping[str, Any], dialect: Dialect) -> dict[str, Any]:
+    """A schema in the server's words."""
+    if dialect == "vllm":
+        return {"structured_outputs": {"json": {**schema, "x-guidance": FORM}}}
+    answer = {"name": "answer", "strict": True, "schema": dict(schema)}
+    return {"response_format": {"type": "json_schema", "json_schema": answer}}
+
+
+def completion(data: bytes, sent: Call, seconds: float) -> Completion:
+    """The completion in a response of status 200.
+
+    Raises:
+        EngineError: There is none; what stands there instead is named.
+    """
+    try:
+        body = json.loads(data)
+        choice = body["choices"][0]
+        text = choice["message"]["content"] if sent.path == CHAT else choice["text"]
+        finish = choice["finish_reason"]
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        raise EngineError(f"The engine's answer is no completion ({type(error).__name__}: {error}).") from error
+    return _ended(text, finish, body.get("usage"), sent, seconds)
+
+
+@dataclass(slots=True)
+class Stream:
+    """A completion that arrives as server-sent events.
+
+    Attributes:
+        sent: What was asked.
+        pieces: The text so far, prefill left out.
+        finish: How it ended; None while it has not.
+        usage: What the server counted.
+        ended: Whether the server said that nothing follows.
+    """
+
+    sent: Call
+    pieces: list[str] = field(default_factory=list)
+    finish: Any = None
+    usage: Any = None
+    ended: bool = False
+
+    def take(self, line: bytes) -> str:
+        """One line of the body: the text that it brings, often none.
+
+        Raises:
+            EngineError: It is no event, or the server reports an error in it.
+        """
+        if not line.startswith(b"data:"):
+            return ""  # blank lines between events, comments, and fields that nobody sends here
+        data = line.removeprefix(b"data:").strip()
+        if data == b"[DONE]":
+            self.ended = True
+            return ""
+        try:
+            event = json.loads(data)
+            if "error" in event:
+                raise EngineError(f"The engine broke off: {words(data)}")
+            self.usage = event.get("usage") or self.usage
+            if not event["choices"]:
+                return ""
+            choice = event["choices"][0]
+            self.finish = choice.get("finish_reason") or self.finish
+            piece = choice.get("delta", {}).get("content") if self.sent.path == CHAT else choice.get("text")
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+            raise EngineError(f"The engine's stream is none ({type(error).__name__}: {error}).") from error
+        if piece is not None and not isinstance(piece, str):
+            raise EngineError(f"The engine's stream has no text (its content is {type(piece).__name__}).")
+        self.pieces.append(piece or "")
+        return piece or ""
+
+    def completion(self, seconds: float) -> Completion:
+        """The whole, once the stream has ended.
+
+        Raises:
+            EngineError: It just stopped: a stream that does not say how it ended is no success.
+        """
+        if self.finish is None:
+            raise EngineError("The engine's stream stopped before the completion ended.")
+        return _ended("".join(self.pieces), self.finish, self.usage, self.sent, seconds)
+
+
+def _ended(text: Any, finish: Any, usage: Any, sent: Call, seconds: float) -> Completion:
+    """A completion out of its parts, or what is wrong with them."""
+    if not isinstance(text, str):
+        raise EngineError(f"The engine's answer has no text (its content is {type(text).__name__}).")
+    if finish not in ("stop", "length"):
+        raise EngineError(f"The engine's answer ended by '{finish!s:.40}', expected stop or length.")
+    tokens = usage.get("completion_tokens") if isinstance(usage, dict) else None
+    if not isinstance(tokens, int) or isinstance(tokens, bool) or tokens < 0:
+        tokens = 0  # what the server counted is its own affair, and no fault of the text
+    return Completion(sent.given + text, finish, tokens, seconds)
+
+
+def fault(status: int, data: bytes, request: Request) -> ProseformError:
+    """The error of an HTTP status, in the server's words."""
+    said = words(data)
+    lower = said.lower()
+    if status in {400, 413, 422} and any(mark in lower for mark in _TOO_LONG):
+        hint = "Shorten the inputs, or serve a model with a longer context."
+        return Refusal("too_long", f"The {request.role}'s prompt is too long: {said}", hint=hint)
+    if status in {400, 422} and request.schema is not None and any(mark in lower for mark in _SCHEMA):
+        hint = "State it as plain properties, enums and bounds."
+        return InputError(f"The engine cannot enforce the schema: {said}", hint=hint)
+    if status in BUSY:
+        return EngineError(f"The engine is busy: HTTP {status} ({said}).", hint="Try again later.")
+    if 400 <= status < 500:  # noqa: PLR2004 - the client's fault, by HTTP
+        hint = "Check its URL, model names, dialect and key."
+        return EngineFaultError(f"The engine refused the request: HTTP {status}: {said}", hint=hint)
+    return EngineError(f"The engine failed: HTTP {status}: {said}")
+
+
+def knows_no_schema(status: int, data: bytes) -> bool:
+    """Whether the server refused because it does not know OpenAI's ``response_format`` here."""
+    return status in {400, 422} and "response_format" in words(data)
+
+
+def words(data: bytes) -> str:
+    """The server's message, wherever it put it, at most 300 characters."""
+    text = data.decode(errors="replace")
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        body = text
+    for key in ("error", "message", "detail"):
+        if isinstance(body, dict) and key in body:
+            body = body[key]
+    return (body if isinstance(body, str) else str(body))[:300].strip() or "no message"
+
+
+def retry_after(value: str | None) -> float | None:
+    """Seconds that the server asks to wait; a date, or nothing that can be read, is None."""
+    try:
+        seconds = float(value or "")
+    except ValueError:
+        return None
+    return seconds if 0 <= seconds < float("inf") else None
