@@ -39,6 +39,7 @@ def check(task: Task) -> None:
 def broken(task: Task) -> Iterator[str]:
     """Every broken law in words, lazily."""
     yield from (f"the schema is unbounded at {fault}" for fault in task.schema.unbounded())
+    yield from (f"engines do not enforce the schema wholly: {widening}" for widening in task.schema.widenings)
     yield from _prompts(task)
     yield from _formats(task)
     for variant in task.rubrics.get("variants", {}):

@@ -1,8 +1,8 @@
-"""A JSON schema as a value: validated outside the engine, always, and known to be enforceable inside it.
+"""A JSON schema as a value: validated outside the engine, always, by its own draft.
 
-On 1,414 real-world schemas the best decoders either refused some or let invalid JSON through, so a schema is
-checked three times: that it is a schema, that a decoder can enforce it, and, for tasks, that it is bounded.
-Left out on purpose: remote references, and the keywords in :data:`UNENFORCEABLE`.
+A schema of any draft from 4 to 2020-12 is taken. Verdicts are by the schema as it was given; an engine is given
+:attr:`Schema.grammar`, which may be wider (:mod:`proseform.grammar`). What would cost too much to read or to check
+values by is refused up front (:mod:`proseform.bounds`, :mod:`proseform.cost`), as is what refers out of the schema.
 """
 
 from __future__ import annotations
@@ -13,59 +13,94 @@ from typing import Any
 
 import jsonschema_rs
 
-from proseform import digest, signature
+from proseform import bounds, cost, digest, signature, writable
+from proseform.draft import NEWEST, VALIDATORS, Draft, detect
 from proseform.errors import InputError
-
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
-UNENFORCEABLE = frozenset(
-    {"uniqueItems", "contains", "not", "if", "then", "else", "dependentRequired", "dependentSchemas", "oneOf",
-     "propertyNames", "unevaluatedProperties", "unevaluatedItems", "patternProperties", "$dynamicRef"},
-)  # fmt: skip
-"""Keywords that token-level decoders refuse or, worse, ignore."""
+from proseform.grammar import NOTHING, Grammar, Widening, write
+from proseform.subschemas import graph
 
 _CHILDREN = {
     "properties": "map", "$defs": "map", "definitions": "map", "items": "one", "additionalProperties": "one",
     "prefixItems": "list", "anyOf": "list", "allOf": "list",
 }  # fmt: skip
+_PATTERNS = jsonschema_rs.FancyRegexOptions(backtrack_limit=100_000, size_limit=1 << 20, dfa_size_limit=1 << 20)
+"""Patterns run in linear time, or give up where they look around (.2 ms for 100,000 steps back)."""
+
+
+_FORMATS = {
+    name: jsonschema_rs.Draft202012Validator({"format": name}, validate_formats=True).is_valid
+    for name in sorted(writable.CHECKED)
+}
+"""Formats are checked in every draft, also those that a later draft brought: that is what their authors mean."""
 
 
 class Schema:
-    """A JSON Schema (draft 2020-12).
+    """A JSON Schema of draft 4, 6, 7, 2019-09 or 2020-12.
+
+    Attributes:
+        document: The schema as it was given.
+        draft: The draft that it is read as.
 
     Args:
         document: The schema itself; it is not copied and must not be changed afterwards.
         where: What to call it in errors.
 
     Raises:
-        InputError: Not a schema, or one that uses a keyword no decoder enforces or a remote reference.
+        InputError: Not a schema; one that is too large, too deep or too intertwined; one that has no document; or one
+            that refers out of itself. The place is named.
     """
 
     def __init__(self, document: Mapping[str, Any], where: str = "schema") -> None:
         if not isinstance(document, Mapping):
             raise InputError(f"{where}: a schema is an object, this is {type(document).__name__}.")
-        self.document = dict(document)
-        if self.document.get("$schema", DIALECT).rstrip("#") != DIALECT:
-            raise InputError(
-                f"{where}: is written in {self.document['$schema']}.",
-                hint=f"Write it in {DIALECT}, or leave $schema out.",
-            )
+        bounds.check(document, where)
+        self.document, self.where = dict(document), where
+        self.draft: Draft = detect(self.document, where)
+        self._nodes = graph(self.document, self.draft.number, where)
+        self._looks = cost.looks(self._nodes, where)
+        self._grammar = write(self._nodes, self.draft.number)
+        if self._grammar.document == NOTHING:
+            reasons = "; ".join(map(str, self.widenings)) or "something in it requires itself, or is false"
+            raise InputError(f"{where}: no document of it can be written: {reasons}.")
         try:
-            jsonschema_rs.meta.validate(self.document)
-            self._validator = jsonschema_rs.validator_for(self.document, validate_formats=True, offline=True)
+            self._validator = VALIDATORS[self.draft.number](
+                self.document,
+                validate_formats=True,
+                offline=True,
+                pattern_options=_PATTERNS,
+                formats=None if self.draft.number == NEWEST else _FORMATS,
+            )
         except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
-            path = "/".join(map(str, getattr(error, "instance_path", ()))) or "its root"
-            raise InputError(f"{where}: not a JSON schema, at {path}: {getattr(error, 'message', error)}.") from error
-        nodes = dict(_walk(self.document, ""))
-        for path, node in nodes.items():
-            banned = UNENFORCEABLE & node.keys()
-            if banned:
-                raise InputError(
-                    f"{where}: {path or '/'} uses {', '.join(sorted(banned))}, which decoders cannot enforce.",
-                    hint="State it as plain properties, enums and bounds, or check it behind the answer.",
-                )
-            if _target(node) not in nodes:
-                hint = "References point at a subschema of the same schema, by its path."
-                raise InputError(f"{where}: {path or '/'} refers to '{node['$ref']}'.", hint=hint)
+            place = "".join(f"/{step}" for step in getattr(error, "instance_path", ())) or "/"
+            words = f"at {place}: {getattr(error, 'message', str(error))[:300]}"
+            raise InputError(f"{where}: is no JSON schema of {self.draft.name}, {words}.") from error
+
+    @property
+    def grammar(self) -> dict[str, Any]:
+        """The schema for an engine: draft 2020-12, without what engines do not enforce; never narrower."""
+        return self._grammar.document
+
+    @property
+    def widenings(self) -> tuple[Widening, ...]:
+        """What the grammar does not enforce and only the verifier does; empty where the grammar enforces all."""
+        return self._grammar.widenings
+
+    @property
+    def places(self) -> Mapping[str, str]:
+        """JSON pointers of the grammar's subschemas to those of the schema as it was given."""
+        return self._grammar.places
+
+    def widened(self, document: Mapping[str, Any], widenings: Iterable[Widening]) -> Schema:
+        """The same schema with a grammar that was widened further, as only a compiler can tell where.
+
+        Args:
+            document: The wider grammar.
+            widenings: What the verifier enforces in its place, beside what it did before.
+        """
+        other = object.__new__(Schema)
+        other.__dict__.update(self.__dict__)
+        other._grammar = Grammar(dict(document), (*self.widenings, *widenings), self.places)
+        return other
 
     @cached_property
     def digest(self) -> str:
@@ -83,9 +118,25 @@ class Schema:
         >>> Schema({"type": "object", "properties": {"a": {"type": "integer"}}}).fault({"a": "x"})
         ('/a', '"x" is not of type "integer"')
         """
-        for error in self._validator.iter_errors(value):
-            return "".join(f"/{step}" for step in error.instance_path) or "/", error.message
+        try:
+            steps = cost.steps(self._nodes, value) if self._recursive else self._looks
+            if steps > cost.MAX_STEPS:
+                return "/", f"checking it by this schema takes more than {cost.MAX_STEPS} steps"
+            if self._validator.is_valid(value):
+                return None
+            if steps > cost.MAX_WORDED:
+                return "/", "it does not conform; the schema is too intertwined to say where"
+            self._validator.validate(value)
+        except jsonschema_rs.ValidationError as error:
+            return "".join(f"/{bounds.escaped(step)}" for step in error.instance_path) or "/", error.message
+        except ValueError as error:
+            return "/", f"it cannot be checked: {error}"
         return None
+
+    @cached_property
+    def _recursive(self) -> bool:
+        """Whether steps may grow with the depth of a value."""
+        return cost.recursive(self._nodes)
 
     def unbounded(self) -> list[str]:
         """The paths of everything that has no bound: strings, arrays, numbers, open objects. Empty is good.
@@ -120,7 +171,7 @@ class Schema:
         ...     "tags": {"type": "array", "items": {"type": "string"}}}}).signature()
         '{verdict: yes|no, score: 0..9, tags: [text]}'
         """
-        return signature.of(self.document)
+        return signature.of(self.grammar)
 
 
 def _walk(node: Any, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:

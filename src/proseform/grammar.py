@@ -1,0 +1,247 @@
+"""The schema that an engine is given: the same schema in draft 2020-12, without what engines cannot enforce.
+
+A grammar is only ever wider than its schema: every document of the schema that can be written is one of the grammar.
+What was widened is told place by place, and the verifier enforces it. Engines are llguidance 1.9.1, in process or
+behind vLLM; what they make of a keyword was tried, not read (docs/results/schemas.md). What only a compiler can tell,
+such as two patterns that overlap, is widened in :mod:`proseform.infer.widening`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from proseform.bounds import escaped
+from proseform.draft import DEPENDENT_SINCE, NEWEST, REFERENCE_ALONE, Number
+from proseform.inhabited import inhabited
+from proseform.scalars import scalars
+from proseform.subschemas import Edge, Node
+
+NOTHING: dict[str, Any] = {"anyOf": [False]}
+"""The grammar of a schema that has no document, or none that can be written."""
+
+NOT_ENFORCED = "engines do not enforce it"
+_REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
+
+
+@dataclass(frozen=True, slots=True)
+class Widening:
+    """A keyword that the verifier enforces, not the grammar.
+
+    Attributes:
+        place: JSON pointer of the subschema in the schema as it was given.
+        keyword: Which keyword.
+        reason: Why the grammar does not enforce it.
+    """
+
+    place: str
+    keyword: str
+    reason: str = NOT_ENFORCED
+
+    def __str__(self) -> str:
+        """As one line."""
+        return f"{self.place or '/'}: {self.keyword} ({self.reason})"
+
+
+@dataclass(frozen=True)
+class Grammar:
+    """What an engine is given.
+
+    Attributes:
+        document: A JSON schema of draft 2020-12 whose references are all of the form ``#/$defs/name`` or ``#``.
+        widenings: What only the verifier enforces; empty where the grammar enforces the schema wholly.
+        places: JSON pointer in ``document`` to JSON pointer in the schema as it was given.
+    """
+
+    document: dict[str, Any]
+    widenings: tuple[Widening, ...]
+    places: Mapping[str, str]
+
+
+def write(nodes: Mapping[str, Node], draft: Number) -> Grammar:
+    """The grammar of a schema, from the graph of its subschemas.
+
+    >>> from proseform.subschemas import graph
+    >>> schema = {"type": "array", "items": [{"const": 1}], "additionalItems": False, "uniqueItems": True}
+    >>> grammar = write(graph(schema, 7, "schema"), 7)
+    >>> grammar.document
+    {'type': 'array', 'prefixItems': [{'const': 1}], 'items': False}
+    >>> str(grammar.widenings[0])
+    '/: uniqueItems (engines do not enforce it)'
+    """
+    return _Writer(nodes, draft).grammar()
+
+
+class _Writer:
+    """One pass over a graph; see :func:`write`."""
+
+    def __init__(self, nodes: Mapping[str, Node], draft: Number) -> None:
+        self._nodes, self._draft = nodes, draft
+        self._inhabited = inhabited(nodes)
+        self._names: dict[str, str] = {}
+        self._pending: list[str] = []
+        self._widenings: dict[Widening, None] = {}
+        self._places: dict[str, str] = {}
+
+    def grammar(self) -> Grammar:
+        """The whole document: the root, and every definition that it needs."""
+        root = self._write("", "")
+        document = root if isinstance(root, dict) else NOTHING if root is False else {}
+        definitions: dict[str, Any] = {}
+        while self._pending:
+            place = self._pending.pop(0)
+            name = self._names[place]
+            definitions[name] = self._write(place, f"/$defs/{name}")
+        if definitions:
+            document = {**document, "$defs": definitions}
+        return Grammar(document, tuple(self._widenings), self._places)
+
+    def _write(self, place: str, at: str) -> dict[str, Any] | bool:
+        """One subschema; ``at`` is where it will stand."""
+        node = self._nodes[place]
+        self._places[at] = place
+        if isinstance(node.schema, bool):
+            return node.schema
+        if place not in self._inhabited:
+            return False
+        schema = node.schema
+        references = self._references(node)
+        if False in references:
+            return False
+        if self._draft <= REFERENCE_ALONE and "$ref" in schema:
+            return references[0]
+        out, left = scalars(schema, self._draft)
+        for keyword, reason in left:
+            self._widen(node, keyword, reason)
+        if out.get("enum") == []:
+            return False
+        self._objects(node, schema, out, at)
+        self._arrays(node, schema, out, at)
+        self._branches(node, out, at)
+        further = [reference for reference in references if isinstance(reference, dict)]
+        if len(further) > 1:
+            out["allOf"] = out.get("allOf", []) + further
+        elif further:
+            out |= further[0]
+        return out
+
+    def _references(self, node: Node) -> list[dict[str, Any] | bool]:
+        """What a subschema refers to; a dynamic reference that may lead to several places is widened."""
+        edges = [edge for edge in node.edges if edge.keyword in _REFERENCES]
+        if node.moving:
+            self._widen(node, next((edge.keyword for edge in edges if edge.keyword != "$ref"), "$dynamicRef"))
+            edges = [edge for edge in edges if edge.keyword == "$ref"]
+        return [self._referred(edge.target) for edge in edges]
+
+    def _referred(self, place: str) -> dict[str, Any] | bool:
+        """A reference to a place."""
+        while True:
+            node = self._nodes[place]
+            if isinstance(node.schema, bool) or place not in self._inhabited:
+                return node.schema is True
+            only = len(node.edges) == 1 and node.edges[0].keyword == "$ref"
+            if not only or (self._draft > REFERENCE_ALONE and len(node.schema.keys() - _ANNOTATIONS) > 1):
+                break
+            place = node.edges[0].target
+        if not place:
+            return {"$ref": "#"}
+        if place not in self._names:
+            self._names[place] = self._name(place)
+            self._pending.append(place)
+        return {"$ref": f"#/$defs/{self._names[place]}"}
+
+    def _name(self, place: str) -> str:
+        """A name for a definition: its own where it has one, and none that needs escaping."""
+        name = re.sub(r"[^A-Za-z0-9_.-]+", "_", place.rsplit("/", 1)[-1])[-60:] or "_"
+        taken = set(self._names.values())
+        return name if name not in taken else next(n for i in range(2, 10**6) if (n := f"{name}_{i}") not in taken)
+
+    def _objects(self, node: Node, schema: Mapping[str, Any], out: dict[str, Any], at: str) -> None:
+        """Properties and what the others are."""
+        for key in ("properties", "patternProperties"):
+            edges = [edge for edge in node.edges if edge.keyword == key]
+            if edges:
+                out[key] = {str(edge.steps[1]): self._write(edge.target, self._at(at, edge)) for edge in edges}
+        self._rest(node, out, at, "additionalProperties", "unevaluatedProperties")
+        optional = set(schema.get("properties", ())) - set(schema.get("required", ()))
+        for key in ("minProperties", "maxProperties"):
+            if key not in schema or (key == "minProperties" and not schema[key]):
+                continue
+            if optional or "patternProperties" in schema:
+                self._widen(node, key, "engines count only beside properties that are all required")
+            else:
+                out[key] = int(schema[key])
+        for key, since, until in (
+            ("dependencies", 4, REFERENCE_ALONE),
+            ("dependentRequired", DEPENDENT_SINCE, NEWEST),
+        ):
+            if schema.get(key) and since <= self._draft <= until:
+                self._widen(node, key)
+        for key in ("propertyNames", "dependentSchemas"):
+            if any(edge.keyword == key and self._nodes[edge.target].schema is not True for edge in node.edges):
+                self._widen(node, key)
+
+    def _arrays(self, node: Node, schema: Mapping[str, Any], out: dict[str, Any], at: str) -> None:
+        """Items; draft 2020-12 writes tuples as ``prefixItems`` and calls the others ``items``."""
+        prefix = [edge for edge in node.edges if edge.keyword in {"prefixItems", "items"} and len(edge.steps) > 1]
+        if prefix:
+            out["prefixItems"] = [
+                self._write(edge.target, f"{at}/prefixItems/{index}") for index, edge in enumerate(prefix)
+            ]
+        one = [edge for edge in node.edges if edge.keyword == "items" and len(edge.steps) == 1]
+        rest = one or [edge for edge in node.edges if edge.keyword == "additionalItems" and prefix]
+        if rest:
+            out["items"] = self._write(rest[0].target, f"{at}/items")
+        self._rest(node, out, at, "items", "unevaluatedItems")
+        if schema.get("uniqueItems") is True and schema.get("maxItems", 2) > 1:
+            self._widen(node, "uniqueItems")
+        if any(edge.keyword == "contains" for edge in node.edges):
+            least = schema.get("minContains", 1) if self._draft >= DEPENDENT_SINCE else 1
+            if least or "maxContains" in schema:
+                self._widen(node, "contains")
+            if least:
+                out["minItems"] = max(1, out.get("minItems", 0))
+
+    def _branches(self, node: Node, out: dict[str, Any], at: str) -> None:
+        """Alternatives and conjunctions; what negates or depends is widened."""
+        for key in ("allOf", "anyOf", "oneOf"):
+            edges = [edge for edge in node.edges if edge.keyword == key]
+            if edges:
+                out[key] = [self._write(edge.target, self._at(at, edge)) for edge in edges]
+        keywords = {edge.keyword for edge in node.edges}
+        if "not" in keywords:
+            self._widen(node, "not")
+        if "if" in keywords and {"then", "else"} & keywords:
+            self._widen(node, "if")
+
+    def _rest(self, node: Node, out: dict[str, Any], at: str, key: str, unevaluated: str) -> None:
+        """What holds for properties or items that nothing else names.
+
+        Without branches, what is not evaluated is what is additional.
+        """
+        edges = {edge.keyword: edge for edge in node.edges if edge.keyword in {key, unevaluated}}
+        if key in edges and key not in out:
+            out[key] = self._write(edges[key].target, f"{at}/{key}")
+        elif unevaluated in edges and key not in out and self._nodes[edges[unevaluated].target].schema is not True:
+            if any(edge.position == "same" for edge in node.edges):
+                self._widen(node, unevaluated)
+            else:
+                out[key] = self._write(edges[unevaluated].target, f"{at}/{key}")
+
+    def _widen(self, node: Node, keyword: str, reason: str = NOT_ENFORCED) -> None:
+        """Tell that a keyword is left to the verifier."""
+        self._widenings[Widening(node.place, keyword, reason)] = None
+
+    @staticmethod
+    def _at(at: str, edge: Edge) -> str:
+        """Where the subschema of an edge will stand."""
+        return at + "".join(f"/{escaped(step)}" for step in edge.steps)
+
+
+_ANNOTATIONS = frozenset(
+    {"$schema", "$id", "id", "$anchor", "$comment", "$defs", "definitions", "title", "description", "default",
+     "examples", "deprecated", "readOnly", "writeOnly"},
+)  # fmt: skip
+"""Keywords that say nothing of a value."""
