@@ -171,88 +171,9 @@ def _plans(
     ]
 
 
-<<<<<<< HEAD
 def _kept(outcomes: Sequence[drive.Outcome]) -> Sequence[drive.Outcome]:
     """The outcomes, where none of them is an error of the engine or of the request."""
     for outcome in outcomes:
         if isinstance(outcome, ProseformError) and not isinstance(outcome, Refusal):
             raise outcome
     return outcomes
-=======
-def _unfit(engine: Engine, request: Request) -> Refusal | None:
-    """Why a request need not be sent."""
-    if request.deadline is not None and time.monotonic() >= request.deadline:
-        return _late(request)
-    room = engine.room(request)
-    if room is None or room * _LEAST_SHARE >= request.max_tokens:
-        return None
-    return Refusal(
-        "too_long",
-        f"The {request.role}'s prompt leaves room for {max(room, 0)} tokens of {request.max_tokens}.",
-        hint="Shorten the inputs, or serve a model with a longer context.",
-    )
-
-
-def _late(request: Request) -> Refusal:
-    """The refusal of an answer that took too long."""
-    return Refusal(
-        "deadline",
-        f"Time was up at the {request.role}.",
-        hint="Allow more time, or try again when the engine is less busy.",
-    )
-
-
-def _format_request(engine: Engine, prose: str, schema: Schema, deadline: float | None) -> Request:
-    """The formatter's first request. A prefill that begins an object is left out for schemas of another shape."""
-    request = ask(
-        engine.bundle,
-        "formatter",
-        {"prose": prose, "schema": schema.signature()},
-        schema=schema.grammar,
-        deadline=deadline,
-    )
-    closed = schema.grammar.get("type") == "object" and schema.fields
-    return request if closed else _changed(request, prefill="")
-
-
-def _attempt(engine: Engine, request: Request, attempt: int) -> Request:
-    """The same request; from the second attempt on under a narrower schema, with twice the budget where there is room."""
-    if attempt == 0:
-        return request
-    room = engine.room(request)
-    budget = request.max_tokens * 2 if room is None else max(1, min(room, request.max_tokens * 2))
-    narrower = narrow(request.schema or {}, budget * (_WIDE if attempt == 1 else 1))
-    prefill = request.prefill if narrower.get("properties") else ""
-    return _changed(request, schema=narrower, max_tokens=budget, prefill=prefill, seed=request.seed + attempt)
-
-
-def _changed(request: Request, **changes: Any) -> Request:
-    """A copy with changes."""
-    return Request(**{**{name: getattr(request, name) for name in Request.__dataclass_fields__}, **changes})
-
-
-def _invalid(verdict: Verdict) -> Refusal:
-    """The refusal of JSON that the verifier does not accept."""
-    hint = "The model rambles: promote a better one, or ask for a smaller schema."
-    return Refusal(str(verdict.reason), f"No valid JSON came of it ({verdict}).", hint=hint)
-
-
-def _joined(
-    engine: Engine, task: Task, schema: Schema, judged: Completion, made: Formatted | Refusal
-) -> Answer | Refusal:
-    """The two steps as one answer."""
-    if isinstance(made, Refusal):
-        return made
-    return Answer(
-        prose=judged.text,
-        prose_verdict=verify.prose(judged.text, task),
-        text=made.text,
-        value=made.value,
-        bundle=engine.bundle.digest,
-        task=task.contract,
-        seconds={"evaluator": judged.seconds, "formatter": made.seconds},
-        tokens={"evaluator": judged.tokens, "formatter": made.tokens},
-        narrowed=made.narrowed,
-        grounded=grounding(made.value, judged.text, schema),
-    )
->>>>>>> 7f539d0 (Schemas of any draft: verdicts by the original in its own draft, a 2020-12 grammar for the engine that is only ever wider, bounds of size, depth, references and looks before anything is done with a caller's schema)

@@ -150,8 +150,8 @@ def _format(state: State) -> Step:
     """The formatter's turn, for as long as it has attempts. A prefill that begins an object is left out for other shapes."""
     plan = state.plan
     values = {"prose": state.prose or "", "schema": plan.schema.signature()}
-    request = ask(plan.bundle, "formatter", values, schema=plan.schema.document, deadline=plan.deadline)
-    closed = plan.schema.document.get("type") == "object" and plan.schema.fields
+    request = ask(plan.bundle, "formatter", values, schema=plan.schema.grammar, deadline=plan.deadline)
+    closed = plan.schema.grammar.get("type") == "object" and plan.schema.fields
     if not closed:
         request = replace(request, prefill="")
     if state.attempt:
