@@ -73,7 +73,7 @@ def submit(
     from pipelines import server
     from proseform.stages import preflight
 
-    preflight.check(task, run, config.PLACES.load(place), asked=False)
+    preflight.check(task, run, config.PLACES.load(place), name=name, asked=False)
     arguments = {"task": task, "run": config.toml(run), "tracking_uri": tracking_uri, "name": name}
     typer.echo(
         server.submit(

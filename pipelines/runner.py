@@ -24,7 +24,7 @@ def run(task: str, run: str, tracking_uri: str, name: str, example: Path | None,
         StageError: A stage failed; in its own words.
     """
     console = Console()
-    the_task, resolved = preflight.check(task, run, cache.home().cluster)
+    the_task, resolved = preflight.check(task, run, cache.home().cluster, name=name)
     asked = probe.read_example(the_task, example) if example else {}
     moment = time.strftime("%Y%m%d-%H%M%S")
     os.environ.setdefault("PROSEFORM_RUN", f"{task}-{resolved.name}-{moment}")

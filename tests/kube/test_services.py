@@ -190,11 +190,6 @@ def test_a_rank_that_vllm_cannot_serve_is_refused() -> None:
         engines.argv(engines.Loaded(made.bundle, ("evaluator",), {"evaluator": 513}, 64), made.place.serving)
 
 
-def test_a_task_with_too_long_a_name_is_refused_before_kubernetes_does() -> None:
-    with pytest.raises(ConfigError, match="too long a name"):
-        services.name("a" * 40, "12")
-
-
 def test_serverless_is_one_pod_of_both_so_that_a_revision_is_a_whole_bundle() -> None:
     made = serverless.build(served({"serving": {"mode": "serverless"}}), 10)
     for manifest in made:

@@ -8,13 +8,15 @@ differs. Every knob stands in one of the sections' modules, once, with its sente
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field, model_validator
 
 from proseform import digest
 from proseform.config.files import Files, knobs
 from proseform.config.place import Images, Jobs, Place, Steps
 from proseform.config.placement import Environment, Toleration
-from proseform.config.section import Section
+from proseform.config.section import Section, Word
 from proseform.config.serving import Engine, Scaling, Serving, Transformer
 from proseform.config.stages import (
     Completions,
@@ -88,7 +90,7 @@ _MOVED = {
 class Run(Section):
     """A run: what the pipeline is given."""
 
-    name: str
+    name: Annotated[Word, Field(min_length=1)]
     """The run's name."""
     description: str = ""
     """One sentence for people."""

@@ -81,7 +81,9 @@ class Files(Generic[_Model]):
         if not first["loc"]:  # a rule between fields, which names them itself
             return ConfigError(f"{where}: {first['msg'].removeprefix('Value error, ')}.")
         name = ".".join(str(step) for step in first["loc"])
-        given = "" if first["type"] in {"missing", "extra_forbidden"} else f" (given: {first['input']!r})"
+        given = (
+            "" if first["type"] in {"missing", "extra_forbidden", "value_error"} else f" (given: {first['input']!r})"
+        )
         more = f" and {error.error_count() - 1} more" if error.error_count() > 1 else ""
         hint = ""
         if first["type"] == "extra_forbidden":
@@ -170,7 +172,9 @@ def _merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 
 
 def _words(kind: str, message: str) -> str:
-    """Pydantic's words, in lower case, ours for the unknown key."""
+    """Pydantic's words, in lower case, ours for the unknown key; a validator's own as they are."""
+    if kind == "value_error":
+        return message.removeprefix("Value error, ")
     return "unknown key" if kind == "extra_forbidden" else message[0].lower() + message[1:]
 
 

@@ -6,11 +6,9 @@ No knob here changes what a stage makes, so no stage's key depends on one. Besid
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field
-
-from proseform.config.placement import Environment, Name, Placed, Quantity
+from proseform.config.placement import Environment, Folder, Image, Key, Name, OptionalName, Placed, Quantity
 from proseform.config.section import Count, Positive, Section
 from proseform.config.serving import Serving
 from proseform.versions import images
@@ -19,13 +17,13 @@ from proseform.versions import images
 class Images(Section):
     """Container images; name them by digest to be reproducible."""
 
-    train: str = images()["train"]
+    train: Image = images()["train"]
     """Runs training workers."""
-    serve: str = images()["serve"]
+    serve: Image = images()["serve"]
     """Runs the transformer."""
-    pipeline: str = images()["pipeline"]
+    pipeline: Image = images()["pipeline"]
     """Runs the pipeline's steps."""
-    vllm: str = images()["vllm"]
+    vllm: Image = images()["vllm"]
     """Runs the models."""
     pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
     """When nodes pull images."""
@@ -44,11 +42,11 @@ class Jobs(Placed):
     """Memory request and limit of a pod."""
     gpus: Count = 0
     """GPUs of a pod."""
-    gpu_resource: str = "nvidia.com/gpu"
+    gpu_resource: Key = "nvidia.com/gpu"
     """The name under which the cluster counts GPUs."""
     shared_memory: Quantity = "1Gi"
     """Size of /dev/shm, which NCCL and data loaders share memory in."""
-    queue: str = ""
+    queue: OptionalName = ""
     """Kueue's LocalQueue; jobs are created suspended and Kueue starts them. Empty: they start at once."""
     restarts: Count = 3
     """Restarts of failed pods before the job fails."""
@@ -67,7 +65,7 @@ class Jobs(Placed):
 class Steps(Placed):
     """The pipeline's steps on a KFP server; training runs in jobs of its own, which the steps start."""
 
-    home: Annotated[str, Field(pattern=r"^/.")] = "/var/lib/proseform"
+    home: Folder = "/var/lib/proseform"
     """The home folder: where steps and jobs mount the claim."""
     cpu: Quantity = "1"
     """CPU request of a step; also its limit if cpu_limits is true."""
@@ -75,9 +73,9 @@ class Steps(Placed):
     """Memory request and limit of a step."""
     retries: Count = 2
     """Retries of a failed step; a retry continues from what the step has already done."""
-    secret: str = ""
+    secret: OptionalName = ""
     """A Secret that steps mount as files; its key aws is an AWS credentials file for s3://. Empty: none."""
-    account: str = ""
+    account: OptionalName = ""
     """Service account of the steps, which create and delete training jobs; empty uses the KFP server's default."""
 
 

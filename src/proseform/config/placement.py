@@ -11,6 +11,28 @@ from proseform.config.section import Section
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
 """A Kubernetes name: DNS label."""
 
+OptionalName = Annotated[str, Field(pattern=r"^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)?$")]
+"""A Kubernetes name, or nothing."""
+
+Key = Annotated[
+    str, Field(pattern=r"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$")
+]
+"""The key of a label, an annotation or a taint, or the name of a resource: ``nvidia.com/gpu``."""
+
+Label = Annotated[str, Field(pattern=r"^([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$")]
+"""The value of a label; may be empty."""
+
+Host = Annotated[
+    str, Field(pattern=r"^((\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)?$", max_length=253)
+]
+"""A host name, ``*.example.org`` for all below it; may be empty."""
+
+Image = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@-]*$")]
+"""A container image, with a tag or a digest."""
+
+Folder = Annotated[str, Field(pattern=r"^/.")]
+"""An absolute path in a pod."""
+
 Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$")]
 """A Kubernetes resource quantity, such as ``500m`` or ``4Gi``."""
 
@@ -20,18 +42,18 @@ class Environment(Section):
 
     claim: Name
     """The PersistentVolumeClaim."""
-    path: str
+    path: Folder
     """Where pods mount it."""
-    packages: str
+    packages: Folder
     """The folder of packages in it, put on PYTHONPATH. Name it site-packages: elsewhere dill pickles libraries whole, and fails."""
 
 
 class Toleration(Section):
     """A taint that pods tolerate."""
 
-    key: str
+    key: Key
     """The taint's key."""
-    value: str = ""
+    value: Label = ""
     """The taint's value; empty tolerates every value."""
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] = "NoSchedule"
     """The taint's effect."""
@@ -40,7 +62,7 @@ class Toleration(Section):
 class Placed(Section):
     """Which nodes pods may run on."""
 
-    node_selector: dict[str, str] = Field(default_factory=dict)
+    node_selector: dict[Key, Label] = Field(default_factory=dict)
     """Labels that a node must have."""
     tolerations: Annotated[tuple[Toleration, ...], Field(strict=False)] = ()
     """Taints that the pods tolerate."""

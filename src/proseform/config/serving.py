@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from proseform.config.placement import Environment, Name, Placed, Quantity
+from proseform.config.placement import Environment, Host, Key, Name, OptionalName, Placed, Quantity
 from proseform.config.section import Count, Positive, Section
 
 
@@ -23,7 +23,7 @@ class Engine(Placed):
     """Memory request and limit of a pod."""
     gpus: Count = 1
     """GPUs of a pod; the model is split over them (tensor parallel). 0 runs on the CPU."""
-    gpu_resource: str = "nvidia.com/gpu"
+    gpu_resource: Key = "nvidia.com/gpu"
     """The name under which the cluster counts GPUs."""
     shared_memory: Quantity = "2Gi"
     """Size of /dev/shm, through which vLLM's processes communicate."""
@@ -86,11 +86,11 @@ class Serving(Section):
     """standard: an HTTPRoute splits traffic between versions; serverless: Knative does, by canaryTrafficPercent."""
     storage: Annotated[str, Field(pattern=r"^((pvc|s3|oci|oci\+native)://[^/].*)?$")] = ""
     """Where engines load bundles from. Empty: the claim; pvc://: a folder on a claim; s3://: MLflow's artifacts; oci://: images."""
-    account: str = ""
+    account: OptionalName = ""
     """Service account of the pods, with KServe's credentials for s3://; empty: the namespace's default. No token is mounted."""
     gateway: Name = "proseform"
     """The Gateway that routes attach to, in the same namespace."""
-    hostname: str = ""
+    hostname: Host = ""
     """Host name of the routes; empty: every host of the gateway."""
     url: str = ""
     """URL of the gateway, for the probe; empty uses the address in the Gateway's status."""

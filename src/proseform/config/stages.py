@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from proseform.config.section import Count, Positive, Rate, Section, Share
+from proseform.config.section import Count, Positive, Rate, Section, Share, Word
 
 
 class Lora(Section):
@@ -198,7 +198,7 @@ class Evaluate(Section):
 class Register(Section):
     """The register stage."""
 
-    name: str = ""
+    name: Word = ""
     """The registered model; empty takes proseform-<task>."""
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import threading
 import time
@@ -21,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from proseform import config, digest, errors, launch, store
+from proseform import config, digest, errors, launch, naming, store
 from proseform.errors import ClusterError, ProseformError, StageError
 from proseform.kube import follow, jobs
 from proseform.kube.api import Api
@@ -91,7 +90,7 @@ class Cluster:
             place=self.place,
             world_size=job.world_size,
             threads=job.threads,
-            labels={jobs.KEY: digest.short(whole), jobs.STAGE: job.stage, jobs.RUN: label(self.pipeline_run)},
+            labels={jobs.KEY: digest.short(whole), jobs.STAGE: job.stage, jobs.RUN: naming.label(self.pipeline_run)},
             annotations={jobs.KEY: whole, **inputs},
         )
 
@@ -100,22 +99,11 @@ def cancel(api: Api, pipeline_run: str) -> list[str]:
     """Delete the jobs that a pipeline run has left; their names."""
     gone: list[str] = []
     for api_version, kind in _KINDS:
-        there = api.find(api_version, kind, f"{jobs.RUN}={label(pipeline_run)}")
+        there = api.find(api_version, kind, f"{jobs.RUN}={naming.label(pipeline_run)}")
         gone += [
             one["metadata"]["name"] for one in there if api.delete({**one, "apiVersion": api_version, "kind": kind})
         ]
     return gone
-
-
-def label(text: str) -> str:
-    """A text as the value of a label: at most 63 letters, digits, ``-``, ``_`` and ``.``, a letter or digit at both ends.
-
-    >>> label("toy-small-20260101-120000")
-    'toy-small-20260101-120000'
-    >>> label("a run / with blanks!")
-    'a-run---with-blanks'
-    """
-    return re.sub(r"[^A-Za-z0-9_.-]", "-", text)[:63].strip("-_.")
 
 
 def _start(api: Api, made: list[Manifest], job: launch.Job, user: int) -> None:

@@ -133,7 +133,7 @@ def await_ready(api: Api, names: Sequence[str], serving: config.Serving, wait_s:
 
 def weights(api: Api, model: str, standing: Mapping[str, Standing]) -> dict[str, int]:
     """Version to percent, as the route has them; versions that it does not name stand at 0."""
-    found = api.get(*_ROUTE, model)
+    found = api.get(*_ROUTE, traffic.route_name(model))
     now = traffic.weights(found, _services(standing)) if found else {}
     return {**dict.fromkeys(standing, 0), **now}
 
@@ -144,7 +144,7 @@ def move(api: Api, task: str, model: str, given: Mapping[str, int], place: confi
     Args:
         api: The API server.
         task: The task's name.
-        model: The route's name.
+        model: The model's name.
         given: Version to percent; versions that are left out are no longer in the route.
         place: The cluster.
 
@@ -167,7 +167,7 @@ def remove(api: Api, task: str, version: str, place: config.Place, model: str, *
         task: The task's name.
         version: The version.
         place: The cluster.
-        model: The route's name.
+        model: The model's name.
         force: Take the last version too, with the route, so that nothing answers any more.
         say: Told what is done.
 
@@ -190,8 +190,8 @@ def remove(api: Api, task: str, version: str, place: config.Place, model: str, *
             else f"First: proseform deploy --version {other}."
         )
         raise InputError(f"Version {version} of task '{task}' takes {now[version]} % of the traffic.", hint=hint)
-    route = {"apiVersion": _ROUTE[0], "kind": _ROUTE[1], "metadata": {"name": model}}
-    routed = api.get(*_ROUTE, model) is not None
+    route = {"apiVersion": _ROUTE[0], "kind": _ROUTE[1], "metadata": {"name": traffic.route_name(model)}}
+    routed = api.get(*_ROUTE, traffic.route_name(model)) is not None
     if last:
         api.delete(route)
     elif routed:  # a route that names a Service that is gone is faulty as a whole
@@ -217,10 +217,10 @@ def prune(api: Api, task: str, model: str, place: config.Place, say: Say) -> Non
 def _await_route(api: Api, model: str, place: config.Place) -> None:
     """Wait until the gateway has taken the route as it is."""
     until = time.monotonic() + _ROUTE_S
-    while against := traffic.trouble(api.get(*_ROUTE, model) or {"metadata": {}}):
+    while against := traffic.trouble(api.get(*_ROUTE, traffic.route_name(model)) or {"metadata": {}}):
         if time.monotonic() > until:
             hint = f"Is there a Gateway {place.serving.gateway} in {place.namespace}, with an implementation behind it?"
-            raise ClusterError(f"HTTPRoute {model}: {against}.", hint=hint)
+            raise ClusterError(f"HTTPRoute {traffic.route_name(model)}: {against}.", hint=hint)
         time.sleep(_POLL_S / 4)
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from proseform import config, digest
+from proseform import config, digest, naming
 from proseform.bundle import MANIFEST, Bundle, Role
 from proseform.errors import ConfigError
 from proseform.kube import engines, pods, scaling
@@ -28,8 +28,8 @@ FOLDER = "/etc/proseform/bundle"
 """Where the transformer finds ``bundle.json``."""
 SERVING = "serving.kserve.io/v1beta1"
 _ALL: tuple[Role, ...] = ("evaluator", "formatter")
-_LONGEST = 63
-"""Of a Service's name."""
+_LONGEST_TASK = naming.LONGEST - len("proseform--v000000-formatter-transformer")
+"""Characters of a task in the name of a Service, before versions of six digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,20 +80,12 @@ class Served:
 
 
 def name(task: str, version: str) -> str:
-    """The first part of the names of a version's objects.
-
-    Raises:
-        ConfigError: A task whose name is too long for a Service.
+    """The first part of the names of a version's objects; two tasks never share one.
 
     >>> name("toy", "3")
     'proseform-toy-v3'
     """
-    made = f"proseform-{task.replace('_', '-').lower()}-v{version}"
-    if len(f"{made}-formatter-transformer") > _LONGEST:
-        raise ConfigError(
-            f"Task '{task}' has too long a name for a cluster: its services would have more than {_LONGEST} letters."
-        )
-    return made
+    return f"proseform-{naming.dns(task, _LONGEST_TASK)}-v{version}"
 
 
 def build(wanted: Served) -> list[Manifest]:
@@ -117,7 +109,7 @@ def build(wanted: Served) -> list[Manifest]:
 def labels(task: str, version: str = "") -> dict[str, str]:
     """The labels by which the objects of a task, or of one version, are found."""
     of_version = {VERSION: version} if version else {}
-    return {**pods.PART_OF, "app.kubernetes.io/component": "serving", TASK: task, **of_version}
+    return {**pods.PART_OF, "app.kubernetes.io/component": "serving", TASK: naming.label(task), **of_version}
 
 
 def about(wanted: Served, called: str) -> Manifest:

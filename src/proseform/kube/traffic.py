@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from proseform import config
+from proseform import config, naming
 from proseform.errors import InputError
 from proseform.kube.pods import PART_OF, Manifest
 
@@ -28,7 +28,7 @@ def route(
 
     Args:
         task: The task's name, as in ``/v1/tasks/{task}/answer``.
-        name: The route's name, which is the model's in KServe's protocols too.
+        name: The model's name in KServe's protocols.
         services: Version to the Service of its transformer.
         weights: Version to its share in percent; a version that is left out takes nothing, and stands ready for a patch.
         place: Names namespace, gateway and host.
@@ -40,13 +40,22 @@ def route(
     return {
         "apiVersion": "gateway.networking.k8s.io/v1",
         "kind": "HTTPRoute",
-        "metadata": {"name": name, "namespace": place.namespace, "labels": {**PART_OF}},
+        "metadata": {"name": route_name(name), "namespace": place.namespace, "labels": {**PART_OF}},
         "spec": {
             "parentRefs": [{"name": place.serving.gateway}],
             **({"hostnames": [hostname]} if hostname else {}),
             "rules": _rules(task, name, services, weights),
         },
     }
+
+
+def route_name(model: str) -> str:
+    """The name of the route that leads to a model.
+
+    >>> route_name("proseform-cv"), route_name("My_Team.cv")
+    ('proseform-cv', 'my-team-cv-ed1a4865b1ef')
+    """
+    return naming.dns(model)
 
 
 def patch(task: str, name: str, services: Mapping[str, str], weights: Mapping[str, int]) -> Manifest:

@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from proseform.config import Section
-from proseform.config.placement import Name, Quantity
+from proseform.config.placement import Host, Name, OptionalName, Quantity
 from proseform.config.section import Positive, Share
 from proseform.versions import images
 
@@ -34,10 +34,6 @@ Tag = Annotated[
 Digest = Annotated[str, Field(pattern=r"^(sha256:[0-9a-f]{64})?$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Cidr = Annotated[str, Field(pattern=r"^[0-9]{1,3}(\.[0-9]{1,3}){3}/([0-9]|[12][0-9]|3[0-2])$")]
-OptionalName = Annotated[str, Field(pattern=r"^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)?$")]
-Host = Annotated[
-    str, Field(pattern=r"^((\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)?$", max_length=253)
-]
 
 _REPOSITORY, _, _TAG = images()["pipeline"].partition(":")
 

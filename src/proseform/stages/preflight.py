@@ -4,30 +4,34 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from proseform import config
+from proseform import config, naming
 from proseform.data import splits
 from proseform.errors import ConfigError
 from proseform.stages import cache
 from proseform.task import Task
 
 
-def check(task: str, run: str, place: config.Place | None = None, *, asked: bool = True) -> tuple[Task, config.Run]:
+def check(
+    task: str, run: str, place: config.Place | None = None, *, name: str = "", asked: bool = True
+) -> tuple[Task, config.Run]:
     """Load task and run and hold them against each other, and against the place.
 
     Args:
         task: The task's name.
         run: A run's name, path or TOML text.
         place: Where on a Kubernetes it is to run; None: on this machine.
+        name: The registered model's name where another than the run's and the task's own is asked for.
         asked: Whether the cluster can be asked from here; a KFP server's cannot.
 
     Raises:
-        ConfigError: A wrong key or value, or a model that is not named.
+        ConfigError: A wrong key or value, a model that is not named, or a name that cannot travel; the field is named.
         TaskError: No such task, a broken law, or no such rubric variant.
         InputError: No such level or format.
         RowError: A case file with a row of the wrong shape; line and field are named.
         ClusterError: The run is to be on a cluster, and it does not answer.
     """
     wanted, the_task = config.load(run), cache.load_task(task)
+    _named(the_task, name)
     rubric = the_task.rubric(wanted.grpo.rubric, wanted.grpo.accuracy_exponent)
     splits.check(the_task, wanted.dataset, wanted.evaluate.levels, rubric)
     if wanted.model.source == "hub" and not wanted.model.name:
@@ -44,6 +48,17 @@ def check(task: str, run: str, place: config.Place | None = None, *, asked: bool
         if asked:
             _cluster(place)
     return the_task, wanted
+
+
+def _named(task: Task, model: str) -> None:
+    """Names are folders, segments of URLs, and names in MLflow and Kubernetes: what is none there is refused here.
+
+    Raises:
+        ConfigError: A name that is none; what bears it is named.
+    """
+    for field, text in (("task.toml: name", task.name), ("--name", model), ("PROSEFORM_RUN", cache.home().run)):
+        if text and (against := naming.fault(text)):
+            raise ConfigError(f"{field}: {against}.")
 
 
 def _fits(run: config.Run, place: config.Place) -> None:
