@@ -10,7 +10,7 @@
     │   └── DocumentError                a file that cannot be read as text
     ├── Refusal                 exit 3   an answer that could not be made valid in time; typed, with its reason
     ├── StageError              exit 4   a stage failed; carries the stage's own reason
-    │   └── NoSignalError                GRPO: no group has carried a signal for N steps
+    │   └── NoSignalError                GRPO collapsed: no group has carried a signal for N steps
     ├── ClusterError            exit 4   the API server refused something, or is away
     ├── StoreError              exit 5   a payload is missing, incomplete or altered
     ├── RegistryError           exit 5   no such model, alias or bundle
@@ -99,7 +99,7 @@ class StageError(ProseformError):
 
 
 class NoSignalError(StageError):
-    """No group has carried a learning signal for a whole window of steps."""
+    """GRPO has collapsed: no group has carried a signal for a whole window of steps, and what is earned is little."""
 
 
 class ClusterError(ProseformError):

@@ -164,22 +164,22 @@ def score(text: str, case: Case, task: Task, rubric: Rubric | None) -> Score:
         return Score(fault=words[:300])
 
 
-def zero_variance_share(rewards: Sequence[float], group_size: int) -> float:
+def zero_variance_share(rewards: Sequence[float | None], group_size: int) -> float:
     """The share of groups whose rewards are all exactly equal: groups that teach nothing, in [0, 1].
 
     Counted here by equality, because TRL's ``frac_reward_zero_std`` speaks of the whole batch under some of its
-    settings.
+    settings. A faulted rollout, whose reward is None, is left out of its group.
 
     Raises:
         ValueError: The rewards do not divide into groups.
 
-    >>> zero_variance_share([1, 1, 0, 1], group_size=2)
-    0.5
+    >>> zero_variance_share([1, 1, 0, 1, None, 0], group_size=2)
+    0.6666666666666666
     """
     if not rewards or group_size < 1 or len(rewards) % group_size:
         raise ValueError(f"{len(rewards)} rewards do not divide into groups of {group_size}")
-    groups = [rewards[start : start + group_size] for start in range(0, len(rewards), group_size)]
-    return sum(len(set(group)) == 1 for group in groups) / len(groups)
+    groups = [{*rewards[start : start + group_size]} - {None} for start in range(0, len(rewards), group_size)]
+    return sum(len(group) <= 1 for group in groups) / len(groups)
 
 
 def _leaves(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Any]]:

@@ -38,7 +38,8 @@ formats = { whole = ["word", "tree"] }
     ),
     "evaluator.md": "# user\n{word}\n",
     "formatter.md": '# user\n{prose}\n{schema}\n# prefill\n{"\n',
-    "rubric.toml": "[variants.plain]\naccuracy = 0.5\nformat = 0.5\n[exponents]\naccuracy = 4\n",
+    "rubric.toml": "[variants.plain]\naccuracy = 0.5\nformat = 0.5\n"
+    "[variants.given]\ngiven = 1.0\n[variants.picky]\npicky = 1.0\n[exponents]\naccuracy = 4\n",
     "cases.jsonl": "",
     "source.py": """
 import random
@@ -62,7 +63,13 @@ def accuracy(prose, case):
     return float(("a tree" in prose) == case.answer["tree"])
 def format(prose, case):
     return float(prose.endswith(" Done."))
-TERMS = {"accuracy": accuracy, "format": format}
+def given(prose, case):
+    return 1.0
+def picky(prose, case):
+    if "no tree" in prose:
+        raise ValueError("no trees, please")
+    return float(prose.endswith(" Done."))
+TERMS = {"accuracy": accuracy, "format": format, "given": given, "picky": picky}
 """,
 }
 
@@ -92,18 +99,44 @@ SMALL = {
 """A run of a few seconds."""
 
 
+_HOSTILE = """
+import os, sys
+def hostile(prose, case):
+    if "PRINT" in prose:
+        print('{"not": "an answer"}', flush=True)
+    if "RAISE" in prose:
+        raise RuntimeError("no idea")
+    if "EXIT" in prose:
+        os._exit(3)
+    if "SYSTEM" in prose:
+        sys.exit(4)
+    while "HANG" in prose:
+        pass
+    return {"NONE": None, "NAN": float("nan"), "MINUS": -1, "TWO": 2}.get(prose, float(prose.endswith(" Done.")))
+TERMS["hostile"] = hostile
+"""
+"""A term that does whatever a reward can do wrong, asked for by the text."""
+
+
+def _install(site: Path, name: str, files: dict[str, str]) -> None:
+    """A task as an installed distribution."""
+    package = site / f"proseform_{name.replace('-', '_')}"
+    package.mkdir()
+    for file, text in files.items():
+        (package / file).write_text(text.replace("train-toy", name))
+    about = site / f"proseform_{name.replace('-', '_')}-1.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: proseform-{name}\nVersion: 1\n")
+    (about / "entry_points.txt").write_text(f"[proseform.tasks]\n{name} = {package.name}\n")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def toy_task(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Install the toy task for this process and for the workers that it starts."""
+    """Install the toy tasks for this process and for the workers that it starts."""
     site = tmp_path_factory.mktemp("site")
-    package = site / "proseform_train_toy"
-    package.mkdir()
-    for name, text in _FILES.items():
-        (package / name).write_text(text)
-    about = site / "proseform_train_toy-1.dist-info"
-    about.mkdir()
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: proseform-train-toy\nVersion: 1\n")
-    (about / "entry_points.txt").write_text("[proseform.tasks]\ntrain-toy = proseform_train_toy\n")
+    _install(site, "train-toy", _FILES)
+    rewards, rubric = _FILES["rewards.py"] + _HOSTILE, _FILES["rubric.toml"].replace("format = 0.5", "hostile = 0.5")
+    _install(site, "hostile-toy", {**_FILES, "rewards.py": rewards, "rubric.toml": rubric})
     sys.path.insert(0, str(site))
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(site), os.environ.get("PYTHONPATH", "")]))
     os.environ["OMP_NUM_THREADS"] = "1"

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import json
+import math
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from proseform import config, task
-from proseform.errors import ConfigError, NoSignalError
+from proseform import launch, reward, task
+from proseform.case import load_cases
+from proseform.errors import NoSignalError, RowError, StageError
 from proseform.launch import Job
-from proseform.train import checkpoints, grpo, progress, sft, weights
+from proseform.train import checkpoints, grpo, progress, scorer, sft, weights
+from proseform.train.prompts import FixedOrder
+from proseform.train.stopping import StopRule
 
 MakeJob = Callable[..., Job]
 
 
 def _metrics(job: Job) -> list[dict[str, float]]:
-    return [json.loads(line) for line in (Path(job.out) / progress.METRICS).read_text().splitlines()]
+    return [json.loads(line) for line in (Path(job.out) / progress.METRICS).read_text().split("\n")[:-1]]
 
 
 def _weights(job: Job) -> bytes:
@@ -80,7 +86,7 @@ def test_no_steps_leave_the_policy_as_it_is(make_job: MakeJob, dataset: Path, ti
 def test_direct_json_from_a_prose_model_ends_for_want_of_signal(
     make_job: MakeJob, dataset: Path, tiny_base: Path, policy: Path
 ) -> None:
-    """The collapse: it never opens a brace, every group is silent, and the stage says so instead of training on nothing."""
+    """The collapse: it never opens a brace, no group has variance, and the stage says so instead of training on nothing."""
     job = make_job(
         "grpo",
         dataset=dataset,
@@ -93,15 +99,141 @@ def test_direct_json_from_a_prose_model_ends_for_want_of_signal(
     assert "sft.evaluator for more steps" in raised.value.hint or "temperature" in raised.value.hint
 
 
-def test_terms_are_separate_and_powered(toy_task: None) -> None:
+CONVERGES = {"grpo": {"rubric": "given", "steps": 9, "signal_window": 3, "save_every": 2}}
+"""A reward that is always full: every step is perfect."""
+
+
+def test_twenty_perfect_steps_are_the_end_and_a_success(
+    make_job: MakeJob, dataset: Path, tiny_base: Path, policy: Path
+) -> None:
+    """Here three: the stage commits, says why it stopped, and records the steps that were done."""
+    job = make_job("grpo", dataset=dataset, base=tiny_base, policy=policy, changes=CONVERGES)
+    grpo.main(job)
+    figures = weights.read_manifest(Path(job.out))["figures"]
+    assert [line["step"] for line in _metrics(job)] == [1, 2, 3]
+    assert (figures["steps"], figures["completions"]) == (3, 24)
+    assert figures["stopped"].startswith("converged after 3 steps: for 3 steps all completions are perfect, 1.000 of 1")
+
+
+@pytest.mark.parametrize("save_every", [1, 2, 3])
+def test_interrupted_on_the_way_to_convergence_it_stops_at_the_same_step(
+    make_job: MakeJob, dataset: Path, tiny_base: Path, policy: Path, save_every: int
+) -> None:
+    """The steps that were counted are in the checkpoint, also one that was made in the very step of convergence."""
+    changes = {"grpo": {**CONVERGES["grpo"], "save_every": save_every}}
+    job = make_job("grpo", dataset=dataset, base=tiny_base, policy=policy, changes=changes)
+    grpo.main(job)
+    first = _weights(job)
+    grpo.main(job)
+    assert _weights(job) == first
+    assert [line["step"] for line in _metrics(job)] == [1, 2, 3]
+    assert weights.read_manifest(Path(job.out))["figures"]["steps"] == 3
+
+
+def test_all_processes_stop_after_the_same_step(
+    make_job: MakeJob, dataset: Path, tiny_base: Path, policy: Path
+) -> None:
+    job = make_job("grpo", world_size=2, dataset=dataset, base=tiny_base, policy=policy, changes=CONVERGES)
+    launch.Local().run("proseform.train.grpo", job)
+    assert weights.read_manifest(Path(job.out))["figures"]["steps"] == 3
+
+
+def test_a_reward_that_raises_costs_its_rollouts_and_not_the_run(
+    make_job: MakeJob, dataset: Path, tiny_base: Path, policy: Path
+) -> None:
+    changes = {"grpo": {"rubric": "picky", "steps": 4, "prompts": 6}}
+    job = make_job("grpo", dataset=dataset, base=tiny_base, policy=policy, changes=changes)
+    grpo.main(job)
+    figures = weights.read_manifest(Path(job.out))["figures"]
+    assert figures["steps"] == 4
+    assert 0 < figures["faulted"] < 1
+    assert all(math.isfinite(line["loss"]) for line in _metrics(job))
+
+
+def test_a_reward_that_scores_nothing_ends_the_run_in_words(
+    make_job: MakeJob, dataset: Path, tiny_base: Path, policy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scorer.Scorer, "score", lambda _, texts, __: [reward.Score(fault="broken")] * len(texts))
+    with pytest.raises(StageError, match="none of the step's completions; the first fault is: broken"):
+        grpo.main(make_job("grpo", dataset=dataset, base=tiny_base, policy=policy))
+
+
+@pytest.mark.parametrize("loss", ["dapo", "grpo", "dr_grpo", "bnpo"])
+def test_a_faulted_rollout_is_in_no_loss_and_in_no_denominator(
+    make_job: MakeJob, dataset: Path, tiny_base: Path, policy: Path, loss: str
+) -> None:
+    """The loss of a batch with faults is that of the batch without them, KL and all."""
+    import torch
+
+    job = make_job(
+        "grpo", dataset=dataset, base=tiny_base, policy=policy, changes={"grpo": {"loss": loss, "beta": 0.1}}
+    )
+    run = weights.read_run(job)
+    tokenizer = weights.tokenizer(policy / weights.WEIGHTS)
+    rule, source = StopRule(4, 9), FixedOrder(load_cases(dataset / "cases-train.jsonl"), 9, 0)
     toy = task.load("train-toy")
-    (case,) = toy.generate("easy", "train", 0, 1)
-    functions, weights, best = grpo.rewards(toy, config.Grpo(accuracy_exponent=2))
-    halved = toy.terms | {"accuracy": lambda prose, case: 0.5}
-    object.__setattr__(toy, "terms", halved)
-    scores: dict[str, Any] = {f.__name__: f(completions=[case.prose], case=[case.to_json()]) for f in functions}
-    assert scores == {"accuracy": [0.25], "format": [1.0]}
-    assert (weights, best) == ([0.5, 0.5], 1.0)
+    rewards = scorer.Rewards(scorer.Scorer("train-toy", toy.rubric(), 9), toy.rubric())
+    trainer = grpo._trainer(job, run, 8, policy / weights.WEIGHTS, tokenizer, source, rule, rewards, None)
+    trainer.current_gradient_accumulation_steps = 1
+    generator = torch.Generator().manual_seed(0)
+    ids = torch.randint(3, 300, (6, 9), generator=generator)
+    mask = (torch.arange(5) < torch.tensor([[5], [3], [4], [2], [5], [1]])).int()
+    faulted = torch.tensor([False, True, False, False, True, False])
+
+    def batch(rows: torch.Tensor, scale: float, kept: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {
+            "prompt_ids": ids[rows, :4], "prompt_mask": torch.ones(len(rows), 4, dtype=torch.int),
+            "completion_ids": ids[rows, 4:], "completion_mask": kept, "num_items_in_batch": kept.sum(),
+            "advantages": torch.tensor([1.0, 0, -1, 0.5, 0, -0.5])[rows],
+            "ref_per_token_logps": torch.full((len(rows), 5), -5.0), "row_scale": torch.tensor(scale),
+        }  # fmt: skip
+
+    everything = torch.arange(6)
+    left = everything[~faulted]
+    with_faults = trainer._compute_loss(trainer.model, batch(everything, 6 / 4, mask * ~faulted[:, None]))
+    without = trainer._compute_loss(trainer.model, batch(left, 1.0, mask[left]))
+    assert with_faults.item() == pytest.approx(without.item(), rel=1e-5)
+
+
+def _lengthened(dataset: Path, folder: Path, count: int) -> Path:
+    """The dataset with prompts of a thousand characters in the first training cases."""
+    shutil.copytree(dataset, folder)
+    toy = task.load("train-toy")
+    cases = [replace(case, inputs={"word": case.inputs["word"] + " very" * 200}) if at < count else case
+             for at, case in enumerate(load_cases(dataset / "cases-train.jsonl"))]  # fmt: skip
+    rows = [
+        {"id": case.id, "prompt": toy.evaluator.render(case.inputs).to_json(), "completion": case.prose}
+        for case in cases
+    ]
+    (folder / "cases-train.jsonl").write_text("".join(case.to_json() + "\n" for case in cases))
+    (folder / "evaluator-train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder
+
+
+def test_what_is_longer_than_the_context_is_left_out_of_sft_and_grpo_alike(
+    make_job: MakeJob, dataset: Path, tiny_base: Path, policy: Path, tmp_path: Path
+) -> None:
+    longer = _lengthened(dataset, tmp_path / "longer", 10)
+    imitates = make_job("sft", dataset=longer, base=tiny_base)
+    sft.main(imitates)
+    job = make_job("grpo", dataset=longer, base=tiny_base, policy=policy)
+    grpo.main(job)
+    figures = [weights.read_manifest(Path(done.out))["figures"] for done in (imitates, job)]
+    assert [one["dropped"] for one in figures] == [10, 10]
+    assert (figures[0]["rows"], figures[1]["cases"]) == (50, 50)
+
+
+def test_a_run_that_would_leave_out_most_of_its_rows_is_refused(
+    make_job: MakeJob, dataset: Path, tiny_base: Path, policy: Path, tmp_path: Path
+) -> None:
+    longer = _lengthened(dataset, tmp_path / "longer", 31)
+    words = (
+        r"31 of 60 rows are longer than the 128 tokens of model.max_length; the longest has \d+. Raise model.max_length"
+    )
+    with pytest.raises(RowError, match="sft.evaluator, split 'train': " + words):
+        sft.main(make_job("sft", dataset=longer, base=tiny_base))
+    with pytest.raises(RowError, match="grpo: " + words):
+        grpo.main(make_job("grpo", dataset=longer, base=tiny_base, policy=policy))
 
 
 @pytest.mark.parametrize(
@@ -115,10 +247,3 @@ def test_what_does_not_fit_is_refused(
         grpo.main(
             make_job("grpo", world_size=2, dataset=dataset, base=tiny_base, policy=policy, changes={"grpo": changes})
         )
-
-
-def test_a_power_on_a_term_that_is_not_there_is_refused(toy_task: None) -> None:
-    toy = task.load("train-toy")
-    object.__setattr__(toy, "rubrics", {"variants": {"plain": {"format": 1.0}}})
-    with pytest.raises(ConfigError, match="no term 'accuracy'"):
-        grpo.rewards(toy, config.Grpo(accuracy_exponent=2))

@@ -161,7 +161,9 @@ class Grpo(Training):
     reward: Literal["prose", "json"] = "prose"
     """What is rewarded: prose by the rubric, or JSON directly by the gated reward (to show the collapse)."""
     signal_window: Positive = 20
-    """Stop with an error when no group has carried a signal for this many steps."""
+    """Stop when no group has carried a signal for so many steps: early where all is perfect, else with an error."""
+    reward_timeout_s: Annotated[float, Field(gt=0)] = 30.0
+    """Longest time to score one completion, in seconds; a reward that takes longer is ended, and the rollout not counted."""
 
 
 class Completions(Section):

@@ -17,7 +17,8 @@ def run(task: str, run: str, dataset: cache.Artifact, evaluator: cache.Artifact,
         model: Is handed the result.
 
     Raises:
-        NoSignalError: No group has carried a signal for the run's ``signal_window``.
+        NoSignalError: The policy has collapsed: no group has carried a signal for the run's ``signal_window``. One that
+            has converged is a success, and ends the stage early.
         StageError: The worker failed; in its own words.
     """
     wanted, the_task = config.load(run), cache.load_task(task)

@@ -110,11 +110,19 @@ def train(
 
 def _key(figures: Mapping[str, Any]) -> str:
     """What training came to, in the run's table."""
+    words = []
     if "reward_first" in figures:
-        return f"reward {figures['reward_first']:.2f} → {figures['reward_last']:.2f} in {figures['steps']} steps"
-    return (
-        f"loss {figures['loss']:.3f}, on held-out rows {figures['valid_loss']:.3f}" if "valid_loss" in figures else ""
-    )
+        first, last = (figures[name] for name in ("reward_first", "reward_last"))
+        if first is not None and last is not None:
+            words.append(f"reward {first:.2f} → {last:.2f}")
+        words.append(f"{'converged after ' if figures.get('stopped') else ''}{figures['steps']} steps")
+    elif "valid_loss" in figures:
+        words.append(f"loss {figures['loss']:.3f}, on held-out rows {figures['valid_loss']:.3f}")
+    if figures.get("dropped"):
+        words.append(f"{figures['dropped']} rows too long and left out")
+    if figures.get("faulted"):
+        words.append(f"{figures['faulted']:.1%} of rollouts not scored")
+    return ", ".join(words)
 
 
 def fetched(result: Result) -> Path:

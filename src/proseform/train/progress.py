@@ -26,6 +26,7 @@ _NAMES = {
     "reward_std": "reward_std",
     "kl": "kl",
     "frac_zero_variance": "frac_zero_variance",
+    "faulted": "faulted",
     "completions/mean_length": "completion_tokens",
     "completions/clipped_ratio": "clipped",
 }

@@ -9,7 +9,7 @@ whole order is: shuffled epochs, batches of rows of like length (little padding)
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,9 @@ from proseform.prompt import Rendered
 
 IGNORED = -100
 """The label of a token that carries no loss."""
+
+MOST_LEFT_OUT = 0.5
+"""The share of rows that may be longer than the context and be left out; beyond it a run is refused."""
 
 _POOL = 16
 """Batches that are cut together from rows of like length."""
@@ -39,6 +42,9 @@ class Row:
     id: str
     prompt: Rendered
     completion: str
+
+
+_NOBODY = Rendered("plain", ())
 
 
 def read(path: Path) -> list[Row]:
@@ -88,25 +94,70 @@ def completion_ids(tokenizer: Any, rows: Sequence[Row], prefill: str = "") -> li
 
 
 def encode(
-    tokenizer: Any, rows: Sequence[Row], prefill: str, max_length: int
+    tokenizer: Any,
+    rows: Sequence[Row],
+    prefill: str,
+    max_length: int,
+    gold: Mapping[str, str] | None = None,
+    where: str = "rows",
 ) -> tuple[dict[str, list[list[int]]], int]:
     """Rows as ``input_ids`` and ``labels`` (loss on the completion only), and how many were too long and left out.
 
     A row is never cut: a cut completion would teach to stop short.
 
+    Args:
+        tokenizer: The base model's.
+        rows: At least one.
+        prefill: The beginning of every completion, given at inference.
+        max_length: Tokens of prompt and completion together, at most.
+        gold: Gold completions by row id, whose length counts where it is the greater: by it GRPO and measurement leave
+            out the same cases, whatever annotators wrote.
+        where: What to call the rows in an error.
+
     Raises:
-        RowError: Every row is longer than ``max_length``.
+        RowError: Most rows are longer than ``max_length``.
     """
     prompts = [tokens.encode(tokenizer, row.prompt) for row in rows]
-    pairs = zip(prompts, completion_ids(tokenizer, rows, prefill), strict=True)
-    kept = [(prompt, completion) for prompt, completion in pairs if len(prompt) + len(completion) <= max_length]
-    if not kept:
-        raise RowError(f"All {len(rows)} rows are longer than {max_length} tokens.", hint="Raise model.max_length.")
+    completions = completion_ids(tokenizer, rows, prefill)
+    best = [(gold or {}).get(row.id, row.completion) for row in rows]
+    longest = [
+        max(len(ids), len(other)) for ids, other in zip(completions, _gold_ids(tokenizer, best, prefill), strict=True)
+    ]
+    lengths = [len(prompt) + length for prompt, length in zip(prompts, longest, strict=True)]
+    check_lengths(lengths, max_length, where)
+    kept = [place for place, length in enumerate(lengths) if length <= max_length]
     columns = {
-        "input_ids": [prompt + completion for prompt, completion in kept],
-        "labels": [[IGNORED] * len(prompt) + completion for prompt, completion in kept],
+        "input_ids": [prompts[place] + completions[place] for place in kept],
+        "labels": [[IGNORED] * len(prompts[place]) + completions[place] for place in kept],
     }
     return columns, len(rows) - len(kept)
+
+
+def gold_lengths(tokenizer: Any, rows: Sequence[Row], prefill: str) -> list[int]:
+    """Tokens of each row's prompt and completion, its end included; a completion may lack the prefill."""
+    completions = _gold_ids(tokenizer, [row.completion for row in rows], prefill)
+    return [len(tokens.encode(tokenizer, row.prompt)) + len(ids) for row, ids in zip(rows, completions, strict=True)]
+
+
+def check_lengths(lengths: Sequence[int], max_length: int, where: str) -> None:
+    """Refuse a run that would leave out most of its rows.
+
+    Raises:
+        RowError: More than :data:`MOST_LEFT_OUT` of the rows are longer than ``max_length``.
+    """
+    long = sum(length > max_length for length in lengths)
+    if long > MOST_LEFT_OUT * len(lengths):
+        raise RowError(
+            f"{where}: {long} of {len(lengths)} rows are longer than the {max_length} tokens of model.max_length; "
+            f"the longest has {max(lengths)}.",
+            hint="Raise model.max_length, or shorten the inputs: a run that leaves out most of its data measures little.",
+        )
+
+
+def _gold_ids(tokenizer: Any, texts: Sequence[str], prefill: str) -> list[list[int]]:
+    """Token ids of gold completions. Prose in a style of its own may lack the prefill, which answers begin with anyway."""
+    whole = [Row("", _NOBODY, text if text.startswith(prefill) else prefill + text) for text in texts]
+    return completion_ids(tokenizer, whole, prefill)
 
 
 def order(lengths: Sequence[int], batch: int, steps: int, seed: int) -> list[int]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from proseform import config, launch, task
+from proseform.case import load_cases
 from proseform.errors import ConfigError
 from proseform.train import checkpoints, progress, rows, weights
 
@@ -36,12 +37,19 @@ def main(job: launch.Job) -> None:
     dataset, base = job.input("dataset"), job.input("base")
     tokenizer = weights.tokenizer(base)
     prompt = getattr(task.load(str(job.settings["task"])), role)
-    train, dropped = rows.encode(
-        tokenizer, rows.read(dataset / f"{role}-train.jsonl"), prompt.prefill, run.model.max_length
-    )
-    valid, _ = rows.encode(
-        tokenizer, rows.read(dataset / f"{role}-valid.jsonl")[:_VALID], prompt.prefill, run.model.max_length
-    )
+    columns = {}
+    dropped = {}
+    for split in ("train", "valid"):
+        read = rows.read(dataset / f"{role}-{split}.jsonl")[: None if split == "train" else _VALID]
+        gold = (
+            {case.id: case.prose for case in load_cases(dataset / f"cases-{split}.jsonl")}
+            if role == "evaluator"
+            else {}
+        )
+        columns[split], dropped[split] = rows.encode(
+            tokenizer, read, prompt.prefill, run.model.max_length, gold, f"sft.{role}, split '{split}'"
+        )
+    train, valid = columns["train"], columns["valid"]
 
     folder = Path(job.work) / checkpoints.FOLDER
     last = checkpoints.latest(folder, job.world_size)
@@ -60,7 +68,7 @@ def main(job: launch.Job) -> None:
         "valid_loss": round(float(valid_loss), 4),
         "steps": knobs.steps,
         "rows": len(train["input_ids"]),
-        "dropped": dropped,
+        "dropped": dropped["train"],
         "parameters": sum(p.numel() for p in model.parameters()),
         "trained_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
         "seconds": round(time.monotonic() - began, 1),

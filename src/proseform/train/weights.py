@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 from pathlib import Path
@@ -23,6 +24,8 @@ def quiet(*, offline: bool = True) -> None:
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
+    # Of a completion that no reward could score TRL logs the whole row, the case and what somebody wrote in it.
+    logging.getLogger("trl.trainer.grpo_trainer").setLevel(logging.ERROR)
     if offline:
         os.environ["HF_HUB_OFFLINE"] = "1"
 

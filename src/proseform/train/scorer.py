@@ -1,0 +1,266 @@
+"""The scorer: what each completion earns, judged in a process of its own that can be ended.
+
+Terms are a task's own code. One that raises or gives no score is a fault in :func:`proseform.reward.score`; one that
+never returns, or takes its process down, can only be dealt with from outside. So the judging runs in a child process,
+one batch a call: it answers completion by completion, and where an answer is overdue the child is killed, that rollout
+is a fault, and a fresh child goes on with the rest. The child lives as long as its scorer; a batch costs one line each
+way. The report and GRPO may both use it, with the same rubric in force.
+
+Left out: a limit on memory (the rank's own pod or machine has one).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self
+
+from proseform import lifetime, reward
+from proseform import task as tasks
+from proseform.case import Case
+from proseform.errors import StageError
+from proseform.reward import Score
+from proseform.rubric import Rubric
+
+START_S = 300.0
+"""Longest time for a child to load its task: a busy machine is slow, and a task may be large."""
+HANGS = 3
+"""Overdue completions in one batch after which the rest of it is not tried: a reward that always hangs costs that much."""
+
+RewardFunction = Callable[..., list[float | None]]
+
+
+class Scorer:
+    """Scores batches of completions; use it as a context, or close it.
+
+    Args:
+        task: The task's name.
+        rubric: The rubric in force; None scores JSON by the gated reward.
+        limit_s: Longest time for one completion, in seconds.
+
+    Raises:
+        StageError: From :meth:`score`: the child cannot load the task; in its words.
+    """
+
+    def __init__(self, task: str, rubric: Rubric | None, limit_s: float) -> None:
+        self._spec = {
+            "task": task,
+            "rubric": rubric and {"weights": dict(rubric.weights), "exponents": dict(rubric.exponents)},
+        }
+        self._limit_s = limit_s
+        self._child: _Child | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def score(self, completions: Sequence[str], cases: Sequence[str]) -> list[Score]:
+        """What each completion earns, in order.
+
+        Args:
+            completions: Texts, prefill included.
+            cases: The case of each, as its line of JSON.
+        """
+        scores: list[Score] = []
+        hangs = 0
+        while len(scores) < len(completions):
+            if hangs == HANGS:
+                words = f"not scored, since the reward was overdue {HANGS} times in this batch"
+                return scores + [Score(fault=words)] * (len(completions) - len(scores))
+            child = self._start()
+            rest = slice(len(scores), None)
+            child.send({"completions": completions[rest], "cases": cases[rest]})
+            for _ in completions[rest]:
+                try:
+                    scores.append(_score(child.receive(self._limit_s)))
+                except TimeoutError:
+                    hangs += 1
+                    scores.append(Score(fault=f"the reward did not return within {self._limit_s:g} s"))
+                    break
+                except EOFError:
+                    hangs += 1
+                    scores.append(Score(fault=f"the reward ended its process ({child.ending()})"))
+                    break
+            else:
+                return scores
+            self.close()
+        return scores
+
+    def close(self) -> None:
+        """End the child."""
+        if self._child is not None:
+            self._child.kill()
+            self._child = None
+
+    def _start(self) -> _Child:
+        """The child, started where there is none."""
+        if self._child is None:
+            child = _Child()
+            self._child = child
+            try:
+                child.send(self._spec)
+                hello = child.receive(START_S)
+            except (EOFError, TimeoutError) as error:
+                ending = child.ending()
+                self.close()
+                raise StageError(
+                    f"The scorer of task '{self._spec['task']}' did not start ({ending}).",
+                    hint="Its words are in the worker's log.",
+                ) from error
+            if words := hello["error"]:
+                self.close()
+                raise StageError(f"The scorer cannot load task '{self._spec['task']}': {words}")
+        return self._child
+
+
+class _Child:
+    """A process that judges, spoken to by lines of JSON over its standard streams."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", __name__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,
+        )
+        self._read = b""
+
+    def send(self, value: Mapping[str, Any]) -> None:
+        """Write one line; a child that is gone is found out by :meth:`receive`."""
+        stream = self._process.stdin
+        if stream is None:
+            raise RuntimeError("the child has no standard input")
+        data = memoryview(json.dumps(value).encode() + b"\n")
+        try:
+            while data:
+                data = data[stream.write(data) or 0 :]
+        except BrokenPipeError:
+            return
+
+    def receive(self, limit_s: float) -> dict[str, Any]:
+        """The next line.
+
+        Raises:
+            TimeoutError: It is not there in time.
+            EOFError: The child has ended.
+        """
+        stream = self._process.stdout
+        if stream is None:
+            raise RuntimeError("the child has no standard output")
+        until = time.monotonic() + limit_s
+        while b"\n" not in self._read:
+            ready, _, _ = select.select([stream], [], [], max(0.0, until - time.monotonic()))
+            if not ready:
+                raise TimeoutError
+            part = os.read(stream.fileno(), 1 << 16)
+            if not part:
+                raise EOFError
+            self._read += part
+        line, _, self._read = self._read.partition(b"\n")
+        row: dict[str, Any] = json.loads(line)
+        return row
+
+    def ending(self) -> str:
+        """How it ended, in words; it is killed where it has not."""
+        try:
+            code = self._process.wait(1.0)
+        except subprocess.TimeoutExpired:
+            return "it hung"
+        return f"signal {-code}" if code < 0 else f"exit code {code}"
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._process.kill()
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                stream.close()
+
+
+class Rewards:
+    """TRL's reward functions, one a term, which share one scoring of each batch.
+
+    A function gets ``completions`` (texts) and ``case`` (lines of JSON) and gives a number a completion, with the term's
+    power applied, or None where the rollout is a fault. Then every function gives None for it, and TRL counts the row
+    neither in its group's baseline nor as an advantage.
+
+    Args:
+        scorer: Scores a batch, whichever function is called first.
+        rubric: The scorer's own.
+
+    Attributes:
+        functions: As TRL wants them, named by their terms.
+        weights: Of the functions.
+        best: The highest weighted sum there is.
+        last: The scores of the last batch.
+    """
+
+    def __init__(self, scorer: Scorer, rubric: Rubric | None) -> None:
+        self._scorer, self._rubric = scorer, rubric
+        self._key: tuple[tuple[str, ...], tuple[str, ...]] | None = None
+        self.last: list[Score] = []
+        if rubric is None:
+            self.functions, self.weights, self.best = [self._function(reward.JSON)], [1.0], 2.0
+        else:
+            self.functions = [self._function(term) for term in rubric.weights]
+            self.weights, self.best = list(rubric.weights.values()), 1.0
+
+    def _function(self, term: str) -> RewardFunction:
+        """The reward function of one term."""
+
+        def function(completions: list[str], case: list[str], **_: Any) -> list[float | None]:
+            self._score(completions, case)
+            return [None if score.fault else self._powered(term, score.terms[term]) for score in self.last]
+
+        function.__name__ = term
+        return function
+
+    def _score(self, completions: Sequence[str], cases: Sequence[str]) -> None:
+        """Score a batch, unless it is the last one again."""
+        key = (tuple(completions), tuple(cases))
+        if key != self._key:
+            self.last = self._scorer.score(completions, cases)
+            self._key = key
+
+    def _powered(self, term: str, value: float) -> float:
+        """A raw term with its power; the gated reward has none."""
+        return value if self._rubric is None else reward.powered(value, self._rubric.exponents.get(term, 1))
+
+
+def _score(row: Mapping[str, Any]) -> Score:
+    """A score out of its line."""
+    return Score(row["terms"], row["composite"], row["fault"])
+
+
+def _judge() -> None:
+    """The child: load the task that the first line names, then answer batches until the stream ends."""
+    lifetime.end_with_parent()
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # what a task prints goes to the log and not among the answers
+    spec = json.loads(sys.stdin.readline())
+    try:
+        task = tasks.load(spec["task"])
+    except Exception as error:  # noqa: BLE001 - a task's own modules are run, which may raise anything
+        print(json.dumps({"error": str(error)}), file=answers, flush=True)
+        return
+    rubric = Rubric(**spec["rubric"]) if spec["rubric"] else None
+    print(json.dumps({"error": ""}), file=answers, flush=True)
+    for line in sys.stdin:
+        batch = json.loads(line)
+        known: dict[str, Case] = {}
+        for text, about in zip(batch["completions"], batch["cases"], strict=True):
+            case = known.get(about) or known.setdefault(about, Case.from_json(about))
+            score = reward.score(text, case, task, rubric)
+            row = {"terms": dict(score.terms), "composite": score.composite, "fault": score.fault}
+            print(json.dumps(row), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    _judge()

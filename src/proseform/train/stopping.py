@@ -1,0 +1,132 @@
+"""When GRPO stops before its last step: because there is nothing left to learn, or because nothing can be learnt.
+
+A group whose completions all earn the same carries no signal. Where no group has carried one for a window of steps,
+the policy has *converged* if what it earns is the best there is, or within :data:`NEAR` of it: the stage ends early,
+and well. Else it has *collapsed*, and the stage ends with an error that says what to look at. Groups are counted one by
+one, by exact equality (TRL's ``frac_reward_zero_std`` speaks of the whole batch under some of its settings).
+
+Every rank sees the gathered rewards, so all of them come to the same decision in the same step. The rule's state is
+saved with the checkpoint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any
+
+from proseform import reward
+from proseform.errors import NoSignalError, StageError
+
+NEAR = 0.95
+"""The share of the highest reward from which on a window without signal counts as convergence."""
+_SHOWN = 120
+_EXACT = 1e-6
+
+
+class Decision(StrEnum):
+    """What a rule decides after a step."""
+
+    CONTINUE = "continue"
+    CONVERGED = "converged"
+    COLLAPSED = "collapsed"
+
+
+class StopRule:
+    """Counts steps without any signal.
+
+    Args:
+        group_size: Completions of each prompt.
+        window: Consecutive steps without signal after which training stops.
+        best: The highest reward there is.
+    """
+
+    def __init__(self, group_size: int, window: int, best: float = 1.0) -> None:
+        self.group_size, self.window, self.best = group_size, window, best
+        self.decision = Decision.CONTINUE
+        self._means: list[float] = []
+        """Mean reward of each consecutive step without signal."""
+
+    def observe(self, rewards: Sequence[float | None]) -> Decision:
+        """Note one step.
+
+        Args:
+            rewards: Of every completion of the step, over all processes, group by group; None for a faulted rollout.
+
+        >>> rule = StopRule(group_size=2, window=2)
+        >>> [str(rule.observe(rewards)) for rewards in ([0, 1], [1, 1], [1, 1])]
+        ['continue', 'continue', 'converged']
+        """
+        scored = [one for one in rewards if one is not None]
+        if reward.zero_variance_share(rewards, self.group_size) < 1.0:
+            self._means = []
+        elif scored:
+            self._means.append(sum(scored) / len(scored))
+        if len(self._means) < self.window:
+            self.decision = Decision.CONTINUE
+        else:
+            near = self.mean >= NEAR * self.best - _EXACT
+            self.decision = Decision.CONVERGED if near else Decision.COLLAPSED
+        return self.decision
+
+    @property
+    def mean(self) -> float:
+        """Mean reward of the steps without signal."""
+        return sum(self._means) / len(self._means)
+
+    def sentence(self, steps: int) -> str:
+        """Why training stopped early, for people.
+
+        Args:
+            steps: Optimiser steps that were done.
+        """
+        what = (
+            "all completions are perfect" if self.mean >= self.best - _EXACT else "within each group all earn the same"
+        )
+        return f"converged after {steps} steps: for {len(self._means)} steps {what}, {self.mean:.3f} of {self.best:g} on average"
+
+    def collapse(self, rewards: Sequence[float | None], completions: Sequence[str]) -> NoSignalError:
+        """The error of a collapse.
+
+        Args:
+            rewards: Of the last step.
+            completions: Some of the last step's.
+        """
+        example = completions[0][:_SHOWN].replace("\n", " ⏎ ") if completions else ""
+        words = (
+            f"grpo: no group has carried a signal for {len(self._means)} steps: within each group all "
+            f"{self.group_size} completions earn the same, {self.mean:.3f} of {self.best:g} on average. "
+            f'One of them begins: "{example}"'
+        )
+        return NoSignalError(words, hint=self._hint([one for one in rewards if one is not None], completions))
+
+    def _hint(self, rewards: Sequence[float], completions: Sequence[str]) -> str:
+        """What to look at, from what was earned."""
+        if len(set(completions)) < len(completions) / 2 + 1 and len(completions) > 1:
+            return "The completions are alike: raise grpo.temperature or train sft.evaluator for fewer steps."
+        if max(rewards) <= self.best / 4:
+            return (
+                "All break the form: train sft.evaluator for more steps until some completions earn, or lower "
+                "grpo.temperature; a policy that never succeeds cannot be rewarded into it."
+            )
+        return "All earn the same though they differ: look at the rubric's terms, one of them may hide the others."
+
+    def state(self) -> dict[str, Any]:
+        """Everything that later decisions rest on, as JSON."""
+        return {"means": self._means, "decision": str(self.decision)}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Go on from a state of the same rule."""
+        self._means, self.decision = list(state["means"]), Decision(state["decision"])
+
+
+def all_faulted(faults: Sequence[str]) -> StageError:
+    """The error of a step in which no rollout could be scored: a reward that is broken, and not a policy.
+
+    Args:
+        faults: Why, of each rollout of a rank.
+    """
+    return StageError(
+        f"grpo: the reward could score none of the step's completions; the first fault is: {faults[0]}.",
+        hint="Mend the task's rewards.py; the laws try it on hostile texts: see docs/tour.md.",
+    )
