@@ -68,8 +68,8 @@ class RoleModel:
 
     def encode(self, request: Request) -> tuple[list[int], list[int]]:
         """Token ids of the prompt and of the prefill."""
-        prefill = self.tokenizer(request.prefill, add_special_tokens=False)["input_ids"] if request.prefill else []
-        return tokens.encode(self.tokenizer, request.prompt), list(prefill)
+        prefill = tokens.continuation(self.tokenizer, request.prefill) if request.prefill else []
+        return tokens.encode(self.tokenizer, request.prompt), prefill
 
     def room(self, request: Request) -> int:
         """Tokens that are left for the completion; below 1 the prompt is too long."""

@@ -91,7 +91,7 @@ def prompt(task: Task, case: Case, knobs: config.Grpo) -> Rendered:
 
 def _asker(task: Task, knobs: config.Grpo, tokenizer: Any, prefill: str) -> Callable[[Case], Asked]:
     """A case to what the policy is asked, tokenised as in SFT."""
-    opening = tokenizer(prefill, add_special_tokens=False)["input_ids"] if prefill else []
+    opening = tokens.continuation(tokenizer, prefill) if prefill else []
 
     def ask(case: Case) -> Asked:
         rendered = prompt(task, case, knobs)

@@ -88,8 +88,8 @@ def completion_ids(tokenizer: Any, rows: Sequence[Row], prefill: str = "") -> li
             raise RowError(
                 f"Row '{row.id}': the completion begins with {row.completion[:12]!r}, not with the prefill {prefill!r}."
             )
-    head: list[int] = tokenizer(prefill, add_special_tokens=False)["input_ids"] if prefill else []
-    rests = tokenizer([row.completion.removeprefix(prefill) for row in rows], add_special_tokens=False)["input_ids"]
+    head = tokens.continuation(tokenizer, prefill) if prefill else []
+    rests = (tokens.continuation(tokenizer, row.completion.removeprefix(prefill)) for row in rows)
     return [[*head, *rest, tokenizer.eos_token_id] for rest in rests]
 
 

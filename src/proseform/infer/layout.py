@@ -1,0 +1,142 @@
+"""Where text of theirs stands in a prompt that a chat template has written.
+
+A template may trim, strip or move what it is given, so positions cannot be computed from the messages. The template is
+rendered with every character of theirs replaced by a placeholder (white space stays, so that trimming is the same), and
+the placeholders are filled in again: what the template does cannot depend on what they wrote. A template without a
+system turn gets the system's words at the head of the user's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jinja2
+
+from proseform.errors import ConfigError
+from proseform.offsets import Edit, Offsets, edited
+from proseform.prompt import Message, Rendered, Segment, Turn
+
+_VISIBLE = re.compile(r"\S")
+_PLACEHOLDERS = range(0xF0000, 0xFFFFE)
+"""Private use: no text means anything by these, and no tokenizer has them in a token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A prompt as one text.
+
+    Attributes:
+        own: The prompt as the template writes it.
+        text: The prompt with theirs filled into what the template writes around placeholders; equals ``own`` unless the
+            template looks at what they wrote. None where the template changes or cuts what it is given.
+        frame: ``text`` with each piece of theirs, from its first to its last visible character, as one placeholder.
+        offsets: From ``frame`` to ``text``.
+        theirs: Where the pieces stand in ``text``.
+    """
+
+    own: str
+    text: str | None
+    frame: str
+    offsets: Offsets
+    theirs: tuple[tuple[int, int], ...]
+
+
+def laid_out(tokenizer: Any, rendered: Rendered) -> Layout:
+    """A rendered prompt as one text: a chat by the tokenizer's template, up to the model's turn.
+
+    Raises:
+        ConfigError: The tokenizer has no chat template, or the template refuses the conversation.
+    """
+    if rendered.style == "plain":
+        turn = rendered.turns[0]
+        masks = dict(zip(_theirs(rendered.turns), _free(turn.content), strict=False))
+        return _filled(turn.content, "".join(_masked(turn, masks)), masks)
+    turns = _accepted(tokenizer, rendered)
+    own = _written(tokenizer, _messages(turns))
+    masks = dict(zip(_theirs(turns), _free(own + "".join(turn.content for turn in turns)), strict=False))
+    masked = _written(tokenizer, [{"role": turn.role, "content": "".join(_masked(turn, masks))} for turn in turns])
+    return _filled(own, masked, masks)
+
+
+def folded(turns: Sequence[Turn]) -> tuple[Turn, ...]:
+    """The turns without a system turn: its text, and a blank line, begin the first user's turn."""
+    if len(turns) < 2 or turns[0].role != "system":  # noqa: PLR2004 - one to fold, one to fold it into
+        return tuple(turns)
+    system, user, *rest = turns
+    return (Turn(user.role, (*system.segments, Segment("\n\n"), *user.segments)), *rest)
+
+
+def _accepted(tokenizer: Any, rendered: Rendered) -> tuple[Turn, ...]:
+    """The turns that the template takes: with the system's turn folded where it refuses or drops that."""
+    if not getattr(tokenizer, "chat_template", None):
+        raise ConfigError("The tokenizer has no chat template.", hint="Name an instruction-tuned model, or add one.")
+    turns = rendered.turns
+    if turns[0].role != "system" or len(turns) == 1:
+        return turns
+    try:
+        text = _rendered(tokenizer, _messages(turns))
+    except jinja2.TemplateError:
+        return folded(turns)
+    return turns if turns[0].content.strip() in text else folded(turns)
+
+
+def _written(tokenizer: Any, messages: list[Message]) -> str:
+    """What the template writes.
+
+    Raises:
+        ConfigError: It refuses the conversation.
+    """
+    try:
+        return _rendered(tokenizer, messages)
+    except jinja2.TemplateError as error:
+        roles = ", ".join(message["role"] for message in messages)
+        raise ConfigError(f"The chat template refuses a conversation of {roles}: {error}.") from error
+
+
+def _rendered(tokenizer: Any, messages: list[Message]) -> str:
+    """The template's text, with the opening of the model's turn."""
+    return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+
+
+def _messages(turns: Sequence[Turn]) -> list[Message]:
+    """Turns as messages."""
+    return [{"role": turn.role, "content": turn.content} for turn in turns]
+
+
+def _theirs(turns: Sequence[Turn]) -> Iterator[str]:
+    """Each distinct text of theirs that has visible characters."""
+    yield from dict.fromkeys(
+        segment.text for turn in turns for segment in turn.segments if not segment.ours and segment.text.strip()
+    )
+
+
+def _free(text: str) -> Iterator[str]:
+    """Placeholders that do not occur in a text."""
+    used = set(text)
+    return (chr(code) for code in _PLACEHOLDERS if chr(code) not in used)
+
+
+def _masked(turn: Turn, masks: dict[str, str]) -> Iterator[str]:
+    """The content of a turn with the visible characters of theirs as placeholders."""
+    for segment in turn.segments:
+        mask = "" if segment.ours else masks.get(segment.text, "")
+        yield _VISIBLE.sub(mask, segment.text) if mask else segment.text
+
+
+def _filled(own: str, masked: str, masks: dict[str, str]) -> Layout:
+    """Fill the placeholders of a masked text with what they stand for."""
+    edits: list[Edit] = []
+    for text, mask in masks.items():
+        shown = re.sub(r"\S", mask, text).strip()
+        spans = [match.span() for match in re.finditer(re.escape(shown), masked)]
+        if len(spans) * shown.count(mask) != masked.count(mask):
+            spans, shown = [match.span() for match in re.finditer(rf"{mask}(?:[{mask}\s]*{mask})?", masked)], ""
+        edits += [(start, end, text.strip() if shown else "") for start, end in spans]
+    edits.sort()
+    whole = all(new for _, _, new in edits)
+    text, _ = edited(masked, edits)
+    frame, to_text = edited(masked, [(start, end, masked[start]) for start, end, _ in edits])
+    return Layout(own, text if whole else None, frame, to_text, tuple((start, end) for start, end, _ in edits))
