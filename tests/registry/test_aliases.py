@@ -113,9 +113,9 @@ def test_what_does_not_exist_cannot_be_promoted(mlflow, name, promotable):
         aliases.promote(mlflow, name)
 
 
-@pytest.mark.parametrize("writes", range(5))
+@pytest.mark.parametrize("writes", range(7))
 def test_a_promotion_that_was_cut_short_ends_where_it_would_have(mlflow, name, promotable, dying, writes):
-    """The writes: the move, previous, champion, candidate, the move struck out."""
+    """The writes: the lease, the one before it deleted, the move, previous, champion, candidate, the move struck out."""
     for number in (1, 2):
         promotable(number)
         aliases.promote(mlflow, name)
@@ -128,7 +128,7 @@ def test_a_promotion_that_was_cut_short_ends_where_it_would_have(mlflow, name, p
     assert state(mlflow, name) == {CHAMPION: "3", PREVIOUS: "2"}
 
 
-@pytest.mark.parametrize("writes", range(4))
+@pytest.mark.parametrize("writes", range(6))
 def test_a_rollback_that_was_cut_short_ends_where_it_would_have(mlflow, name, promotable, dying, writes):
     """And does not swap twice."""
     for number in (1, 2):
@@ -142,7 +142,7 @@ def test_a_rollback_that_was_cut_short_ends_where_it_would_have(mlflow, name, pr
     assert state(mlflow, name) == {CHAMPION: "1", PREVIOUS: "2"}
 
 
-@pytest.mark.parametrize("writes", [1, 2, 3])
+@pytest.mark.parametrize("writes", [3, 4, 5])
 def test_a_rollback_after_half_a_promotion_finishes_that_one_first(mlflow, name, promotable, dying, writes):
     promotable(1)
     aliases.promote(mlflow, name)

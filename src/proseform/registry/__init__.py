@@ -2,28 +2,47 @@
 
 - :func:`connect` opens a registry: SQLite below the home folder, or any tracking URI.
 - :mod:`~proseform.registry.track` logs what stages did: one run above, one run for each stage beneath it.
-- :mod:`~proseform.registry.models` registers a bundle, keeps its gate's verdict, and gets it back, verified.
-- :mod:`~proseform.registry.aliases` promotes and rolls back: two or three writes that survive being cut short.
+- :mod:`~proseform.registry.models` registers a bundle, keeps its gate's verdict, and gets it back, verified;
+  its files are the business of :mod:`~proseform.registry.artifacts`.
+- :mod:`~proseform.registry.aliases` promotes and rolls back: two or three writes that survive being cut short, one
+  process at a time by :mod:`~proseform.registry.lease`.
 
-A bundle is one registered model version over one LoggedModel, whose artifacts are ``bundle/`` (the whole folder),
-``README.md`` (the model card) and, once judged, ``gate.json`` and what was filed beside it. Names and tags are in
-``mlflow/registry.toml``. Left out: locks between people who promote at the same time; the last one wins.
+A bundle is one registered model version over one LoggedModel, whose artifacts are ``bundle/`` (the folder, without the
+bases that adapters stand on, which are LoggedModels of their own), ``README.md`` (the model card) and, once judged,
+``gate.json`` and what was filed beside it. Names and tags are in ``mlflow/registry.toml``.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import re
+import socket
+import time
 import tomllib
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+from proseform import redact
 from proseform.errors import RegistryError
 
-_QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
+TRACKING_URI = "MLFLOW_TRACKING_URI"
+_SETTINGS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "4",  # half a minute in all, where MLflow's own 7 are four
+}
+_PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
+_QUOTED = re.compile(r"%(?=[0-9a-fA-F]{2})|[?]")
+"""What a path may hold and a database's URI may not."""
+_ANSWER_S = 3.0
+"""Seconds in which a registry's host has to take a connection."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +50,23 @@ class Registry:
     """An open registry.
 
     Attributes:
-        uri: MLflow's tracking and registry URI.
+        uri: MLflow's tracking and registry URI; may hold a password, so show :attr:`shown` instead.
         artifacts: Where artifacts of new experiments go; empty leaves it to the server.
+        strays: Empty folders that MLflow makes and nobody needs; see :func:`connect`.
     """
 
     uri: str
     artifacts: str = ""
+    strays: tuple[Path, ...] = ()
+
+    @property
+    def shown(self) -> str:
+        """The URI without a password."""
+        return redact.uri(self.uri)
+
+    def __repr__(self) -> str:
+        """Without a password."""
+        return f"Registry({self.shown!r})"
 
     @cached_property
     def client(self) -> Any:
@@ -62,18 +92,65 @@ def connect(home: Path, uri: str = "") -> Registry:
 
     Args:
         home: Proseform's home folder, made where it is missing.
-        uri: A tracking URI, such as ``http://mlflow:5000``; empty takes ``<home>/mlflow.db`` with artifacts in
-            ``<home>/mlartifacts``.
+        uri: A tracking URI, such as ``http://mlflow:5000``; empty takes ``MLFLOW_TRACKING_URI``, and where that is
+            empty too, ``<home>/mlflow.db`` with artifacts in ``<home>/mlartifacts``.
 
     Raises:
         RegistryError: MLflow is not installed.
     """
     library()
+    uri = uri or os.environ.get(TRACKING_URI, "")
     if uri and not uri.startswith("sqlite:"):
         return Registry(uri)
     home = home.resolve()
     home.mkdir(parents=True, exist_ok=True)
-    return Registry(uri or f"sqlite:///{home / 'mlflow.db'}", (home / "mlartifacts").as_uri())
+    # SQLAlchemy unquotes the path; MLflow makes the folder of the path as it is quoted, which is taken away again.
+    path = Path(_QUOTED.sub(lambda found: f"%{ord(found[0]):02X}", str(home / "mlflow.db")))
+    strays = tuple(folder for folder in path.parents if not folder.exists())
+    return Registry(uri or f"sqlite:///{path}", (home / "mlartifacts").as_uri(), strays)
+
+
+def await_answer(uri: str = "") -> None:
+    """Refuse in seconds a registry whose host takes no connection; a file has no host, and passes.
+
+    Args:
+        uri: As :func:`connect` takes it.
+
+    Raises:
+        RegistryError: Nobody listens there, or the URI is none.
+    """
+    uri = uri or os.environ.get(TRACKING_URI, "")
+    try:
+        parts = urlsplit(uri)
+        host, port = parts.hostname, parts.port or _PORTS.get(parts.scheme.partition("+")[0])
+    except ValueError as error:
+        raise RegistryError(f"'{redact.uri(uri)}' is no tracking URI ({error}).") from error
+    if not host or not port:
+        return
+    until = time.monotonic() + _ANSWER_S
+    while True:
+        try:
+            socket.create_connection((host, port), timeout=_ANSWER_S).close()
+        except OSError as error:
+            if isinstance(error, TimeoutError | socket.gaierror) or time.monotonic() > until:
+                raise RegistryError(
+                    f"MLflow at {redact.uri(uri)}: {host}:{port} takes no connection ({error}).",
+                    hint=f"Start it, or mend --tracking-uri or {TRACKING_URI}; unset, runs go to SQLite in the home folder.",
+                ) from error
+            time.sleep(0.3)  # a server that is being started again
+        else:
+            return
+
+
+def pages(search: Callable[..., Any], *args: Any, **kwargs: Any) -> Iterator[Any]:
+    """All results of one of MLflow's searches, page by page."""
+    token = None
+    while True:
+        page = search(*args, page_token=token, **kwargs)
+        yield from page
+        token = page.token
+        if not token:
+            return
 
 
 def model_name(task: str) -> str:
@@ -98,7 +175,7 @@ def library() -> Any:
         RegistryError: It is not installed. A checkout has a folder ``mlflow/``, which Python then imports as an empty
             namespace package: hence the look at its version.
     """
-    for name, value in _QUIET.items():
+    for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
     for noisy in ("alembic", "mlflow.store.db.utils"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
@@ -123,12 +200,20 @@ class speaking:  # noqa: N801 - reads as a clause: with speaking(registry)
 
     def __enter__(self) -> None:
         """Point MLflow's global state here."""
-        mlflow = library()
+        mlflow, given = library(), os.environ.get(TRACKING_URI)
         if mlflow.get_tracking_uri() != self.registry.uri:
             mlflow.set_tracking_uri(self.registry.uri)
             mlflow.set_registry_uri(self.registry.uri)
+            os.environ.pop(TRACKING_URI, None)  # MLflow writes it there, and it would be the next registry's default
+            if given is not None:
+                os.environ[TRACKING_URI] = given
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         """Translate."""
+        for folder in self.registry.strays:
+            with suppress(OSError):
+                folder.rmdir()
         if isinstance(error, library().exceptions.MlflowException):
-            raise RegistryError(f"MLflow at {self.registry.uri}: {error.message}") from error
+            raise RegistryError(
+                f"MLflow at {self.registry.shown}: {redact.text(error.message, self.registry.uri)}"
+            ) from (None if redact.secrets(self.registry.uri) else error)

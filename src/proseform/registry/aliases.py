@@ -1,9 +1,10 @@
 """Moving aliases: promotion and rollback, each two or three writes that survive being cut short.
 
-MLflow sets one alias at a time. So the wanted end state is written first, as the tag ``proseform.move`` of the
+MLflow sets one alias at a time. So the end state is written first, as the tag ``proseform.move`` of the
 registered model; then the aliases; then the tag goes. Whoever comes next finishes a move that was left open before
 doing anything of its own, so running the same command again ends where it would have ended. ``champion`` always
-names a version, the old one or the new one. The order is: previous, champion, candidate.
+names a version, the old one or the new one. The order is: previous, champion, candidate. One process at a time does
+this, by a :mod:`~proseform.registry.lease`.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ import json
 from typing import Any
 
 from proseform.errors import RegistryError
-from proseform.registry import Registry, speaking
-from proseform.registry.models import CANDIDATE, CHAMPION, PREVIOUS, Version, aliases, get, verdict
+from proseform.registry import Registry, lease, models, speaking
+from proseform.registry.models import CANDIDATE, CHAMPION, PREVIOUS, Version, get
 
 MOVE = "proseform.move"
 _ORDER = (PREVIOUS, CHAMPION, CANDIDATE)
@@ -30,21 +31,23 @@ def promote(registry: Registry, name: str, which: str = CANDIDATE) -> Version:
     Raises:
         RegistryError: No such version, or its gate is not open for this very bundle; the reasons are in the message.
     """
-    finished = _finish(registry, name)
-    known = aliases(registry, name)
-    if which == CANDIDATE and CANDIDATE not in known and finished.get("act") == "promote":
+    models.aliases(registry, name)  # before a lease is made for a model that is not there
+    with lease.hold(registry, name) as held:
+        finished = _finish(registry, held)
+        known = models.aliases(registry, name)
+        if which == CANDIDATE and CANDIDATE not in known and finished.get("act") == "promote":
+            return get(registry, name, CHAMPION)
+        version = get(registry, name, which)
+        if known.get(CHAMPION) == version.version:
+            return version
+        _open_gate(registry, version)
+        ends = {
+            CHAMPION: version.version,
+            PREVIOUS: known.get(CHAMPION),
+            CANDIDATE: _unless(known.get(CANDIDATE), version.version),
+        }
+        _begin(registry, held, {"act": "promote", "ends": ends})
         return get(registry, name, CHAMPION)
-    version = get(registry, name, which)
-    if known.get(CHAMPION) == version.version:
-        return version
-    _open_gate(registry, version)
-    ends = {
-        CHAMPION: version.version,
-        PREVIOUS: known.get(CHAMPION),
-        CANDIDATE: _unless(known.get(CANDIDATE), version.version),
-    }
-    _begin(registry, name, {"act": "promote", "ends": ends})
-    return get(registry, name, CHAMPION)
 
 
 def rollback(registry: Registry, name: str) -> Version:
@@ -53,21 +56,23 @@ def rollback(registry: Registry, name: str) -> Version:
     Raises:
         RegistryError: No such model, or nothing to return to.
     """
-    if _finish(registry, name).get("act") == "rollback":
+    models.aliases(registry, name)
+    with lease.hold(registry, name) as held:
+        if _finish(registry, held).get("act") == "rollback":
+            return get(registry, name, CHAMPION)
+        known = models.aliases(registry, name)
+        if PREVIOUS not in known or CHAMPION not in known:
+            raise RegistryError(
+                f"'{name}' has no previous champion to return to.", hint="There is one after the second promotion."
+            )
+        ends = {CHAMPION: known[PREVIOUS], PREVIOUS: known[CHAMPION], CANDIDATE: known.get(CANDIDATE)}
+        _begin(registry, held, {"act": "rollback", "ends": ends})
         return get(registry, name, CHAMPION)
-    known = aliases(registry, name)
-    if PREVIOUS not in known or CHAMPION not in known:
-        raise RegistryError(
-            f"'{name}' has no previous champion to return to.", hint="There is one after the second promotion."
-        )
-    ends = {CHAMPION: known[PREVIOUS], PREVIOUS: known[CHAMPION], CANDIDATE: known.get(CANDIDATE)}
-    _begin(registry, name, {"act": "rollback", "ends": ends})
-    return get(registry, name, CHAMPION)
 
 
 def _open_gate(registry: Registry, version: Version) -> None:
     """Refuse a version whose gate is not open for the bundle that it is."""
-    found = verdict(registry, version)
+    found = models.verdict(registry, version)
     who = f"'{version.name}', version {version.version}"
     if found is None:
         raise RegistryError(f"{who} cannot be promoted: no gate has judged it.", hint="Run the gate stage.")
@@ -77,16 +82,18 @@ def _open_gate(registry: Registry, version: Version) -> None:
         raise RegistryError(f"{who} cannot be promoted: its gate is closed: {'; '.join(found.reasons)}.")
 
 
-def _begin(registry: Registry, name: str, move: dict[str, Any]) -> None:
+def _begin(registry: Registry, held: lease.Lease, move: dict[str, Any]) -> None:
     """Write the move down, then make it."""
+    held.check()
     with speaking(registry):
-        registry.client.set_registered_model_tag(name, MOVE, json.dumps(move))
-    _finish(registry, name)
+        registry.client.set_registered_model_tag(held.name, MOVE, json.dumps(move))
+    _finish(registry, held)
 
 
-def _finish(registry: Registry, name: str) -> dict[str, Any]:
+def _finish(registry: Registry, held: lease.Lease) -> dict[str, Any]:
     """Make the move that is written down, if there is one, and strike it out; what was made, or nothing."""
-    known = aliases(registry, name)
+    name = held.name
+    known = models.aliases(registry, name)
     with speaking(registry):
         written = registry.client.get_registered_model(name).tags.get(MOVE)
         if not written:
@@ -94,10 +101,12 @@ def _finish(registry: Registry, name: str) -> dict[str, Any]:
         move: dict[str, Any] = json.loads(written)
         for alias in _ORDER:
             version = move["ends"].get(alias)
+            held.check()
             if version is None and alias in known:
                 registry.client.delete_registered_model_alias(name, alias)
             elif version is not None and known.get(alias) != version:
                 registry.client.set_registered_model_alias(name, alias, version)
+        held.check()
         registry.client.delete_registered_model_tag(name, MOVE)
     return move
 

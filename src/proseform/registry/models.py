@@ -17,11 +17,18 @@ from proseform import bundle as bundles
 from proseform import digest
 from proseform.bundle import Bundle, Part
 from proseform.errors import RegistryError, StoreError
-from proseform.registry import Registry, library, model_name, names, speaking
+from proseform.registry import Registry, artifacts, lease, library, model_name, names, pages, speaking
 from proseform.thresholds import GateVerdict
 
+BASES = ".bases"
+"""Beside fetched bundles: the bases that they share, by digest."""
 CANDIDATE, CHAMPION, PREVIOUS = "candidate", "champion", "previous"
 VERDICT = "gate.json"
+_ABSENT = "RESOURCE_DOES_NOT_EXIST"
+_SHOWN = 20
+"""Names in an error, at most."""
+_PAGE = 1000
+"""Versions of one answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +61,8 @@ def register(
 ) -> Version:
     """Register a bundle's folder, and let ``candidate`` point at it.
 
-    A bundle that is registered already is adopted, artifacts, verdict and all; ``candidate`` moves to it, unless it is
-    the champion. A version appears only when its artifacts are complete.
+    A bundle that is registered already is adopted, verdict and all, and files that its version lacks are uploaded
+    again; ``candidate`` moves to it, unless it is the champion. A version appears only when its artifacts are complete.
 
     Args:
         registry: Where.
@@ -73,21 +80,25 @@ def register(
     name = name or model_name(bundle.task)
     all_tags = {**(tags or {}), **_tags(bundle)}
     with speaking(registry):
-        known = _registered(registry, name, bundle)
-        found = next((row for row in _versions(registry, name) if row.bundle == bundle.digest), None)
-        if found is None:
-            model_id = _logged(registry, folder, bundle, card(bundle, name, report or {}), all_tags, source_run)
-            made = registry.client.create_model_version(
+        _registered(registry, name, bundle)
+        readme = card(bundle, name, report or {})
+        model_id, where = artifacts.upload(registry, folder, bundle, readme, all_tags, source_run)
+    with lease.hold(registry, name) as held, speaking(registry):
+        known = aliases(registry, name)
+        version = next((row for row in _versions(registry, name) if row.model_id == model_id), None)
+        held.check()
+        if version is None:
+            row = registry.client.create_model_version(
                 name,
                 f"models:/{model_id}",
                 model_id=model_id,
-                tags=all_tags,
+                tags={**all_tags, **where},
                 description=f"Bundle {digest.short(bundle.digest)}",
             )
-            found = Version(name, str(made.version), bundle.digest, model_id, all_tags)
-        if known.get(CHAMPION) != found.version and known.get(CANDIDATE) != found.version:
-            registry.client.set_registered_model_alias(name, CANDIDATE, found.version)
-    return found
+            version = Version(name, str(row.version), bundle.digest, model_id, {**all_tags, **where})
+        if known.get(CHAMPION) != version.version and known.get(CANDIDATE) != version.version:
+            registry.client.set_registered_model_alias(name, CANDIDATE, version.version)
+    return version
 
 
 def aliases(registry: Registry, name: str) -> dict[str, str]:
@@ -124,21 +135,21 @@ def fetch(registry: Registry, name: str, which: str, into: Path) -> Path:
         registry: Where from.
         name: The registered model.
         which: ``champion``, ``candidate``, ``previous`` or a version number.
-        into: Holds fetched bundles by digest; one that is there and whole is not fetched again.
+        into: Holds fetched bundles by digest; one that is there and whole is not fetched again. Bundles on one base
+            share its files by links.
 
     Raises:
         RegistryError: No such model, alias or version, or its artifacts are not the bundle that its tag names.
     """
     version = get(registry, name, which)
     target = into / digest.short(version.bundle)
-    if _whole(target, version.bundle):
+    if artifacts.is_whole(target, version.bundle):
         return target
     into.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".fetch-", dir=into) as staging:
-        with speaking(registry):
-            _download(registry, version, "bundle", staging)
-        found = Path(staging) / "bundle"
         try:
+            with speaking(registry):
+                found = artifacts.download(registry, version.model_id, _bases(version), Path(staging), into / BASES)
             state = bundles.read(found).digest
         except StoreError as error:
             raise RegistryError(
@@ -152,7 +163,7 @@ def fetch(registry: Registry, name: str, which: str, into: Path) -> Path:
         try:
             found.rename(target)
         except OSError:  # somebody else fetched the same bundle meanwhile
-            if not _whole(target, version.bundle):
+            if not artifacts.is_whole(target, version.bundle):
                 raise
     return target
 
@@ -172,7 +183,7 @@ def attached(registry: Registry, version: Version, file: str) -> str:
         RegistryError: No such file there.
     """
     with tempfile.TemporaryDirectory() as staging, speaking(registry):
-        _download(registry, version, file, staging)
+        artifacts.get(registry, version.model_id, file, Path(staging))
         return (Path(staging) / file).read_text(encoding="utf-8")
 
 
@@ -261,72 +272,56 @@ def _weights(part: Part) -> str:
     return part.adapter_digest or part.base_digest
 
 
-def _registered(registry: Registry, name: str, bundle: Bundle) -> dict[str, str]:
-    """The registered model's aliases; the model is made where it is missing."""
-    if name not in _names(registry):
+def _registered(registry: Registry, name: str, bundle: Bundle) -> None:
+    """The registered model, made where it is missing."""
+    exceptions = library().exceptions
+    try:
+        registry.client.get_registered_model(name)
+    except exceptions.MlflowException as error:
+        if error.error_code != _ABSENT:
+            raise
         text = names()["model"]["description"].format(task=bundle.task)
-        registry.client.create_registered_model(name, tags={"proseform.task": bundle.task}, description=text)
-    return aliases(registry, name)
-
-
-def _logged(
-    registry: Registry, folder: Path, bundle: Bundle, readme: str, tags: Mapping[str, str], source_run: str
-) -> str:
-    """A LoggedModel that holds the bundle, ready; one that an interrupted call left ready is taken up."""
-    experiment = registry.experiment(bundle.task)
-    for left in registry.client.search_logged_models(
-        [experiment], filter_string=f"tags.`proseform.bundle` = '{bundle.digest}'"
-    ):
-        if left.status == "READY":
-            return str(left.model_id)
-    name = f"{bundle.task}-{digest.short(bundle.digest)}"
-    made = registry.client.create_logged_model(
-        experiment, name, source_run or None, dict(tags), model_type="proseform-bundle"
-    )
-    registry.client.log_model_artifacts(made.model_id, str(folder), artifact_path="bundle")
-    with tempfile.TemporaryDirectory() as staging:
-        (Path(staging) / "README.md").write_text(readme, encoding="utf-8")
-        registry.client.log_model_artifacts(made.model_id, staging)
-    registry.client.finalize_logged_model(made.model_id, "READY")
-    return str(made.model_id)
-
-
-def _names(registry: Registry) -> list[str]:
-    """All registered models."""
-    return [model.name for model in registry.client.search_registered_models(max_results=1000)]
+        try:
+            registry.client.create_registered_model(name, tags={"proseform.task": bundle.task}, description=text)
+        except exceptions.MlflowException as other:
+            if other.error_code != "RESOURCE_ALREADY_EXISTS":  # somebody else made it meanwhile
+                raise
 
 
 def _model(registry: Registry, name: str) -> Any:
     """MLflow's registered model."""
     with speaking(registry):
-        have = sorted(_names(registry))
-        if name not in have:
-            raise RegistryError(
-                f"No model '{name}'; registered: {', '.join(have) or 'none'}.", hint="The pipeline registers it."
-            )
-        return registry.client.get_registered_model(name)
+        try:
+            return registry.client.get_registered_model(name)
+        except library().exceptions.MlflowException as error:
+            if error.error_code not in {_ABSENT, "INVALID_PARAMETER_VALUE"}:
+                raise
+        known = sorted(
+            model.name for model in pages(registry.client.search_registered_models) if not lease.is_lock(model)
+        )
+        more = f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else ""
+        raise RegistryError(
+            f"No model '{name}'; registered: {', '.join(known[:_SHOWN]) or 'none'}{more}.",
+            hint="The pipeline registers it.",
+        )
 
 
 def _versions(registry: Registry, name: str) -> list[Version]:
-    """All versions that hold a bundle. A search leaves MLflow's own ``model_id`` empty; the source names it too."""
-    rows = [row for row in registry.client.search_model_versions(f"name = '{name}'") if "proseform.bundle" in row.tags]
-    return [
+    """All versions that hold a bundle, newest first.
+
+    A search leaves MLflow's own ``model_id`` empty; the source names it too.
+    """
+    rows = pages(registry.client.search_model_versions, f"name = '{name}'", max_results=_PAGE)
+    found = [
         Version(
             name, str(row.version), row.tags["proseform.bundle"], row.source.removeprefix("models:/"), dict(row.tags)
         )
         for row in rows
+        if "proseform.bundle" in row.tags
     ]
+    return sorted(found, key=lambda version: -int(version.version))
 
 
-def _download(registry: Registry, version: Version, path: str, into: str) -> None:
-    """Artifacts into a folder. Not by ``models:/<id>/<path>``, which MLflow reads as a model's name and stage."""
-    place = registry.client.get_logged_model(version.model_id).artifact_location
-    library().artifacts.download_artifacts(artifact_uri=f"{place}/{path}", dst_path=into, tracking_uri=registry.uri)
-
-
-def _whole(folder: Path, wanted: str) -> bool:
-    """Whether a folder is that bundle, file by file."""
-    try:
-        return bundles.read(folder).digest == wanted
-    except (StoreError, OSError):
-        return False
+def _bases(version: Version) -> dict[str, str]:
+    """Where the bases of a version are, by its tag; nothing where its bundle is stored whole."""
+    return dict(json.loads(version.tags.get(artifacts.BASES, "{}")))
