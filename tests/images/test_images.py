@@ -141,7 +141,7 @@ def test_the_serve_image_has_no_torch_and_nothing_that_trains_or_registers():
     assert not {"transformers", "trl", "accelerate", "peft", "datasets", "kfp", "mlflow", "mlflow-skinny"} & set(
         pins("serve")
     )
-    assert {"kserve", "jsonschema-rs", "pypdf"} <= set(pins("serve"))
+    assert {"uvicorn", "jsonschema-rs", "pypdf"} <= set(pins("serve"))
 
 
 def test_what_the_cluster_needs_is_in_the_images():

@@ -1,4 +1,4 @@
-"""One real KServe server on loopback, over two bundles of random weights that share the traffic 3 to 1."""
+"""One real server on loopback, over two bundles of random weights that share the traffic 3 to 1."""
 
 import os
 import socket

@@ -1,6 +1,7 @@
 """Admission, and the agreement of task and bundle."""
 
 import asyncio
+import time
 from dataclasses import replace
 
 import pytest
@@ -58,7 +59,7 @@ def test_waiting_counts_against_the_deadline():
         first = asyncio.create_task(slow.answer(INPUTS))
         await waits.wait()
         with pytest.raises(Refusal) as caught:
-            await slow.answer(INPUTS, timeout_s=0.05)
+            await slow.answer(INPUTS, deadline=time.monotonic() + 0.05)
         gate.set()
         await first
         return caught.value.reason

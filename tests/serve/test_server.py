@@ -1,4 +1,4 @@
-"""The real server: KServe's protocols and our routes over HTTP, on models that know nothing."""
+"""The real server: our protocol and KServe's over HTTP, on models that know nothing."""
 
 import concurrent.futures
 import contextlib
@@ -70,8 +70,8 @@ def test_v2_infer_takes_one_tensor_for_each_input(server):
     ("shapes", "datatype", "data", "named"),
     [
         ([2, 1], "BYTES", ["x", "y"], "elements"),
-        ([3, 3], "BYTES", ["x", "y"], "tensor"),
-        ([2, 2], "INT32", [1, 2], "cases failed"),
+        ([3, 3], "BYTES", ["x", "y"], "not its shape"),
+        ([2, 2], "INT32", [1, 2], "expected BYTES"),
     ],
 )
 def test_tensors_that_do_not_fit_are_refused(server, shapes, datatype, data, named):
@@ -127,9 +127,7 @@ def test_a_schema_of_ones_own_is_answered(server):
         ({"input": INPUTS}, "Unknown field 'input'"),
         ([], "list"),
         ({"inputs": INPUTS, "schema": 5}, "'schema' is int"),
-        ({"inputs": INPUTS, "schema": {"type": "wrong"}}, "not a JSON schema"),
-        ({"inputs": INPUTS, "schema": {"type": "array", "uniqueItems": True}}, "uniqueItems"),
-        ({"inputs": INPUTS, "schema": {"type": "string", "format": "weird"}}, "weird"),
+        ({"inputs": INPUTS, "schema": {"type": "wrong"}}, "no JSON schema"),
         ({"inputs": INPUTS, "schema": {"type": "integer", "minimum": 2, "maximum": 1}}, "minimum"),
         ({"inputs": INPUTS, "schema": {"$ref": "https://far.test/schema"}}, "far.test"),
         ({"inputs": INPUTS, "schema": {"enum": ["x" * 70_000]}}, "larger than"),
@@ -187,7 +185,7 @@ def test_unknown_places_are_404_and_wrong_methods_405(server):
     error(server.get("/nowhere"), 404, "not_found")
     error(server.get("/v1/tasks/toy/answer"), 405, "method")
     error(server.post("/v1/models/other:predict", json={"instances": [INPUTS]}), 404, "not_found")
-    error(server.post("/v1/models/proseform-toy:predict", content=b"{"), 400, "request")
+    error(server.post("/v1/models/proseform-toy:predict", content=b"{"), 422, "input")
 
 
 def test_traffic_is_split_by_the_weights(server):

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from prometheus_client import Counter, Histogram
 
-from proseform.errors import Refusal
+from proseform.errors import InputError, ProseformError, Refusal
 from proseform.infer import answer as path
 from proseform.infer.answer import Answer
 from proseform.schema import Schema
 from proseform.serve import faults
+from proseform.serve.exchange import GoneError
+from proseform.serve.reading import as_text
 from proseform.serve.router import Router
 from proseform.task import Task
 
@@ -26,6 +29,10 @@ ANSWERS = Counter("proseform_answers", "Verified answers.", ["task", "bundle"])
 REFUSALS = Counter("proseform_refusals", "Requests that got an error instead, by reason.", ["task", "reason"])
 _BUCKETS_S = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 SECONDS = Histogram("proseform_answer_seconds", "From admission to the verified answer.", ["task"], buckets=_BUCKETS_S)
+
+
+MAX_INSTANCES = 64
+"""Cases of one request."""
 
 
 class Admission:
@@ -50,33 +57,69 @@ class Admission:
         self.router = router
         self.task = task
         self.timeout_s = timeout_s
+        self._schemas = {
+            weighted.engine.bundle.digest: weighted.engine.bundle.compiled() for weighted in router.engines
+        }
         self._places = concurrency + queue
         self._taken = 0
         self._slots = asyncio.Semaphore(concurrency)
 
     async def answer(
-        self, inputs: Mapping[str, Any], *, schema: Schema | None = None, timeout_s: float | None = None
+        self, inputs: Mapping[str, Any], *, schema: Schema | None = None, deadline: float | None = None
     ) -> Answer:
         """A verified answer.
 
         Args:
             inputs: The task's inputs as text.
             schema: Answer this schema instead of the bundle's.
-            timeout_s: Less time than the server allows.
+            deadline: When to give up, on the clock of :func:`time.monotonic`; None gives it as long as the server allows.
 
         Raises:
-            ProseformError: As :func:`proseform.infer.answer.answer`, and :class:`~proseform.serve.faults.BusyError`.
+            ProseformError: As :func:`proseform.infer.answer.answered`, and :class:`~proseform.serve.faults.BusyError`.
         """
         began = time.monotonic()
-        try:
-            values = path.read_inputs(self.task, inputs)
-            answer = await self._admitted(values, schema, began + min(timeout_s or self.timeout_s, self.timeout_s))
-        except Exception as error:
-            REFUSALS.labels(self.task.name, faults.reason(error)).inc()
-            raise
+        values = path.read_inputs(self.task, inputs)
+        answer = await self._admitted(values, schema, began + self.timeout_s if deadline is None else deadline)
         ANSWERS.labels(self.task.name, answer.bundle).inc()
         SECONDS.labels(self.task.name).observe(time.monotonic() - began)
         return answer
+
+    async def batch(self, instances: Sequence[Any], deadline: float | None = None) -> list[Answer | ProseformError]:
+        """Answer cases side by side; each outcome is an answer or its error, and errors are counted.
+
+        Raises:
+            InputError: No case, or too many.
+            BatchError: Every case failed.
+        """
+        if not 0 < len(instances) <= MAX_INSTANCES:
+            raise InputError(f"{len(instances)} instances were sent.", hint=f"Send 1 to {MAX_INSTANCES}.")
+        outcomes = await asyncio.gather(*(self._instance(instance, deadline) for instance in instances))
+        errors = [outcome for outcome in outcomes if isinstance(outcome, ProseformError)]
+        if len(errors) == len(outcomes):
+            raise faults.BatchError(errors)
+        return list(outcomes)
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """Count the error that ends a request; those of a batch were counted case by case."""
+        try:
+            yield
+        except Exception as error:
+            if not isinstance(error, faults.BatchError | GoneError):
+                REFUSALS.labels(self.task.name, faults.reason(error)).inc()
+            raise
+
+    async def _instance(self, instance: Any, deadline: float | None) -> Answer | ProseformError:
+        """One case of a batch."""
+        try:
+            with self.counted():
+                if not isinstance(instance, dict):
+                    hint = f"It has {', '.join(self.task.inputs)}."
+                    raise InputError(f"An instance is {type(instance).__name__}, expected an object.", hint=hint)
+                inputs = {name: as_text(self.task, name, value) for name, value in instance.items()}
+                return await self.answer(inputs, deadline=deadline)
+        except ProseformError as error:
+            return error
 
     async def _admitted(self, inputs: Mapping[str, Any], schema: Schema | None, deadline: float) -> Answer:
         """Wait for a slot, then answer."""
@@ -94,7 +137,8 @@ class Admission:
                 ) from error
             try:
                 engine = self.router.choose()
-                return await path.answered(engine, self.task, inputs, deadline=deadline, schema=schema)
+                target = schema or self._schemas[engine.bundle.digest]
+                return await path.answered(engine, self.task, inputs, deadline=deadline, schema=target)
             finally:
                 self._slots.release()
         finally:

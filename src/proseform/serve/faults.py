@@ -2,9 +2,9 @@
 
 ::
 
-    422  the inputs, the schema or a file cannot be used; or no valid JSON came of it
+    422  the body, the inputs, the schema or a file cannot be used; or no valid JSON came of it
     413  too much: a body, or inputs longer than the model
-    404  no such task, route or model      405  the wrong method      400  not JSON
+    404  no such task, route or model      405  the wrong method
     503  the engine is away or the queue is full (Retry-After)        502  the engine refused
     504  time was up
     500  a fault of ours; its words stay in the log
@@ -31,7 +31,20 @@ class TooLargeError(InputError):
 
 
 class NotFoundError(InputError):
-    """No such task or route."""
+    """No such task, route or model."""
+
+
+class MethodError(InputError):
+    """A route that does not take this method.
+
+    Args:
+        method: What was tried.
+        allowed: What the route takes.
+    """
+
+    def __init__(self, method: str, allowed: str) -> None:
+        super().__init__(f"The method {method:.20} is not allowed here.", hint=f"Allowed: {allowed}.")
+        self.allowed = allowed
 
 
 class BatchError(ProseformError):
@@ -57,6 +70,8 @@ def status(error: BaseException) -> int:
             return 413
         case NotFoundError():
             return 404
+        case MethodError():
+            return 405
         case InputError():
             return 422
         case EngineFaultError():
@@ -79,6 +94,8 @@ def reason(error: BaseException) -> str:
             return "too_large"
         case NotFoundError():
             return "not_found"
+        case MethodError():
+            return "method"
         case InputError():
             return "input"
         case EngineError():
@@ -87,7 +104,14 @@ def reason(error: BaseException) -> str:
 
 
 def as_json(error: BaseException) -> dict[str, Any]:
-    """The error as a client sees it."""
+    """The error as a client sees it; ``cases`` holds those of a batch."""
+    if isinstance(error, BatchError):
+        return {**_words(error), "cases": [as_json(case) for case in error.errors]}
+    return _words(error)
+
+
+def _words(error: BaseException) -> dict[str, Any]:
+    """One error in words."""
     if not isinstance(error, ProseformError):
         return {
             "type": "InternalError",
@@ -100,49 +124,12 @@ def as_json(error: BaseException) -> dict[str, Any]:
 
 def headers(error: BaseException) -> dict[str, str]:
     """What else the client is told."""
+    if isinstance(error, MethodError):
+        return {"allow": error.allowed}
     return {"retry-after": str(RETRY_AFTER_S)} if status(error) == 503 else {}  # noqa: PLR2004 - Service Unavailable
 
 
-def install(app: Any) -> None:
-    """Give a FastAPI app these answers, in the place of KServe's own."""
-    from fastapi.exceptions import RequestValidationError
-    from fastapi.responses import JSONResponse
-    from kserve import errors as kserve
-    from starlette.exceptions import HTTPException
-
-    def say(code: int, error: dict[str, Any], extra: dict[str, str] | None = None) -> Any:
-        return JSONResponse({"error": error}, code, extra)
-
-    def plain(code: int, word: str) -> Any:
-        async def handler(_request: Any, error: Exception) -> Any:
-            return say(code, {"type": type(error).__name__, "reason": word, "message": str(error), "hint": ""})
-
-        return handler
-
-    async def ours(_request: Any, error: ProseformError) -> Any:
-        body = as_json(error)
-        if isinstance(error, BatchError):
-            body["cases"] = [as_json(each) for each in error.errors]
-        return say(status(error), body, headers(error))
-
-    async def http(_request: Any, error: HTTPException) -> Any:
-        word = {404: "not_found", 405: "method"}.get(error.status_code, "request")
-        words = {"type": "HTTPError", "reason": word, "message": str(error.detail), "hint": ""}
-        return say(error.status_code, words, dict(error.headers or {}))
-
-    async def shape(_request: Any, error: RequestValidationError) -> Any:
-        first = error.errors()[0]
-        place = ".".join(str(step) for step in first["loc"])
-        return say(422, {"type": "RequestError", "reason": "input", "message": f"{place}: {first['msg']}.", "hint": ""})
-
-    async def unforeseen(_request: Any, error: Exception) -> Any:
+def log(error: BaseException) -> None:
+    """Put a fault of ours into the log; nothing of a request stands there but the code's own words."""
+    if status(error) == 500:  # noqa: PLR2004 - Internal Server Error
         _LOG.error("unforeseen", exc_info=error)
-        return say(500, as_json(error))
-
-    app.add_exception_handler(ProseformError, ours)
-    app.add_exception_handler(HTTPException, http)
-    app.add_exception_handler(RequestValidationError, shape)
-    app.add_exception_handler(Exception, unforeseen)
-    app.add_exception_handler(kserve.InvalidInput, plain(400, "request"))
-    app.add_exception_handler(kserve.ModelNotFound, plain(404, "not_found"))
-    app.add_exception_handler(kserve.ModelNotReady, plain(503, "engine"))

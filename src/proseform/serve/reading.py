@@ -1,21 +1,35 @@
-"""Requests as values: inputs from JSON or from an upload, and a schema of the caller's own."""
+"""Requests as values: inputs from JSON or from an upload, and a schema of the caller's own.
+
+Documents are read and schemas are compiled in a few threads, so that the event loop goes on; the deadline of the request
+covers both.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from proseform import documents
 from proseform.errors import InputError
+from proseform.input import Input
 from proseform.schema import Schema
+from proseform.serve import exchange as http
+from proseform.serve.exchange import Exchange
 from proseform.serve.faults import TooLargeError
 from proseform.task import Task
 
 MAX_SCHEMA_BYTES = 64 * 1024
 """Of a caller's own schema, as JSON."""
+_INLINE_BYTES = 64 * 1024
+"""Bodies up to here are parsed at once; larger ones in a thread."""
+T = TypeVar("T")
+_LOG = logging.getLogger("proseform.serve")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,40 +47,81 @@ class Asked:
     timeout_s: float | None = None
 
 
+class Reader:
+    """Reads what needs a while, in a few threads.
+
+    Args:
+        task: Whose inputs are read.
+        threads: How many read at once.
+    """
+
+    def __init__(self, task: Task, threads: int = 4) -> None:
+        self.task = task
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="reading")
+
+    async def apart(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Do something in one of the threads."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, partial(work, *arguments))
+
+    async def json(self, data: bytes) -> Any:
+        """A body as JSON."""
+        if len(data) <= _INLINE_BYTES:
+            return http.read(data, "The body")
+        return await self.apart(http.read, data, "The body")
+
+    async def read(self, exchange: Exchange) -> Asked:
+        """A request to ``/v1/tasks/{task}/answer``.
+
+        JSON: ``{"inputs": {name: text or object}, "schema"?: {…}, "timeout_s"?: number}``. Multipart: one part for each
+        input, text or a file, and the same two beside them, ``schema`` as JSON.
+
+        Raises:
+            InputError: What is wrong with it, and in which field.
+        """
+        if exchange.kind == "multipart/form-data":
+            fields, rest = await self._form(exchange)
+        elif exchange.kind in {"application/json", ""}:
+            fields, rest = self._fields(await self.json(await exchange.body()))
+        else:
+            hint = "Send application/json, or multipart/form-data with files."
+            raise InputError(f"The body is {exchange.kind!r:.80}.", hint=hint)
+        schema = rest.get("schema")
+        own = None if schema is None else await self.apart(as_schema, schema)
+        return Asked(fields, own, _seconds(rest.get("timeout_s")))
+
+    def _fields(self, body: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The inputs of a JSON body, and what stands beside them."""
+        hint = 'Send {"inputs": {…}}.'
+        if not isinstance(body, dict):
+            raise InputError(f"The body is {type(body).__name__}, expected an object.", hint=hint)
+        unknown = body.keys() - {"inputs", "schema", "timeout_s"}
+        if unknown:
+            raise InputError(f"Unknown field {_shown(min(unknown))}.", hint="Known: inputs, schema, timeout_s.")
+        if not isinstance(body.get("inputs"), dict):
+            hint = f"Task '{self.task.name}' has the inputs {', '.join(self.task.inputs)}."
+            raise InputError("Field 'inputs' is missing or no object.", hint=hint)
+        return {name: as_text(self.task, name, value) for name, value in body["inputs"].items()}, body
+
+    async def _form(self, exchange: Exchange) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The inputs of a multipart body, and what stands beside them."""
+        inputs: dict[str, Any] = {}
+        rest: dict[str, Any] = {}
+        async for name, part, filename in _parts(exchange, len(self.task.inputs) + 3):
+            beside = name in {"schema", "timeout_s"} and name not in self.task.inputs
+            if name in inputs or name in rest:
+                raise InputError(f"Field {_shown(name)} stands twice.")
+            if beside:
+                rest[name] = http.read(part, f"Field '{name}'")
+            elif isinstance(part, str):
+                inputs[name] = as_text(self.task, name, part)
+            else:
+                inputs[name] = await self.apart(_document, self.task, name, part, filename)
+        return inputs, rest
+
+
 def body_limit(task: Task) -> int:
     """The largest body in bytes: a document for each input, and something for the rest."""
     return documents.MAX_BYTES * len(task.inputs) + (1 << 20)
-
-
-async def read(request: Any, task: Task) -> Asked:
-    """A Starlette request to ``/v1/tasks/{task}/answer``.
-
-    JSON: ``{"inputs": {name: text or object}, "schema"?: {…}, "timeout_s"?: number}``. Multipart: one part for each
-    input, text or a file, and the same two beside them, ``schema`` as JSON.
-
-    Raises:
-        InputError: What is wrong with it, and in which field.
-    """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind == "multipart/form-data":
-        return await _form(request, task)
-    if kind not in {"application/json", ""}:
-        raise InputError(f"The body is '{kind}'.", hint="Send application/json, or multipart/form-data with files.")
-    try:
-        body = json.loads(await request.body())
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"The body is not JSON ({error}).", hint='Send {"inputs": {…}}.') from error
-    if not isinstance(body, dict):
-        raise InputError(f"The body is {type(body).__name__}, expected an object.", hint='Send {"inputs": {…}}.')
-    unknown = body.keys() - {"inputs", "schema", "timeout_s"}
-    if unknown:
-        raise InputError(f"Unknown field '{min(unknown)}'.", hint="Known: inputs, schema, timeout_s.")
-    if not isinstance(body.get("inputs"), dict):
-        raise InputError(
-            "Field 'inputs' is missing or no object.", hint=f"Task '{task.name}' wants {', '.join(task.inputs)}."
-        )
-    inputs = {name: as_text(task, name, value) for name, value in body["inputs"].items()}
-    return Asked(inputs, _schema(body.get("schema")), _seconds(body.get("timeout_s")))
 
 
 def as_text(task: Task, name: str, value: Any) -> Any:
@@ -77,11 +132,11 @@ def as_text(task: Task, name: str, value: Any) -> Any:
     """
     if isinstance(value, dict):
         if task.from_json is None:
-            raise InputError(f"Input '{name}' is an object; task '{task.name}' reads text only.")
+            raise InputError(f"Input {_shown(name)} is an object; task '{task.name}' reads text only.")
         value = task.from_json(name, value)
     if isinstance(value, str) and len(value) > documents.MAX_CHARS:
         raise TooLargeError(
-            f"Input '{name}' has {len(value)} characters; {documents.MAX_CHARS} are allowed.", hint="Shorten it."
+            f"Input {_shown(name)} has {len(value)} characters; {documents.MAX_CHARS} are allowed.", hint="Shorten it."
         )
     return value
 
@@ -95,47 +150,59 @@ def as_schema(value: Any) -> Schema:
     if not isinstance(value, dict):
         raise InputError(f"Field 'schema' is {type(value).__name__}, expected an object.")
     try:
-        if len(json.dumps(value)) > MAX_SCHEMA_BYTES:
-            raise InputError(
-                f"Field 'schema' is larger than {MAX_SCHEMA_BYTES} bytes.", hint="State it in fewer words."
-            )
+        size = len(json.dumps(value, ensure_ascii=False).encode())
+    except UnicodeEncodeError as error:
+        raise InputError("Field 'schema' holds half a surrogate pair, which is no character.") from error
+    except RecursionError as error:
+        raise InputError("Field 'schema' is nested too deeply.") from error
+    if size > MAX_SCHEMA_BYTES:
+        raise InputError(f"Field 'schema' is larger than {MAX_SCHEMA_BYTES} bytes.", hint="State it in fewer words.")
+    try:
         return Schema(value, "schema")
     except RecursionError as error:
         raise InputError("Field 'schema' is nested too deeply.") from error
-    except ValueError as error:
-        raise InputError(f"Field 'schema' cannot be used: {error}.") from error
+    except InputError:
+        raise
+    except Exception as error:
+        _LOG.exception("a caller's schema broke the compiler")
+        raise InputError(f"Field 'schema' cannot be used ({type(error).__name__}: {error!s:.200}).") from error
 
 
-async def _form(request: Any, task: Task) -> Asked:
-    """A multipart body."""
-    inputs: dict[str, Any] = {}
-    rest: dict[str, Any] = {}
-    async with request.form(max_files=len(task.inputs) + 1, max_part_size=documents.MAX_BYTES) as form:
-        for name, part in form.multi_items():
-            target = rest if name in {"schema", "timeout_s"} and name not in task.inputs else inputs
-            if name in target:
-                raise InputError(f"Field '{name}' stands twice.")
-            if isinstance(part, str):
-                target[name] = part if target is rest else as_text(task, name, part)
-                continue
-            data = await part.read()
-            if target is rest:
-                target[name] = data.decode(errors="replace")
-            else:
-                target[name] = await asyncio.to_thread(_document, task, name, data, part.filename)
+async def _parts(exchange: Exchange, most: int) -> AsyncIterator[tuple[str, str | bytes, str]]:
+    """The parts of a multipart body: name, text or a file's bytes, and the file's name.
+
+    Raises:
+        InputError: It is malformed, or has too many parts.
+    """
+    from starlette.datastructures import Headers, UploadFile
+    from starlette.formparsers import MultiPartException, MultiPartParser
+
+    headers = Headers({"content-type": exchange.headers["content-type"]})
+    parser = MultiPartParser(
+        headers, exchange.chunks(), max_files=most, max_fields=most, max_part_size=documents.MAX_BYTES
+    )
     try:
-        schema = json.loads(rest["schema"]) if "schema" in rest else None
-        seconds = json.loads(rest["timeout_s"]) if "timeout_s" in rest else None
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"Field 'schema' or 'timeout_s' is not JSON ({error}).") from error
-    return Asked(inputs, _schema(schema), _seconds(seconds))
+        form = await parser.parse()
+    except MultiPartException as error:
+        raise InputError(f"The body is no form ({error.message}).", hint="Send multipart/form-data.") from error
+    except (KeyError, LookupError, ValueError) as error:  # no boundary, an unknown charset, bytes that are no text
+        raise InputError(f"The body is no form ({type(error).__name__}: {error}).") from error
+    try:
+        for name, part in form.multi_items():
+            if isinstance(part, UploadFile):
+                yield name, await part.read(), part.filename or name
+            else:
+                yield name, part, ""
+    finally:
+        await form.close()
 
 
-def _document(task: Task, name: str, data: bytes, filename: str | None) -> str:
+def _document(task: Task, name: str, data: bytes, filename: str) -> str | Input:
     """A file as text."""
     if len(data) > documents.MAX_BYTES:
         raise TooLargeError(
-            f"Input '{name}' has {len(data)} bytes; {documents.MAX_BYTES} are allowed.", hint="Send a smaller file."
+            f"Input {_shown(name)} has {len(data)} bytes; {documents.MAX_BYTES} are allowed.",
+            hint="Send a smaller file.",
         )
     document = documents.read_bytes(data, filename or name)
     if document.kind == "json" and task.from_json is not None:
@@ -143,15 +210,16 @@ def _document(task: Task, name: str, data: bytes, filename: str | None) -> str:
     return document.text
 
 
-def _schema(value: Any) -> Schema | None:
-    """See :func:`as_schema`; nothing stays nothing."""
-    return None if value is None else as_schema(value)
-
-
 def _seconds(value: Any) -> float | None:
-    """The caller's patience."""
+    """The caller's patience; beyond a day it is without end, which the server bounds."""
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-        raise InputError(f"Field 'timeout_s' is {value!r:.40}, expected a number of seconds above 0.")
-    return float(value)
+        raise InputError(f"Field 'timeout_s' is {_shown(value)}, expected a number of seconds above 0.")
+    return float(min(value, 86400))
+
+
+def _shown(value: Any) -> str:
+    """A caller's value in a message, as far as it is short."""
+    text = repr(value) if not isinstance(value, int) or abs(value) < 10**20 else "a long number"
+    return text if len(text) <= 60 else f"{text[:57]}..."  # noqa: PLR2004

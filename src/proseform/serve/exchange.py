@@ -1,0 +1,158 @@
+"""One HTTP exchange over ASGI: the request's body, read within bounds; a response; JSON both ways.
+
+JSON is read strictly: NaN, infinities and numbers that overflow are none. What is written can always be encoded, whatever
+a caller or a model put into it. Left out: compressed bodies.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from proseform.errors import InputError
+from proseform.serve.faults import TooLargeError
+
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
+
+
+class GoneError(Exception):
+    """The caller has left: nobody waits for a response."""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What is sent back.
+
+    Attributes:
+        status: HTTP status.
+        body: The bytes.
+        kind: Content type.
+        headers: Further headers, names in lower case.
+    """
+
+    status: int
+    body: bytes
+    kind: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of_json(cls, value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+        """A JSON value as a response."""
+        return cls(status, written(value), headers=headers or {})
+
+    async def sent(self, send: Send) -> None:
+        """Send it."""
+        headers = {"content-type": self.kind, "content-length": str(len(self.body)), **self.headers}
+        lines = [(name.encode("latin-1"), text.encode("latin-1", "replace")) for name, text in headers.items()]
+        await send({"type": "http.response.start", "status": self.status, "headers": lines})
+        await send({"type": "http.response.body", "body": self.body})
+
+
+class Exchange:
+    """A request as it arrives.
+
+    Attributes:
+        method: In upper case.
+        path: Decoded, without the query.
+        headers: Names in lower case; of a header that stands twice the last one.
+        began: When its first bytes were taken, on :func:`time.monotonic`'s clock.
+        whole: Whether the body was read to its end.
+
+    Args:
+        scope: ASGI's.
+        receive: ASGI's.
+        limit: The largest body, in bytes.
+    """
+
+    def __init__(self, scope: Mapping[str, Any], receive: Receive, limit: int) -> None:
+        self.method = str(scope["method"]).upper()
+        self.path = str(scope["path"])
+        self.headers = {name.decode("latin-1").lower(): text.decode("latin-1") for name, text in scope["headers"]}
+        self.began = time.monotonic()
+        self.whole = False
+        self._receive = receive
+        self._limit = limit
+
+    @property
+    def kind(self) -> str:
+        """The body's content type, without parameters."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
+        """The body as it comes.
+
+        Raises:
+            TooLargeError: It is, or claims to be, larger than the limit.
+            GoneError: The caller has left.
+        """
+        stated = self.headers.get("content-length", "0")
+        if stated.isascii() and stated.isdigit() and (len(stated) > 18 or int(stated) > self._limit):  # noqa: PLR2004
+            raise self._too_large()
+        size = 0
+        while not self.whole:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise GoneError
+            chunk = message.get("body", b"")
+            size += len(chunk)
+            if size > self._limit:
+                raise self._too_large()
+            self.whole = not message.get("more_body", False)
+            yield chunk
+
+    async def body(self) -> bytes:
+        """The whole body; raises as :meth:`chunks`."""
+        return b"".join([chunk async for chunk in self.chunks()])
+
+    async def gone(self) -> None:
+        """Return once the caller has left; the body was read before."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
+    def _too_large(self) -> TooLargeError:
+        """The error of a body beyond the limit."""
+        return TooLargeError(f"The body is larger than {self._limit} bytes.", hint="Send less.")
+
+
+def read(data: bytes | str, what: str) -> Any:
+    """A JSON value, strictly.
+
+    Args:
+        data: Its text; bytes are UTF-8, 16 or 32, as RFC 4627 tells them apart.
+        what: What to call it in errors, such as "The body".
+
+    Raises:
+        InputError: It is none; where and why is said.
+    """
+    try:
+        return json.loads(data, parse_constant=_refuse, parse_float=_finite)
+    except RecursionError as error:
+        raise InputError(f"{what} is nested too deeply.", hint="Send JSON of fewer levels.") from error
+    except ValueError as error:
+        raise InputError(f"{what} is not JSON ({error}).", hint="Send JSON, in UTF-8.") from error
+
+
+def written(value: Any) -> bytes:
+    """A value as JSON; half a surrogate pair, which no encoding takes, is escaped."""
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":")).encode()
+
+
+def _refuse(token: str) -> Any:
+    """NaN and infinities are Python's, not JSON's."""
+    raise ValueError(f"{token} is no JSON number")
+
+
+def _finite(token: str) -> float:
+    """A number; one that overflows is none."""
+    number = float(token)
+    if math.isinf(number):
+        raise ValueError(f"{token:.20} is too large a number")
+    return number

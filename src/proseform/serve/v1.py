@@ -1,0 +1,36 @@
+"""KServe's V1 protocol: ``{"instances": [{input: text}]}`` to ``{"predictions": [answer or {"error"}]}``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from proseform.errors import InputError, ProseformError
+from proseform.infer.answer import Answer
+from proseform.serve import faults
+
+
+def instances(body: Any) -> list[Any]:
+    """The cases of a request.
+
+    Raises:
+        InputError: The body has none.
+    """
+    if not isinstance(body, dict) or not isinstance(body.get("instances"), list):
+        raise InputError("Field 'instances' is missing or no list.", hint='Send {"instances": [{input: text}]}.')
+    return list(body["instances"])
+
+
+def predictions(outcomes: Sequence[Answer | ProseformError]) -> dict[str, Any]:
+    """The response: every case in its place."""
+    return {
+        "predictions": [
+            outcome.as_dict() if isinstance(outcome, Answer) else {"error": faults.as_json(outcome)}
+            for outcome in outcomes
+        ]
+    }
+
+
+def bundles(outcomes: Sequence[Answer | ProseformError]) -> str:
+    """The digests of the bundles that answered, each once."""
+    return ", ".join(dict.fromkeys(outcome.bundle for outcome in outcomes if isinstance(outcome, Answer)))

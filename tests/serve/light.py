@@ -1,0 +1,84 @@
+"""A real server of the toy task over a scripted engine, in a thread: it stands in milliseconds and needs no model."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from proseform import testing
+from proseform.infer import Engine
+from proseform.serve import server
+from proseform.serve.admission import Admission
+from proseform.serve.app import App
+from proseform.serve.router import Router, Weighted
+from proseform.task import Task
+
+PROSE = "The parcel weighs 90 g, 100 g are allowed. Note: a map. Verdict: send."
+JSON = '{"verdict": "send", "grams": 90, "note": "a map"}'
+INPUTS = {"parcel": "a map, 90 g", "rule": "at most 100 g"}
+
+
+def good(request):
+    """Every role's right answer."""
+    return PROSE if request.role == "evaluator" else JSON
+
+
+@dataclass
+class Light:
+    """A standing server.
+
+    Attributes:
+        port: Where it listens.
+        engine: What answers.
+    """
+
+    port: int
+    engine: Any
+
+    def line(self) -> http.client.HTTPConnection:
+        """One connection that is kept, and not opened anew by itself."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection.connect()
+        connection.auto_open = 0
+        return connection
+
+
+@contextmanager
+def light(script=good, *, engine: Engine | None = None, task: Task | None = None, **options: Any) -> Iterator[Light]:
+    """A server over a script, or over an engine; it has ended when the context has."""
+    task = task or testing.toy_task()
+    known = {"timeout_s": 20.0, "concurrency": 8, "queue": 8, **options}
+    engine = engine or testing.ScriptedEngine(testing.toy_bundle(task), script)
+    admission = Admission(Router([Weighted(engine)]), task, **known)
+    standing = server.standing(App(admission, f"proseform-{task.name}"), "127.0.0.1", 0, known["timeout_s"])
+    started = threading.Event()
+    startup = standing.startup
+
+    async def told(*arguments: Any, **named: Any) -> None:
+        await startup(*arguments, **named)
+        started.set()
+
+    standing.startup = told
+    thread = threading.Thread(target=standing.run)
+    thread.start()
+    try:
+        assert started.wait(30)
+        yield Light(standing.servers[0].sockets[0].getsockname()[1], engine)
+    finally:
+        standing.should_exit = True
+        thread.join(30)
+
+
+def post(connection: http.client.HTTPConnection, path: str, body: Any, **headers: str) -> tuple[int, Any, Any]:
+    """One request on a connection: status, headers, and the body as JSON."""
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    connection.request("POST", path, data, {"content-type": "application/json", **headers})
+    response = connection.getresponse()
+    content = response.read()
+    kind = response.headers["content-type"]
+    return response.status, response.headers, json.loads(content) if kind == "application/json" else content

@@ -1,0 +1,117 @@
+"""Time, and callers that leave: what nobody waits for is not done."""
+
+import asyncio
+import contextlib
+import json
+import socket
+import threading
+
+import pytest
+
+from proseform import testing
+from tests.serve.light import INPUTS, JSON, PROSE, light, post
+
+OURS = "/v1/tasks/toy/answer"
+
+
+class Waiting(testing.ScriptedEngine):
+    """An engine whose evaluator waits until it is let go, and that notices when a request is cancelled."""
+
+    def __init__(self):
+        super().__init__(testing.toy_bundle(testing.toy_task()), self._waits)
+        self.asked, self.cancelled, self.free = threading.Event(), threading.Event(), threading.Event()
+
+    async def _waits(self, request):
+        if request.role == "formatter":
+            return JSON
+        self.asked.set()
+        try:
+            while not self.free.is_set():  # noqa: ASYNC110 - set by the test, from another thread
+                await asyncio.sleep(0.005)
+        except asyncio.CancelledError:
+            self.cancelled.set()
+            raise
+        return PROSE
+
+
+def begun(port, body, length=None):
+    """A request that was sent on a connection of its own."""
+    line = socket.create_connection(("127.0.0.1", port), timeout=20)
+    head = f"POST {OURS} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {length or len(body)}\r\n\r\n"
+    line.sendall(head.encode() + body)
+    return line
+
+
+def test_a_caller_that_leaves_cancels_its_chain_down_to_the_engine():
+    engine = Waiting()
+    with light(engine=engine, concurrency=1, queue=0) as server:
+        line = begun(server.port, json.dumps({"inputs": INPUTS}).encode())
+        assert engine.asked.wait(20)
+        line.close()
+        assert engine.cancelled.wait(20)
+        engine.free.set()
+        status, _, answer = post(server.line(), OURS, {"inputs": INPUTS})
+        assert status == 200, answer
+    assert [request.role for request in engine.requests] == ["evaluator", "evaluator", "formatter"]
+
+
+@pytest.mark.parametrize("path", ["/v1/models/proseform-toy:predict", "/v2/models/proseform-toy/infer"])
+def test_a_caller_of_kserves_protocols_may_leave_too(path):
+    engine = Waiting()
+    tensors = [{"name": name, "shape": [1], "datatype": "BYTES", "data": [text]} for name, text in INPUTS.items()]
+    body = json.dumps({"instances": [INPUTS]} if "v1" in path else {"inputs": tensors}).encode()
+    with light(engine=engine) as server:
+        line = server.line()
+        line.request("POST", path, body)
+        assert engine.asked.wait(20)
+        line.close()
+        assert engine.cancelled.wait(20)
+
+
+def test_a_body_that_does_not_come_is_504_at_the_deadline_which_begins_with_the_first_byte():
+    with light(timeout_s=0.3) as server:
+        line = begun(server.port, b'{"inputs"', length=500)
+        assert line.recv(100).startswith(b"HTTP/1.1 504")
+        line.close()
+
+
+def test_a_caller_may_allow_less_time_than_the_server_does():
+    engine = Waiting()
+    with light(engine=engine) as server:
+        line = server.line()
+        status, _, answer = post(line, OURS, {"inputs": INPUTS, "timeout_s": 0.05})
+        assert (status, answer["error"]["reason"]) == (504, "deadline")
+        assert engine.cancelled.wait(20)
+        engine.free.set()
+        assert post(line, OURS, {"inputs": INPUTS})[0] == 200
+
+
+def test_a_document_that_takes_long_to_read_is_bounded_too(monkeypatch):
+    """The thread that reads it cannot be killed; the caller is answered in time all the same."""
+    from proseform.serve import reading
+
+    release = threading.Event()
+    monkeypatch.setattr(reading.documents, "read_bytes", lambda *_arguments, **_options: release.wait(30))
+    form = (
+        b'--b\r\nContent-Disposition: form-data; name="parcel"; filename="a.pdf"\r\n\r\nx\r\n'
+        b'--b\r\nContent-Disposition: form-data; name="rule"\r\n\r\nx\r\n--b--\r\n'
+    )
+    with light(timeout_s=0.3) as server:
+        kind = {"content-type": "multipart/form-data; boundary=b"}
+        status, _, answer = post(server.line(), OURS, form, **kind)
+        assert (status, answer["error"]["reason"]) == (504, "deadline")
+        release.set()
+
+
+def test_what_was_begun_is_answered_before_the_server_ends():
+    engine = Waiting()
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(light(engine=engine))
+        line = begun(server.port, json.dumps({"inputs": INPUTS}).encode())
+        assert engine.asked.wait(20)
+        closing = threading.Thread(target=stack.close)
+        closing.start()
+        engine.free.set()
+        assert line.recv(100).startswith(b"HTTP/1.1 200")
+        line.close()
+        closing.join(30)
