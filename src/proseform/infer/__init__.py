@@ -70,7 +70,9 @@ class Completion:
         finish: ``stop`` where the model ended by itself, ``length`` where it was cut, ``deadline`` where time was up.
         tokens: Generated tokens.
         seconds: Wall-clock seconds of the call (of its batch, in process).
-        cut: JSON pointers of what was cut short so that the document could end within its budget.
+        cut: JSON pointers of what was cut short so that the document could end within its budget; "" is all of it.
+        fault: Why a constrained document did not come to its end: the budget is too small for the schema, or the grammar
+            engine met a limit of its own. None where it ended, and where only the server knows.
     """
 
     text: str
@@ -78,6 +80,7 @@ class Completion:
     tokens: int
     seconds: float
     cut: tuple[str, ...] = ()
+    fault: Refusal | None = None
 
 
 class Engine(Protocol):

@@ -8,21 +8,27 @@ Left out: fast-forwarding of forced tokens; at these lengths it saves less than 
 
 from __future__ import annotations
 
+import json
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 
 from proseform import digest
 from proseform.errors import InputError
 from proseform.infer import FORM
+from proseform.infer.budget import Budget
+from proseform.infer.endings import Endings
 
 if TYPE_CHECKING:
     from llguidance import LLMatcher
 
-_CACHED = 256
+_T = TypeVar("_T")
+_CACHED_BYTES = 4 << 20
+"""Schemas of so many bytes of JSON together are kept compiled; a compiled grammar takes about fifty times its schema."""
 
 
 class Constraints:
@@ -35,38 +41,64 @@ class Constraints:
     """
 
     def __init__(self, tokenizer: Any, stop: Sequence[int], vocabulary: int) -> None:
+        from llguidance import LLTokenizer
         from llguidance.hf import from_tokenizer
 
         self._tokenizer = from_tokenizer(tokenizer, eos_token=list(stop))
+        self._bytes = LLTokenizer(_Bytes())
         self._vocabulary = vocabulary
-        self._compiled: OrderedDict[str, LLMatcher] = OrderedDict()
+        self._stop = frozenset(stop)
+        self._compiled: OrderedDict[str, tuple[int, LLMatcher]] = OrderedDict()
+        self._endings: OrderedDict[str, tuple[int, Endings]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def matcher(self, schema: Mapping[str, Any], given: Sequence[int] = ()) -> LLMatcher:
-        """A matcher at the beginning of a document, or behind the beginning that is given.
+    def matcher(self, schema: Mapping[str, Any], prefill: Sequence[int] = ()) -> LLMatcher:
+        """A matcher at the beginning of a document, or behind a prefill.
 
         Args:
-            schema: A JSON schema. Compiled once and copied afterwards (the last 256 are kept).
-            given: Token ids of a prefill.
+            schema: A JSON schema. Compiled once and copied afterwards.
+            prefill: Token ids of the beginning of the document.
 
         Raises:
             InputError: A schema that cannot be enforced (what llguidance says is in the message), or a prefill that
                 begins no document of it.
         """
-        key = digest.of_json(schema)
-        with self._lock:
-            compiled = self._compiled.get(key) or self._compile(schema)
-            self._compiled[key] = compiled
-            self._compiled.move_to_end(key)
-            if len(self._compiled) > _CACHED:
-                self._compiled.popitem(last=False)
-            matcher = compiled.deep_copy()
-        if given and not matcher.consume_tokens(list(given)):
+        matcher = self._cached(self._compiled, schema, lambda: self._compile(schema, self._tokenizer)).deep_copy()
+        if prefill and not matcher.consume_tokens(list(prefill)):
             raise InputError(
                 "The prefill begins no document of the schema.",
                 hint="Leave the prefill out for a schema of another shape.",
             )
         return matcher
+
+    def endings(self, schema: Mapping[str, Any]) -> Endings:
+        """The endings of a schema's documents. Compiled once."""
+        return self._cached(self._endings, schema, lambda: Endings(schema, self._compile(schema, self._bytes)))
+
+    def budget(
+        self, schema: Mapping[str, Any], prefill: Sequence[int], most: int, *, deadline: float | None = None
+    ) -> Budget:
+        """What ends a document of a schema within so many tokens.
+
+        Args:
+            schema: The schema.
+            prefill: Token ids of the beginning of the document.
+            most: Tokens of the longest completion, prefill not counted.
+            deadline: On :func:`time.monotonic`'s clock, in seconds.
+        """
+        compiled = partial(self.endings, schema)
+        return Budget(compiled, self.decode(prefill), most, self.encode, self.decode, self._stop, deadline)
+
+    def encode(self, text: bytes) -> list[int]:
+        """Bytes as tokens of the tokenizer: its own where they say the same bytes, else the longest that fit."""
+        tokens = list(self._tokenizer.tokenize_bytes(text))
+        if self.decode(tokens) != text:
+            tokens = list(self._tokenizer.greedy_tokenize(text.decode(errors="replace")))
+        return tokens
+
+    def decode(self, ids: Sequence[int]) -> bytes:
+        """Exactly the bytes that a matcher accepts."""
+        return bytes(self._tokenizer.decode_bytes(list(ids)))
 
     def allowed(self, matchers: Sequence[LLMatcher | None]) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """Which tokens may come next: a row for each matcher, a column for each logit. None allows all."""
@@ -85,19 +117,46 @@ class Constraints:
         return allowed
 
     def text(self, ids: Sequence[int]) -> str:
-        """Exactly the bytes that a matcher accepted, as text; a character that was cut becomes U+FFFD."""
-        return self._tokenizer.decode_bytes(list(ids)).decode(errors="replace")
+        """The bytes that a matcher accepts, as text; a character that was cut becomes U+FFFD."""
+        return self.decode(ids).decode(errors="replace")
 
-    def _compile(self, schema: Mapping[str, Any]) -> LLMatcher:
+    def _cached(
+        self, cache: OrderedDict[str, tuple[int, _T]], schema: Mapping[str, Any], compiled: Callable[[], _T]
+    ) -> _T:
+        """What was compiled from a schema; the ones used least lately go when there are too many bytes of schemas."""
+        key = digest.of_json(schema)
+        with self._lock:
+            if key not in cache:
+                cache[key] = len(json.dumps(schema)), compiled()
+            cache.move_to_end(key)
+            while len(cache) > 1 and sum(size for size, _ in cache.values()) > _CACHED_BYTES:
+                cache.popitem(last=False)
+            return cache[key][1]
+
+    @staticmethod
+    def _compile(schema: Mapping[str, Any], tokenizer: Any) -> LLMatcher:
         """Compile a schema."""
-        from llguidance import LLMatcher
+        from llguidance import LLMatcher, LLParserLimits
 
-        matcher = LLMatcher(
-            self._tokenizer, LLMatcher.grammar_from_json_schema(dict(schema), overrides=FORM), log_level=0
-        )
+        grammar = LLMatcher.grammar_from_json_schema(dict(schema), overrides=FORM)
+        matcher = LLMatcher(tokenizer, grammar, log_level=0, limits=LLParserLimits(verbose_errors=False))
         if matcher.is_error():
             raise InputError(
                 f"The schema cannot be enforced: {matcher.get_error().strip().splitlines()[0]}.",
                 hint="State it as plain properties, enums and bounds.",
             )
         return matcher
+
+
+class _Bytes:
+    """A vocabulary of the 256 bytes and an end, as llguidance takes it."""
+
+    eos_token_id = 256
+    bos_token_id = None
+    tokens: ClassVar = [*(bytes((byte,)) for byte in range(256)), b"<end>"]
+    special_token_ids: ClassVar = [256]
+    is_tokenizer_wrapper = True
+
+    def __call__(self, text: str | bytes) -> list[int]:
+        """Text as tokens."""
+        return list(text.encode() if isinstance(text, str) else text)

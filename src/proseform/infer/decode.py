@@ -1,7 +1,9 @@
 """The generation loop: a left-padded batch, a key-value cache, one mask a row. Imported by :mod:`proseform.infer.local` only.
 
 Shorter than ``transformers.generate`` with logits processors, and faster for small models: rows that have ended leave
-the batch, and a matcher stops its row at the closing brace. Left out: beam search, top-k/top-p, speculation.
+the batch, and a matcher stops its row at the closing brace. A row with a :class:`~proseform.infer.budget.Budget` ends its
+document within ``max_tokens``; tokens that it takes back stay in the cache, masked. Left out: beam search, top-k/top-p,
+speculation.
 """
 
 from __future__ import annotations
@@ -13,10 +15,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
+from proseform.errors import Refusal
+
 if TYPE_CHECKING:
     from llguidance import LLMatcher
 
+    from proseform.infer.budget import Budget
     from proseform.infer.constrain import Constraints
+
+_RANKED = 4
+"""So many of the model's likeliest tokens are tried where a budget is tight."""
 
 
 @dataclass(slots=True)
@@ -31,8 +39,10 @@ class Row:
         matcher: What constrains it; None lets it run free.
         deadline: On :func:`time.monotonic`'s clock, in seconds.
         watch: Called after every token; False ends the row, because whoever asked has gone.
+        budget: What ends its document in time; None cuts it where the tokens end.
         ids: What was generated, stop tokens left out.
         finish: How it ended.
+        fault: Why a constrained document did not come to its end, where time was left.
     """
 
     prompt: list[int]
@@ -42,26 +52,62 @@ class Row:
     matcher: LLMatcher | None = None
     deadline: float | None = None
     watch: Callable[[Row], bool] | None = None
+    budget: Budget | None = None
     ids: list[int] = field(default_factory=list)
     finish: Literal["stop", "length", "deadline", "left", ""] = ""
+    fault: Refusal | None = None
+    _start: LLMatcher | None = None
 
-    def take(self, token: int, stop: frozenset[int], now: float) -> None:
-        """Append a token, or end."""
+    def __post_init__(self) -> None:
+        """Keep the matcher's first state: tokens may be taken back."""
+        self._start = self.matcher.deep_copy() if self.matcher is not None else None
+
+    def take(self, token: int, stop: frozenset[int], now: float) -> int:
+        """Append a token, or end; how many tokens are taken back so that an ending fits."""
         if token in stop:
-            self.finish = "stop"
-            return
+            self._end_of(self.matcher)
+            return 0
         self.ids.append(token)
-        if self.matcher is not None:
-            if not self.matcher.consume_token(token):
-                self.finish = "length"  # a limit inside the matcher; what is there is a beginning only
-                return
-            if self.matcher.is_stopped():
-                self.finish = "stop"
-                return
+        if self.matcher is not None and (not self.matcher.consume_token(token) or self.matcher.is_stopped()):
+            self._end_of(self.matcher)
+            return 0
+        dropped = 0 if self.budget is None else self._back(self.budget.check(self.ids))
         if len(self.ids) >= self.max_tokens:
-            self.finish = "stop" if self.matcher is not None and self.matcher.is_accepting() else "length"
+            whole = self.matcher is not None and self.matcher.is_accepting()
+            self.finish = "stop" if whole else "length"
+            self.fault = self.budget.refusal() if self.budget is not None and not whole else None
         elif self.deadline is not None and now > self.deadline:
             self.finish = "deadline"
+        return dropped
+
+    def _end_of(self, matcher: LLMatcher | None) -> None:
+        """End where the model or the matcher ends; a matcher may also have met a limit of its own, or a dead end."""
+        if matcher is None or (not matcher.is_error() and matcher.is_accepting()):
+            self.finish = "stop"
+            return
+        self.finish = "length"
+        reason = (matcher.get_error().strip().splitlines() or ["no reason was given"])[0]
+        if "NoExtension" in reason:
+            self.fault = Refusal(
+                "engine",
+                "The schema has no document that the grammar engine could write.",
+                hint="Check the schema for parts that contradict one another.",
+            )
+        else:
+            self.fault = Refusal(
+                "engine",
+                f"The grammar engine gave up on the schema: {reason[:200]}",
+                hint="Ask for a simpler schema; patterns, multiples and long lists of alternatives cost most.",
+            )
+
+    def _back(self, kept: int) -> int:
+        """Take back all tokens but the first so many; how many that were."""
+        dropped = len(self.ids) - kept
+        if dropped and self._start is not None:
+            del self.ids[kept:]
+            self.matcher = self._start.deep_copy()
+            self.matcher.consume_tokens(self.ids)
+        return dropped
 
 
 def run(model: Any, rows: Sequence[Row], constraints: Constraints | None, *, pad: int, stop: frozenset[int]) -> None:
@@ -70,7 +116,7 @@ def run(model: Any, rows: Sequence[Row], constraints: Constraints | None, *, pad
     Args:
         model: A causal language model, in evaluation mode.
         rows: At least one; prompts not empty.
-        constraints: Gives the masks; wanted where a row has a matcher.
+        constraints: Gives the masks; needed where a row has a matcher.
         pad: A token id to fill with; it is masked.
         stop: The ids that end a completion.
     """
@@ -90,40 +136,47 @@ def run(model: Any, rows: Sequence[Row], constraints: Constraints | None, *, pad
                 input_ids=tokens, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True, logits_to_keep=1,
             )  # fmt: skip
             logits = output.logits[:, -1].float().cpu()
-            chosen = _choose(logits, [rows[place] for place in places], [noise[place] for place in places], constraints)
+            batch = [rows[place] for place in places]
+            chosen = _choose(logits, batch, [noise[place] for place in places], constraints)
             now = time.monotonic()
-            for place, token in zip(places, chosen, strict=True):
-                row = rows[place]
-                if not row.finish:
-                    row.take(token, stop, now)
-                    if row.watch is not None and not row.watch(row):
-                        row.finish = "left"
-            alive = [index for index, place in enumerate(places) if not rows[place].finish]
+            positions = positions[:, -1:] + 1
+            for index, (row, token) in enumerate(zip(batch, chosen, strict=True)):
+                if row.finish:
+                    continue
+                if dropped := row.take(token, stop, now):
+                    mask[index, mask[index].nonzero()[-dropped:, 0]] = 0
+                    positions[index] -= dropped
+                if row.watch is not None and not row.watch(row):
+                    row.finish = "left"
+            alive = [index for index, row in enumerate(batch) if not row.finish]
             if not alive:
                 return
-            kept = torch.tensor(
-                [pad if rows[place].finish else token for place, token in zip(places, chosen, strict=True)],
-                device=device,
-            )
+            kept = torch.tensor([pad if row.finish else (row.ids or row.prompt)[-1] for row in batch], device=device)
             if len(alive) <= 3 * len(places) // 4:
                 index = torch.tensor(alive, device=device)
                 cache.batch_select_indices(index)
                 mask, positions, kept = mask[index], positions[index], kept[index]
                 places = [places[i] for i in alive]
-            tokens, positions = kept[:, None], positions[:, -1:] + 1
+            tokens = kept[:, None]
             mask = torch.cat([mask, mask.new_ones(len(places), 1)], dim=1)
 
 
 def _choose(
     logits: torch.Tensor, rows: list[Row], noise: list[torch.Generator], constraints: Constraints | None
 ) -> list[int]:
-    """The next token of each row: the likeliest, or a sample by the exponential race p / Exp(1)."""
+    """The next token of each row: the likeliest, or a sample by the exponential race p / Exp(1); then the budget's word."""
     matchers = [None if row.finish else row.matcher for row in rows]
     if constraints is not None and any(matcher is not None for matcher in matchers):
         logits = logits.masked_fill(~torch.from_numpy(constraints.allowed(matchers)), -torch.inf)
     chosen: list[int] = logits.argmax(-1).tolist()
     for index, row in enumerate(rows):
-        if row.temperature > 0 and not row.finish:
+        if row.finish:
+            continue
+        if row.temperature > 0:
             race = torch.empty(logits.shape[1]).exponential_(generator=noise[index])
             chosen[index] = int((torch.softmax(logits[index] / row.temperature, -1) / race).argmax())
+        if row.budget is not None and row.budget.tight:
+            values, likeliest = logits[index].topk(min(_RANKED, logits.shape[1]))
+            others = [int(token) for token in likeliest[values > -torch.inf] if token != chosen[index]]
+            chosen[index] = row.budget.choose(row.ids, [chosen[index], *others])
     return chosen

@@ -102,7 +102,8 @@ class RoleModel:
         for index, (row, prefill) in rows.items():
             text = self._text(jobs[index].request, prefill, row)
             finish = "length" if row.finish in {"", "left"} else row.finish
-            outcomes[index] = Completion(text, finish, len(row.ids), seconds)  # type: ignore[arg-type]
+            cut = row.budget.cut(row.ids) if row.budget is not None else ()
+            outcomes[index] = Completion(text, finish, len(row.ids), seconds, cut, row.fault)  # type: ignore[arg-type]
         return [outcome for outcome in outcomes if outcome is not None]
 
     def _decode(self, rows: Sequence[decode.Row]) -> None:
@@ -125,9 +126,8 @@ class RoleModel:
             nonlocal shown
             if job.on_text is not None and not job.left:
                 text = self._text(job.request, prefill, row)
-                whole = bool(row.finish) or not text.endswith(
-                    "\N{REPLACEMENT CHARACTER}"
-                )  # a character may take tokens
+                cut = text.endswith("\N{REPLACEMENT CHARACTER}")  # a character may take tokens
+                whole = bool(row.finish) or (row.budget is None and not cut)  # tokens of a document may be taken back
                 if whole and text.startswith(shown) and text != shown:
                     job.on_text(text[len(shown) :])
                     shown = text
@@ -140,15 +140,17 @@ class RoleModel:
         room = self.limit - len(prompt) - len(prefill)
         if room < 1:
             raise too_long(request.role, len(prompt) + len(prefill), self.limit)
-        matcher = None
+        most = min(request.max_tokens, room)
+        matcher = budget = None
         if request.schema is not None:
             if self.constraints is None:
                 size = self.model.get_output_embeddings().weight.shape[0]
                 self.constraints = Constraints(self.tokenizer, sorted(self.stop), size)
             matcher = self.constraints.matcher(request.schema, prefill)
+            budget = self.constraints.budget(request.schema, prefill, most, deadline=request.deadline)
         return decode.Row(
-            [*prompt, *prefill], min(request.max_tokens, room), request.temperature, request.seed, matcher, request.deadline,
-        )  # fmt: skip
+            [*prompt, *prefill], most, request.temperature, request.seed, matcher, request.deadline, budget=budget
+        )
 
     def _text(self, request: Request, prefill: list[int], row: decode.Row) -> str:
         """The completion's text, prefill included."""
@@ -201,7 +203,7 @@ class LocalEngine:
         StoreError: No bundle there, altered files, or no model in them.
     """
 
-    ends = False
+    ends = True
 
     def __init__(self, folder: Path, *, check_files: bool = True, batch: int = 32, device: str | None = None) -> None:
         self.bundle = bundles.read(folder, check_files=check_files)
