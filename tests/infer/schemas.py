@@ -44,9 +44,9 @@ HARD: dict[str, dict[str, Any]] = {
     "a pattern": closed(a={"type": "string", "pattern": "^[A-Z]{2}-[0-9]{3}(x|yz)+$"}),
     "a pattern without anchors": closed(a={"type": "string", "pattern": "rocket_[a-f]+"}),
     "formats": closed(
-        a={"type": "string", "format": "date-time"},
+        a={"type": "string", "format": "date"},
         b={"type": "string", "format": "uuid"},
-        c={"type": "string", "format": "email"},
+        c={"type": "string", "format": "ipv4"},
     ),
     "numbers that are not small": closed(
         a={"type": "integer", "minimum": 100_000, "maximum": 999_999},

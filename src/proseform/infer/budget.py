@@ -31,6 +31,9 @@ _SLACK = 8
 _ROOM_FOR_TEXT = 12
 """Tokens that are left, where there are any, for each free text that is still to come."""
 
+_ANY = 1 << 20
+"""Room for any document."""
+
 _LONGEST_TOKEN = 6
 """Bytes a token that a search allows for; what is longer in tokens than the budget is refused afterwards."""
 
@@ -94,23 +97,20 @@ class Budget:
             self._next = max(1, self.most // 2)
         if self.tight or len(ids) < self._next:
             return len(ids)
+        here = self._at(self._plan, ids, len(ids))
+        plan = here and self._planned(here, len(ids))
+        if plan is not None:
+            gap = self.most - len(ids) - self._aim(plan)
+            self._plan, self._next, self.tight = plan, len(ids) + max(1, gap // 2), gap <= _SLACK
+            return len(ids)
         known = self._plan or self._first()
         if known is None:
             self._next = len(ids) + max(1, (self.most - len(ids)) // 4)
             return len(ids)
-        here = self._at(known, ids, len(ids))
-        plan = here and self._planned(here, len(ids))
-        if plan is None:
-            self._plan = self._latest(known, ids)
-            self.tight = True
-            kept = self._plan.count
-            self._mark(ids[:kept], ids[kept])
-            return kept
-        self._plan = plan
-        gap = self.most - len(ids) - self._aim(plan)
-        self._next = len(ids) + max(1, gap // 2)
-        self.tight = gap <= _SLACK
-        return len(ids)
+        self._plan, self.tight = self._latest(known, ids), True
+        kept = self._plan.count
+        self._mark(ids[:kept], ids[kept])
+        return kept
 
     def choose(self, ids: Sequence[int], ranked: Sequence[int]) -> int:
         """The token to take, of those that the model would take, the likeliest first; for a tight budget."""
@@ -178,7 +178,7 @@ class Budget:
         for start in range(min(len(piece) + 2, len(plan.text)), -1, -1):
             if self.endings.ends(place, plan.text[start:]):  # much of it often still fits, shorter by what was written
                 return self._fitting(place, plan.text[start:], count)
-        return self._fitting(place, self._search(place, count, _TRIAL), count)
+        return self._fitting(place, self._search(place, (self.most - count) * _LONGEST_TOKEN, _TRIAL), count)
 
     def _fitting(self, place: Place, text: bytes | None, count: int) -> Plan | None:
         """A plan of an ending, if it fits and leaves the texts to come their share."""
@@ -202,18 +202,16 @@ class Budget:
 
     def _first(self) -> Plan | None:
         """The plan behind the prefill."""
-        place = self.endings.walk(self.endings.start(), self.prefill)
-        return place and self._planned(place, 0)
+        place = self._at(None, [], 0)
+        plan = place and self._planned(place, 0, room=_ANY)
+        self._shortest = len(plan.tokens) if plan else 0
+        return plan if plan and self._shortest <= self.most else None
 
-    def _planned(self, place: Place, count: int) -> Plan | None:
-        """A plan behind so many tokens, if an ending is found that fits."""
-        text = self._search(place, count)
+    def _planned(self, place: Place, count: int, room: int = 0) -> Plan | None:
+        """A plan behind so many tokens, if an ending is found that fits; into what is left, or another room."""
+        text = self._search(place, (room or self.most - count) * _LONGEST_TOKEN)
         plan = None if text is None else self._written(place, text, count)
-        if plan is None:
-            return None
-        if count == 0:
-            self._shortest = len(plan.tokens)
-        return plan if len(plan.tokens) <= self.most - count else None
+        return plan if plan is not None and len(plan.tokens) <= (room or self.most - count) else None
 
     def _latest(self, known: Plan, ids: Sequence[int]) -> Plan:
         """The plan of a late place from which an ending fits, by bisection between one that is known and the last token."""
@@ -228,16 +226,19 @@ class Budget:
                 low = plan
         return low
 
-    def _at(self, plan: Plan, ids: Sequence[int], count: int) -> Place | None:
+    def _at(self, plan: Plan | None, ids: Sequence[int], count: int) -> Place | None:
         """Where the document stands behind so many tokens, which are at least the plan's."""
+        if plan is None:
+            start = self.endings.walk(self.endings.start(), self.prefill)
+            return start and self.endings.walk(start, self.decode(ids[:count]))
         return self.endings.walk(plan.place, self.decode(ids[plan.count : count]))
 
-    def _search(self, place: Place, count: int, steps: int = STEPS) -> bytes | None:
-        """A search, where time and steps are left."""
+    def _search(self, place: Place, limit: int, steps: int = STEPS) -> bytes | None:
+        """A search for an ending of so many bytes, where time and steps are left."""
         late = self.deadline is not None and time.monotonic() > self.deadline
         if late or self._steps >= STEPS_IN_ALL:
             return None
-        ending, taken = self.endings.find(place, (self.most - count) * _LONGEST_TOKEN, steps)
+        ending, taken = self.endings.find(place, limit, steps)
         self._steps += taken
         return ending
 

@@ -207,7 +207,7 @@ def _completed(state: State, completion: Completion) -> Step:
         return _ended(state, [Done(_outcome(state, completion, verdict))])
     if state.attempt + 1 < ATTEMPTS:
         return _format(replace(state, attempt=state.attempt + 1))
-    return _ended(state, [Refuse(_invalid(verdict))])
+    return _ended(state, [Refuse(completion.fault or _invalid(verdict))])
 
 
 def _outcome(state: State, completion: Completion, verdict: Verdict) -> Answer | Formatted:
