@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from proseform.errors import Refusal
 from proseform.infer.cut import Mark, pointers
 from proseform.infer.endings import STEPS, Endings, Place
+from proseform.infer.lapses import Lapses
 
 STEPS_IN_ALL = 20 * STEPS
 """Steps of all searches for one completion; then the ending that is known is written as it is."""
@@ -133,9 +134,23 @@ class Budget:
         return pointers(self.prefill + self.decode(ids), self.marks)
 
     @cached_property
+    def lapses(self) -> Lapses:
+        """Watches for what the grammar allows and the verifier refuses."""
+        return Lapses(self.prefill, self.decode)
+
+    @cached_property
     def endings(self) -> Endings:
         """The endings of the schema's documents."""
         return self.compiled()
+
+    def permitted(self, ids: Sequence[int], token: int, ranked: Callable[[], Iterable[int]]) -> int:
+        """A token, or the next likeliest one that the verifier does not refuse; for a budget that is not tight."""
+        if not self.lapses.lapse(ids, token):
+            return token
+        other = self.lapses.first(ids, ranked(), token)
+        if other != token:
+            self._mark(ids, token)
+        return other
 
     def refusal(self) -> Refusal:
         """Why the completion could not be ended within its budget."""

@@ -18,8 +18,10 @@ are literals). ``after``: a value of a container has ended. ``member``: a key, o
 ``key``: inside a key. ``colon``: between a key and its value. ``end``: the document is complete.
 """
 
+NUMERIC = frozenset(b"0123456789+-.eE")
+"""The bytes of a number."""
+
 _SPACE = frozenset(b" \t\r\n")
-_NUMBER = frozenset(b"0123456789+-.eE")
 _QUOTE, _BACKSLASH, _COMMA, _COLON = b'"\\,:'
 _OPEN_OBJECT, _CLOSE_OBJECT, _OPEN_ARRAY, _CLOSE_ARRAY = b"{}[]"
 
@@ -73,7 +75,7 @@ class Cursor(NamedTuple):
                 return Cursor(frames, "after" if frames else "end")
             *outer, frame = frames
             return Cursor((*outer, frame._replace(names=(*frame.names, _unescaped(lexeme)))), "colon")
-        if mode == "number" and byte in _NUMBER:
+        if mode == "number" and byte in NUMERIC:
             return Cursor(frames, mode, lexeme + bytes((byte,)))
         if mode == "literal" and lexeme not in {b"true", b"false", b"null"}:
             return Cursor(frames, mode, lexeme + bytes((byte,)))
@@ -105,7 +107,7 @@ class Cursor(NamedTuple):
             return Cursor((*frames, Frame(array=True)))
         if byte == _QUOTE:
             return Cursor(frames, "key" if self.mode == "member" else "string")
-        return Cursor(frames, "number" if byte in _NUMBER else "literal", bytes((byte,)))
+        return Cursor(frames, "number" if byte in NUMERIC else "literal", bytes((byte,)))
 
 
 def _unescaped(lexeme: bytes) -> str:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from proseform.infer.cursor import Cursor
-
-_NUMERIC = b"0123456789+-.eE"
+from proseform.infer.cursor import NUMERIC, Cursor
 
 
 class Mark(NamedTuple):
@@ -41,6 +39,6 @@ def pointers(document: bytes, marks: Sequence[Mark]) -> tuple[str, ...]:
 
 def _pointer(cursor: Cursor, refused: bytes, written: bytes) -> str:
     """What was cut at one place."""
-    whole = cursor.mode == "number" and refused not in {bytes((byte,)) for byte in _NUMERIC}
+    whole = cursor.mode == "number" and not (refused and NUMERIC.issuperset(refused))
     empty = cursor.mode == "value" and written == b"]"  # an array was to have its first item
     return (cursor._replace(mode="after") if whole or empty else cursor).pointer()

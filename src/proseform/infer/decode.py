@@ -9,7 +9,7 @@ speculation.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -175,8 +175,20 @@ def _choose(
         if row.temperature > 0:
             race = torch.empty(logits.shape[1]).exponential_(generator=noise[index])
             chosen[index] = int((torch.softmax(logits[index] / row.temperature, -1) / race).argmax())
-        if row.budget is not None and row.budget.tight:
-            values, likeliest = logits[index].topk(min(_RANKED, logits.shape[1]))
-            others = [int(token) for token in likeliest[values > -torch.inf] if token != chosen[index]]
-            chosen[index] = row.budget.choose(row.ids, [chosen[index], *others])
+        if row.budget is not None:
+            chosen[index] = _kept(logits[index], row.budget, row.ids, chosen[index])
     return chosen
+
+
+def _kept(logits: torch.Tensor, budget: Budget, ids: list[int], token: int) -> int:
+    """The token that the budget takes in the place of the one that was chosen, or that one itself."""
+
+    def ranked(most: int) -> Iterator[int]:
+        values, likeliest = logits.topk(min(most, len(logits)))
+        return (int(other) for value, other in zip(values, likeliest, strict=True) if value > -torch.inf)
+
+    token = budget.permitted(ids, token, lambda: ranked(len(logits)))
+    if budget.tight:
+        token = budget.choose(ids, [token, *(other for other in ranked(_RANKED) if other != token)])
+    budget.lapses.take(token)
+    return token

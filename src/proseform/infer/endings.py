@@ -16,8 +16,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from proseform.infer.cursor import Cursor
+from proseform.infer.cursor import NUMERIC, Cursor
 from proseform.infer.guide import Cost, Guide
+from proseform.infer.lapses import doubled
 
 if TYPE_CHECKING:
     from llguidance import LLMatcher
@@ -41,7 +42,6 @@ _FEW = 12
 
 _PRINTABLE = int.from_bytes(bytes(32), "little") | sum(1 << byte for byte in range(0x20, 0x7F))
 _DIGITS = string.digits.encode()
-_NUMERIC = _DIGITS + b"+-.eE"
 _GROUPS = (string.ascii_lowercase.encode(), string.ascii_uppercase.encode())
 _FILLER = b". a0@/:-"
 _QUOTE = ord('"')
@@ -194,7 +194,7 @@ class Endings:
         ending = mode == "number" and any(allowed >> byte & 1 for byte in b",]}")
         for byte in _bytes(allowed):
             if not (beginning and byte in _DIGITS[2:]):
-                yield bytes((byte,)), 4.0 * (ending and byte in _NUMERIC)
+                yield bytes((byte,)), 4.0 * (ending and byte in NUMERIC)
 
     def _sampled(self, place: Place) -> Iterator[tuple[bytes, float]]:
         """The rest of a string of the pattern or format, from wherever the grammar lets it go on to the end."""
@@ -219,11 +219,6 @@ class Endings:
             written = text.encode(errors="replace")
             if written.startswith(lexeme) and len(written) > len(lexeme):
                 yield written[len(lexeme)]
-
-
-def doubled(cursor: Cursor) -> bool:
-    """Whether an open object has the key of the member that is written twice; a grammar may allow it."""
-    return any(frame.names[-1] in frame.names[:-1] for frame in cursor.frames if frame.names)
 
 
 def _bytes(allowed: int) -> list[int]:
