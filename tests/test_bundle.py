@@ -56,6 +56,7 @@ def test_the_digest_is_the_same_wherever_the_folder_lies(folder, tmp_path_factor
         {"task_contract": digest.of_json(1)},
         {"schema": {"const": 1}},
         {"settings": {"dtype": "bfloat16"}},
+        {"tokenisation": ""},
         {"evaluator": Part("base", digest.of_json(1), toy_task().evaluator, Generation(9, 64))},
         {"formatter": replace(toy_bundle(toy_task()).formatter, generation=Generation(10, 2048))},
     ],
@@ -92,6 +93,11 @@ REFUSED = [
     (altered(task="other"), "was altered", "another task"),
     (altered(schema={}), "was altered", "another schema"),
     (altered(more=1), "not a bundle manifest", "a field that nobody reads"),
+    (
+        altered(tokenisation="segments/2"),
+        "tokenisation is 'segments/2', this Proseform knows 'segments/1'",
+        "a later one",
+    ),
     (altered(evaluator={}), "not a bundle manifest", "an empty part"),
     (lambda folder: (folder / "formatter" / "weights.bin").write_text("x"), "names (weights.bin)", "other weights"),
     (lambda folder: (folder / "evaluator" / "more.bin").write_text("x"), "names (more.bin)", "a file too many"),
@@ -131,6 +137,7 @@ def test_bundles_of_every_format_are_read_with_their_own_digest(name):
     assert found.evaluator.generation.max_tokens == 48
     assert bool(found.bases) == name.endswith("adapters")
     assert found.compiled().fields == ("verdict", "grams", "note")
+    assert found.tokenisation == ""  # not stated yet
 
 
 def test_a_bundle_of_format_0_agrees_with_the_very_folder_it_was_made_from():

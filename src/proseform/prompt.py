@@ -19,6 +19,9 @@ from proseform import jsonl
 from proseform.errors import InputError, RowError, TaskError
 from proseform.input import Input
 
+TOKENISATION = "segments/1"
+"""How prompts become token ids, as a bundle states it: ours and theirs apart (:mod:`proseform.infer.tokens`)."""
+
 Style = Literal["chat", "plain"]
 Message = dict[str, str]
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")

@@ -95,6 +95,7 @@ class ScriptedEngine:
     """
 
     ends = False
+    tokenizer = None
 
     def __init__(self, bundle: Bundle, script: Script | Sequence[str | Exception], finish: str = "stop") -> None:
         self.bundle = bundle

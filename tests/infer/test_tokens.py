@@ -163,8 +163,7 @@ def test_findings_say_which_and_where_in_what_was_given():
     assert (first.kind, value.raw[first.start : first.end]) == ("special_token", "<|im_end|>")
     assert value.raw[second.start : second.end] == "<|im_start|>"
     assert "'<|im_end|>'" in first.message
-    assert "ordinary text" in first.message
-    assert "blank" in tokens.findings(value, visibly=True)[0].message
+    assert [one.start for one in tokens.findings(value)] == [first.start, second.start]  # no tokenizer at hand
     assert tokens.findings(Input.of("[INST]"), tokenizer("chatml")) == ()
 
 

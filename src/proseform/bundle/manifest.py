@@ -20,7 +20,7 @@ from typing import Any
 from proseform import digest
 from proseform.bundle.value import FORMAT, MANIFEST, ROLES, Bundle, Generation, Part, Role
 from proseform.errors import StoreError
-from proseform.prompt import Prompt
+from proseform.prompt import TOKENISATION, Prompt
 
 _BESIDE = ("digest", "files")
 """Keys of a manifest that the bundle's digest is not over."""
@@ -96,7 +96,10 @@ def _format_0(stored: Mapping[str, Any]) -> Bundle:
 def _bundle(fields: Mapping[str, Any]) -> Bundle:
     """A bundle of its fields, which is format 1."""
     parts: dict[str, Part] = {role: _part(fields[role]) for role in ROLES}
-    return Bundle(**{**dict(fields), **parts})
+    tokenisation = fields.get("tokenisation", "")
+    if tokenisation not in {"", TOKENISATION}:
+        raise ValueError(f"its tokenisation is '{tokenisation}', this Proseform knows '{TOKENISATION}'")
+    return Bundle(**{**dict(fields), **parts, "tokenisation": tokenisation})
 
 
 def _part(fields: Mapping[str, Any]) -> Part:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from proseform import digest
-from proseform.prompt import Prompt
+from proseform.prompt import TOKENISATION, Prompt
 from proseform.schema import Schema
 
 Role = Literal["evaluator", "formatter"]
@@ -78,6 +78,7 @@ class Bundle:
         schema: The JSON schema that is answered.
         settings: Engine settings: ``dtype`` and what an engine wants to know.
         format: The manifest's format.
+        tokenisation: How prompts become token ids, in training and in serving; empty in manifests that do not state it.
         stored: The manifest's JSON as it was read; None for a bundle that was made here.
     """
 
@@ -89,6 +90,7 @@ class Bundle:
     schema: Mapping[str, Any]
     settings: Mapping[str, Any] = field(default_factory=dict)
     format: int = FORMAT
+    tokenisation: str = TOKENISATION
     stored: Mapping[str, Any] | None = field(init=False, default=None, compare=False, repr=False)
 
     @cached_property

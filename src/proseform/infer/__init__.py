@@ -90,10 +90,16 @@ class Engine(Protocol):
         bundle: The bundle that it runs.
         ends: Whether it ends a constrained document within ``max_tokens`` by itself. Where it does not, the chain asks
             again under a narrower schema.
+        tokenizer: The evaluator's (see :mod:`proseform.infer.tokens`), so that inputs which spell its control tokens can
+            be told; None where it is not at hand.
     """
 
     bundle: Bundle
     ends: bool
+
+    @property
+    def tokenizer(self) -> Any:
+        """See above."""
 
     async def complete(self, request: Request, on_text: OnText | None = None) -> Completion:
         """One completion. Cancelling the awaiting task cancels the request, down to the model.

@@ -12,7 +12,7 @@ from typing import Any
 from proseform import digest
 from proseform.bundle import Bundle
 from proseform.errors import InputError, ProseformError, Refusal, TaskError
-from proseform.infer import Completion, Engine, OnText, Request, drive
+from proseform.infer import Completion, Engine, OnText, Request, drive, tokens
 from proseform.infer.moves import Plan
 from proseform.infer.verified import Answer, Formatted
 from proseform.input import Input
@@ -150,6 +150,12 @@ def read_inputs(task: Task, inputs: Mapping[str, Any]) -> dict[str, Input]:
     return values
 
 
+def _marked(engine: Engine, value: Input) -> Input:
+    """An input with a finding for each control token of the evaluator that it spells."""
+    spelt = tokens.findings(value, engine.tokenizer)
+    return value.with_findings(spelt) if spelt else value
+
+
 def _plans(
     engine: Engine, task: Task, many: Sequence[Mapping[str, Any]], deadline: float | None, schema: Schema | None, *,
     stream: bool = False,
@@ -162,7 +168,7 @@ def _plans(
             engine.bundle,
             target,
             task,
-            read_inputs(task, inputs),
+            {name: _marked(engine, value) for name, value in read_inputs(task, inputs).items()},
             deadline=deadline,
             narrows=not engine.ends,
             stream=stream,

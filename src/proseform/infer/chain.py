@@ -230,6 +230,7 @@ def _outcome(state: State, completion: Completion, verdict: Verdict) -> Answer |
         seconds={"evaluator": state.evaluator[1], "formatter": state.formatter[1]},
         tokens={"evaluator": state.evaluator[0], "formatter": state.formatter[0]},
         grounded=grounding(verdict.value, prose, plan.schema),
+        findings={name: value.findings for name, value in plan.inputs.items()},
         **rest,
     )
 

@@ -119,7 +119,13 @@ class Controls:
 
     def text(self, text: str) -> list[int]:
         """The ids of a text in which nothing is a control token."""
-        return list(self._inert.encode(text, add_special_tokens=False).ids)
+        read = self.read(text)
+        return list(self._inert.encode(text, add_special_tokens=False).ids) if read.controls else read.ids
+
+    @cached_property
+    def prefixes(self) -> bool:
+        """Whether the tokenizer puts a blank before every text, as SentencePiece does."""
+        return self.text("\nx") != [*self.text("\n"), *self.text("x")]
 
     def _among(
         self, ids: list[int], offsets: list[tuple[int, int]], text: str, names: dict[int, str]

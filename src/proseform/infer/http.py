@@ -14,13 +14,14 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import aiohttp
 
 from proseform.bundle import Bundle, Role
 from proseform.errors import ConfigError, EngineError, ProseformError
 from proseform.infer import Completion, OnText, Request, late, wire
-from proseform.infer.context import Counter
+from proseform.infer.context import Encoder
 from proseform.infer.spec import EngineSpec
 
 _LOG = logging.getLogger("proseform.infer")
@@ -64,7 +65,7 @@ class HttpEngine:
     Args:
         spec: Where it is, and how it is asked.
         bundle: What the server runs; the prompts and the schema are taken from it.
-        counters: Count a role's prompts with the bundle's own tokenizer; without one only the server knows.
+        encoders: Make a role's prompts into ids with the bundle's own tokenizer; without one only the server can count.
 
     Raises:
         ConfigError: No URL, or no key in the key file.
@@ -72,14 +73,14 @@ class HttpEngine:
 
     ends = False
 
-    def __init__(self, spec: EngineSpec, bundle: Bundle, counters: Mapping[Role, Counter] | None = None) -> None:
+    def __init__(self, spec: EngineSpec, bundle: Bundle, encoders: Mapping[Role, Encoder] | None = None) -> None:
         if not spec.url:
             raise ConfigError("An engine by URL was asked for without a URL.", hint="Give --engine URL.")
         self.bundle = bundle
         self.spec = spec
         key = spec.key()
         self._headers = {"authorization": f"Bearer {key}"} if key else {}
-        self._counters = dict(counters or {})
+        self._encoders = dict(encoders or {})
         self._connections: _Connections | None = None
         self._slots: tuple[asyncio.AbstractEventLoop, asyncio.Semaphore] | None = None
         self._without_schema: set[tuple[str, str]] = set()
@@ -112,9 +113,15 @@ class HttpEngine:
         return [task.result() for task in tasks]
 
     def room(self, request: Request) -> int | None:
-        """See :meth:`proseform.infer.Engine.room`; None without a counter for the role."""
-        counter = self._counters.get(request.role)
-        return counter.room(request) if counter else None
+        """See :meth:`proseform.infer.Engine.room`; None without an encoder for the role."""
+        encoder = self._encoders.get(request.role)
+        return encoder.room(request) if encoder else None
+
+    @property
+    def tokenizer(self) -> Any:
+        """See :class:`proseform.infer.Engine`."""
+        encoder = self._encoders.get("evaluator")
+        return encoder.tokenizer if encoder else None
 
     async def close(self) -> None:
         """See :meth:`proseform.infer.Engine.close`."""
@@ -160,14 +167,15 @@ class HttpEngine:
         model, dialect = self.spec.model(request.role), self.spec.dialect
         plain = wire.CHAT if request.prompt.style == "chat" else wire.PLAIN
         constrained = (root, plain) not in self._without_schema
-        sent = wire.call(request, model, dialect, constrained=constrained, stream=on_text is not None)
+        ids, stream = self._encoders.get(request.role), on_text is not None
+        sent = wire.call(request, model, dialect, ids, constrained=constrained, stream=stream)
         response = await self._sent(root, sent, on_text)
         asked = constrained and request.schema is not None and dialect == "openai"
         if not (asked and wire.knows_no_schema(response.status, response.data)):
             return response, sent
         _LOG.warning("%s%s knows no response_format: its JSON is verified, but not constrained", root, plain)
         self._without_schema.add((root, plain))
-        sent = wire.call(request, model, dialect, constrained=False, stream=on_text is not None)
+        sent = wire.call(request, model, dialect, ids, constrained=False, stream=stream)
         return await self._sent(root, sent, on_text), sent
 
     async def _sent(self, root: str, sent: wire.Call, on_text: OnText | None) -> _Response:

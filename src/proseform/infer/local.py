@@ -231,6 +231,11 @@ class LocalEngine:
             raise faults[0]
         return [outcome for outcome in outcomes if isinstance(outcome, Completion | ProseformError)]
 
+    @property
+    def tokenizer(self) -> Any:
+        """See :class:`proseform.infer.Engine`."""
+        return self._role_model("evaluator").tokenizer
+
     def room(self, request: Request) -> int:
         """See :meth:`proseform.infer.Engine.room`."""
         return self._role_model(request.role).room(request)

@@ -25,12 +25,10 @@ from proseform.input import MOST_FINDINGS, Finding, Input
 from proseform.offsets import edited
 from proseform.prompt import Rendered, Segment, Turn
 
-__all__ = ["TOKENISATION", "BundleTokenizer", "broken", "continuation", "encode", "findings", "special", "text"]
-
-TOKENISATION = "segments/1"
-"""How prompts become ids here, as a bundle states it: a model is served as it was trained."""
+__all__ = ["BundleTokenizer", "broken", "continuation", "encode", "findings", "special", "text"]
 
 _ANCHOR = "\n"
+"""Text that a blank is put before in the place of what follows it."""
 
 
 def text(tokenizer: Any, rendered: Rendered) -> str:
@@ -78,20 +76,15 @@ def continuation(tokenizer: Any, text: str) -> list[int]:
     Tokenizers that begin every text with a blank (SentencePiece) do not begin this one so: the ids decode to the text
     itself behind what stands before.
     """
+    if not text:
+        return []
     if not hasattr(tokenizer, "backend_tokenizer"):
         return list(tokenizer(text, add_special_tokens=False)["input_ids"])
     known = controls.of(tokenizer)
-
-    def ids(piece: str) -> list[int]:
-        read = known.read(piece)
-        return known.text(piece) if read.controls else read.ids
-
-    whole = ids(text)
-    anchor, probe = ids(_ANCHOR), ids("x")
-    if ids(_ANCHOR + "x") == [*anchor, *probe]:  # nothing is put before a text
-        return whole
-    anchored = ids(_ANCHOR + text)
-    return anchored[len(anchor) :] if anchored[: len(anchor)] == anchor else whole
+    if not known.prefixes:
+        return known.text(text)
+    anchor, anchored = known.text(_ANCHOR), known.text(_ANCHOR + text)
+    return anchored[len(anchor) :] if anchored[: len(anchor)] == anchor else known.text(text)
 
 
 def special(text: str, tokenizer: Any = None) -> list[tuple[int, int]]:
@@ -104,20 +97,18 @@ def special(text: str, tokenizer: Any = None) -> list[tuple[int, int]]:
     return controls.of(tokenizer).spans(text)
 
 
-def findings(value: Input, tokenizer: Any = None, *, visibly: bool = False) -> tuple[Finding, ...]:
+def findings(value: Input, tokenizer: Any = None) -> tuple[Finding, ...]:
     """A finding for each control token that an input spells.
 
     Args:
         value: The input.
         tokenizer: See :func:`special`.
-        visibly: Whether the engine takes text, so that the string was changed; see :func:`broken`.
     """
-    how = "was written with a blank in it" if visibly else "was read as ordinary text"
     spans = special(value.text, tokenizer)
     listed = [
         Finding(
             "special_token",
-            f"'{value.text[start:end].strip()}' is a control token of the model and {how}.",
+            f"'{value.text[start:end].strip()}' is a control token of the model; it was read as text.",
             *value.locate(start, end),
         )
         for start, end in spans[:MOST_FINDINGS]

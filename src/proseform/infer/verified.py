@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from proseform.input import Finding
 from proseform.verdict import Verdict
 
 
@@ -49,6 +50,7 @@ class Answer:
         grounded: The share of the JSON's free strings that occur in the prose, in [0, 1]; reported only.
         cut: See :class:`Formatted`.
         attempts: See :class:`Formatted`.
+        findings: What was noticed of each input: what was removed of it, or kept from being read as a control token.
     """
 
     prose: str
@@ -63,9 +65,10 @@ class Answer:
     grounded: float
     cut: tuple[str, ...] = ()
     attempts: int = 1
+    findings: Mapping[str, Sequence[Finding]] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
-        """The answer as JSON: ``answer``, ``prose``, ``verdict``, ``prose_verdict``, ``bundle``, ``task`` and figures."""
+        """The answer as JSON: ``answer``, ``prose``, ``verdict``, ``prose_verdict``, ``findings``, ``bundle``, ``task``, figures."""
         return {
             "answer": self.value,
             "prose": self.prose,
@@ -75,6 +78,7 @@ class Answer:
             "narrowed": self.narrowed,
             "cut": list(self.cut),
             "attempts": self.attempts,
+            "findings": {name: [asdict(one) for one in noticed] for name, noticed in self.findings.items() if noticed},
             "bundle": self.bundle,
             "task": self.task,
             "seconds": {role: round(seconds, 4) for role, seconds in self.seconds.items()},

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from proseform.errors import EngineError, EngineFaultError, InputError, ProseformError, Refusal
-from proseform.infer import FORM, Completion, Request
+from proseform.infer import FORM, Completion, Request, tokens
+from proseform.infer.context import Encoder
 from proseform.infer.spec import Dialect
 
 CHAT, PLAIN = "/v1/chat/completions", "/v1/completions"
@@ -43,13 +44,20 @@ class Call:
     given: str
 
 
-def call(request: Request, model: str, dialect: Dialect, *, constrained: bool = True, stream: bool = False) -> Call:
-    """Messages go to the chat endpoint, plain prompts to the other.
+def call(
+    request: Request, model: str, dialect: Dialect, encoder: Encoder | None = None, *,
+    constrained: bool = True, stream: bool = False,
+) -> Call:  # fmt: skip
+    """Token ids go to vLLM's completions; without an encoder, or to others, messages go to the chat endpoint as text.
+
+    Ids keep what a user wrote apart from control tokens. In text, such strings are broken where a reader sees it
+    (:func:`proseform.infer.tokens.broken`).
 
     Args:
         request: The request.
         model: The role's model name at the server.
-        dialect: How a schema is asked for. ``openai`` sends no field that OpenAI's own API does not have.
+        dialect: Whether ids are understood, and how a schema is asked for. ``openai`` sends no field that OpenAI's own API does not have.
+        encoder: Of the role's prompts; None where its tokenizer is not at hand.
         constrained: False leaves the schema out, for a server that knows none.
         stream: Ask for the text piece by piece.
 
@@ -68,9 +76,12 @@ def call(request: Request, model: str, dialect: Dialect, *, constrained: bool = 
         body |= {"stream": True, "stream_options": {"include_usage": True}}
     if schema is not None:
         body |= _structured(schema, dialect)
-    if request.prompt.style == "plain":
-        return Call(PLAIN, {**body, "prompt": request.prompt.text + given}, given)
-    messages = request.prompt.messages
+    if encoder is not None and dialect == "vllm":
+        return Call(PLAIN, {**body, "prompt": encoder.ids(request, prefill=bool(given))}, given)
+    prompt = tokens.broken(request.prompt, encoder.tokenizer if encoder else None)
+    if prompt.style == "plain":
+        return Call(PLAIN, {**body, "prompt": prompt.text + given}, given)
+    messages = prompt.messages
     if given and dialect == "openai":
         given = ""  # OpenAI's chat cannot continue a message: the model begins by itself
     elif given:

@@ -50,10 +50,10 @@ def opened(task: Task, spec: EngineSpec, folder: Path | None, alias: str, name: 
         from proseform.infer.local import LocalEngine
 
         return LocalEngine(folder)
-    from proseform.infer.context import counters
+    from proseform.infer.context import encoders
     from proseform.infer.http import HttpEngine
 
-    return HttpEngine(spec, bundle, counters(folder, bundle))
+    return HttpEngine(spec, bundle, encoders(folder, bundle))
 
 
 def weighted(
