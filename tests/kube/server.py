@@ -87,7 +87,7 @@ def _matches(found: Any, selector: str) -> bool:
 def reached(server: Server, namespace: str) -> Iterator[Api]:
     """Serve, and speak to it as our code does."""
     with serving(server) as url:
-        yield Api(namespace, patience_s=5, client=client_of(url))
+        yield Api(namespace, patience_s=60, client=client_of(url))
 
 
 def client_of(url: str) -> Any:

@@ -48,7 +48,7 @@ def job(tmp_path: Path) -> launchers.Job:
 
 
 def cluster(api: Api, **knobs: Any) -> launcher.Cluster:
-    place = config.Place.model_validate({"namespace": "here", "jobs": {"pending_s": 1, **knobs}})
+    place = config.Place.model_validate({"namespace": "here", "jobs": {"pending_s": 600, **knobs}})
     return launcher.Cluster(place, Path("/home/x"), "cv-small-1", api)
 
 
@@ -177,7 +177,7 @@ def test_an_api_server_that_goes_away_and_comes_back_does_not_lose_the_job(
         return end(method, path)
 
     server.before = before
-    cluster(api, pending_s=30).run("proseform.train.sft", job)
+    cluster(api).run("proseform.train.sft", job)
     assert count > 8
     assert len([path for method, path in server.asked if method == "POST" and path == JOBS]) <= 2
 
@@ -314,7 +314,7 @@ def test_a_pod_without_its_image_is_waited_for_and_then_given_up(server: Server,
     waiting = {"image": "nobody/has:this", "state": {"waiting": {"reason": "ImagePullBackOff"}}}
     pod(server, made, phase="Pending", containerStatuses=[waiting])
     with pytest.raises(StageError, match="cannot get its image nobody/has:this") as caught:
-        cluster(api).run("proseform.train.sft", job)
+        cluster(api, pending_s=1).run("proseform.train.sft", job)
     assert "images.train" in caught.value.hint
     assert not [path for path in server.objects if path.startswith(JOBS)]
 

@@ -17,10 +17,22 @@ from proseform.stages import STEPS
 from tests.pipelines.conftest import MICRO, ROOT, Finished, finish, start
 
 
-def test_every_step_runs_once_and_ends_with_a_verified_answer(whole: Finished) -> None:
-    states = {event["stage"]: event["state"] for event in whole.events("first") if event["state"] in {"done", "failed"}}
-    assert [step for step in states if step != "base"] == list(STEPS)
-    assert set(states.values()) == {"done"}
+AFTER = {
+    "sft-evaluator": ("dataset",), "sft-formatter": ("dataset",), "grpo": ("sft-evaluator",),
+    "evaluate": ("grpo", "sft-formatter"), "register": ("evaluate",), "gate": ("register",), "promote": ("gate",),
+    "probe": ("promote",),
+}  # fmt: skip
+"""What each step waits for; of what waits for the same, KFP's local runner promises no order."""
+
+
+def test_every_step_runs_once_after_what_it_needs_and_ends_with_a_verified_answer(whole: Finished) -> None:
+    ended = [event for event in whole.events("first") if event["state"] in {"done", "failed"}]
+    steps = [event["stage"] for event in ended if event["stage"] != "base"]
+    assert sorted(steps) == sorted(STEPS)
+    assert {event["state"] for event in ended} == {"done"}
+    assert [
+        (step, before) for step, needs in AFTER.items() for before in needs if steps.index(before) > steps.index(step)
+    ] == []
     probe = json.loads((whole.home / "runs/first/probe.json").read_text())
     assert probe["example"]["verdict"] == "verified"
     assert "The answer: verified" in whole.output
@@ -161,19 +173,17 @@ def test_killed_in_the_middle_it_leaves_nobody_behind_and_goes_on_where_it_was(t
     run.write_text(SLOW.format(micro=MICRO))
     home = tmp_path / "home"
     process = start(home, "run", "--task", "cv", "--run", str(run), run="killed")
-    progress = _wait_for_step(home, 20)
+    progress = _wait_for_step(process, home, 20)
     process.kill()
     process.wait()
-    deadline = time.monotonic() + 10
-    while (left := _alive(str(home))) and time.monotonic() < deadline:
+    while _alive(str(home)):  # bounded by pytest's own time limit: a busy machine takes longer, and is no failure
         time.sleep(0.2)
-    assert not left, f"still there: {left}"
     stopped_at = _steps(progress)[-1]
     mark = len(_steps(progress))
 
     process = start(home, "run", "--task", "cv", "--run", str(run), run="resumed")
-    deadline = time.monotonic() + 120
-    while len(_steps(progress)) <= mark and time.monotonic() < deadline:
+    while len(_steps(progress)) <= mark:
+        assert process.poll() is None, finish(process)
         time.sleep(0.2)
     process.terminate()
     process.wait()
@@ -186,15 +196,14 @@ def _steps(progress: Path) -> list[int]:
     return [json.loads(line)["done"] for line in progress.read_text().splitlines() if line.endswith("}")]
 
 
-def _wait_for_step(home: Path, step: int, timeout_s: float = 150) -> Path:
+def _wait_for_step(process: subprocess.Popen[str], home: Path, step: int) -> Path:
     """Wait until the evaluator's SFT has done so many steps; its progress file."""
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
+    while process.poll() is None:
         for progress in home.glob("work/sft-evaluator-*/progress.jsonl"):
             if any(done >= step for done in _steps(progress)):
                 return progress
         time.sleep(0.1)
-    raise AssertionError("training did not come so far")
+    raise AssertionError(f"training did not come so far: {finish(process)}")
 
 
 def _alive(word: str) -> list[str]:

@@ -65,7 +65,7 @@ def world(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
     found = Cluster()
     with serving(found) as url:
-        made = lambda namespace, **_: Api(namespace, patience_s=2, client=client_of(url))  # noqa: E731
+        made = lambda namespace, **_: Api(namespace, patience_s=60, client=client_of(url))  # noqa: E731
         monkeypatch.setattr(deploy, "Api", made)
         monkeypatch.setattr("proseform.kube.api.Api", made)
         yield found
