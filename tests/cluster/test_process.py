@@ -3,11 +3,11 @@
 import os
 import signal
 import sys
-import time
 
 import pytest
 
 from tests.cluster import process
+from tests.cluster.probe import eventually
 from tests.cluster.process import CrashError, Process
 
 
@@ -57,8 +57,7 @@ def test_what_does_not_hear_is_ended_by_force():
     part.up()
     pid = part.pid
     part.down(grace_s=0.2)
-    time.sleep(0.1)
-    assert process._started(pid) == ""
+    eventually(lambda: process._started(pid) == "")
 
 
 def test_an_end_before_it_is_ready_is_named_with_the_last_lines_of_its_log():
@@ -82,8 +81,7 @@ def test_one_that_is_never_ready_is_named_too(part):
 def test_one_that_was_killed_counts_as_crashed_and_can_be_started_again(part):
     part.up()
     os.kill(part.pid, signal.SIGKILL)
-    time.sleep(0.1)
-    assert part.crashed
+    eventually(lambda: part.crashed)
     part.up()
     assert part.pid
     assert not part.crashed

@@ -16,7 +16,6 @@ import pytest
 from proseform.stages import STEPS
 from tests.pipelines.conftest import MICRO, ROOT, Finished, finish, start
 
-
 AFTER = {
     "sft-evaluator": ("dataset",), "sft-formatter": ("dataset",), "grpo": ("sft-evaluator",),
     "evaluate": ("grpo", "sft-formatter"), "register": ("evaluate",), "gate": ("register",), "promote": ("gate",),

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from proseform.bundle import Bundle, Role
 from proseform.errors import ProseformError, Refusal
@@ -126,6 +126,14 @@ class Engine(Protocol):
 
     async def close(self) -> None:
         """Release models and connections; what is waiting fails with an :class:`~proseform.errors.EngineError`."""
+
+
+@runtime_checkable
+class Remote(Protocol):
+    """An engine elsewhere, which may be away."""
+
+    async def trouble(self, limit_s: float) -> str:
+        """Why it answers nothing now, in words; empty where it answers. Takes no longer than ``limit_s`` seconds."""
 
 
 def ask(

@@ -27,7 +27,8 @@ from proseform.infer.spec import EngineSpec
 _LOG = logging.getLogger("proseform.infer")
 _BACKOFF_S = 0.25
 _LONGEST_PAUSE_S = 8.0
-_OK = 200
+_OK, _TOO_MANY, _BROKEN = 200, 429, 500
+_NO_KEY = frozenset({401, 403})
 MAX_BODY_BYTES = 16 << 20
 """A response beyond this is no completion."""
 
@@ -122,6 +123,24 @@ class HttpEngine:
         """See :class:`proseform.infer.Engine`."""
         encoder = self._encoders.get("evaluator")
         return encoder.tokenizer if encoder else None
+
+    async def trouble(self, limit_s: float) -> str:
+        """See :meth:`proseform.infer.Remote.trouble`: each server is asked for its models, by an address of OpenAI's API."""
+        for root in dict.fromkeys(self.spec.root(role) for role in self.bundle.parts):
+            try:
+                async with (
+                    asyncio.timeout(limit_s),
+                    self._connected() as session,
+                    session.get(f"{root}/v1/models", allow_redirects=False) as response,
+                ):
+                    status = response.status
+            except (aiohttp.ClientError, OSError, ValueError, EngineError) as error:  # TimeoutError is an OSError
+                return f"The engine at {root} does not answer ({type(error).__name__})."
+            if status in _NO_KEY:
+                return f"The engine at {root} refuses the key (HTTP {status})."
+            if status in wire.BUSY - {_TOO_MANY} or status == _BROKEN:
+                return f"The engine at {root} is not ready (HTTP {status})."
+        return ""
 
     async def close(self) -> None:
         """See :meth:`proseform.infer.Engine.close`."""

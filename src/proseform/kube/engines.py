@@ -139,12 +139,19 @@ def pod(place: config.Place) -> Manifest:
 
 
 def probed(path: str, port: int, start_s: int, live: str = "") -> Manifest:
-    """Port and probes of a container that answers HTTP; ``live`` is where it says that it runs, where that is another path."""
+    """Port and probes of a container that answers HTTP.
+
+    Args:
+        path: Where it says that it can answer.
+        port: Its port.
+        start_s: Longest time from its start until it says that it runs, in seconds.
+        live: Where it says that it runs, if that is another path; what waits for others must not be restarted for it.
+    """
     ask = {"httpGet": {"path": path, "port": port}}
     alive = {"httpGet": {"path": live or path, "port": port}}
     return {
         "ports": [{"name": "http", "containerPort": port, "protocol": "TCP"}],
-        "startupProbe": {**ask, "periodSeconds": 5, "timeoutSeconds": 5, "failureThreshold": max(1, start_s // 5)},
+        "startupProbe": {**alive, "periodSeconds": 5, "timeoutSeconds": 5, "failureThreshold": max(1, start_s // 5)},
         "readinessProbe": {**ask, "periodSeconds": 5, "timeoutSeconds": 5},
         "livenessProbe": {**alive, "periodSeconds": 20, "timeoutSeconds": 10, "failureThreshold": 6},
     }

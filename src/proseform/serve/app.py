@@ -8,6 +8,8 @@
     GET  /v1/bundle                     which bundles answer, and their weights
     GET  /  /v1/models[/{name}]  /v2  /v2/models/{name}[/ready]  /v2/health/{live,ready}  /metrics
 
+Ready is who can answer now: the engines are asked (:mod:`proseform.serve.readiness`). Liveness asks no engine.
+
 No error leaves this application: an exception that passed an ASGI server would close the connection, and the next request
 on it would be lost. A request's deadline begins with its first bytes: reading, documents, schemas and answer are all
 bounded by it.
@@ -21,11 +23,12 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
-from proseform.errors import Refusal
+from proseform.errors import EngineError, Refusal
 from proseform.serve import faults, reading, v1, v2
 from proseform.serve.admission import Admission
 from proseform.serve.exchange import Exchange, GoneError, Receive, Response, Send
 from proseform.serve.faults import MethodError, NotFoundError
+from proseform.serve.readiness import Readiness
 
 BUNDLE = "x-proseform-bundle"
 T = TypeVar("T")
@@ -45,6 +48,7 @@ class App:
         self._name = name
         self._reader = reading.Reader(admission.task)
         self._limit = reading.body_limit(admission.task)
+        self._readiness = Readiness(admission.router.engines)
         self._routes: list[tuple[re.Pattern[str], str, Handler]] = [
             (re.compile(pattern), method, handler)
             for pattern, method, handler in (
@@ -58,7 +62,7 @@ class App:
                 (r"/v2/models/(?P<name>[^/]+)(/versions/[^/]+)?", "GET", self._metadata),
                 (r"/v2/models/(?P<name>[^/]+)(/versions/[^/]+)?/ready", "GET", self._ready),
                 (r"/v2/health/live", "GET", self._live),
-                (r"/v2/health/ready", "GET", self._live),
+                (r"/v2/health/ready", "GET", self._healthy),
                 (r"/", "GET", self._alive),
                 (r"/metrics", "GET", self._metrics),
             )
@@ -192,6 +196,7 @@ class App:
 
     async def _model(self, _exchange: Exchange, _values: Mapping[str, str]) -> Response:
         """V1's readiness of the model."""
+        await self._check_engines()
         return Response.of_json({"name": self._name, "ready": True})
 
     async def _server(self, _exchange: Exchange, _values: Mapping[str, str]) -> Response:
@@ -204,12 +209,22 @@ class App:
 
     async def _ready(self, _exchange: Exchange, _values: Mapping[str, str]) -> Response:
         """V2's readiness of the model."""
+        await self._check_engines()
         return Response.of_json({"name": self._name, "ready": True})
 
-    async def _live(self, exchange: Exchange, _values: Mapping[str, str]) -> Response:
-        """V2's liveness and readiness of the server."""
-        word = exchange.path.rpartition("/")[2]
-        return Response.of_json({word: True})
+    async def _live(self, _exchange: Exchange, _values: Mapping[str, str]) -> Response:
+        """V2's liveness of the server."""
+        return Response.of_json({"live": True})
+
+    async def _healthy(self, _exchange: Exchange, _values: Mapping[str, str]) -> Response:
+        """V2's readiness of the server."""
+        await self._check_engines()
+        return Response.of_json({"ready": True})
+
+    async def _check_engines(self) -> None:
+        """Raise an :class:`~proseform.errors.EngineError` where no answer can be given now."""
+        if trouble := await self._readiness.trouble():
+            raise EngineError(trouble)
 
     async def _alive(self, _exchange: Exchange, _values: Mapping[str, str]) -> Response:
         """V1's liveness of the server."""

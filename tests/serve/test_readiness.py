@@ -1,0 +1,170 @@
+"""Readiness asks the engines, seldom and briefly; liveness asks nobody."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+from aiohttp import web
+
+from proseform import testing
+from proseform.infer import Remote
+from proseform.infer.http import HttpEngine
+from proseform.infer.spec import EngineSpec
+from proseform.serve.admission import Admission
+from proseform.serve.app import App
+from proseform.serve.readiness import Readiness
+from proseform.serve.router import Router, Weighted
+
+BUNDLE = testing.toy_bundle(testing.toy_task())
+
+
+class Models:
+    """A server that says which models it has."""
+
+    def __init__(self) -> None:
+        self.status, self.asked, self.url, self.keys = 200, 0, "", set()
+
+    async def get(self, request: web.Request) -> web.Response:
+        self.asked += 1
+        self.keys.add(request.headers.get("authorization"))
+        return web.json_response({"data": []}, status=self.status)
+
+    @asynccontextmanager
+    async def up(self) -> AsyncIterator[str]:
+        app = web.Application()
+        app.router.add_get("/v1/models", self.get)
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        try:
+            yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+        finally:
+            await runner.cleanup()
+
+
+def trouble(status: int = 200, **spec: str) -> tuple[str, Models]:
+    """What an engine by URL says of a server that answers so."""
+
+    async def run() -> tuple[str, Models]:
+        models = Models()
+        models.status = status
+        async with models.up() as url:
+            engine = HttpEngine(EngineSpec(url, **spec), BUNDLE)
+            words = await engine.trouble(30)
+            await engine.close()
+            return words, models
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize("status", [200, 404, 405, 429])
+def test_a_server_that_answers_is_ready_whatever_it_knows(status):
+    """Without /v1/models it answers all the same; a busy one is no reason to take a second one away."""
+    assert trouble(status)[0] == ""
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [(500, "not ready"), (502, "not ready"), (503, "not ready"), (401, "refuses the key"), (403, "refuses")],
+)
+def test_a_server_that_cannot_answer_is_told_in_words(status, words):
+    assert words in trouble(status)[0]
+    assert str(status) in trouble(status)[0]
+
+
+def test_a_server_that_is_away_is_told():
+    async def run() -> str:
+        engine = HttpEngine(EngineSpec("http://127.0.0.1:9"), BUNDLE)
+        words = await engine.trouble(30)
+        await engine.close()
+        return words
+
+    assert "does not answer" in asyncio.run(run())
+
+
+def test_one_server_for_both_roles_is_asked_once_and_with_the_key(tmp_path):
+    (tmp_path / "key").write_text("s3cret")
+    _, models = trouble(key_file=str(tmp_path / "key"))
+    assert models.asked == 1
+    assert models.keys == {"Bearer s3cret"}
+
+
+class Scripted:
+    """An engine elsewhere that counts how often it is asked."""
+
+    bundle = BUNDLE
+
+    def __init__(self, words: str = "") -> None:
+        self.words, self.asked = words, 0
+
+    async def trouble(self, limit_s: float) -> str:
+        self.asked += 1
+        await asyncio.sleep(0)
+        return self.words
+
+
+def test_many_probes_cost_an_engine_one_request():
+    engine = Scripted()
+
+    async def run() -> None:
+        readiness = Readiness([Weighted(engine)], holds_s=3600)
+        assert await asyncio.gather(*(readiness.trouble() for _ in range(20))) == [""] * 20
+
+    asyncio.run(run())
+    assert engine.asked == 1
+
+
+def test_what_was_found_holds_no_longer_than_it_may():
+    engine = Scripted("away")
+
+    async def run() -> None:
+        readiness = Readiness([Weighted(engine)], holds_s=0)
+        assert await readiness.trouble() == "away"
+        engine.words = ""
+        assert await readiness.trouble() == ""
+
+    asyncio.run(run())
+    assert engine.asked == 2
+
+
+def test_only_engines_that_take_traffic_count_and_those_in_this_process_are_there():
+    class Here:
+        bundle = BUNDLE
+
+    away, idle = Scripted("away"), Scripted("idle")
+    assert isinstance(away, Remote)
+    assert not isinstance(Here(), Remote)
+    assert asyncio.run(Readiness([Weighted(Here()), Weighted(idle, 0)]).trouble()) == ""
+    assert asyncio.run(Readiness([Weighted(Here()), Weighted(away)]).trouble()) == "away"
+    assert idle.asked == 0
+
+
+@pytest.mark.parametrize("path", ["/v2/health/ready", "/v2/models/proseform-toy/ready", "/v1/models/proseform-toy"])
+@pytest.mark.parametrize(("words", "status"), [("", 200), ("The engine is away.", 503)])
+def test_ready_is_a_status_and_the_error_that_requests_get(path, words, status):
+    answer = get(path, Scripted(words))
+    assert answer.status_code == status
+    assert answer.json()["ready"] is True if not words else answer.json()["error"]["message"] == words
+
+
+@pytest.mark.parametrize("path", ["/v2/health/live", "/"])
+def test_liveness_asks_no_engine(path):
+    engine = Scripted("The engine is away.")
+    assert get(path, engine).status_code == 200
+    assert engine.asked == 0
+
+
+def get(path: str, engine: Scripted) -> httpx.Response:
+    """One request to a server over an engine."""
+
+    async def run() -> httpx.Response:
+        admission = Admission(Router([Weighted(engine)]), testing.toy_task(), timeout_s=1, concurrency=1, queue=1)
+        transport = httpx.ASGITransport(App(admission, "proseform-toy"))
+        async with httpx.AsyncClient(transport=transport, base_url="http://server") as client:
+            return await client.get(path)
+
+    return asyncio.run(run())
