@@ -7,8 +7,10 @@ stages, so a run that was cut short goes on, and what a demo has made is adopted
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import statistics
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,13 @@ from proseform.machine import machine
 from proseform.stages import cache, dataset, evaluate, grpo, sft
 
 Report = dict[str, Any]
+SCORES = {
+    "reward": "reward",
+    "complete": "complete",
+    "whole_right": "wholly right",
+    "headline_right": "recommendation right",
+}
+"""Scores in the words of the page."""
 
 
 @dataclass
@@ -50,7 +59,7 @@ def main() -> None:
     sft.run(given.task, given.run, "formatter", data, formatter)
     rows, times = [], {"dataset": data.seconds(), "sft-formatter": formatter.seconds()}
     for seed in range(given.seeds):
-        report, took = _seed(given.task, _variant(given.run, base, seed), data, formatter)
+        report, took = _seed(given.task, _seeded(given.run, base, seed), data, formatter)
         rows.append(report)
         times |= took if seed == 0 else {}
         print(_line(seed, report), flush=True)
@@ -62,10 +71,10 @@ def main() -> None:
     print(page)
 
 
-def _variant(run: str, base: config.Run, seed: int, extra: str = "") -> str:
+def _seeded(run: str, base: config.Run, seed: int) -> str:
     """The run with another seed, as TOML text."""
     tiny = f"[model.tiny]\nseed = {seed}\n" if base.model.source == "tiny" else ""
-    return f'extends = "{run}"\n{extra}{tiny}[sft.evaluator]\nseed = {seed}\n[grpo]\nseed = {seed}\n'
+    return f'extends = "{run}"\n{tiny}[sft.evaluator]\nseed = {seed}\n[grpo]\nseed = {seed}\n'
 
 
 def _seed(task: str, run: str, data: Made, formatter: Made) -> tuple[Report, dict[str, float]]:
@@ -118,112 +127,125 @@ def _line(seed: int, report: Report) -> str:
 
 def _page(base: config.Run, rows: list[Report], clean: Report | None, extra: int, times: dict[str, float]) -> str:
     """The page of results."""
-    names = (
-        ("reward", "reward"),
-        ("complete", "complete"),
-        ("whole_right", "wholly right"),
-        ("headline_right", "recommendation right"),
-    )
     command = f"python -m benchmarks.variants --run {base.name} --seeds {len(rows)}{'' if clean else ' --no-clean'}"
     lines = [
-        f"# Results of the run `{base.name}`", "",
+        f"# Results of the run `{base.name}`",
+        "",
         f"Printed by `{command}` on {machine()}.",
-        f"{base.evaluate.cases} held-out cases of level `{base.dataset.level}`, greedy and {base.evaluate.samples} samples each at "
-        f"temperature {base.grpo.temperature:g}; 95 % intervals by case.", "",
-        "## What GRPO adds, seed by seed", "",
-        "| seed | lift of the sampled reward | SFT sampled | GRPO sampled | SFT greedy | GRPO greedy |", "|---|---|---|---|---|---|",
-    ]  # fmt: skip
-    for seed, report in enumerate(rows):
-        before, after = _variant(report, "sft"), _variant(report, "grpo")
-        cells = (
-            report["figures"]["lift"],
-            before["sampled"]["reward"],
-            after["sampled"]["reward"],
-            before["greedy"]["reward"],
-            after["greedy"]["reward"],
-        )
-        lines.append(f"| {seed} | {' | '.join(map(_figure, cells))} |")
-    lifted = sum(report["figures"]["lift"]["low"] > 0 for report in rows)
-    lines += [
-        "",
-        f"Lifted with the whole interval above 0: **{lifted} of {len(rows)} seeds**.",
-        "",
-        "## The variants",
-        "",
+        f"{base.evaluate.cases} held-out cases of level `{base.dataset.level}`, greedy and {base.evaluate.samples} samples "
+        f"each at temperature {base.grpo.temperature:g}; 95 % intervals by case, whose coverage is in coverage.md.",
+        *_lifts(rows),
+        *_variants(rows, clean, extra),
+        *_ends(rows[0]),
+        *_unread(rows[0]["blind"]),
+        *_formatter(rows[0]),
+        *_fields(rows[0]),
+        *_levels(rows[0]),
     ]
-    lines += [
-        "| variant | decoding | " + " | ".join(words for _, words in names) + " |",
-        "|---|---|" + "---|" * len(names),
-    ]
-    for variant, mode in (
-        ("base", "greedy"),
-        ("sft", "greedy"),
-        ("grpo", "greedy"),
-        ("sft", "sampled"),
-        ("grpo", "sampled"),
-    ):
-        cells = [_spread([_variant(report, variant)[mode][name] for report in rows]) for name, _ in names]
-        lines.append(f"| {variant} | {mode} | {' | '.join(cells)} |")
-    for mode in ("greedy", "sampled") if clean else ():
-        cells = [_figure(_variant(clean, "sft")[mode][name]) for name, _ in names]
-        lines.append(f"| clean SFT, {extra} more steps (equal compute), seed 0 | {mode} | {' | '.join(cells)} |")
-    lines += [
-        "",
-        "Means over seeds, with the lowest and the highest seed"
-        + ("; clean SFT with the interval of its one seed." if clean else "."),
-    ]
-    lines += [
-        "",
-        "## JSON, end to end (seed 0)",
-        "",
-        "| variant | decoding | valid | wholly right | recommendation right |",
-        "|---|---|---|---|---|",
-    ]
-    for row in rows[0]["variants"]:
-        for decoding in ("free", "constrained"):
-            cells = [row[decoding][name] for name in ("ok", "whole_right", "headline_right")]
-            if any(cells):
-                lines.append(f"| {row['variant']} | {decoding} | {' | '.join(map(_figure, cells))} |")
-    lines += [
-        "",
-        "## The formatter",
-        "",
-        "| prose | decoding | valid | exact | share of content |",
-        "|---|---|---|---|---|",
-    ]
-    for row in rows[0]["formatter"]:
-        decoding = "constrained" if row["constrained"] else "free"
-        lines.append(
-            f"| {row['of']} | {decoding} | {_figure(row['ok'])} | {_figure(row['exact'])} | {_figure(row['share'])} |"
-        )
-    lines += [
-        "",
-        "## Field by field, end to end (seed 0)",
-        "",
-        "| field | the evaluator's prose | the answer | the formatter on gold prose |",
-        "|---|---|---|---|",
-    ]
-    lines += [
-        f"| {row['field']} | {_figure(row['prose'])} | {_figure(row['answer'])} | {_figure(row['formatter'])} |"
-        for row in rows[0]["fields"]
-    ]
-    if len(rows[0]["levels"]) > 1:
-        lines += [
-            "",
-            "## Harder levels (seed 0, not trained on)",
-            "",
-            "| level | reward | wholly right | recommendation right | valid JSON |",
-            "|---|---|---|---|---|",
-        ]
-        for row in rows[0]["levels"]:
-            cells = (
-                *(row["greedy"][name] for name in ("reward", "whole_right", "headline_right")),
-                row["constrained"]["ok"],
-            )
-            lines.append(f"| {row['level']} | {' | '.join(map(_figure, cells))} |")
-    lines += ["", "## Stage times (seed 0)", "", "| stage | seconds |", "|---|---|"]
-    lines += [f"| {stage} | {seconds:.0f} |" for stage, seconds in {**times, "in all": sum(times.values())}.items()]
+    taken = [(stage, f"{seconds:.0f}") for stage, seconds in {**times, "in all": sum(times.values())}.items()]
+    lines += _table("Stage times (seed 0)", ("stage", "seconds"), taken)
     return "\n".join(lines) + "\n"
+
+
+def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """A section of one table."""
+    lines = ["", f"## {title}", "", f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+    return lines + [f"| {' | '.join(row)} |" for row in rows]
+
+
+def _lifts(rows: list[Report]) -> list[str]:
+    """What GRPO adds, seed by seed, paired by case."""
+    columns = ("seed", "lift of the sampled reward", "SFT sampled", "GRPO sampled", "SFT greedy", "GRPO greedy")
+    cells = [
+        (
+            str(seed),
+            _figure(report["figures"]["lift"]),
+            *(
+                _figure(_variant(report, name)[mode]["reward"])
+                for mode in ("sampled", "greedy")
+                for name in ("sft", "grpo")
+            ),
+        )
+        for seed, report in enumerate(rows)
+    ]
+    lifted = sum(report["figures"]["lift"]["low"] > 0 for report in rows)
+    words = f"Lifted with the whole interval above 0: **{lifted} of {len(rows)} seeds**."
+    return [*_table("What GRPO adds, seed by seed", columns, cells), "", words]
+
+
+def _variants(rows: list[Report], clean: Report | None, extra: int) -> list[str]:
+    """Every variant by decoding, over seeds."""
+    cells = []
+    for mode, variant in itertools.product(("greedy", "sampled"), [row["variant"] for row in rows[0]["variants"]]):
+        estimates = [[_variant(report, variant)[mode][name] for report in rows] for name in SCORES]
+        if any(map(any, estimates)):
+            cells.append((variant, mode, *map(_spread, estimates)))
+    for mode in ("greedy", "sampled") if clean else ():
+        figures = [_figure(_variant(clean, "sft")[mode][name]) for name in SCORES]
+        cells.append((f"clean SFT, {extra} more steps (equal compute), seed 0", mode, *figures))
+    words = "Means over seeds, with the lowest and the highest seed"
+    words += "; clean SFT with the interval of its one seed." if clean else "."
+    return [*_table("The variants", ("variant", "decoding", *SCORES.values()), cells), "", words]
+
+
+def _ends(report: Report) -> list[str]:
+    """JSON, end to end."""
+    cells = [
+        (variant, decoding, *(_figure(figures[name]) for name in ("ok", "whole_right", "headline_right")))
+        for variant, decodings in report["answers"].items()
+        for decoding, figures in decodings.items()
+        if figures["ok"]
+    ]
+    columns = ("variant", "decoding", "valid", "wholly right", "recommendation right")
+    return _table("JSON, end to end (seed 0)", columns, cells)
+
+
+def _unread(blind: Report) -> list[str]:
+    """What is earned without reading an input, and by chance."""
+    columns = ("answered by", "reward", "wholly right", "recommendation right")
+    cells = [
+        (row["how"], *(_figure(row[name]) for name in ("reward", "whole_right", "headline_right")))
+        for row in blind["rows"]
+    ]
+    if chance := blind["chance"]:
+        cells.append((f"chance: always `{chance['label']}`", "n/a", "n/a", _figure(chance["right"])))
+    return _table("Without reading, and by chance (seed 0)", columns, cells)
+
+
+def _formatter(report: Report) -> list[str]:
+    """The formatter by itself."""
+    cells = [
+        (
+            row["of"],
+            "constrained" if row["constrained"] else "free",
+            *(_figure(row[name]) for name in ("ok", "exact", "share")),
+        )
+        for row in report["formatter"]
+    ]
+    return _table("The formatter", ("prose", "decoding", "valid", "exact", "share of content"), cells)
+
+
+def _fields(report: Report) -> list[str]:
+    """Right, field by field."""
+    columns = ("field", "the evaluator's prose", "the answer", "the formatter on gold prose")
+    cells = [
+        (row["field"], *(_figure(row[name]) for name in ("prose", "answer", "formatter"))) for row in report["fields"]
+    ]
+    return _table("Field by field, end to end (seed 0)", columns, cells)
+
+
+def _levels(report: Report) -> list[str]:
+    """Levels that were not trained on."""
+    columns = ("level", "reward", "wholly right", "recommendation right", "valid JSON")
+    cells = [
+        (
+            row["level"],
+            *(_figure(row["greedy"][name]) for name in ("reward", "whole_right", "headline_right")),
+            _figure(row["constrained"]["ok"]),
+        )
+        for row in report["levels"]
+    ]
+    return _table("Other levels (seed 0, not trained on)", columns, cells) if cells else []
 
 
 def _spread(estimates: list[dict[str, Any] | None]) -> str:

@@ -34,7 +34,7 @@ if __name__ == "__main__":
     given = json.loads(sys.argv[1])
     asked = given.pop("example")
     with tempfile.TemporaryDirectory(prefix="proseform-") as folder:  # a socket's path may have 107 bytes
-        if cache.home().on == "local":
+        if cache.home().cluster is None:
             os.environ[warm.SOCKET] = str(Path(folder) / "warm")
             one_thread = {**os.environ, "OMP_NUM_THREADS": "1"}  # a fork takes no thread along
             subprocess.Popen(

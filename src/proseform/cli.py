@@ -165,6 +165,24 @@ def undeploy(
     stage.remove(task, run, place, version, name=name, force=force)
 
 
+@app.command(epilog=EXIT_CODES)
+def report(
+    folder: Annotated[Path, typer.Argument(help="A report's folder, as a run prints it.")],
+    out: Annotated[Path, typer.Option(help="The folder to write into.")] = Path("report"), as_json: Json = False,
+) -> None:  # fmt: skip
+    """Judge stored records anew, and write the report on them: nothing is generated."""
+    from proseform import display
+    from proseform.stages.evaluate import recompute
+
+    figures = recompute(folder, out)["figures"]
+    rows = [
+        (name, *(f"{figure[part]:.4g}" for part in ("value", "low", "high")), str(figure["n"]))
+        for name, figure in figures.items()
+        if figure
+    ]
+    display.show(("figure", "value", "low", "high", "cases"), rows, as_json=as_json)
+
+
 @app.command(name="tasks")
 def list_tasks(*, as_json: Json = False) -> None:
     """List the installed tasks."""

@@ -1,16 +1,20 @@
-"""Outcomes: what became of one text, as one row of ``outcomes.jsonl``.
+"""Outcomes: what was asked of whom, what came of it, and how it was judged, as one typed record each.
 
-:func:`judged` is for an evaluation in prose, :func:`answered` for JSON end to end, :func:`formatted` for the formatter
-alone; :mod:`proseform.report` counts the rows. Pure, and nothing is judged here anew: texts go through
-:mod:`proseform.verify`, scores through :mod:`proseform.reward`.
+A record is written in two steps. Measurement fills in what was asked and the texts that came (:mod:`proseform.infer.measure`);
+judgement adds verdicts and scores, and can be repeated on stored records without asking anybody
+(:func:`judged_prose`, :func:`judged_json`). Nothing is judged here anew: texts go through :mod:`proseform.verify`,
+scores through :mod:`proseform.reward`. Pure; Parquet is :mod:`proseform.records`'s.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
-from proseform import reward, verify
+from proseform import digest, reward, verify
+from proseform.errors import RowError
 
 if TYPE_CHECKING:
     from proseform.case import Case
@@ -19,7 +23,75 @@ if TYPE_CHECKING:
     from proseform.task import Task
     from proseform.verdict import Verdict
 
-Row = dict[str, Any]
+FIELD = "field "
+"""What a score's name begins with where it says whether one field of the JSON is right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One text that was asked for.
+
+    Attributes:
+        suite: Which suite asked; a module of :mod:`proseform.suites`.
+        subject: Which model was asked: the name of a bundle in ``records.json``.
+        decoding: ``greedy``, ``sampled``, ``free`` or ``constrained``.
+        case: The case's id.
+        level: The case's level; empty where there is none.
+        variant: What is special about the ask within its suite; empty for the plain one.
+        sample: Which of several samples, from 0.
+        texts: ``text`` is what came; ``given`` is the prose that a formatter was given.
+        verdicts: ``verifier`` in words, ``reason`` as a word (empty where the text is accepted), ``label`` and
+            ``gold`` of the headline field where there is one, ``engine`` where the engine refused.
+        scores: Name to score in [0, 1]; None where a score does not apply.
+        seconds: Wall-clock seconds, of the whole batch where several were asked at once.
+        tokens: Generated tokens.
+    """
+
+    suite: str
+    subject: str
+    decoding: str
+    case: str
+    level: str = ""
+    variant: str = ""
+    sample: int = 0
+    texts: Mapping[str, str] = field(default_factory=dict)
+    verdicts: Mapping[str, str] = field(default_factory=dict)
+    scores: Mapping[str, float | None] = field(default_factory=dict)
+    seconds: float = 0.0
+    tokens: int = 0
+
+    @property
+    def id(self) -> str:
+        """What was asked, as one word; unique within a measurement."""
+        return "/".join([self.suite, self.subject, self.decoding, self.variant, self.case, str(self.sample)])
+
+    @property
+    def text(self) -> str:
+        """What came; empty where the engine refused."""
+        return self.texts.get("text", "")
+
+    def to_json(self) -> str:
+        """One line of ASCII JSON, from which :meth:`from_json` makes an equal record."""
+        return json.dumps(asdict(self), allow_nan=False)
+
+    @classmethod
+    def from_json(cls, line: str, where: str = "record") -> Outcome:
+        """Read what :meth:`to_json` wrote.
+
+        Raises:
+            RowError: Not a record; ``where`` is named.
+        """
+        try:
+            return cls(**json.loads(line))
+        except (TypeError, ValueError) as error:
+            raise RowError(f"{where}: not a record of a measurement ({error}).") from error
+
+    def sealed(self) -> Outcome:
+        """The same without anybody's words: digests in the place of texts, and no details in verdicts."""
+        texts = {name: digest.of_json(text) for name, text in self.texts.items()}
+        reason = self.verdicts.get("reason", "")
+        verdicts = {**self.verdicts, "verifier": reason or "verified"} if self.verdicts else {}
+        return replace(self, texts=texts, verdicts=verdicts)
 
 
 def headline(task: Task) -> str:
@@ -28,75 +100,53 @@ def headline(task: Task) -> str:
     return next((name for name in fields if "enum" in task.schema.document["properties"][name]), "")
 
 
-def judged(
-    case: Case, task: Task, rubric: Rubric, text: str, *, variant: str, mode: Literal["greedy", "sampled"] = "greedy"
-) -> Row:
-    """The outcome of one evaluation in prose.
+def judged_prose(outcome: Outcome, case: Case, task: Task, rubric: Rubric) -> Outcome:
+    """An evaluation in prose with its verdict and scores.
 
-    Args:
-        case: With its gold.
-        task: Reads and scores the prose.
-        rubric: Weighs the terms.
-        text: What the evaluator wrote.
-        variant: Who wrote it: ``base``, ``sft``, ``grpo`` or any other.
-        mode: How it was decoded.
+    Scores: ``reward`` (the composite), ``term <name>`` for each term, ``ok``, ``complete`` (the coverage term is 1, where
+    a task has one), and what :func:`judged_json` gives. A reward that is out of contract scores 0 and says so in
+    ``verdicts["fault"]``.
     """
-    verdict = verify.prose(text, task, case.inputs)
-    terms = reward.prose_terms(text, case, task, rubric)
-    cover = task.terms.get("coverage")
-    return {
-        "kind": "evaluator", "id": case.id, "level": case.level, "variant": variant, "mode": mode, "terms": terms,
-        "reward": reward.composite(terms, rubric), "complete": None if cover is None else cover(text, case) == 1.0,
-        **_content(verdict, dict(case.answer), headline(task)), "text": text,
-    }  # fmt: skip
-
-
-def answered(case: Case, task: Task, schema: Schema, text: str, *, variant: str, constrained: bool) -> Row:
-    """The outcome of one JSON answer end to end, compared with the gold answer in the fields of ``schema``."""
-    gold = {name: case.answer[name] for name in schema.fields if name in case.answer}
-    content = _content(verify.answer(text, schema), gold, headline(task))
-    return {
-        "kind": "answer",
-        "id": case.id,
-        "level": case.level,
-        "variant": variant,
-        "constrained": constrained,
-        **content,
-        "text": text,
+    score = reward.score(outcome.text, case, task, rubric)
+    verdict = verify.prose(outcome.text, task, case.inputs)
+    cover = task.terms["coverage"](outcome.text, case) if "coverage" in task.terms and not score.fault else None
+    scores = {
+        "reward": score.composite or 0.0,
+        "complete": None if cover is None else float(cover == 1.0),
+        **{f"term {name}": value for name, value in score.terms.items()},
     }
+    content = _content(outcome, verdict, dict(case.answer), headline(task))
+    fault = {"fault": score.fault} if score.fault else {}
+    return replace(content, verdicts={**content.verdicts, **fault}, scores={**scores, **content.scores})
 
 
-def formatted(
-    name: str, schema: Schema, text: str, gold: Any, *, of: Literal["gold", "own", "schemas"], constrained: bool
-) -> Row:  # fmt: skip
-    """The outcome of the formatter on one piece of prose.
+def judged_json(outcome: Outcome, schema: Schema, gold: Mapping[str, Any] | None, head: str = "") -> Outcome:
+    """JSON of a schema with its verdict and scores, beside the gold answer in the fields of the schema.
 
-    Args:
-        name: The case's id.
-        schema: What was asked for.
-        text: What the formatter wrote.
-        gold: What the prose says, in the fields of ``schema``; None where the prose says nothing readable (then only
-            validity counts).
-        of: Whose prose: ``gold``, the evaluator's ``own``, or that of random ``schemas``.
-        constrained: Whether the engine was held to the schema.
+    Scores: ``ok`` (accepted by the verifier), ``share`` (of the content that is right), ``whole_right``,
+    ``headline_right`` and ``field <name>`` for each field; all but ``ok`` are None where ``gold`` is None.
     """
-    content = _content(verify.answer(text, schema), gold if isinstance(gold, Mapping) else {}, "")
-    known = gold is not None
-    return {
-        "kind": "formatter", "id": name, "of": of, "constrained": constrained, "ok": content["ok"], "reason": content["reason"],
-        "verdict": content["verdict"], "exact": content["whole_right"] if known else None,
-        "share": content["share"] if known else None, "fields": content["fields"], "text": text,
-    }  # fmt: skip
+    known = {name: gold[name] for name in schema.fields if name in gold} if gold is not None else {}
+    content = _content(outcome, verify.answer(outcome.text, schema), known, head)
+    if gold is None:
+        return replace(content, scores={**dict.fromkeys(content.scores), "ok": content.scores["ok"]})
+    return content
 
 
-def _content(verdict: Verdict, gold: Mapping[str, Any], head: str) -> Row:
-    """What a verdict's value says beside the gold."""
-    value = verdict.value if verdict.ok else None
-    said = value if isinstance(value, Mapping) else {}
-    right = {name: name in said and reward.content_share(said[name], gold[name]) == 1.0 for name in gold}
-    share = reward.content_share(value, dict(gold)) if verdict.ok else 0.0
-    return {
-        "ok": verdict.ok, "reason": verdict.reason and str(verdict.reason), "verdict": str(verdict),
-        "share": share, "whole_right": share == 1.0, "headline_right": right.get(head),
-        "said": said.get(head), "gold": gold.get(head), "fields": right,
-    }  # fmt: skip
+def _content(outcome: Outcome, verdict: Verdict, gold: Mapping[str, Any], head: str) -> Outcome:
+    """What a verdict's value says, beside the gold."""
+    value = verdict.value if verdict.ok and isinstance(verdict.value, Mapping) else {}
+    right = {name: name in value and reward.content_share(value[name], gold[name]) == 1.0 for name in gold}
+    share = reward.content_share(verdict.value, dict(gold)) if verdict.ok else 0.0
+    scores = {
+        "ok": float(verdict.ok),
+        "share": share,
+        "whole_right": float(share == 1.0),
+        "headline_right": float(right[head]) if head in right else None,
+        **{f"{FIELD}{name}": float(good) for name, good in right.items()},
+    }
+    refused = {"engine": outcome.verdicts["engine"]} if "engine" in outcome.verdicts else {}
+    labels = {"label": str(value.get(head, "")), "gold": str(gold[head])} if head in gold else {}
+    reason = refused.get("engine") or str(verdict.reason or "")
+    verdicts = {"verifier": str(verdict), "reason": reason, **labels, **refused}
+    return replace(outcome, verdicts=verdicts, scores=scores)

@@ -6,8 +6,9 @@ The folder is a Python package, found by the entry-point group ``proseform.tasks
     schema.json     the JSON that is answered; bounded everywhere
     evaluator.md    the evaluator's prompt (chat)        formatter.md   the formatter's prompt (plain)
     rubric.toml     weights and exponents                cases.jsonl    gold cases, the subject of the laws
-    source.py       generate(level, split, seed, count) and annotate(case, rng); from_json and identify where it has them
-    rewards.py      read(prose, inputs) and TERMS
+    source.py       generate(level, split, seed, count) and annotate(case, rng); where it has them: from_json, identify,
+                    unread
+    rewards.py      read(prose, inputs) and TERMS        guide.md       form and rule in words (not every task has it)
 
 Nothing is subclassed. What every task owes is checked by :func:`proseform.laws.check`.
 
@@ -26,7 +27,7 @@ import importlib.metadata
 import json
 import random
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -42,6 +43,7 @@ from proseform.schema import Schema
 from proseform.verdict import Verdict
 
 GROUP = "proseform.tasks"
+GUIDE = "guide.md"
 FILES = (
     "task.toml",
     "schema.json",
@@ -85,6 +87,9 @@ class Task:
         data: Digest of all else.
         whole: Digest of the folder's files byte by byte, which bundles of format 0 state; empty where there are none.
         identify: A case to the groups that it belongs to, for cases that state none; None where the task cannot tell.
+        guide: Form and rule in words, for models that were not trained on the task; may be empty.
+        unread: A case to evaluations that could be written without reading all of its inputs, the same number for
+            every case; None where the task knows none. The report's blind baseline takes the best of them.
     """
 
     name: str
@@ -107,6 +112,8 @@ class Task:
     data: str
     whole: str = ""
     identify: Callable[[Case], tuple[str, ...]] | None = None
+    guide: str = ""
+    unread: Callable[[Case], Sequence[str]] | None = None
 
     def rubric(self, variant: str = "", accuracy_exponent: float | None = None) -> Rubric:
         """The rubric in force: a variant's, the task's own by default, with a run's exponent where it gives one.
@@ -199,6 +206,8 @@ def from_package(package: ModuleType) -> Task:
             from_json=getattr(source, "from_json", None),
             **_digests(package.__name__, folder, head, getattr(source, "from_json", None)),
             identify=getattr(source, "identify", None),
+            guide=(folder / GUIDE).read_text(encoding="utf-8").strip() if (folder / GUIDE).is_file() else "",
+            unread=getattr(source, "unread", None),
         )
     except KeyError as error:
         raise TaskError(

@@ -67,6 +67,8 @@ def toy_task() -> Task:
         from_json=_from_json,
         contract=digest.of_json({"toy": 1, "schema": SCHEMA, "system": system}),
         data=digest.of_json({"toy": 1, "rubrics": rubrics}),
+        guide="Say what the parcel weighs, what is allowed, what is in it, and whether to send or refuse it.",
+        unread=_unread,
     )
 
 
@@ -236,6 +238,12 @@ def _generate(level: str, split: str, seed: int, count: int) -> Iterator[Case]:
             groups=(f"thing:{thing}",),
             facts={"allowed": allowed},
         )
+
+
+def _unread(case: Case) -> tuple[str, ...]:
+    """What can be written without the parcel: the rule is read, the weight is guessed."""
+    grams = case.facts["allowed"]
+    return (f"The parcel weighs {grams} g, {grams} g are allowed. Note: a map. Verdict: send.",)
 
 
 def _annotate(case: Case, rng: random.Random) -> str:

@@ -50,14 +50,14 @@ def ask(body, seconds=320):
 
 def test_every_training_stage_was_a_job_of_restricted_pods_and_of_the_world_that_was_asked_for(world, first):
     made = first.jobs(world)
-    assert set(made) == {"base", "sft-evaluator", "sft-formatter", "grpo"}
+    assert set(made) == {"base", "sft-evaluator", "sft-formatter", "grpo", "records"}
     for stage, job in made.items():
         assert {each["type"] for each in job["status"]["conditions"] if each["status"] == "True"} == {
             "Created",
             "Succeeded",
         }, stage
         asked = {role: each["replicas"] for role, each in job["spec"]["pytorchReplicaSpecs"].items()}
-        assert asked == ({"Master": 1} if stage == "base" else {"Master": 1, "Worker": 1}), (
+        assert asked == ({"Master": 1} if stage in {"base", "records"} else {"Master": 1, "Worker": 1}), (
             "and each asserts that so many are there"
         )
         there = world.api.find("v1", "Pod", f"{jobs.JOB}={job['metadata']['name']}")

@@ -195,6 +195,12 @@ class Evaluate(Section):
     """Harder levels that are reported too."""
     batch: Positive = 32
     """Cases generated at once."""
+    shots: Annotated[int, Field(ge=0, le=9)] = 1
+    """Examples that the base is shown beside form and rule, in a variant of its own; 0 leaves that variant out."""
+    blind: Count = 100
+    """Cases that are asked with an input of another case, for each input: the blind baseline; 0 asks none."""
+    retention_days: Positive = 90
+    """Days for which texts of your own cases are kept, readable by their owner alone; records hold digests."""
 
 
 class Register(Section):

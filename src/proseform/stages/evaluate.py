@@ -1,26 +1,43 @@
-"""evaluate: measure the variants base, SFT, GRPO, and the formatter, on held-out cases."""
+"""evaluate: measure the variants base, SFT, GRPO, and the formatter, on held-out cases.
+
+Two results. *Records* are what models wrote: their key is the plan of asks, the models, and how they generate. The
+*report* is what judgement makes of them; a new rubric, verifier, threshold or style sheet generates nothing anew, and
+:func:`recompute` makes a report of stored records alone.
+"""
 
 from __future__ import annotations
 
-import itertools
+import datetime as dt
 import json
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from proseform import config, jsonl, launch, outcome, report, verify
-from proseform.case import Case, read_cases
-from proseform.errors import ProseformError
-from proseform.infer import Engine, Request, ask
-from proseform.infer.answer import Formatted, close, completed, formatted
-from proseform.machine import machine
+from proseform import config, digest, records, report
+from proseform import task as tasks
+from proseform.errors import StoreError
+from proseform.launch import Job
+from proseform.outcome import Outcome
 from proseform.registry import track
-from proseform.schema import Schema
 from proseform.stages import cache, policy
-from proseform.store import write_json
+from proseform.store import Ref, Result, fetch, write_json
+from proseform.suites import Study, Subject
+from proseform.suites.plans import judge, plan, plan_digest
 from proseform.task import Task
+
+SUBJECTS = (Subject("base", trained=False), Subject("sft"), Subject("grpo", shipped=True))
+"""Who is asked: the base as it comes, the evaluator after SFT and after GRPO; the last goes into the bundle."""
+MEASURED = "measured.json"
+"""What a report was made of; see :func:`recompute`."""
+_KEY = {
+    "evaluator_reward": "reward",
+    "lift": "of which GRPO",
+    "formatter_exact": "formatter exact",
+    "schema_valid": "valid",
+}
+"""The figures that stand in the run's table."""
 
 
 def run(
@@ -42,20 +59,90 @@ def run(
         sft: The evaluator after SFT.
         grpo: The evaluator after GRPO, which goes into the bundle.
         formatter: The formatter.
-        measured: Is handed the result: ``report.json``, ``report.html``, ``outcomes.jsonl``.
+        measured: Is handed the result: ``report.json``, ``report.html``, ``records.parquet``, ``measured.json``.
         shown: What the pipeline's own pages are to show of it, on every run, adopted or not.
     """
-    wanted, the_task = config.load(run), cache.load_task(task)
+    knobs, the_task = config.load(run), cache.load_task(task)
     trained = {"sft": sft, "grpo": grpo, "formatter": formatter}
+    study = records.study(cache.folder(dataset), the_task, knobs)
+    generated = _records(the_task, knobs, study, dataset, trained)
     digests = {name: cache.ref(artifact).digest for name, artifact in {"dataset": dataset, **trained}.items()}
-    base = policy.base(wanted, task, dataset)
     inputs = {
+        "records": generated.ref.digest,
         "task": [the_task.contract, the_task.data],
-        "evaluate": wanted.evaluate.model_dump(mode="json"),
-        "generation": wanted.generation.model_dump(mode="json"),
-        "max_length": wanted.model.max_length,
-        "format": wanted.dataset.format,
+        "rubric": [knobs.grpo.rubric, knobs.grpo.accuracy_exponent],
+        "run": knobs.name,
+        "format": knobs.dataset.format,
         **digests,
+    }
+
+    def body(_work: Path, out: Path) -> dict[str, Any]:
+        folder = policy.fetched(generated)
+        about = json.loads((folder / records.ABOUT).read_text(encoding="utf-8"))
+        measurement = {
+            "task": the_task.name,
+            "run": knobs.model_dump(mode="json", by_alias=True),
+            "dataset": str(cache.ref(dataset)),
+            "records": str(generated.ref),
+            "meta": {
+                "run": knobs.name,
+                "format": knobs.dataset.format,
+                "machine": about["machine"],
+                "digests": {**digests, "records": generated.ref.digest, "bundle": about["bundle"]},
+            },
+            "training": {
+                name: [*track.read_metrics(cache.folder(artifact) / "metrics.jsonl")]
+                for name, artifact in trained.items()
+            },
+        }
+        write_json(out / MEASURED, measurement)
+        found = _report(folder, study, measurement, out)
+        figures = {name: figure["value"] for name, figure in found["figures"].items() if figure}
+        key = ", ".join(f"{words} {figures[name]:.2f}" for name, words in _KEY.items() if name in figures)
+        return {"key": key, **figures, "bundle": about["bundle"]}
+
+    cache.hand_over(cache.once("evaluate", inputs, body), measured)
+    if shown is not None:
+        shown.fill(cache.folder(measured))
+
+
+def recompute(folder: Path, out: Path) -> dict[str, Any]:
+    """Judge stored records anew and write the report on them; nothing is generated.
+
+    Args:
+        folder: A report's folder, with ``measured.json``.
+        out: Gets ``report.json``, ``report.html`` and ``records.parquet``; made.
+
+    Raises:
+        StoreError: The dataset, the records or their texts are gone.
+        TaskError: The task is not installed.
+    """
+    path = folder / MEASURED
+    if not path.is_file():
+        raise StoreError(f"{folder}: no {path.name} here.", hint="Give the folder of a report, as the run printed it.")
+    measurement = json.loads(path.read_text(encoding="utf-8"))
+    knobs, the_task = config.Run.model_validate(measurement["run"]), tasks.load(measurement["task"])
+    fetched = cache.home().root / "fetched"
+    study = records.study(fetch(Ref.parse(measurement["dataset"]), fetched), the_task, knobs)
+    out.mkdir(parents=True, exist_ok=True)
+    return _report(fetch(Ref.parse(measurement["records"]), fetched), study, measurement, out)
+
+
+def _records(
+    task: Task, run: config.Run, study: Study, dataset: cache.Artifact, trained: Mapping[str, cache.Artifact]
+) -> Result:
+    """What the subjects wrote, by a worker where training runs too: here, or as a job on a cluster, with its GPU."""
+    base = policy.base(run, task.name, dataset)
+    inputs = {
+        "asks": {subject.name: plan_digest(plan(study, subject)) for subject in SUBJECTS},
+        "task": task.contract,
+        "models": {"base": base.ref.digest, **{name: cache.ref(artifact).digest for name, artifact in trained.items()}},
+        "generation": run.generation.model_dump(mode="json"),
+        "max_length": run.model.max_length,
+        "dtype": run.model.dtype,
+        "format": run.dataset.format,
+        "batch": run.evaluate.batch,
+        "own": bool(run.dataset.file),
     }
 
     def body(work: Path, out: Path) -> dict[str, Any]:
@@ -66,22 +153,62 @@ def run(
             "sft": (made["sft"], made["formatter"]),
             "grpo": (made["grpo"], made["formatter"]),
         }
-        bundles = {
-            variant: policy.assemble(work / "bundles" / variant, the_task, wanted, *pair)
-            for variant, pair in pairs.items()
+        bundles = {name: policy.assemble(work / "bundles" / name, task, run, *pair) for name, pair in pairs.items()}
+        until = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=run.evaluate.retention_days)
+        settings = {
+            "task": task.name,
+            "run": run.model_dump(mode="json", by_alias=True),
+            "subjects": [
+                {
+                    "name": subject.name,
+                    "trained": subject.trained,
+                    "shipped": subject.shipped,
+                    "bundle": str(work / "bundles" / subject.name),
+                }
+                for subject in SUBJECTS
+            ],
+            "delete_after": until.isoformat() if run.dataset.file else "",
         }
-        measure = _Measure(the_task, wanted, cache.folder(dataset), work)
-        for variant in pairs:
-            measure.variant(variant, work / "bundles" / variant)
-        meta = {
-            "run": wanted.name, "run_digest": wanted.digest, "format": wanted.dataset.format, "machine": machine(),
-            "digests": {**digests, "bundle": bundles["grpo"].digest},
-        }  # fmt: skip
-        return measure.write(out, meta, {name: cache.folder(artifact) for name, artifact in trained.items()})
+        results = work / "made"  # the launcher's own, which it empties before every try
+        job = Job(
+            "records", str(work), str(results), {"dataset": str(cache.ref(dataset))}, settings, 1, run.launch.threads
+        )
+        policy.launcher().run("proseform.infer.measure", job)
+        about = json.loads((results / records.ABOUT).read_text(encoding="utf-8"))
+        shipped = next(subject.name for subject in SUBJECTS if subject.shipped)
+        write_json(results / records.ABOUT, {**about, "bundle": bundles[shipped].digest, "texts": _apart(results)})
+        shutil.rmtree(out)
+        results.rename(out)
+        shutil.rmtree(work / "bundles")
+        return {"key": f"{about['records']} texts", "records": about["records"]}
 
-    cache.hand_over(cache.once("evaluate", inputs, body), measured)
-    if shown is not None:
-        shown.fill(cache.folder(measured))
+    return cache.once("records", inputs, body)
+
+
+def _apart(results: Path) -> str:
+    """Commit the texts of a user's own cases as a payload of their own; its reference, or nothing where there are none."""
+    folder = results / records.APART
+    if not folder.is_dir():
+        return ""
+    until = records.delete_after(folder / records.TEXTS).isoformat()
+    done = cache.home().store.commit("texts", digest.of_files(folder), folder, {"delete_after": until}, 0.0)
+    shutil.rmtree(folder)
+    return str(done.ref)
+
+
+def _report(folder: Path, study: Study, measurement: Mapping[str, Any], out: Path) -> dict[str, Any]:
+    """Judge the records in a folder, and write the report on them."""
+    texts = str(json.loads((folder / records.ABOUT).read_text(encoding="utf-8"))["texts"])
+    outcomes: list[Outcome] = records.read(folder / records.RECORDS)
+    if texts:
+        apart = fetch(Ref.parse(texts), cache.home().root / "fetched")
+        outcomes = records.with_texts(outcomes, apart / records.TEXTS)
+    judged = judge(outcomes, study)
+    found = report.summarise(judged, study, meta=measurement["meta"], metrics=measurement["training"], texts=not texts)
+    write_json(out / "report.json", found)
+    (out / "report.html").write_text(report.render(found), encoding="utf-8")
+    records.write(out / records.RECORDS, [outcome.sealed() for outcome in judged] if texts else judged)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +227,7 @@ class Shown:
 
     def fill(self, folder: Path) -> None:
         """Show the report in a folder."""
-        found = json.loads((folder / "report.json").read_text())
+        found = json.loads((folder / "report.json").read_text(encoding="utf-8"))
         page = Path(self.page.path)
         page.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(folder / "report.html", page)
@@ -111,176 +238,3 @@ class Shown:
             # KFP draws squares only: the last column, of answers that state no label, becomes a row without gold too.
             square = [*confusion["counts"], [0] * len(confusion["columns"])]
             self.confusion.log_confusion_matrix(confusion["columns"], square)
-
-
-_KEY = {
-    "evaluator_reward": "reward",
-    "lift": "of which GRPO",
-    "formatter_exact": "formatter exact",
-    "schema_valid": "valid",
-}
-"""The figures that stand in the run's table."""
-
-
-class _Measure:
-    """Generates texts and collects their outcomes.
-
-    Args:
-        task: The task.
-        run: The run.
-        dataset: The dataset's folder.
-        work: Where progress goes.
-    """
-
-    def __init__(self, task: Task, run: config.Run, dataset: Path, work: Path) -> None:
-        self.task, self.run, self.work = task, run, work
-        self.rubric = task.rubric(run.grpo.rubric, run.grpo.accuracy_exponent)
-        about = json.loads((dataset / "dataset.json").read_text())
-        self.level, self.schema = str(about["level"]), Schema(about["schema"])
-        self.cases = _first(dataset / "cases-test.jsonl", run.evaluate.cases)
-        self.harder = {
-            level: _first(dataset / f"cases-test-{level}.jsonl", run.evaluate.cases) for level in run.evaluate.levels
-        }
-        self.strange = jsonl.rows(dataset / "schemas-test.jsonl")[: run.evaluate.schemas]
-        self.rows: list[outcome.Row] = []
-        self._asked = 0
-
-    def total(self) -> int:
-        """Texts that will be asked for."""
-        cases, strange = len(self.cases), len(self.strange)
-        base, sft = 3 * cases, (2 + self.run.evaluate.samples) * cases
-        grpo = (3 + self.run.evaluate.samples) * cases + 2 * (2 * cases + strange)
-        return base + sft + grpo + 2 * sum(len(cases) for cases in self.harder.values())
-
-    def variant(self, variant: str, folder: Path) -> None:
-        """Measure one variant; the shipped one also with its formatter alone, and on harder levels."""
-        from proseform.infer.local import LocalEngine
-
-        engine = LocalEngine(folder, check_files=False)
-        try:
-            prose = self._evaluations(engine, variant, self.cases)
-            if variant != "base":
-                self._samples(engine, variant)
-            self._answers(engine, variant, self.cases, prose, constrained=True)
-            if variant != "sft":
-                self._answers(engine, variant, self.cases, prose, constrained=False)
-            if variant == "grpo":
-                for constrained in (False, True):
-                    self._formatter(engine, prose, constrained=constrained)
-                for cases in self.harder.values():
-                    self._answers(engine, variant, cases, self._evaluations(engine, variant, cases), constrained=True)
-        finally:
-            close(engine)
-
-    def write(self, out: Path, meta: Mapping[str, Any], trained: Mapping[str, Path]) -> dict[str, Any]:
-        """Write report and outcomes; the key figures."""
-        metrics = {name: [*track.read_metrics(folder / "metrics.jsonl")] for name, folder in trained.items()}
-        found = report.summarise(self.rows, self.task, meta=meta, level=self.level, metrics=metrics, cases=self.cases)
-        write_json(out / "report.json", found)
-        (out / "report.html").write_text(report.render(found), encoding="utf-8")
-        (out / "outcomes.jsonl").write_text(
-            "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in self.rows), encoding="utf-8"
-        )
-        figures = {name: figure["value"] for name, figure in found["figures"].items() if figure}
-        key = ", ".join(f"{words} {figures[name]:.2f}" for name, words in _KEY.items() if name in figures)
-        return {"key": key, **figures, "bundle": meta["digests"]["bundle"]}
-
-    def _evaluations(self, engine: Engine, variant: str, cases: list[Case]) -> list[str]:
-        """Greedy evaluations, and their outcomes."""
-        texts = self._texts(engine, [ask(engine.bundle, "evaluator", case.inputs) for case in cases])
-        self.rows += [
-            outcome.judged(case, self.task, self.rubric, text, variant=variant)
-            for case, text in zip(cases, texts, strict=True)
-        ]
-        return texts
-
-    def _samples(self, engine: Engine, variant: str) -> None:
-        """Sampled evaluations: what the policy does when it is not held to its likeliest word."""
-        # A seed of its own for each text: with one for all cases their draws would go together, and intervals would lie.
-        many = [(case, seed) for seed, case in enumerate(self.cases * self.run.evaluate.samples)]
-        temperature = self.run.grpo.temperature
-        wanted = [
-            ask(engine.bundle, "evaluator", case.inputs, temperature=temperature, seed=seed) for case, seed in many
-        ]
-        for (case, _), text in zip(many, self._texts(engine, wanted), strict=True):
-            self.rows.append(outcome.judged(case, self.task, self.rubric, text, variant=variant, mode="sampled"))
-
-    def _answers(self, engine: Engine, variant: str, cases: list[Case], prose: list[str], *, constrained: bool) -> None:
-        """JSON end to end, out of the variant's own prose."""
-        texts = self._format(engine, prose, [self.schema] * len(prose), constrained=constrained)
-        for case, text in zip(cases, texts, strict=True):
-            self.rows.append(
-                outcome.answered(case, self.task, self.schema, text, variant=variant, constrained=constrained)
-            )
-
-    def _formatter(self, engine: Engine, own: list[str], *, constrained: bool) -> None:
-        """The formatter alone: on gold prose, on the evaluator's own, on random schemas."""
-        read = [verify.prose(prose, self.task, case.inputs) for prose, case in zip(own, self.cases, strict=True)]
-        said = [verdict.value if verdict.ok else None for verdict in read]
-        sources = (
-            ("gold", [(case.id, self.schema, case.prose, case.answer) for case in self.cases]),
-            (
-                "own",
-                [
-                    (case.id, self.schema, prose, value)
-                    for case, prose, value in zip(self.cases, own, said, strict=True)
-                ],
-            ),
-            ("schemas", [(row["id"], Schema(row["schema"]), row["prose"], row["answer"]) for row in self.strange]),
-        )
-        for of, items in sources:
-            texts = self._format(
-                engine,
-                [prose for _, _, prose, _ in items],
-                [schema for _, schema, _, _ in items],
-                constrained=constrained,
-            )
-            for (name, schema, _, value), text in zip(items, texts, strict=True):
-                wanted = None if value is None else {field: value[field] for field in schema.fields if field in value}
-                self.rows.append(outcome.formatted(name, schema, text, wanted, of=of, constrained=constrained))  # type: ignore[arg-type]
-
-    def _format(
-        self, engine: Engine, prose: Sequence[str], schemas: Sequence[Schema], *, constrained: bool
-    ) -> list[str]:
-        """JSON of some prose: on the very path that serving takes, or unconstrained to see what the model itself would write."""
-        if constrained:
-            made: list[str] = []
-            for start in range(0, len(prose), self.run.evaluate.batch):
-                some = slice(start, start + self.run.evaluate.batch)
-                made += [
-                    done.text if isinstance(done, Formatted) else ""
-                    for done in formatted(engine, prose[some], schemas[some])
-                ]
-                self._tell(len(prose[some]))
-            return made
-        pairs = zip(prose, schemas, strict=True)
-        return self._texts(
-            engine,
-            [ask(engine.bundle, "formatter", {"prose": text, "schema": schema.signature()}) for text, schema in pairs],
-        )
-
-    def _texts(self, engine: Engine, wanted: list[Request]) -> list[str]:
-        """Completions in batches; a prompt that leaves no room is answered with nothing."""
-        texts: list[str] = []
-        for batch in _batched(wanted, self.run.evaluate.batch):
-            for completion in completed(engine, batch):
-                if isinstance(completion, ProseformError) and getattr(completion, "reason", "") != "too_long":
-                    raise completion
-                texts.append("" if isinstance(completion, ProseformError) else completion.text)
-            self._tell(len(batch))
-        return texts
-
-    def _tell(self, asked: int) -> None:
-        """Progress: so many more texts."""
-        self._asked += asked
-        launch.report_progress(self.work, self._asked, self.total())
-
-
-def _batched(items: list[Request], size: int) -> Iterable[list[Request]]:
-    """Slices of a list."""
-    return (items[start : start + size] for start in range(0, len(items), size))
-
-
-def _first(path: Path, count: int) -> list[Case]:
-    """The first cases of a file."""
-    return list(itertools.islice(read_cases(jsonl.read(path), path.name), count))

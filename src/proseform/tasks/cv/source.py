@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from proseform.case import Case
 from proseform.tasks.cv import career, drawing, form, judgement, writing
 from proseform.tasks.cv.resume import from_json
+from proseform.tasks.cv.unread import unread
 
 if TYPE_CHECKING:
     from proseform.case import Split
 
-__all__ = ["annotate", "from_json", "generate", "identify"]
+__all__ = ["annotate", "from_json", "generate", "identify", "unread"]
 
 RANDOM_RECOMMENDATION = 0.35
 """Share of careless annotations whose recommendation is drawn at random."""

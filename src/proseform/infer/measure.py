@@ -1,0 +1,181 @@
+"""The measuring worker: asks models what the suites plan, and writes what came as records. Judges nothing.
+
+Any engine will do; the worker itself loads bundles into its own process, on a GPU where there is one, so that a launcher
+can start it as a job like training. Asks go to the engine in the order of the plans, in batches, so that equal plans
+give equal texts. An interruption costs at most the subject that was being asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from proseform import config, launch, records
+from proseform import task as tasks
+from proseform.errors import Refusal
+from proseform.infer import Completion, Engine, Request, ask
+from proseform.infer.answer import Formatted, close, completed, formatted
+from proseform.machine import machine
+from proseform.outcome import Outcome
+from proseform.store import write_json
+from proseform.suites import Ask, Subject
+from proseform.suites.plans import plan
+
+
+@dataclass(frozen=True, slots=True)
+class _Came:
+    """What came of one ask: a text, or the word for why the engine refused."""
+
+    text: str = ""
+    refused: str = ""
+    seconds: float = 0.0
+    tokens: int = 0
+
+
+def main(job: launch.Job) -> None:
+    """Measure the subjects of a job into ``job.out``.
+
+    The job's settings: ``task`` and ``run``; ``subjects``, each with ``name``, ``trained``, ``shipped`` and ``bundle``
+    (a folder); ``delete_after``, where the cases are a user's own: the date from which on their texts are to be deleted.
+    """
+    task, run = tasks.load(str(job.settings["task"])), config.Run.model_validate(job.settings["run"])
+    study = records.study(job.input("dataset"), task, run)
+    subjects = [
+        (Subject(row["name"], row["trained"], row["shipped"]), Path(row["bundle"])) for row in job.settings["subjects"]
+    ]
+    total = sum(len(plan(study, subject)) for subject, _ in subjects)
+    outcomes: list[Outcome] = []
+    parts = Path(job.work) / "checkpoints"
+    parts.mkdir(parents=True, exist_ok=True)
+    for subject, bundle in subjects:
+        part = parts / f"{subject.name}.parquet"
+        if not part.exists():
+            _write_whole(part, _asked(bundle, plan(study, subject), run, job, len(outcomes), total))
+        outcomes += records.read(part)
+    until = job.settings["delete_after"]
+    if until:  # a user's own cases
+        texts = Path(job.out) / records.APART
+        texts.mkdir(mode=0o700)
+        records.write_texts(texts / records.TEXTS, outcomes, str(until))
+    write_json(Path(job.out) / records.ABOUT, {"machine": machine(), "records": len(outcomes)})
+    records.write(Path(job.out) / records.RECORDS, [outcome.sealed() for outcome in outcomes] if until else outcomes)
+
+
+def ask_all(
+    engine: Engine, asks: Sequence[Ask], *, batch: int, tell: Callable[[int], None] = lambda _: None
+) -> list[Outcome]:
+    """Ask an engine, in plan order; what an ask waits for is asked in an earlier round.
+
+    Args:
+        engine: Any; it runs the subject's bundle.
+        asks: Their records are completed; each ``after`` is the id of one of them.
+        batch: Asks that go to the engine at once, at most.
+        tell: Receives how many more are done.
+    """
+    done: dict[str, Outcome] = {}
+    left = list(asks)
+    while left:
+        ready = [one for one in left if not one.after or one.after in done]
+        if not ready:
+            raise ValueError(f"{left[0].record.id} waits for {left[0].after}, which nobody asks.")
+        for some in _batched(ready, batch):
+            given = [{**one.values, **({"prose": done[one.after].text} if one.after else {})} for one in some]
+            for one, values, came in zip(some, given, _complete(engine, some, given), strict=True):
+                done[one.record.id] = _completed(one, values, came)
+            tell(len(some))
+        left = [one for one in left if one.record.id not in done]
+    return [done[one.record.id] for one in asks]
+
+
+def _asked(
+    bundle: Path, asks: Sequence[Ask], run: config.Run, job: launch.Job, before: int, total: int
+) -> list[Outcome]:
+    """Ask a bundle in this process."""
+    from proseform.infer.local import LocalEngine
+
+    engine, count = LocalEngine(bundle, check_files=False), before
+
+    def tell(more: int) -> None:
+        nonlocal count
+        count += more
+        job.progress(count, total)
+
+    try:
+        return ask_all(engine, asks, batch=run.evaluate.batch, tell=tell)
+    finally:
+        close(engine)
+
+
+def _complete(engine: Engine, asks: Sequence[Ask], values: Sequence[Mapping[str, str]]) -> list[_Came]:
+    """The one place that speaks to an engine: what came of some asks, in order.
+
+    Constrained answers take the path of serving, retries included; the few that are asked with another prompt than the
+    bundle's are held to the schema by the engine alone.
+    """
+    served = [index for index, one in enumerate(asks) if one.constrained and one.prompt is None]
+    plain = [index for index in range(len(asks)) if index not in set(served)]
+    came: dict[int, _Came] = dict(
+        zip(plain, _texts(engine, [_request(engine, asks[i], values[i]) for i in plain]), strict=True)
+    )
+    schemas = [schema for index in served if (schema := asks[index].schema) is not None]
+    if served:
+        outcomes = formatted(engine, [values[index]["prose"] for index in served], schemas)
+        came |= {index: _served(outcome) for index, outcome in zip(served, outcomes, strict=True)}
+    return [came[index] for index in range(len(asks))]
+
+
+def _served(outcome: Formatted | Refusal) -> _Came:
+    """What came of serving's path."""
+    if isinstance(outcome, Refusal):
+        return _Came(refused=outcome.reason)
+    return _Came(outcome.text, "", outcome.seconds, outcome.tokens)
+
+
+def _texts(engine: Engine, requests: Sequence[Request]) -> list[_Came]:
+    """Completions. A refusal is what came; an engine that is away or faulty ends the measurement."""
+    came = []
+    for completion in completed(engine, requests) if requests else ():
+        if isinstance(completion, Refusal):
+            came.append(_Came(refused=completion.reason))
+        elif isinstance(completion, Completion):
+            came.append(_Came(completion.text, "", completion.seconds, completion.tokens))
+        else:
+            raise completion
+    return came
+
+
+def _request(engine: Engine, one: Ask, values: Mapping[str, str]) -> Request:
+    """The request of one ask."""
+    schema = one.schema.grammar if one.constrained and one.schema is not None else None
+    request = ask(engine.bundle, one.role, values, schema=schema, temperature=one.temperature, seed=one.seed)
+    return request if one.prompt is None else replace(request, prompt=one.prompt.render(values))
+
+
+def _completed(one: Ask, values: Mapping[str, str], came: _Came) -> Outcome:
+    """The record of an ask with what came; a formatter's keeps the prose that it was given."""
+    given = {"given": values["prose"]} if one.role == "formatter" else {}
+    verdicts = {"engine": came.refused} if came.refused else {}
+    return replace(
+        one.record, texts={**given, "text": came.text}, verdicts=verdicts, seconds=came.seconds, tokens=came.tokens
+    )
+
+
+def _batched(asks: Sequence[Ask], size: int) -> Iterator[Sequence[Ask]]:
+    """Batches of one role each, and either constrained or free, in plan order."""
+    kinds = dict.fromkeys((one.role, one.constrained) for one in asks)
+    for kind in kinds:
+        alike = [one for one in asks if (one.role, one.constrained) == kind]
+        yield from (alike[start : start + size] for start in range(0, len(alike), size))
+
+
+def _write_whole(path: Path, outcomes: Sequence[Outcome]) -> None:
+    """Write records so that a reader sees all of them or no file."""
+    staging = path.with_suffix(".part")
+    staging.touch(mode=0o600)
+    records.write(staging, outcomes)
+    staging.rename(path)
+
+
+if __name__ == "__main__":
+    launch.worker(main)

@@ -1,0 +1,146 @@
+"""Records on disk: outcomes in Parquet, and the study of a dataset.
+
+``records.parquet`` has one row an outcome, ``records.json`` says on which machine they came. Where the cases are a user's
+own, ``records.parquet`` holds digests in the place of texts; the texts lie in ``texts.parquet``, which is a payload of its
+own: readable by its owner alone (on an object store the bucket's rules decide), with the date in its metadata from which
+on it is to be deleted, and never registered. Deleting it leaves records and report whole.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from proseform import config, jsonl
+from proseform.case import Case, read_cases
+from proseform.errors import RowError, StoreError
+from proseform.outcome import Outcome
+from proseform.schema import Schema
+from proseform.suites import Strange, Study
+from proseform.task import Task
+
+RECORDS, ABOUT, TEXTS, APART = "records.parquet", "records.json", "texts.parquet", "texts"
+DELETE_AFTER = "proseform.delete_after"
+"""The key of the retention date in the metadata of texts.parquet, an ISO 8601 date."""
+_TRAIN = 1000
+"""Training cases that a study holds at most: examples and blind baselines need no more."""
+_OWNER_ONLY = 0o600
+
+_WORDS = pa.map_(pa.string(), pa.string())
+_SCHEMA = pa.schema(
+    [
+        *((name, pa.string()) for name in ("suite", "subject", "decoding", "case", "level", "variant")),
+        ("sample", pa.int64()),
+        ("texts", _WORDS),
+        ("verdicts", _WORDS),
+        ("scores", pa.map_(pa.string(), pa.float64())),
+        ("seconds", pa.float64()),
+        ("tokens", pa.int64()),
+    ]
+)
+_TEXT_SCHEMA = pa.schema([("id", pa.string()), ("texts", _WORDS)])
+
+
+def write(path: Path, outcomes: Iterable[Outcome]) -> None:
+    """Write outcomes as Parquet; equal outcomes give equal bytes.
+
+    Raises:
+        RowError: A text holds a lone surrogate, which is no text.
+    """
+    _write(path, [asdict(outcome) for outcome in outcomes], _SCHEMA)
+
+
+def read(path: Path) -> list[Outcome]:
+    """The outcomes that :func:`write` wrote.
+
+    Raises:
+        StoreError: No such file, or not records.
+    """
+    rows = _rows(path, _SCHEMA)
+    return [Outcome(**{**row, **{name: dict(row[name]) for name in ("texts", "verdicts", "scores")}}) for row in rows]
+
+
+def write_texts(path: Path, outcomes: Iterable[Outcome], until: str) -> None:
+    """Write the texts of outcomes apart, for their owner alone.
+
+    Args:
+        path: The file.
+        outcomes: With their texts.
+        until: The date from which on they are to be deleted, as ISO 8601.
+    """
+    path.touch(mode=_OWNER_ONLY)
+    path.chmod(_OWNER_ONLY)
+    schema = _TEXT_SCHEMA.with_metadata({DELETE_AFTER: dt.date.fromisoformat(until).isoformat()})
+    _write(path, [{"id": outcome.id, "texts": outcome.texts} for outcome in outcomes], schema)
+
+
+def delete_after(path: Path) -> dt.date:
+    """The date from which on a ``texts.parquet`` is to be deleted."""
+    metadata = pq.read_schema(path).metadata or {}
+    return dt.date.fromisoformat(metadata[DELETE_AFTER.encode()].decode())
+
+
+def with_texts(outcomes: Sequence[Outcome], path: Path) -> list[Outcome]:
+    """Sealed outcomes with their texts again."""
+    texts = {row["id"]: dict(row["texts"]) for row in _rows(path, _TEXT_SCHEMA)}
+    return [replace(outcome, texts=texts[outcome.id]) for outcome in outcomes]
+
+
+def study(dataset: Path, task: Task, run: config.Run) -> Study:
+    """What a run measures, from a dataset's folder."""
+    about = json.loads((dataset / "dataset.json").read_text(encoding="utf-8"))
+    knobs = run.evaluate
+    strange = jsonl.rows(dataset / "schemas-test.jsonl")[: knobs.schemas]
+    return Study(
+        task=task,
+        rubric=task.rubric(run.grpo.rubric, run.grpo.accuracy_exponent),
+        schema=Schema(about["schema"]),
+        level=str(about["level"]),
+        cases=_first(dataset / "cases-test.jsonl", knobs.cases),
+        harder={level: _first(dataset / f"cases-test-{level}.jsonl", knobs.cases) for level in knobs.levels},
+        strange=tuple(Strange(row["id"], Schema(row["schema"]), row["prose"], row["answer"]) for row in strange),
+        train=_first(dataset / "cases-train.jsonl", _TRAIN),
+        samples=knobs.samples,
+        temperature=run.grpo.temperature,
+        shots=knobs.shots,
+        blind=knobs.blind,
+    )
+
+
+def _first(path: Path, count: int) -> tuple[Case, ...]:
+    """The first cases of a file."""
+    return tuple(itertools.islice(read_cases(jsonl.read(path), path.name), count))
+
+
+def _write(path: Path, rows: list[dict[str, Any]], schema: pa.Schema) -> None:
+    """Write rows as one Parquet file."""
+    try:
+        table = pa.Table.from_pylist([{**row, **_pairs(row)} for row in rows], schema=schema)
+    except UnicodeEncodeError as error:
+        raise RowError(f"{path.name}: a text holds a lone surrogate ({error}).") from error
+    pq.write_table(table, path, compression="zstd")
+
+
+def _pairs(row: dict[str, Any]) -> dict[str, Any]:
+    """The maps of a row as pairs, which is how Arrow takes them."""
+    return {name: list(value.items()) for name, value in row.items() if isinstance(value, dict)}
+
+
+def _rows(path: Path, schema: pa.Schema) -> list[dict[str, Any]]:
+    """The rows of a Parquet file."""
+    try:
+        table = pq.read_table(path)
+    except (FileNotFoundError, pa.ArrowInvalid) as error:
+        raise StoreError(f"{path}: no records can be read from here ({str(error).splitlines()[0]}).") from error
+    if not table.schema.remove_metadata().equals(schema.remove_metadata()):
+        raise StoreError(f"{path}: holds other columns than records have.", hint="Measure again.")
+    rows: list[dict[str, Any]] = table.to_pylist()
+    return rows
