@@ -1,122 +1,231 @@
-"""A schema within a schema: what conforms to the narrower one conforms to the whole, and it cannot ramble.
+"""A schema within a schema, for engines that cannot end a document by themselves: the same content, with less room to ramble.
 
-A model that knows little fills every string and array to its bound and may be cut before the document ends. Asked
-again under a narrower schema, whose longest document fits the budget, it cannot be cut. Enums, constants and numbers
-stay the model's choice: nothing is made up for it.
+A model that knows little fills every string and array to its bound and may be cut before the document ends. Asked again
+under a narrower schema it has less to fill. Only three things are added, each of which leaves a document where there was
+one and takes none that is not the schema's: a greatest length to a free string, a greatest count to an array, and the end
+of an object behind the fields that it declares. Bounds never fall below a readable sentence and a handful of items.
+
+They are added only where one subschema alone decides on a value. Where several do (``allOf``, ``oneOf``, ``not``, ``if``,
+``anyOf`` beside other keywords, ``patternProperties``, ``contains``, a reference beside keywords …) what one would gain
+another may forbid, so that nothing below is touched, in no place that refers there. Numbers, enums, constants, patterns
+and formats stay as they are.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-RUNGS = ((64, 8, True), (16, 3, True), (4, 2, False), (1, 1, False))
-"""From wide to narrow: characters of a free string, items of an array, whether optional properties are kept."""
+RUNGS = ((512, 32), (192, 16), (64, 8))
+"""From wide to narrow: characters of a free string, items of an array."""
 
-_NUMBER = 10**6
+_ANNOTATIONS = frozenset({
+    "$schema", "$id", "$comment", "$defs", "definitions", "title", "description", "default", "examples", "deprecated",
+    "readOnly", "writeOnly",
+})  # fmt: skip
+_SEVERAL = frozenset({
+    "allOf", "oneOf", "not", "if", "then", "else", "contains", "minContains", "maxContains", "uniqueItems", "propertyNames",
+    "dependentSchemas", "dependentRequired", "dependencies", "unevaluatedItems", "unevaluatedProperties", "$dynamicRef",
+    "$recursiveRef", "patternProperties", "extends", "disallow", "divisibleBy",
+})  # fmt: skip
+_FIXED = frozenset({"pattern", "format", "enum", "const", "contentEncoding", "contentMediaType"})
+_COUNTED = frozenset({"maxProperties", "minProperties"})
+_MAPS = ("properties", "$defs", "definitions", "patternProperties", "dependentSchemas", "dependencies")
+_LISTS = ("anyOf", "allOf", "oneOf", "prefixItems", "items", "extends", "disallow", "type")
+_ONES = (
+    "items", "additionalProperties", "additionalItems", "not", "if", "then", "else", "contains", "propertyNames",
+    "unevaluatedItems", "unevaluatedProperties",
+)  # fmt: skip
+_SENTENCE = 40
+"""Bytes of a string whose length nothing says."""
+_NUMBER = 20
+"""Bytes of a number whose size nothing says."""
 
 
 def narrow(schema: Mapping[str, Any], budget: int) -> dict[str, Any]:
     """The widest rung whose longest document is at most ``budget`` bytes (a token is a byte or more), else the last.
 
-    >>> narrow({"type": "array", "items": {"type": "string", "maxLength": 99}, "maxItems": 9}, budget=300)
-    {'type': 'array', 'items': {'type': 'string', 'maxLength': 16}, 'maxItems': 3}
+    >>> narrow({"type": "array", "items": {"type": "string", "maxLength": 999}, "maxItems": 99}, budget=20_000)
+    {'type': 'array', 'items': {'type': 'string', 'maxLength': 192}, 'maxItems': 16}
+    >>> narrow({"allOf": [{"type": "string"}, {"minLength": 600}]}, budget=50)
+    {'allOf': [{'type': 'string'}, {'minLength': 600}]}
     """
+    alone = _Alone(schema).nodes()
     narrowed: dict[str, Any] = dict(schema)
-    for characters, items, optional in RUNGS:
-        narrowed = _narrowed(schema, characters, items, optional=optional)
+    for characters, items in RUNGS:
+        narrowed = _narrowed(schema, alone, characters, items)
         if longest(narrowed) <= budget:
             break
     return narrowed
 
 
 def longest(schema: Mapping[str, Any]) -> float:
-    """The length of the longest document of a schema, in bytes as :func:`json.dumps` spaces them; infinite if unbounded.
+    """About the length of the longest document of a schema, in bytes as :func:`json.dumps` spaces them; or infinite.
 
     >>> longest({"type": "object", "properties": {"a": {"enum": ["x", "yes"]}}, "additionalProperties": False})
-    12.0
+    14.0
     """
-    return _longest(schema, schema.get("$defs", {}), {})
+    return _longest(schema, schema, {})
 
 
-def _narrowed(node: Any, characters: int, items: int, *, optional: bool) -> Any:
-    """One subschema, narrower."""
-    if not isinstance(node, Mapping) or {"enum", "const"} & node.keys():
+class _Alone:
+    """Finds the subschemas that decide alone on every value that they are asked about.
+
+    Args:
+        document: A schema.
+    """
+
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        self._document = document
+        self._alone: dict[int, bool] = {}
+
+    def nodes(self) -> frozenset[int]:
+        """Their ids; none where a reference leads somewhere that is not known."""
+        todo: list[tuple[Any, bool]] = [(self._document, True)]
+        while todo:
+            node, alone = todo.pop()
+            if not isinstance(node, Mapping):
+                continue
+            known = self._alone.get(id(node))
+            if known is False or known is alone:
+                continue
+            self._alone[id(node)] = alone
+            if "$ref" in node:
+                target = target_of(self._document, str(node["$ref"]))
+                if target is None:
+                    return frozenset()
+                todo.append((target, alone and not self._asserts(node, "$ref")))
+            todo += self._below(node, alone)
+        return frozenset(node for node, alone in self._alone.items() if alone)
+
+    @staticmethod
+    def _asserts(node: Mapping[str, Any], besides: str) -> bool:
+        """Whether a subschema says anything besides one keyword."""
+        return bool(node.keys() - _ANNOTATIONS - {besides})
+
+    def _below(self, node: Mapping[str, Any], alone: bool) -> Iterator[tuple[Any, bool]]:
+        """The subschemas of a subschema, and whether they decide alone."""
+        single = alone and not _SEVERAL & node.keys() and "$ref" not in node
+        choice = alone and not self._asserts(node, "anyOf")
+        members = single and "anyOf" not in node
+        for keyword in ("properties", "patternProperties", "dependentSchemas", "dependencies"):
+            children = node.get(keyword)
+            if isinstance(children, Mapping):
+                yield from ((child, members) for child in children.values())
+        for keyword in _LISTS:
+            children = node.get(keyword)
+            if isinstance(children, list):
+                yield from ((child, choice if keyword == "anyOf" else members) for child in children)
+        for keyword in _ONES:
+            yield node.get(keyword), members
+
+
+def target_of(document: Any, reference: str) -> Any:
+    """What a reference within the same document points at by its path; None where that is nothing."""
+    if reference != "#" and not reference.startswith("#/"):
+        return None
+    node = document
+    for step in reference.split("/")[1:]:
+        key = step.replace("~1", "/").replace("~0", "~")
+        if isinstance(node, list) and key.isdecimal() and int(key) < len(node):
+            node = node[int(key)]
+        elif isinstance(node, Mapping) and key in node:
+            node = node[key]
+        else:
+            return None
+    return node
+
+
+def _narrowed(node: Any, alone: frozenset[int], characters: int, items: int) -> Any:
+    """One subschema, narrower, with all below it."""
+    if not isinstance(node, Mapping):
         return node
     out = dict(node)
-    for keyword in ("properties", "$defs"):
-        if keyword in out:
-            out[keyword] = {
-                name: _narrowed(sub, characters, items, optional=optional) for name, sub in out[keyword].items()
-            }
-    if "anyOf" in out:
-        out["anyOf"] = [_narrowed(sub, characters, items, optional=optional) for sub in out["anyOf"]]
-    kinds = [out["type"]] if isinstance(out.get("type"), str) else list(out.get("type", ()))
-    if "object" in kinds and "properties" in out:
-        out["additionalProperties"] = False
-        if not optional:
-            out["properties"] = {
-                name: sub for name, sub in out["properties"].items() if name in out.get("required", ())
-            }
-    if "array" in kinds and isinstance(out.get("items"), Mapping) and "prefixItems" not in out:
-        out["items"] = _narrowed(out["items"], characters, items, optional=optional)
-        out["maxItems"] = min(out.get("maxItems", items), max(items, out.get("minItems", 0)))
-    if "string" in kinds and not {"pattern", "format"} & out.keys():
-        out["maxLength"] = min(out.get("maxLength", characters), max(characters, out.get("minLength", 0)))
-    if {"number", "integer"} & set(kinds):
-        out = _whole(out, kinds)
+    for keyword in _MAPS:
+        if isinstance(out.get(keyword), Mapping):
+            out[keyword] = {name: _narrowed(child, alone, characters, items) for name, child in out[keyword].items()}
+    for keyword in _LISTS:
+        if isinstance(out.get(keyword), list):
+            out[keyword] = [_narrowed(child, alone, characters, items) for child in out[keyword]]
+    for keyword in _ONES:
+        if isinstance(out.get(keyword), Mapping):
+            out[keyword] = _narrowed(out[keyword], alone, characters, items)
+    if id(node) in alone and not (_SEVERAL | {"anyOf", "$ref"}) & node.keys():
+        out.update(_bounds(node, characters, items))
     return out
 
 
-def _whole(node: dict[str, Any], kinds: list[str]) -> dict[str, Any]:
-    """A number as a bounded whole number, where there is one: a fraction may have digits without end."""
-    low = max((node[key] for key in ("minimum", "exclusiveMinimum") if key in node), default=-_NUMBER)
-    high = min((node[key] for key in ("maximum", "exclusiveMaximum") if key in node), default=_NUMBER)
-    if "multipleOf" in node or math.ceil(low) + 1 > math.floor(high):
-        return node
-    kept = list(dict.fromkeys("integer" if kind == "number" else kind for kind in kinds))
-    bounds = {key: value for key, value in (("minimum", low), ("maximum", high)) if key not in node}
-    return {**node, "type": kept[0] if len(kept) == 1 else kept, **bounds}
+def _bounds(node: Mapping[str, Any], characters: int, items: int) -> dict[str, Any]:
+    """What is added to a subschema that decides alone."""
+    kinds = node.get("type")
+    kinds = {kinds} if isinstance(kinds, str) else set(kinds or ())
+    added: dict[str, Any] = {}
+    if {"enum", "const"} & node.keys():
+        return added
+    if "string" in kinds and not _FIXED & node.keys():
+        added["maxLength"] = _bound(node, "minLength", "maxLength", characters)
+    if "array" in kinds:
+        added["maxItems"] = _bound(node, "minItems", "maxItems", items)
+    properties = node.get("properties")
+    required = node.get("required", [])
+    closable = "object" in kinds and not ({"additionalProperties"} | _COUNTED) & node.keys()
+    declared = isinstance(properties, Mapping) and isinstance(required, list) and set(required) <= set(properties)
+    if closable and declared and properties:
+        added["additionalProperties"] = False
+    return added
 
 
-def _longest(node: Any, definitions: Mapping[str, Any], known: dict[str, float]) -> float:
-    """See :func:`longest`; ``known`` holds definitions that were measured, infinite while they are (they recur)."""
+def _bound(node: Mapping[str, Any], least: str, most: str, proposed: int) -> int:
+    """A greatest count: the proposed one, but not below the least, nor above the one that is there."""
+    return int(min(node.get(most, math.inf), max(proposed, node.get(least, 0))))
+
+
+def _longest(node: Any, document: Any, known: dict[int, float]) -> float:
+    """See :func:`longest`; ``known`` holds what was measured, infinite while it is (it recurs)."""
     if not isinstance(node, Mapping):
-        return math.inf
+        return math.inf if node is not False else 0.0
+    if id(node) not in known:
+        known[id(node)] = math.inf
+        known[id(node)] = _measured(node, document, known)
+    return known[id(node)]
+
+
+def _measured(node: Mapping[str, Any], document: Any, known: dict[int, float]) -> float:
+    """The longest document of a subschema that was not measured before."""
     if "$ref" in node:
-        name = str(node["$ref"]).rsplit("/", 1)[-1]
-        if name not in known:
-            known[name] = math.inf
-            known[name] = _longest(definitions.get(name), definitions, known)
-        return known[name]
+        return _longest(target_of(document, str(node["$ref"])), document, known)
     if "enum" in node or "const" in node:
         choices = node["enum"] if "enum" in node else [node["const"]]
-        return float(max((len(json.dumps(choice, ensure_ascii=False).encode()) for choice in choices), default=0))
-    if "anyOf" in node:
-        return max((_longest(option, definitions, known) for option in node["anyOf"]), default=math.inf)
+        return float(max((_bytes(choice) for choice in choices), default=0))
+    if isinstance(node.get("anyOf"), list):
+        return max((_longest(option, document, known) for option in node["anyOf"]), default=math.inf)
     kinds = [node["type"]] if isinstance(node.get("type"), str) else list(node.get("type", ()))
-    return max((_longest_of(kind, node, definitions, known) for kind in kinds), default=math.inf)
+    return max((_longest_of(kind, node, document, known) for kind in kinds), default=math.inf)
 
 
-def _longest_of(kind: str, node: Mapping[str, Any], definitions: Mapping[str, Any], known: dict[str, float]) -> float:
+def _longest_of(kind: str, node: Mapping[str, Any], document: Any, known: dict[int, float]) -> float:
     """The longest document of one type."""
     match kind:
         case "object" if node.get("additionalProperties") is False:
             fields = node.get("properties", {}).items()
-            keys = sum(len(json.dumps(name, ensure_ascii=False).encode()) + 4 for name, _ in fields)
-            return keys + math.fsum(_longest(sub, definitions, known) for _, sub in fields)
+            return 2 + math.fsum(_bytes(name) + 4 + _longest(child, document, known) for name, child in fields)
         case "array" if {"items", "maxItems"} <= node.keys():
             return (
-                2 + float(node["maxItems"]) * (2 + _longest(node["items"], definitions, known))
+                2 + float(node["maxItems"]) * (2 + _longest(node["items"], document, known))
                 if node["maxItems"]
                 else 2.0
             )
-        case "string" if "maxLength" in node:
-            return 2.0 + 4 * int(node["maxLength"])
-        case "integer" if {"minimum", "maximum"} <= node.keys():
-            return float(max(len(str(math.floor(node[key]))) for key in ("minimum", "maximum")))
+        case "string":
+            return 2.0 + (4 * int(node["maxLength"]) if "maxLength" in node else _SENTENCE)
+        case "integer" | "number":
+            return float(_NUMBER)
         case "boolean" | "null":
             return 5.0
     return math.inf
+
+
+def _bytes(value: Any) -> int:
+    """The length of a value as JSON."""
+    return len(json.dumps(value, ensure_ascii=False).encode(errors="replace"))
