@@ -127,7 +127,7 @@ class ScriptedEngine:
                 outcomes.append(error)
         return outcomes
 
-    def room(self, request: Request) -> int | None:
+    async def room(self, request: Request) -> int | None:
         """Nobody can count."""
         del request
         return None

@@ -174,7 +174,7 @@ def test_time_that_is_up_ends_a_completion(engine, task):
 
 def test_a_prompt_beyond_the_model_is_refused_with_both_figures(engine):
     request = Request("evaluator", Rendered.from_json("word " * 3000))
-    assert engine.room(request) < 0
+    assert drive.wait(engine.room(request)) < 0
     with pytest.raises(Refusal, match="2048") as caught:
         only(engine, request)
     assert caught.value.reason == "too_long"
@@ -182,7 +182,7 @@ def test_a_prompt_beyond_the_model_is_refused_with_both_figures(engine):
 
 def test_a_completion_stops_where_the_models_room_ends(engine):
     request = Request("evaluator", Rendered.from_json("word " * 300), max_tokens=10_000)
-    room = engine.room(request)
+    room = drive.wait(engine.room(request))
     assert only(engine, request).tokens <= room
 
 

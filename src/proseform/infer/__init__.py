@@ -121,8 +121,8 @@ class Engine(Protocol):
         are sent side by side.
         """
 
-    def room(self, request: Request) -> int | None:
-        """How many tokens the model has left for a completion, at most; None where nothing here can count."""
+    async def room(self, request: Request) -> int | None:
+        """How many tokens the model has left for a completion, at most; None where nobody can count."""
 
     async def close(self) -> None:
         """Release models and connections; what is waiting fails with an :class:`~proseform.errors.EngineError`."""

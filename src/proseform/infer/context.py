@@ -1,20 +1,24 @@
-"""A role's prompts as the token ids that its model sees, counted and sent without the model.
+"""A role's prompts as the token ids that its model sees, and as a share of its context: without the model.
 
 Needs the ``tokenizers`` library alone (:class:`~proseform.infer.bundled.BundleTokenizer`), so that the serve image stays
-without torch. Prompts are counted as training and the in-process engine tokenise them: :func:`proseform.infer.tokens.encode`.
+without torch. An engine by URL is sent the ids that training and the in-process engine use, and a completion is fitted into
+the context that is left. Where the bundle's folder holds its manifest alone, as in a transformer's pod, there is nothing to
+encode by, and a vLLM server is asked to count (:mod:`proseform.infer.http`).
 """
 
 from __future__ import annotations
 
+import json
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from proseform.bundle import Bundle, Role
+from proseform.errors import StoreError
 from proseform.infer import Request, tokens
 from proseform.prompt import Rendered
 
-TOKENIZER = "tokenizer.json"
+_END_OF_TURN = "<|im_end|>"
 _KEPT = 256
 """Prompts whose ids are remembered: each is counted, then sent, and sent again after an error."""
 
@@ -24,12 +28,12 @@ class Encoder:
 
     Args:
         tokenizer: The role's; see :mod:`proseform.infer.tokens`.
-        limit: Tokens that prompt and completion may have together; 0 where the bundle does not state it.
+        limit: Tokens that prompt and completion may have together.
     """
 
     def __init__(self, tokenizer: Any, limit: int) -> None:
         self.tokenizer = tokenizer
-        self._limit = limit
+        self.limit = limit
         self._encoded = lru_cache(_KEPT)(self._encode)
 
     def ids(self, request: Request, *, prefill: bool = True) -> list[int]:
@@ -39,12 +43,18 @@ class Encoder:
             ConfigError: The chat template refuses the conversation.
             InputError: Text of theirs cannot be kept apart from control tokens.
         """
-        prompt = self._encoded(request.prompt)
-        return [*prompt, *tokens.continuation(self.tokenizer, request.prefill if prefill else "")]
+        given = request.prefill if prefill else ""
+        return [*self._encoded(request.prompt), *(tokens.continuation(self.tokenizer, given) if given else ())]
 
-    def room(self, request: Request) -> int | None:
-        """Tokens that are left for the completion; below 1 the prompt is too long. None without a limit."""
-        return self._limit - len(self.ids(request)) if self._limit else None
+    def room(self, request: Request) -> int:
+        """Tokens that are left for the completion; below 1 the prompt is too long."""
+        return self.limit - len(self.ids(request))
+
+    def stop(self) -> list[int]:
+        """The ids that end a completion: the tokenizer's, and the end of a ChatML turn."""
+        named = (self.tokenizer.special_tokens_map.get("eos_token"), _END_OF_TURN)
+        ids = (self.tokenizer.backend_tokenizer.token_to_id(token) for token in named if token)
+        return sorted({number for number in ids if number is not None})
 
     def _encode(self, prompt: Rendered) -> tuple[int, ...]:
         """The ids of a prompt."""
@@ -55,10 +65,22 @@ def encoders(folder: Path, bundle: Bundle) -> dict[Role, Encoder]:
     """An encoder for every role whose tokenizer lies in a bundle's folder; where only the manifest is there, none.
 
     Raises:
-        StoreError: A tokenizer that cannot be read.
+        StoreError: A tokenizer, or a model's configuration, that cannot be read.
     """
-    return {
-        role: Encoder(tokens.BundleTokenizer.load(folder / part.base), part.generation.context_length)
-        for role, part in bundle.parts.items()
-        if (folder / part.base / TOKENIZER).is_file()
-    }
+    known: dict[Role, Encoder] = {}
+    for role, part in bundle.parts.items():
+        base = folder / part.base
+        if (base / "tokenizer.json").is_file():
+            own = _positions(base / "config.json")
+            limit = min(own, part.generation.context_length or own)
+            known[role] = Encoder(tokens.BundleTokenizer.load(base), limit)
+    return known
+
+
+def _positions(path: Path) -> int:
+    """How many positions a model has; without end where its configuration does not say."""
+    try:
+        stated = json.loads(path.read_text(encoding="utf-8")).get("max_position_embeddings") if path.is_file() else 0
+    except (OSError, ValueError, AttributeError) as error:
+        raise StoreError(f"{path}: no model's configuration ({error}).") from error
+    return int(stated) if isinstance(stated, int) and stated > 0 else 1 << 20

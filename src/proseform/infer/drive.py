@@ -15,7 +15,7 @@ from collections.abc import Coroutine, Sequence
 from typing import Any, Protocol, TypeVar
 
 from proseform.errors import ProseformError
-from proseform.infer import Engine, OnText, Request
+from proseform.infer import Engine, OnText
 from proseform.infer.chain import State, step
 from proseform.infer.moves import (
     Action,
@@ -114,8 +114,8 @@ class _Driver:
     async def _take(self, action: Action) -> None:
         """Do what the chain wants."""
         match action:
-            case Count(number, request):
-                self._events.put_nowait(_count(self._engine, number, request))
+            case Count():
+                self._asked[action.id] = asyncio.create_task(self._count(action))
             case Ask():
                 self._asked[action.id] = asyncio.create_task(self._ask(action))
             case Cancel(number):
@@ -132,6 +132,13 @@ class _Driver:
                 self._events.put_nowait(LookedUp(time.monotonic(), prose))
             case Store(key, prose) if self._kept is not None:
                 await self._kept.put(key, prose)
+
+    async def _count(self, action: Count) -> None:
+        """Have a prompt counted."""
+        try:
+            self._events.put_nowait(await _counted(self._engine, action))
+        except Exception as error:  # noqa: BLE001 - raised again by run()
+            self._events.put_nowait(error)
 
     async def _ask(self, action: Ask) -> None:
         """Ask the engine, and tell the chain what came of it."""
@@ -154,12 +161,18 @@ async def many(engine: Engine, plans: Sequence[Plan]) -> list[Outcome]:
 
     Deadlines are the engine's to keep here: every request carries its own.
     """
-    lockstep = _LockStep(engine, plans)
-    while lockstep.asked:
-        asked = sorted(lockstep.asked, key=lambda pair: (pair[0], pair[1].id))
-        lockstep.asked = []
-        results = await engine.complete_all([action.request for _, action in asked])
-        for (index, action), result in zip(asked, results, strict=True):
+    lockstep = _LockStep(plans)
+    while lockstep.counts or lockstep.asks:
+        counts, lockstep.counts = lockstep.counts, []
+        for (index, _), event in zip(
+            counts, await asyncio.gather(*(_counted(engine, action) for _, action in counts)), strict=True
+        ):
+            lockstep.advance(index, event)
+        if lockstep.counts:
+            continue
+        asks, lockstep.asks = sorted(lockstep.asks, key=lambda pair: (pair[0], pair[1].id)), []
+        results = await engine.complete_all([action.request for _, action in asks])
+        for (index, action), result in zip(asks, results, strict=True):
             now = time.monotonic()
             if isinstance(result, ProseformError):
                 lockstep.advance(index, Failed(now, action.id, result))
@@ -172,48 +185,43 @@ class _LockStep:
     """Chains that go on together.
 
     Attributes:
-        asked: What they ask for in this round: which chain, and what.
+        counts: What they want counted in this round: which chain, and what.
+        asks: What they ask for in this round.
         outcomes: Of the chains that have ended.
     """
 
-    def __init__(self, engine: Engine, plans: Sequence[Plan]) -> None:
-        self._engine = engine
+    def __init__(self, plans: Sequence[Plan]) -> None:
         self._states = [State(plan) for plan in plans]
-        self.asked: list[tuple[int, Ask]] = []
+        self.counts: list[tuple[int, Count]] = []
+        self.asks: list[tuple[int, Ask]] = []
         self.outcomes: list[Outcome | None] = [None] * len(plans)
         for index in range(len(plans)):
             self.advance(index, Begun(time.monotonic()))
 
     def advance(self, index: int, event: Event) -> None:
-        """Take one chain on to its next request, or to its end."""
-        events = [event]
-        while events:
-            self._states[index], actions = step(self._states[index], events.pop(0))
-            events += [answer for action in actions if (answer := self._take(index, action)) is not None]
-
-    def _take(self, index: int, action: Action) -> Event | None:
-        """Do what a chain wants; the event where it is answered at once."""
-        match action:
-            case Count(number, request):
-                return _count(self._engine, number, request)
-            case LookUp():
-                return LookedUp(time.monotonic(), None)
-            case Ask():
-                self.asked.append((index, action))
-            case Done(outcome):
-                self.outcomes[index] = outcome
-            case Refuse(error):
-                self.outcomes[index] = error
-        return None
+        """Take one chain on to what it wants next, or to its end."""
+        self._states[index], actions = step(self._states[index], event)
+        for action in actions:
+            match action:
+                case Count():
+                    self.counts.append((index, action))
+                case Ask():
+                    self.asks.append((index, action))
+                case LookUp():
+                    self.advance(index, LookedUp(time.monotonic(), None))
+                case Done(outcome):
+                    self.outcomes[index] = outcome
+                case Refuse(error):
+                    self.outcomes[index] = error
 
 
-def _count(engine: Engine, number: int, request: Request) -> Event:
+async def _counted(engine: Engine, action: Count) -> Event:
     """A request's room in the model's context, or why nobody can count it."""
     try:
-        room = engine.room(request)
+        room = await engine.room(action.request)
     except ProseformError as error:
-        return Failed(time.monotonic(), number, error)
-    return Counted(time.monotonic(), number, room)
+        return Failed(time.monotonic(), action.id, error)
+    return Counted(time.monotonic(), action.id, room)
 
 
 class _Loop:

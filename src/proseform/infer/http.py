@@ -14,6 +14,7 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -66,7 +67,7 @@ class HttpEngine:
     Args:
         spec: Where it is, and how it is asked.
         bundle: What the server runs; the prompts and the schema are taken from it.
-        encoders: Make a role's prompts into ids with the bundle's own tokenizer; without one only the server can count.
+        encoders: Turn a role's prompts into the bundle's own token ids; without them text is sent, and vLLM counts it.
 
     Raises:
         ConfigError: No URL, or no key in the key file.
@@ -85,6 +86,7 @@ class HttpEngine:
         self._connections: _Connections | None = None
         self._slots: tuple[asyncio.AbstractEventLoop, asyncio.Semaphore] | None = None
         self._without_schema: set[tuple[str, str]] = set()
+        self._without_counting: set[str] = set()
         self._closed = False
 
     async def complete(self, request: Request, on_text: OnText | None = None) -> Completion:
@@ -113,16 +115,29 @@ class HttpEngine:
             tasks = [group.create_task(one(request)) for request in requests]
         return [task.result() for task in tasks]
 
-    def room(self, request: Request) -> int | None:
-        """See :meth:`proseform.infer.Engine.room`; None without an encoder for the role."""
-        encoder = self._encoders.get(request.role)
-        return encoder.room(request) if encoder else None
-
     @property
     def tokenizer(self) -> Any:
         """See :class:`proseform.infer.Engine`."""
         encoder = self._encoders.get("evaluator")
         return encoder.tokenizer if encoder else None
+
+    async def room(self, request: Request) -> int | None:
+        """See :meth:`proseform.infer.Engine.room`: by the bundle's own tokenizer where it is at hand, else vLLM is asked."""
+        encoder, root = self._encoders.get(request.role), self.spec.root(request.role)
+        if encoder is not None:
+            return encoder.room(request)
+        if self.spec.dialect != "vllm" or root in self._without_counting:
+            return None
+        limit = self.bundle.parts[request.role].generation.context_length
+        try:
+            response = await self._sent(root, wire.count(request, self.spec.model(request.role)), None)
+        except EngineError:
+            return None  # whoever asks for the completion is told
+        room = wire.room(response.data, limit) if response.status == _OK else None
+        if room is None and response.status not in wire.BUSY:
+            _LOG.warning("%s/tokenize does not count: completions are not fitted into the context", root)
+            self._without_counting.add(root)
+        return room
 
     async def trouble(self, limit_s: float) -> str:
         """See :meth:`proseform.infer.Remote.trouble`: each server is asked for its models, by an address of OpenAI's API."""
@@ -183,18 +198,23 @@ class HttpEngine:
 
     async def _asked(self, root: str, request: Request, on_text: OnText | None) -> tuple[_Response, wire.Call]:
         """Ask once; a server that knows no schemas at this endpoint is asked without, and remembered."""
-        model, dialect = self.spec.model(request.role), self.spec.dialect
-        plain = wire.CHAT if request.prompt.style == "chat" else wire.PLAIN
-        constrained = (root, plain) not in self._without_schema
-        ids, stream = self._encoders.get(request.role), on_text is not None
-        sent = wire.call(request, model, dialect, ids, constrained=constrained, stream=stream)
+        place = root, wire.CHAT if request.prompt.style == "chat" else wire.PLAIN
+        call = partial(
+            wire.call,
+            request,
+            self.spec.model(request.role),
+            self.spec.dialect,
+            self._encoders.get(request.role),
+            stream=on_text is not None,
+        )
+        sent = call(constrained=place not in self._without_schema)
         response = await self._sent(root, sent, on_text)
-        asked = constrained and request.schema is not None and dialect == "openai"
+        asked = place not in self._without_schema and request.schema is not None and self.spec.dialect == "openai"
         if not (asked and wire.knows_no_schema(response.status, response.data)):
             return response, sent
-        _LOG.warning("%s%s knows no response_format: its JSON is verified, but not constrained", root, plain)
-        self._without_schema.add((root, plain))
-        sent = wire.call(request, model, dialect, ids, constrained=False, stream=stream)
+        _LOG.warning("%s%s knows no response_format: its JSON is verified, but not constrained", *place)
+        self._without_schema.add(place)
+        sent = call(constrained=False)
         return await self._sent(root, sent, on_text), sent
 
     async def _sent(self, root: str, sent: wire.Call, on_text: OnText | None) -> _Response:

@@ -236,7 +236,7 @@ class LocalEngine:
         """See :class:`proseform.infer.Engine`."""
         return self._role_model("evaluator").tokenizer
 
-    def room(self, request: Request) -> int:
+    async def room(self, request: Request) -> int:
         """See :meth:`proseform.infer.Engine.room`."""
         return self._role_model(request.role).room(request)
 

@@ -45,19 +45,23 @@ class Call:
 
 
 def call(
-    request: Request, model: str, dialect: Dialect, encoder: Encoder | None = None, *,
-    constrained: bool = True, stream: bool = False,
-) -> Call:  # fmt: skip
-    """Token ids go to vLLM's completions; without an encoder, or to others, messages go to the chat endpoint as text.
-
-    Ids keep what a user wrote apart from control tokens. In text, such strings are broken where a reader sees it
-    (:func:`proseform.infer.tokens.broken`).
+    request: Request,
+    model: str,
+    dialect: Dialect,
+    encoder: Encoder | None = None,
+    *,
+    constrained: bool = True,
+    stream: bool = False,
+) -> Call:
+    """Token ids and plain prompts go to the one endpoint, messages to the chat endpoint.
 
     Args:
         request: The request.
         model: The role's model name at the server.
-        dialect: Whether ids are understood, and how a schema is asked for. ``openai`` sends no field that OpenAI's own API does not have.
-        encoder: Of the role's prompts; None where its tokenizer is not at hand.
+        dialect: Whether ids are understood, and how a schema is asked for. ``openai`` sends no field that OpenAI's own API
+            does not have.
+        encoder: Turns the prompt into token ids, in which no text of theirs is a control token. Without it, or where ids are
+            not understood, text is sent, in which such strings are broken visibly.
         constrained: False leaves the schema out, for a server that knows none.
         stream: Ask for the text piece by piece.
 
@@ -77,7 +81,8 @@ def call(
     if schema is not None:
         body |= _structured(schema, dialect)
     if encoder is not None and dialect == "vllm":
-        return Call(PLAIN, {**body, "prompt": encoder.ids(request, prefill=bool(given))}, given)
+        body |= {"prompt": encoder.ids(request, prefill=bool(given)), "stop_token_ids": encoder.stop()}
+        return Call(PLAIN, body, given)
     prompt = tokens.broken(request.prompt, encoder.tokenizer if encoder else None)
     if prompt.style == "plain":
         return Call(PLAIN, {**body, "prompt": prompt.text + given}, given)
@@ -96,6 +101,36 @@ def _structured(schema: Mapping[str, Any], dialect: Dialect) -> dict[str, Any]:
         return {"structured_outputs": {"json": {**schema, "x-guidance": FORM}}}
     answer = {"name": "answer", "strict": True, "schema": dict(schema)}
     return {"response_format": {"type": "json_schema", "json_schema": answer}}
+
+
+def count(request: Request, model: str) -> Call:
+    """Have vLLM count a prompt (its ``/tokenize``, which goes through the chat template as the completion would)."""
+    prompt = tokens.broken(request.prompt)
+    if prompt.style == "plain":
+        return Call("/tokenize", {"model": model, "prompt": prompt.text + request.prefill}, "")
+    messages = prompt.messages
+    body: dict[str, Any] = {"model": model, "messages": messages}
+    if request.prefill:
+        messages.append({"role": "assistant", "content": request.prefill})
+        body |= {"add_generation_prompt": False, "continue_final_message": True}
+    return Call("/tokenize", body, "")
+
+
+def room(data: bytes, limit: int) -> int | None:
+    """Tokens that a server's count leaves for the completion; None where it is no count.
+
+    Args:
+        data: The response.
+        limit: Tokens that the bundle gives prompt and completion together; 0 where it does not say.
+    """
+    try:
+        body = json.loads(data)
+        counted, most = body["count"], body["max_model_len"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None
+    if type(counted) is not int or type(most) is not int:
+        return None
+    return min(most, limit or most) - counted
 
 
 def completion(data: bytes, sent: Call, seconds: float) -> Completion:
