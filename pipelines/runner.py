@@ -29,6 +29,8 @@ def run(task: str, run: str, tracking_uri: str, name: str, example: Path | None,
     moment = time.strftime("%Y%m%d-%H%M%S")
     os.environ.setdefault("PROSEFORM_RUN", f"{task}-{resolved.name}-{moment}")
     os.environ["PROSEFORM_FRESH"] = moment if fresh else os.environ.get("PROSEFORM_FRESH", "")
+    if tracking_uri:
+        os.environ["MLFLOW_TRACKING_URI"] = tracking_uri  # where training stages show their metrics while they run
     home = cache.home()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     home.runs.mkdir(parents=True, exist_ok=True)

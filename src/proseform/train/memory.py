@@ -1,0 +1,149 @@
+"""Whether a run's weights can fit its GPUs, by arithmetic and before anything starts. Pure, and without torch.
+
+What is counted is what must be there at once in each stage: the weights, and for what is trained its gradients and the
+optimiser's state; every process holds a copy of its own. Activations, the KV cache and fragmentation come on top, so
+this is a lower bound: what it refuses cannot work, and what it lets pass may still be too large.
+
+Bytes a parameter: AdamW keeps two moments in fp32 beside weights and gradients (16 where all of them are trained, in
+fp32), Muon one for matrices (12, its lower bound); a frozen base has its dtype's 2 or 4, or about 1 and .5 quantised.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import struct
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from proseform import config
+from proseform.errors import ConfigError
+
+Shapes = Mapping[str, tuple[int, ...]]
+"""Name of each weight to its shape."""
+
+_FROZEN = {"float32": 4.0, "bfloat16": 2.0, "8bit": 1.0, "4bit": 0.5}
+_TRAINED = {"adamw": 16.0, "muon": 12.0}
+_NOT_ADAPTED = ("embed", "lm_head", "wte", "wpe")
+_GB = 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What one stage needs at least, of each GPU.
+
+    Attributes:
+        stage: The step's name, such as ``sft.evaluator``.
+        bytes: The lower bound.
+        words: How it comes about.
+    """
+
+    stage: str
+    bytes: float
+    words: str
+
+
+def needs(shapes: Shapes, run: config.Run) -> Iterator[Need]:
+    """The lower bound of each training stage.
+
+    Args:
+        shapes: Of the base's weights.
+        run: dtype, quantisation, adapters and optimisers.
+    """
+    count = sum(math.prod(shape) for shape in shapes.values())
+    frozen = count * _FROZEN[run.model.quantize if run.model.quantize != "none" else run.model.dtype]
+    evaluator = run.sft.evaluator
+    stages: list[tuple[str, config.Training, config.Lora | None]] = [
+        ("sft.evaluator", evaluator, evaluator.lora),
+        ("sft.formatter", run.sft.formatter, run.sft.formatter.lora),
+    ]
+    if run.grpo.steps:
+        stages.append(("grpo", run.grpo, evaluator.lora))
+    for stage, knobs, lora in stages:
+        each = _TRAINED[knobs.optimizer]
+        if lora is not None:
+            own = adapter_parameters(shapes, lora.r)
+            words = f"a frozen base of {frozen / _GB:.1f} GB and an adapter of {own / 1e6:.0f} million parameters"
+            yield Need(stage, frozen + own * each, words)
+            continue
+        words = f"{count / 1e9:.2f} billion trained parameters, {each:.0f} bytes each for weights, gradients and {knobs.optimizer}"
+        reference = stage == "grpo" and run.grpo.beta > 0
+        extra = " and a reference to measure KL against" if reference else ""
+        yield Need(stage, count * (each + (_FROZEN["float32"] if reference else 0)), words + extra)
+
+
+def check(shapes: Shapes, run: config.Run, gpu_bytes: float) -> None:
+    """Refuse a run whose weights cannot fit.
+
+    Args:
+        shapes: Of the base's weights.
+        run: The run.
+        gpu_bytes: Memory of each GPU.
+
+    Raises:
+        ConfigError: The first stage that cannot fit, with the arithmetic.
+    """
+    for need in needs(shapes, run):
+        if need.bytes > gpu_bytes:
+            raise ConfigError(
+                f"{need.stage}: needs at least {need.bytes / _GB:.1f} GB on each GPU, which has {gpu_bytes / _GB:.1f} GB: "
+                f"{need.words}; activations come on top.",
+                hint="Give the role a lora table, quantise the base (model.quantize), or take a smaller model.",
+            )
+
+
+def adapter_parameters(shapes: Shapes, rank: int) -> int:
+    """Parameters of a LoRA adapter on every linear layer: the rank times both sides of each matrix.
+
+    >>> adapter_parameters({"model.embed_tokens.weight": (100, 8), "layers.0.q_proj.weight": (8, 8)}, rank=2)
+    32
+    """
+    return sum(
+        rank * sum(shape)
+        for name, shape in shapes.items()
+        if len(shape) == 2 and not any(part in name for part in _NOT_ADAPTED)  # noqa: PLR2004 - a matrix
+    )
+
+
+def shapes_of(folder: Path) -> dict[str, tuple[int, ...]]:
+    """The shapes in a folder's safetensors files, from their headers alone; empty where there are none.
+
+    A quantised checkpoint states packed shapes, so what comes of it is a lower bound too.
+
+    Raises:
+        ConfigError: A file that is none of safetensors.
+    """
+    shapes: dict[str, tuple[int, ...]] = {}
+    for path in sorted(folder.glob("*.safetensors")):
+        try:
+            with path.open("rb") as file:
+                (size,) = struct.unpack("<Q", file.read(8))
+                header = dict(json.loads(file.read(size) if size <= path.stat().st_size else b""))
+            shapes |= {name: tuple(about["shape"]) for name, about in header.items() if name != "__metadata__"}
+        except (OSError, ValueError, struct.error, AttributeError, KeyError, TypeError) as error:
+            raise ConfigError(f"model.name: {path} is no safetensors file.", hint="Fetch the model again.") from error
+    return shapes
+
+
+def gpu_bytes(run: config.Run, *, here: bool) -> float | None:
+    """Memory of each GPU: what the run states, else this machine's smallest; None where that is not known.
+
+    Args:
+        run: ``launch.gpu_memory_gb``.
+        here: Whether it is this machine that trains; it is asked by ``nvidia-smi``, so that nothing is imported for it.
+    """
+    if run.launch.gpu_memory_gb or not here:
+        return run.launch.gpu_memory_gb * _GB or None
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return None
+    query = [program, "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+    try:
+        done = subprocess.run(query, capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    sizes = [float(line) for line in done.stdout.split() if line.isdigit()]
+    return min(sizes) * 2**20 if sizes else None
