@@ -1,10 +1,12 @@
 """The store: a commit is whole or absent, a payload is what its digest says, a key has one worker at a time."""
 
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import fsspec
 import pytest
@@ -146,3 +148,37 @@ def test_json_is_written_whole_or_not_at_all(tmp_path):
         store.write_json(path, {"step": object()})
     assert json.loads(path.read_text()) == {"step": 1}
     assert [file.name for file in tmp_path.iterdir()] == ["state.json"]
+
+
+def _asks(reference, into, answers):
+    """One rank: what it is given, and how many files it hashed."""
+    hashed = []
+    of_files = digest.of_files
+    digest.of_files = lambda *given: hashed.append(1) or of_files(*given)
+    answers.put((str(store.fetch(reference, into, shared=True)), len(hashed)))
+
+
+def test_ranks_that_fetch_side_by_side_share_one_copy_and_hash_it_once(payload, tmp_path):
+    """From an object store, whose copy appears under a name that all of them want."""
+    root = (tmp_path / "store").as_uri().replace("file://", "local://")
+    committed = Store(root).commit("sft", KEY, payload, {}, 1.0).ref
+    elsewhere = Ref(f"simplecache::file://{Path(committed.uri.split('://')[-1])}", committed.digest)
+    context = multiprocessing.get_context("fork")
+    for reference in (committed, elsewhere):
+        answers = context.Queue()
+        ranks = [context.Process(target=_asks, args=(reference, tmp_path / "into", answers)) for _ in range(4)]
+        for rank in ranks:
+            rank.start()
+        told = [answers.get(timeout=60) for _ in ranks]
+        for rank in ranks:
+            rank.join()
+        assert len({folder for folder, _ in told}) == 1
+        assert sum(hashed for _, hashed in told) == 1
+
+
+def test_a_rank_trusts_no_payload_that_was_altered_since_it_was_hashed(payload, tmp_path):
+    committed = Store(str(tmp_path / "store")).commit("sft", KEY, payload, {}, 1.0).ref
+    folder = store.fetch(committed, tmp_path / "into", shared=True)
+    (folder / "weights" / "model.bin").write_bytes(b"\0\1\3")
+    with pytest.raises(StoreError, match="its files are not those of"):
+        store.fetch(committed, tmp_path / "into", shared=True)

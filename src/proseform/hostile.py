@@ -6,7 +6,7 @@ from proseform.case import Case
 
 
 def texts(case: Case) -> dict[str, str]:
-    """Texts that no annotator would write and a model in training does, by name; a term owes each a number in [0, 1]."""
+    """Texts that a model in training writes and no annotator would, by name; a term owes each a number in [0, 1]."""
     gold = case.prose
     return {
         "nothing": "",

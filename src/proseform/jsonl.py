@@ -1,9 +1,9 @@
 r"""JSON Lines: one object a line, and a line ends with a line feed alone.
 
-``str.splitlines`` breaks a text at U+2028, NEL, form feeds and vertical tabs too, all of which may stand in an input, and a
-file that is opened as text breaks at a lone carriage return. Everything here that reads lines of JSON reads them by
-:func:`lines`. Files that people give are read by :func:`read` and :func:`parse`, which refuse what is no JSON Lines in
-words; files that we append to are read by :func:`rows`, which passes over a line that a kill cut short.
+``str.splitlines`` breaks a text at U+2028, NEL, form feeds and vertical tabs too, all of which may stand in an input,
+and a file that is opened as text breaks at a lone carriage return. Everything here that reads lines of JSON reads them
+by :func:`lines`. Files that people give are read by :func:`read` and :func:`parse`, which refuse in words what is no
+JSON Lines; files that we append to are read by :func:`rows`, which passes over a line that a kill cut short.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def read(path: Path) -> list[str]:
         raise RowError(_not_utf8(path.name, data, error), hint=_UTF8) from error
     if text.lstrip().startswith("["):
         raise RowError(
-            f"{path.name}, line 1: begins an array; JSON Lines hold one object a line, without brackets or commas around.",
+            f"{path.name}, line 1: begins an array; JSON Lines hold one object a line, without brackets or commas.",
             hint="For example: jq -c '.[]' FILE > FILE.jsonl",
         )
     return lines(text)
@@ -94,18 +94,18 @@ def parse(line: str, where: str) -> dict[str, Any]:
 
 
 def rows(path: Path) -> list[dict[str, Any]]:
-    """The objects of a file that is appended to while it is read or that a kill may have cut short; [] where it is not there."""
+    """The objects of a file that is still appended to, or was cut short by a kill; none where it is not there."""
     if not path.is_file():
         return []
-    found = []
+    objects = []
     for line in lines(path.read_text(encoding="utf-8", errors="replace")):
         try:
             row = json.loads(line)
         except ValueError:
             continue
         if isinstance(row, dict):
-            found.append(row)
-    return found
+            objects.append(row)
+    return objects
 
 
 def kind(value: Any) -> str:

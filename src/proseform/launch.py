@@ -56,8 +56,8 @@ class Job:
     threads: int = 1
 
     def input(self, name: str) -> Path:
-        """An input as a local folder, verified."""
-        return store.fetch(store.Ref.parse(self.inputs[name]), Path(self.work) / "inputs")
+        """An input as a local folder, verified by one rank for all."""
+        return store.fetch(store.Ref.parse(self.inputs[name]), Path(self.work) / "inputs", shared=True)
 
     def progress(self, done: int, total: int, **figures: float | str) -> None:
         """Append a line to ``progress.jsonl``; only rank 0 does.

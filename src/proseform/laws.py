@@ -61,12 +61,12 @@ def broken(task: Task) -> Iterator[str]:
 
 def _prompts(task: Task) -> Iterator[str]:
     """Placeholders equal what is filled in."""
-    for name, prompt, wanted in (
+    for name, prompt, expected in (
         ("evaluator.md", task.evaluator, set(task.inputs)),
         ("formatter.md", task.formatter, {"prose", "schema"}),
     ):
-        if prompt.placeholders != wanted:
-            yield f"{name} has the placeholders {sorted(prompt.placeholders)}, expected {sorted(wanted)}"
+        if prompt.placeholders != expected:
+            yield f"{name} has the placeholders {sorted(prompt.placeholders)}, expected {sorted(expected)}"
 
 
 def _formats(task: Task) -> Iterator[str]:
@@ -77,7 +77,8 @@ def _formats(task: Task) -> Iterator[str]:
             yield f"format '{name}' names {', '.join(sorted(set(chosen) - fields))}, which the schema does not have"
     sizes = [len(chosen) for chosen in task.formats.values()]
     if sizes != sorted(sizes) or 0 in sizes:
-        yield f"the formats are not in order, smallest first: {', '.join(f'{name} has {len(of)}' for name, of in task.formats.items())}"
+        counts = ", ".join(f"{name} has {len(of)}" for name, of in task.formats.items())
+        yield f"the formats are not in order, smallest first: {counts}"
     if set([(), *task.formats.values()][-1]) != fields:
         yield "the last format is not the whole schema"
 
@@ -187,8 +188,9 @@ def _generated(task: Task) -> Iterator[str]:
             cases = list(task.generate(level, split, 0, _SAMPLE))
             if cases != list(task.generate(level, split, 0, _SAMPLE)):
                 yield f"level '{level}', split '{split}' is not reproducible from its seed"
-            if len({case.id for case in cases}) != _SAMPLE:
-                yield f"level '{level}', split '{split}' gave {len({case.id for case in cases})} distinct ids for {_SAMPLE} cases"
+            ids = {case.id for case in cases}
+            if len(ids) != _SAMPLE:
+                yield f"level '{level}', split '{split}' gave {len(ids)} distinct ids for {_SAMPLE} cases"
             yield from _cases(task, cases[:3])
             if cases and not isinstance(task.annotate(cases[0], random.Random(0)), str):
                 yield "annotate does not give text"

@@ -57,7 +57,8 @@ def gated_json(text: str, gold: Any, schema: Schema) -> float:
 
     >>> from proseform.schema import Schema
     >>> schema = Schema({"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}}})
-    >>> [gated_json(t, {"a": 1, "b": 2}, schema) for t in ("I think…", '{"a": ', '{"a": 1, "b": 3}', '{"a": 1, "b": 2}')]
+    >>> texts = ("I think…", '{"a": ', '{"a": 1, "b": 3}', '{"a": 1, "b": 2}')
+    >>> [gated_json(text, {"a": 1, "b": 2}, schema) for text in texts]
     [0.0, 0.1, 1.5, 2.0]
     """
     verdict = verify.answer(text, schema)

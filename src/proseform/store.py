@@ -157,26 +157,51 @@ class Store:
             yield waited
 
 
-def fetch(ref: Ref, into: Path) -> Path:
+def fetch(ref: Ref, into: Path, *, shared: bool = False) -> Path:
     """A payload as a local folder, verified against its digest.
 
     Args:
         ref: What to fetch. A payload on a local file system is used where it lies.
         into: Where to put it otherwise; kept between calls.
+        shared: Whether the ranks of a job ask for it side by side. Then one of them fetches and hashes it; the others
+            wait, and take it while its files have the sizes and times that they had then.
 
     Raises:
         StoreError: It is not there, or its files are not those of the digest.
     """
+    if not shared:
+        return _fetched(ref, into)
+    into.mkdir(parents=True, exist_ok=True)
+    mark = into / f"{digest.short(ref.digest)}.verified.json"
+    with (into / f"{digest.short(ref.digest)}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        folder = _place(ref, into)
+        if not mark.is_file() or json.loads(mark.read_text(encoding="utf-8")) != _stats(folder):
+            write_json(mark, _stats(_fetched(ref, into)))
+    return folder
+
+
+def _place(ref: Ref, into: Path) -> Path:
+    """Where a payload lies, or will lie once it is fetched."""
     fs, path = fsspec.core.url_to_fs(ref.uri)
-    if isinstance(fs, LocalFileSystem):
-        folder = Path(path)
-    else:
-        folder = into / digest.short(ref.digest)
-        if not folder.is_dir():
-            into.mkdir(parents=True, exist_ok=True)
-            staging = Path(tempfile.mkdtemp(prefix=".fetch-", dir=into))
-            fs.get(f"{path}/", f"{staging}/", recursive=True)
-            staging.rename(folder)
+    return Path(path) if isinstance(fs, LocalFileSystem) else into / digest.short(ref.digest)
+
+
+def _stats(folder: Path) -> dict[str, list[int]]:
+    """Size and time of change of every file of a folder."""
+    found = {name: (folder / name).stat() for name in sorted(digest.files(folder))}
+    return {name: [stat.st_size, stat.st_mtime_ns] for name, stat in found.items()}
+
+
+def _fetched(ref: Ref, into: Path) -> Path:
+    """Fetch where it lies elsewhere, and verify; see :func:`fetch`."""
+    fs, path = fsspec.core.url_to_fs(ref.uri)
+    folder = _place(ref, into)
+    if not isinstance(fs, LocalFileSystem) and not folder.is_dir():
+        into.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=".fetch-", dir=into))
+        fs.get(f"{path}/", f"{staging}/", recursive=True)
+        staging.rename(folder)
     if not folder.is_dir():
         raise StoreError(f"{ref.uri}: no payload here.", hint="Run the pipeline again; it makes what is missing.")
     found = digest.of_files(

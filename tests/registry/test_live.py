@@ -62,7 +62,10 @@ def test_a_server_that_is_away_costs_no_training(metrics, caplog, monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
     write(metrics, [1])
-    with caplog.at_level(logging.WARNING), live.following(Registry("http://127.0.0.1:9"), "toy", "grpo", metrics) as follower:
+    with (
+        caplog.at_level(logging.WARNING),
+        live.following(Registry("http://127.0.0.1:9"), "toy", "grpo", metrics) as follower,
+    ):
         pass
     follower.became("sha256:x")
     assert "grpo: no metrics are shown while it trains: MLflow at http://127.0.0.1:9" in caplog.text

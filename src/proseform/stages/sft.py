@@ -20,12 +20,12 @@ def run(task: str, run: str, role: Role, dataset: cache.Artifact, model: cache.A
     Raises:
         StageError: The worker failed; in its own words.
     """
-    wanted, the_task = config.load(run), cache.load_task(task)
-    base = policy.base(wanted, task, dataset)
+    resolved, the_task = config.load(run), cache.load_task(task)
+    base = policy.base(resolved, task, dataset)
     inputs = {
         "task": the_task.contract, "role": role, "dataset": cache.ref(dataset).digest, "base": base.ref.digest,
-        "sft": getattr(wanted.sft, role).model_dump(mode="json"), "model": wanted.model.model_dump(mode="json"),
+        "sft": getattr(resolved.sft, role).model_dump(mode="json"), "model": resolved.model.model_dump(mode="json"),
     }  # fmt: skip
     refs = {"dataset": cache.ref(dataset), "base": base.ref}
-    done = policy.train(f"sft-{role}", "proseform.train.sft", wanted, inputs, refs, {"task": task, "role": role})
+    done = policy.train(f"sft-{role}", "proseform.train.sft", resolved, inputs, refs, {"task": task, "role": role})
     cache.hand_over(done, model)

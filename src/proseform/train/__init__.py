@@ -3,8 +3,8 @@
 - :mod:`~proseform.train.base` makes the model that both roles start from
 - :mod:`~proseform.train.sft` imitates: prose for the evaluator, JSON for the formatter
 - :mod:`~proseform.train.grpo` enforces: the rubric on a policy that imitates careless annotators
-- :mod:`~proseform.train.scorer`, :mod:`~proseform.train.prompts`, :mod:`~proseform.train.stopping`: what GRPO earns, what
-  it asks next, and when it stops; :mod:`~proseform.train.grpo_trainer` ties them into TRL's trainer
+- :mod:`~proseform.train.scorer`, :mod:`~proseform.train.prompts`, :mod:`~proseform.train.stopping`: what GRPO earns,
+  what it asks next, and when it stops; :mod:`~proseform.train.grpo_trainer` ties them into TRL's trainer
 - :mod:`~proseform.train.rows`, :mod:`~proseform.train.length`, :mod:`~proseform.train.checkpoints`,
   :mod:`~proseform.train.progress`, :mod:`~proseform.train.weights`, :mod:`~proseform.train.muon`: what they share
 

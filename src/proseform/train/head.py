@@ -1,8 +1,8 @@
 """The head of a language model on a CPU: logits only where a token is scored.
 
 TRL's fused head saves memory by scoring in tiles and again in the backward pass, and off Triton it scores every
-position, prompts too. On a CPU with a vocabulary of 49,152 that was half of each step (SmolLM2, 2 cores); with logits at
-completions alone the same losses come in less time. GPUs keep TRL's own.
+position, prompts too. On a CPU with a vocabulary of 49,152 that was half of each step (SmolLM2, 2 cores); with logits
+at completions alone the same losses come in less time. GPUs keep TRL's own.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ def loss(
         input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], logits_to_keep=kept, use_cache=False
     ).logits
     mask = scored[:, first:]
-    logits, wanted = logits[mask].float(), labels[:, first:][mask]
-    total = functional.cross_entropy(logits, wanted, reduction="sum")
-    likeliest = (logits.detach().argmax(-1) == wanted).float().mean().nan_to_num().item()
+    logits, labelled = logits[mask].float(), labels[:, first:][mask]
+    total = functional.cross_entropy(logits, labelled, reduction="sum")
+    likeliest = (logits.detach().argmax(-1) == labelled).float().mean().nan_to_num().item()
     return total / torch.as_tensor(mask.sum() if tokens is None else tokens).clamp(min=1), likeliest
 
 
@@ -53,10 +53,10 @@ def log_probabilities(
         attention: The same shape.
         length: Tokens of a completion.
         temperature: What logits are divided by.
-        entropy: Whether entropies are wanted.
+        entropy: Whether to compute entropies too.
 
     Returns:
-        Two tensors of shape (rows, length); the second is None where not wanted.
+        Two tensors of shape (rows, length); the second is None without ``entropy``.
     """
     logits = model(input_ids=ids, attention_mask=attention, logits_to_keep=length + 1, use_cache=False).logits[:, :-1]
     logs = functional.log_softmax(logits.float() / temperature, dim=-1)

@@ -63,16 +63,19 @@ def needs(shapes: Shapes, run: config.Run) -> Iterator[Need]:
     if run.grpo.steps:
         stages.append(("grpo", run.grpo, evaluator.lora))
     for stage, knobs, lora in stages:
-        each = _TRAINED[knobs.optimizer]
+        cost = _TRAINED[knobs.optimizer]
         if lora is not None:
             own = adapter_parameters(shapes, lora.r)
             words = f"a frozen base of {frozen / _GB:.1f} GB and an adapter of {own / 1e6:.0f} million parameters"
-            yield Need(stage, frozen + own * each, words)
+            yield Need(stage, frozen + own * cost, words)
             continue
-        words = f"{count / 1e9:.2f} billion trained parameters, {each:.0f} bytes each for weights, gradients and {knobs.optimizer}"
+        words = (
+            f"{count / 1e9:.2f} billion trained parameters, {cost:.0f} bytes each for weights, gradients and "
+            f"{knobs.optimizer}"
+        )
         reference = stage == "grpo" and run.grpo.beta > 0
         extra = " and a reference to measure KL against" if reference else ""
-        yield Need(stage, count * (each + (_FROZEN["float32"] if reference else 0)), words + extra)
+        yield Need(stage, count * (cost + (_FROZEN["float32"] if reference else 0)), words + extra)
 
 
 def check(shapes: Shapes, run: config.Run, gpu_bytes: float) -> None:
@@ -89,8 +92,8 @@ def check(shapes: Shapes, run: config.Run, gpu_bytes: float) -> None:
     for need in needs(shapes, run):
         if need.bytes > gpu_bytes:
             raise ConfigError(
-                f"{need.stage}: needs at least {need.bytes / _GB:.1f} GB on each GPU, which has {gpu_bytes / _GB:.1f} GB: "
-                f"{need.words}; activations come on top.",
+                f"{need.stage}: needs at least {need.bytes / _GB:.1f} GB on each GPU, which has "
+                f"{gpu_bytes / _GB:.1f} GB: {need.words}; activations come on top.",
                 hint="Give the role a lora table, quantise the base (model.quantize), or take a smaller model.",
             )
 

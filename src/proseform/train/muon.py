@@ -1,9 +1,9 @@
 """Muon for the matrices, AdamW for the rest: one optimiser, so that trainer and checkpoints see one state.
 
 Source: K. Jordan et al., "Muon: an optimizer for hidden layers in neural networks" (2024), with the quintic
-Newton-Schulz iteration and its coefficients; the update is scaled by
-sqrt(max(1, rows / columns)). On models of a million parameters the iteration costs little, since matrices of one shape go
-through it together. Left out: sharded parameters.
+Newton-Schulz iteration and its coefficients; the update is scaled by sqrt(max(1, rows / columns)). On models of a
+million parameters the iteration costs little, since matrices of one shape go through it together.
+Left out: sharded parameters.
 PyTorch's own Muon takes matrices only and iterates in bfloat16, which a CPU without such instructions pays for.
 """
 

@@ -1,8 +1,8 @@
-"""Which cases GRPO asks next: a source that is asked for prompts, told what they earned, and kept with the checkpoint.
+"""Which cases GRPO asks next: a source of prompts that is told what they earned, and is kept with the checkpoint.
 
-A source may choose by what it has seen (harder cases, cases that still differ); the first one, :class:`FixedOrder`, does
-not. Every rank holds the same source and tells it the same, so that all of them draw the same prompts. Its state is
-saved with each checkpoint: a run that goes on asks exactly what it would have asked.
+A source may choose by what it has seen (harder cases, cases that still differ); the first one, :class:`FixedOrder`,
+does not. Every rank holds the same source and tells it the same, so that all of them draw the same prompts. Its state
+is saved with each checkpoint: a run that goes on asks exactly what it would have asked.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ class Row:
     Attributes:
         id: Of the case it came from.
         prompt: Its turns, ours and theirs apart.
-        completion: What is to be said, prefill included.
+        completion: What the model should write, prefill included.
     """
 
     id: str
@@ -150,12 +150,12 @@ def check_lengths(lengths: Sequence[int], max_length: int, where: str) -> None:
         raise RowError(
             f"{where}: {long} of {len(lengths)} rows are longer than the {max_length} tokens of model.max_length; "
             f"the longest has {max(lengths)}.",
-            hint="Raise model.max_length, or shorten the inputs: a run that leaves out most of its data measures little.",
+            hint="Raise model.max_length, or shorten the inputs: a run without most of its data measures little.",
         )
 
 
 def _gold_ids(tokenizer: Any, texts: Sequence[str], prefill: str) -> list[list[int]]:
-    """Token ids of gold completions. Prose in a style of its own may lack the prefill, which answers begin with anyway."""
+    """Token ids of gold completions. A style of its own may lack the prefill, which is added."""
     whole = [Row("", _NOBODY, text if text.startswith(prefill) else prefill + text) for text in texts]
     return completion_ids(tokenizer, whole, prefill)
 
@@ -185,8 +185,8 @@ def order(lengths: Sequence[int], batch: int, steps: int, seed: int) -> list[int
     return chosen[: steps * batch]
 
 
-def micro_batch(batch: int, wanted: int, processes: int, where: str) -> int:
-    """The rows of one forward pass: the largest divisor of a process's share that is at most ``wanted``.
+def micro_batch(batch: int, limit: int, processes: int, where: str) -> int:
+    """The rows of one forward pass: the largest divisor of a process's share that is at most ``limit``.
 
     Raises:
         ConfigError: The batch does not divide among the processes.
@@ -199,7 +199,7 @@ def micro_batch(batch: int, wanted: int, processes: int, where: str) -> int:
             f"{where}: a batch of {batch} does not divide among {processes} processes.", hint="Choose a multiple."
         )
     share = batch // processes
-    return max(size for size in range(1, min(share, wanted) + 1) if share % size == 0)
+    return max(size for size in range(1, min(share, limit) + 1) if share % size == 0)
 
 
 def texts(rows: Iterable[Row]) -> Iterable[str]:

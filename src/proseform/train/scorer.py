@@ -30,7 +30,7 @@ from proseform.rubric import Rubric
 START_S = 300.0
 """Longest time for a child to load its task: a busy machine is slow, and a task may be large."""
 HANGS = 3
-"""Overdue completions in one batch after which the rest of it is not tried: a reward that always hangs costs that much."""
+"""Overdue completions in one batch after which the rest of it is not tried."""
 
 RewardFunction = Callable[..., list[float | None]]
 
@@ -187,9 +187,9 @@ class _Child:
 class Rewards:
     """TRL's reward functions, one a term, which share one scoring of each batch.
 
-    A function gets ``completions`` (texts) and ``case`` (lines of JSON) and gives a number a completion, with the term's
-    power applied, or None where the rollout is a fault. Then every function gives None for it, and TRL counts the row
-    neither in its group's baseline nor as an advantage.
+    A function gets ``completions`` (texts) and ``case`` (lines of JSON) and gives a number a completion, with the
+    term's power applied, or None where the rollout is a fault. Then every function gives None for it, and TRL counts the
+    row neither in its group's baseline nor as an advantage.
 
     Args:
         scorer: Scores a batch, whichever function is called first.

@@ -83,7 +83,8 @@ class StopRule:
         what = (
             "all completions are perfect" if self.mean >= self.best - _EXACT else "within each group all earn the same"
         )
-        return f"converged after {steps} steps: for {len(self._means)} steps {what}, {self.mean:.3f} of {self.best:g} on average"
+        earned = f"{self.mean:.3f} of {self.best:g} on average"
+        return f"converged after {steps} steps: for {len(self._means)} steps {what}, {earned}"
 
     def collapse(self, rewards: Sequence[float | None], completions: Sequence[str]) -> NoSignalError:
         """The error of a collapse.

@@ -222,9 +222,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         StageError: It is missing or malformed.
     """
     try:
-        found: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
+        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
     except (OSError, ValueError) as error:
         raise StageError(
             f"{folder}: no trained model here ({error}).", hint="Run the pipeline again; it makes what is missing."
         ) from error
-    return found
+    return manifest
