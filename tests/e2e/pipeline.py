@@ -47,11 +47,12 @@ formatter.max_tokens = 96
 processes = 2
 threads = 1
 [gate]
-schema_valid = 1.0
-formatter_exact = 0.0
-evaluator_reward = 0.0
-recommendation_right = 0.0
-lift = -1.0
+above_blind = false
+schema_valid = {{ cases = 1 }}
+formatter_exact = {{ at_least = 0.0, cases = 1 }}
+evaluator_reward = {{ at_least = 0.0, cases = 1 }}
+recommendation_right = {{ at_least = 0.0, cases = 1 }}
+lift = {{ at_least = -1.0, cases = 1 }}
 [probe]
 cases = 1
 """

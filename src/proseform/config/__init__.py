@@ -19,6 +19,7 @@ from proseform.config.placement import Environment, Toleration
 from proseform.config.section import Section, Word
 from proseform.config.serving import Engine, Scaling, Serving, Transformer
 from proseform.config.stages import (
+    Check,
     Completions,
     Dataset,
     Evaluate,
@@ -40,6 +41,7 @@ from proseform.config.stages import (
 __all__ = [
     "PLACES",
     "RUNS",
+    "Check",
     "Completions",
     "Dataset",
     "Engine",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from proseform.config.section import Count, Positive, Rate, Section, Share, Word
+
+Signed = Annotated[float, Field(ge=-1, le=1)]
+"""A share or a difference of shares."""
 
 
 class Lora(Section):
@@ -210,19 +213,60 @@ class Register(Section):
     """The registered model; empty takes proseform-<task>."""
 
 
-class Gate(Section):
-    """The gate stage: what a bundle must reach, as lower bounds on the report's figures."""
+class Check(Section):
+    """One check of the gate: which way a figure of the report must lie, how surely, and on how many cases."""
 
-    schema_valid: Share = 1.0
-    """Share of constrained answers that the verifier accepts."""
-    formatter_exact: Share = 0.97
+    at_least: Signed | None = None
+    """The least that passes; a check has this or at_most."""
+    at_most: Signed | None = None
+    """The most that passes."""
+    by: Literal["interval", "value"] = "interval"
+    """What decides: the whole 95 % interval (its low end for at_least, its high end for at_most), or the value alone."""
+    cases: Positive = 50
+    """Fewest cases that the figure must have been measured on."""
+
+    @model_validator(mode="after")
+    def _one_direction(self) -> Check:
+        """A check looks one way."""
+        if (self.at_least is None) == (self.at_most is None):
+            raise ValueError("a check has at_least or at_most")
+        return self
+
+
+class Gate(Section):
+    """The gate stage: what a bundle's report must show. A check that a run leaves out keeps its default."""
+
+    schema_valid: Check = Check(at_least=1.0, by="value")
+    """Share of constrained answers that the verifier accepts; no interval reaches 1, so the value decides."""
+    formatter_exact: Check = Check(at_least=0.95)
     """Share of gold prose that the formatter turns into exactly the gold JSON."""
-    evaluator_reward: Share = 0.5
+    evaluator_reward: Check = Check(at_least=0.75)
     """Mean composite reward of the greedy evaluations."""
-    recommendation_right: Share = 0.5
+    recommendation_right: Check = Check(at_least=0.6)
     """Share of held-out cases whose headline field is right, end to end."""
-    lift: Annotated[float, Field(ge=-1, le=1)] = 0.0
-    """What GRPO must add to the sampled reward over SFT."""
+    lift: Check = Check(at_least=0.0)
+    """What GRPO adds to the sampled reward over SFT, paired by case."""
+    above_blind: bool = True
+    """Stay closed where a threshold does not lie above what the report's blind baseline may reach."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _over_defaults(cls, table: Any) -> Any:
+        """A check states only what differs from its default; another direction takes the default's place."""
+        if not isinstance(table, dict):
+            return table
+        return {name: cls._over_default(name, check) for name, check in table.items()}
+
+    @classmethod
+    def _over_default(cls, name: str, check: Any) -> Any:
+        """One check over its default."""
+        default = cls.model_fields[name].default if name in cls.model_fields else None
+        if not isinstance(default, Check) or not isinstance(check, dict):
+            return check
+        kept: dict[str, Any] = {"by": default.by, "cases": default.cases}
+        if not check.keys() & {"at_least", "at_most"}:
+            kept |= {"at_least": default.at_least, "at_most": default.at_most}
+        return {**kept, **check}
 
 
 class Promote(Section):
