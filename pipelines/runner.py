@@ -25,7 +25,8 @@ def run(task: str, run: str, tracking_uri: str, name: str, example: Path | None,
     """
     console = Console()
     the_task, resolved = preflight.check(task, run, cache.home().cluster, name=name)
-    asked = probe.read_example(the_task, example) if example else {}
+    read = probe.read_example(the_task, example) if example else {}
+    asked = {input_name: value.text for input_name, value in read.items()}
     moment = time.strftime("%Y%m%d-%H%M%S")
     os.environ.setdefault("PROSEFORM_RUN", f"{task}-{resolved.name}-{moment}")
     os.environ["PROSEFORM_FRESH"] = moment if fresh else os.environ.get("PROSEFORM_FRESH", "")

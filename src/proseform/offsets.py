@@ -103,7 +103,8 @@ def edited(text: str, edits: Iterable[Edit]) -> tuple[str, Offsets]:
 def substituted(pattern: re.Pattern[str], new: str | Callable[[re.Match[str]], str], text: str) -> tuple[str, Offsets]:
     """As ``pattern.sub(new, text)`` (a string stands for itself), with the offsets; a match may keep what it begins or ends with."""
     edits = ((m.start(), m.end(), new if isinstance(new, str) else new(m)) for m in pattern.finditer(text))
-    return edited(text, (_trimmed(text, edit) for edit in edits))
+    trimmed = (_trimmed(text, edit) for edit in edits)
+    return edited(text, ((start, end, piece) for start, end, piece in trimmed if start < end or piece))
 
 
 def _trimmed(text: str, edit: Edit) -> Edit:

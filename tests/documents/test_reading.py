@@ -12,7 +12,8 @@ import docx as python_docx
 import pytest
 from docx.oxml import parse_xml
 
-from proseform.documents import Document, read, read_bytes
+from proseform.documents import read, read_bytes
+from proseform.input import Origin
 
 from . import build
 
@@ -32,7 +33,7 @@ def test_one_cv_gives_one_text_in_every_kind(name: str, data: bytes, kind: str, 
     """The model must not see which program a CV was written with."""
     (tmp_path / name).write_bytes(data)
     document = read(tmp_path / name)
-    assert (document.kind, document.pages) == (kind, 1)
+    assert document.kind == kind
     assert document.text == build.CV_TEXT
 
 
@@ -75,13 +76,14 @@ def test_content_decides_and_the_suffix_breaks_ties(name: str, data: bytes, kind
 def test_text_is_decoded_by_its_mark(data: bytes, encoding: str) -> None:
     """Every common encoding with a mark, and UTF-8 without."""
     document = read_bytes(data, "cv.txt")
-    assert (document.text, document.encoding) == ("Zoë Łuk", encoding)
+    assert (document.text, document.input.origin.encoding) == ("Zoë Łuk", encoding)
 
 
 def test_old_western_text_is_read_as_windows_1252_and_says_so() -> None:
     """What an old editor wrote; the encoding is a guess and is declared."""
     document = read_bytes("Zoë \u2013 30 €".encode("cp1252"), "cv.txt")
-    assert (document.text, document.encoding) == ("Zoë \u2013 30 €", "cp1252")
+    assert (document.text, document.input.origin.encoding) == ("Zoë \u2013 30 €", "cp1252")
+    assert "Windows-1252" in document.input.findings[0].message
 
 
 def test_json_comes_parsed_and_as_text() -> None:
@@ -98,7 +100,11 @@ def test_a_pdf_that_anyone_may_open_is_read() -> None:
 
 def test_a_pdf_of_several_pages_counts_them() -> None:
     """Pages follow one another without a gap."""
-    assert read_bytes(build.pdf_of_pages(3), "cv.pdf") == Document("\n".join(["one page of text"] * 3), "pdf", pages=3)
+    document = read_bytes(build.pdf_of_pages(3), "cv.pdf")
+    assert (document.text, document.input.origin) == (
+        "\n".join(["one page of text"] * 3),
+        Origin("cv.pdf", "pdf", pages=3),
+    )
 
 
 def test_lines_set_by_one_text_object_get_their_blank_lines() -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proseform.documents.text import markdown, normalise
+from proseform.documents.normal import as_input, normalise
+from proseform.documents.text import markdown
+from proseform.input import Origin
 
 
 @pytest.mark.parametrize(
@@ -40,6 +44,31 @@ def test_normalising_twice_changes_nothing(text: str) -> None:
     """Text that was read may be saved and read again."""
     once = normalise(text)
     assert normalise(once) == once
+
+
+@given(st.text() | st.text("a \n\u00ad\u200b\u200c\u00a0e\u0301•*-\ufb01\u212a\u0647\r\x01\t", max_size=30))
+def test_every_character_is_found_in_what_was_extracted(raw: str) -> None:
+    """Places are in order, and what was not changed stands where it is said to stand."""
+    value = as_input(raw, Origin("cv.pdf", "pdf"))
+    assert value.text == normalise(raw)
+    last = 0
+    for position, character in enumerate(value.text):
+        start, end = value.locate(position, position + 1)
+        assert last <= start <= end <= len(raw)
+        last = start
+        if end - start == 1 and character.isascii() and character not in " \n-":
+            assert character in unicodedata.normalize("NFKC", raw[start])
+
+
+def test_a_quote_is_found_where_it_stood() -> None:
+    """Blanks, ligatures and broken words count as a whole; the place is in code points of what was extracted."""
+    raw = "Skills:\r\n\u2022\tO\ufb03ce  auto\u00ad\nmation,\u200b SQL"
+    value = as_input(raw, Origin("cv.txt"))
+    quote = "Office automation"
+    start = value.text.index(quote)
+    assert value.text == "Skills:\n- Office automation, SQL"
+    assert raw[slice(*value.locate(start, start + len(quote)))] == "O\ufb03ce  auto\u00ad\nmation"
+    assert [(one.kind, raw[one.start : one.end]) for one in value.findings] == [("invisible", "\u200b")]
 
 
 @pytest.mark.parametrize(

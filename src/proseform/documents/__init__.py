@@ -4,23 +4,28 @@
     read_bytes(data, name)   an upload; the name only breaks ties
         what it is           by content (magic bytes), by suffix where bytes cannot tell (``.md``, ``.txt``, ``.json``)
         pdf.py  docx.py      to lines, in reading order
-        text.py              decoding, Markdown, JSON, and the one normalisation that every kind goes through
+        text.py              decoding, Markdown, JSON
+        normal.py            the one normalisation that every kind goes through, with offsets into what was extracted
 
-The same content as PDF, DOCX and Markdown comes out as the same text, as far as the file says what its lines and blank lines are.
-Whatever cannot be read ends in :class:`proseform.errors.DocumentError`, which names the file and the way out.
+A document is read as an input (:mod:`proseform.input`): its text, where each character of it stood in what was extracted,
+and what was left out. The same content as PDF, DOCX and Markdown gives the same text, as far as the file says what its
+lines and blank lines are. What cannot be read is a :class:`proseform.errors.DocumentError`, which names the file and what
+to do.
 
-Knowingly left out: OCR (the error says which tool does it), joining lines that a PDF has wrapped, the depth of nested lists, footnotes,
-comments, and the meaning of JSON (a task's ``from_json`` turns JSON Resume and the like into text).
+Knowingly left out: OCR (the error says which tool does it), joining lines that a PDF has wrapped, the depth of nested
+lists, footnotes, comments, and the meaning of JSON (a task's ``from_json`` turns JSON Resume and the like into text).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from proseform.documents import text as texts
+from proseform.documents.normal import as_input
 from proseform.errors import DocumentError
+from proseform.input import Finding, Input, Origin
 
 __all__ = ["MAX_BYTES", "MAX_CHARS", "MAX_PAGES", "Document", "read", "read_bytes"]
 
@@ -40,26 +45,32 @@ _PICTURES = {
     b"RIFF": "a WebP picture",
     b"BM": "a BMP picture",
 }
+_GUESSED = Finding("encoding", "It is not UTF-8; it was read as Windows-1252 (cp1252), which is a guess.")
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document as text.
+    """A document that was read.
 
     Attributes:
-        text: Normalised text (:func:`proseform.documents.text.normalise`); for JSON the source, indented.
-        kind: What the content is, whatever the name says.
-        pages: Pages of a PDF; 1 for every other kind.
-        data: The parsed value where ``kind`` is ``json``, else None.
-        encoding: Of text, Markdown and JSON: ``utf-8``, ``utf-16``, ``utf-32``, or ``cp1252``, which is a guess; None for PDF and DOCX.
+        input: Its text, normalised (:func:`proseform.documents.normal.normalise`); for JSON the source, indented.
+            ``input.raw`` is what was extracted: a PDF's lines, a DOCX's paragraphs, decoded text, Markdown without markup.
+        data: The parsed value of JSON, else None.
     """
 
-    text: str
-    kind: Kind
-    pages: int = 1
+    input: Input
     data: Any = None
-    encoding: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The text as the model sees it."""
+        return self.input.text
+
+    @property
+    def kind(self) -> Kind:
+        """What the content is, whatever the name says."""
+        return cast("Kind", self.input.origin.kind)
 
 
 def read(path: Path, *, max_bytes: int = MAX_BYTES, max_pages: int = MAX_PAGES, max_chars: int = MAX_CHARS) -> Document:
@@ -117,11 +128,11 @@ def read_bytes(
         from proseform.documents import pdf  # pypdf takes longer to import than a text file to read
 
         raw, pages = pdf.extract(data, where, max_pages=max_pages, max_chars=max_chars)
-        document = Document(texts.normalise(raw), "pdf", pages)
+        document = Document(as_input(raw, Origin(where, "pdf", pages=pages)))
     elif container == "zip":
         from proseform.documents import docx  # as above
 
-        document = Document(texts.normalise(docx.extract(data, where, max_chars=max_chars)), "docx")
+        document = Document(as_input(docx.extract(data, where, max_chars=max_chars), Origin(where, "docx")))
     else:
         document = _text(data, suffix, where, max_chars)
     if not document.text:
@@ -171,7 +182,8 @@ def _text(data: bytes, suffix: str, where: str, max_chars: int) -> Document:
     raw, encoding = texts.decode(data, where)
     if len(raw) > 2 * max_chars:  # before any parser sees it; markup and blanks may shrink what is left
         raise texts.too_long(where, max_chars)
-    base = Document("", "text", encoding=encoding)
+    origin = Origin(where, "text", encoding)
+    findings = [_GUESSED] if encoding == "cp1252" else []
     if suffix == ".json" or (suffix not in {".md", ".markdown", ".txt"} and raw.lstrip().startswith(("{", "["))):
         try:
             value = texts.parse_json(raw, where)
@@ -179,10 +191,11 @@ def _text(data: bytes, suffix: str, where: str, max_chars: int) -> Document:
             if suffix == ".json":
                 raise
         else:
-            return replace(base, text=texts.dump_json(value), kind="json", data=value)
+            shown = Input.of(texts.dump_json(value), origin=replace(origin, kind="json"), findings=findings)
+            return Document(shown, value)
     if suffix in {".md", ".markdown"}:
-        return replace(base, text=texts.normalise(texts.markdown(raw)), kind="markdown")
-    return replace(base, text=texts.normalise(raw))
+        return Document(as_input(texts.markdown(raw), replace(origin, kind="markdown"), findings))
+    return Document(as_input(raw, origin, findings))
 
 
 def _is_ascii(data: bytes) -> bool:

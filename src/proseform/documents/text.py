@@ -1,18 +1,15 @@
-"""Text: decoding, the one normalisation, Markdown to lines, strict JSON.
-
-Knowingly left out: indentation and aligned columns. A line is its words, so that it is the same out of a PDF, a DOCX and a Markdown file.
-"""
+"""Text: decoding, Markdown to lines, strict JSON."""
 
 from __future__ import annotations
 
 import codecs
 import json
 import re
-import unicodedata
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from proseform.errors import DocumentError
+from proseform.input import CONTROLS
 
 if TYPE_CHECKING:
     from markdown_it.token import Token
@@ -24,18 +21,6 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )  # UTF-32 LE begins as UTF-16 LE does
-_LIGATURES = {
-    chr(code): unicodedata.normalize("NFKC", chr(code)) for code in range(0xFB00, 0xFB07)
-}  # ff fi fl ffi ffl st st
-_NEWLINES = re.compile("\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]")
-# Invisible characters: zero width, bidi controls, and the tag block, in which instructions to a model can hide.
-_INVISIBLE = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\U000e0000-\U000e007f]")
-_JOINERS = re.compile("(?<![\u0590-\U0010ffff])[\u200c\u200d]+")  # noise after Latin, spelling in Persian and Hindi
-_CONTROLS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f]")
-_SPACES = re.compile("[ \t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
-_BULLET = re.compile(
-    "(?m)^ ?[•‣▪◦●○■□▸►∙·\u2043\u2013\u2014*\uf0b7\uf0a7\uf0d8] +(?=\\S)"
-)  # \uf0..: Word's Symbol and Wingdings fonts
 _BINARY_SHARE = 0.01  # control characters; text has none or a stray one
 _HTML = re.compile(r"</?[a-zA-Z][^<>]*>")
 
@@ -76,7 +61,7 @@ def decode(data: bytes, where: str) -> tuple[str, str]:
             f"{where} contains NUL characters: it is binary, or UTF-16 without its byte order mark.",
             hint="Save it as UTF-8 text.",
         )
-    if len(_CONTROLS.findall(text)) > _BINARY_SHARE * len(text):
+    if len(CONTROLS.findall(text)) > _BINARY_SHARE * len(text):
         raise binary
     return text, encoding
 
@@ -87,29 +72,6 @@ def _guess(data: bytes) -> tuple[str, str]:
         return data.decode("utf-8"), "utf-8"
     except UnicodeDecodeError:
         return data.decode("cp1252"), "cp1252"
-
-
-def normalise(text: str) -> str:
-    r"""The form that every document ends in; idempotent.
-
-    NFC; ``\n`` newlines; ligatures spelled out; soft hyphens and invisible characters removed; every kind and run of blanks one space;
-    no blanks at either end of a line; bullets of all shapes ``- ``; at most one blank line in a row, none at the ends.
-
-    Example:
-        >>> normalise("of\ufb01ce\u00a0 work \r\n\r\n\r\n\u2022\tPython")
-        'office work\n\n- Python'
-    """
-    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # half surrogate pairs out of broken PDFs
-    text = _NEWLINES.sub("\n", unicodedata.normalize("NFC", text))
-    text = _SPACES.sub(" ", _CONTROLS.sub("", _INVISIBLE.sub("", text)))
-    text = re.sub("\u00ad *\n *(?=\\w)|\u00ad", "", text)  # a word broken at a line's end becomes whole
-    text = re.sub("[\ufb00-\ufb06]", lambda m: _LIGATURES[m.group()], text)
-    text = unicodedata.normalize(
-        "NFC", _SPACES.sub(" ", _JOINERS.sub("", text))
-    )  # again: what was removed may have stood between
-    text = _BULLET.sub("- ", text)
-    text = "\n".join(line.strip() for line in text.split("\n"))
-    return re.sub("\n{3,}", "\n\n", text).strip()
 
 
 def parse_json(text: str, where: str) -> Any:

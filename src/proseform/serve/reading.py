@@ -197,8 +197,8 @@ async def _parts(exchange: Exchange, most: int) -> AsyncIterator[tuple[str, str 
         await form.close()
 
 
-def _document(task: Task, name: str, data: bytes, filename: str) -> str | Input:
-    """A file as text."""
+def _document(task: Task, name: str, data: bytes, filename: str) -> Input:
+    """A file as an input."""
     if len(data) > documents.MAX_BYTES:
         raise TooLargeError(
             f"Input {_shown(name)} has {len(data)} bytes; {documents.MAX_BYTES} are allowed.",
@@ -206,8 +206,9 @@ def _document(task: Task, name: str, data: bytes, filename: str) -> str | Input:
         )
     document = documents.read_bytes(data, filename or name)
     if document.kind == "json" and task.from_json is not None:
-        return task.from_json(name, document.data)
-    return document.text
+        text = task.from_json(name, document.data)
+        return Input.of(text, origin=document.input.origin, findings=document.input.findings)
+    return document.input
 
 
 def _seconds(value: Any) -> float | None:

@@ -13,6 +13,7 @@ from proseform.errors import InputError
 from proseform.infer import Engine
 from proseform.infer.answer import agree
 from proseform.infer.spec import EngineSpec
+from proseform.input import Input
 from proseform.serve.router import Weighted
 from proseform.stages import cache
 from proseform.stages.probe import read_input
@@ -81,8 +82,8 @@ def weighted(
     ]
 
 
-def read_inputs(task: Task, pairs: Sequence[str]) -> dict[str, str]:
-    """The task's inputs as text, from ``NAME=FILE`` pairs.
+def read_inputs(task: Task, pairs: Sequence[str]) -> dict[str, Input]:
+    """The task's inputs, from ``NAME=FILE`` pairs.
 
     Raises:
         InputError: Not the task's inputs, each once.

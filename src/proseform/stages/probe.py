@@ -15,6 +15,7 @@ from proseform import config, documents, reward
 from proseform.data import splits
 from proseform.errors import DocumentError, InputError
 from proseform.infer.answer import answers, close
+from proseform.input import Input
 from proseform.registry import Registry, connect, models
 from proseform.stages import cache
 from proseform.stages.register import registered_name
@@ -89,8 +90,8 @@ def _far(
     return wanted, deploy.ask(task.name, place, model, wanted, asked)
 
 
-def read_example(task: Task, folder: Path) -> dict[str, str]:
-    """The inputs of an example folder, as text.
+def read_example(task: Task, folder: Path) -> dict[str, Input]:
+    """The inputs of an example folder.
 
     Args:
         task: Names the inputs.
@@ -109,20 +110,21 @@ def read_example(task: Task, folder: Path) -> dict[str, str]:
     return {name: read_input(task, name, folder / str(file)) for name, file in files.items()}
 
 
-def read_input(task: Task, name: str, path: Path) -> str:
-    """One input of a task from a file, as text.
+def read_input(task: Task, name: str, path: Path) -> Input:
+    """One input of a task from a file.
 
     Raises:
         DocumentError: It cannot be read as text, or is JSON that the task does not read.
     """
     document = documents.read(path)
     if document.kind != "json":
-        return document.text
+        return document.input
     if task.from_json is None:
         raise DocumentError(
             f"{path}: task '{task.name}' reads no JSON inputs.", hint="Give a PDF, DOCX, Markdown or text file."
         )
-    return task.from_json(name, document.data)
+    read = document.input
+    return Input.of(task.from_json(name, document.data), origin=read.origin, findings=read.findings)
 
 
 def _right(said: dict[str, Any], gold: dict[str, Any]) -> bool:
