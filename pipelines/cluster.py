@@ -85,6 +85,10 @@ def _settle(task: dsl.PipelineTask, place: config.Place, text: str) -> None:
     kubernetes.mount_pvc(task, pvc_name=place.claim, mount_path=steps.home)
     kubernetes.set_image_pull_policy(task, place.images.pull_policy)
     kubernetes.set_security_context(task, run_as_user=place.user, run_as_group=place.user, run_as_non_root=True)
+    if place.pull_secrets:
+        kubernetes.set_image_pull_secrets(task, list(place.pull_secrets))
+    for key, value in steps.annotations.items():
+        kubernetes.add_pod_annotation(task, annotation_key=key, annotation_value=value)
     for key, value in steps.node_selector.items():
         kubernetes.add_node_selector(task, label_key=key, label_value=value)
     for toleration in steps.tolerations:

@@ -84,7 +84,7 @@ REFUSED_PLACES = [
     ("nope", "No place 'nope'; shipped: default", "no such name and no such file"),
     (
         "[jobs]\nnode = 2\n",
-        "place: jobs.node: unknown key. There are: node_selector, tolerations, kind, nodes",
+        "place: jobs.node: unknown key. There are: node_selector, tolerations, annotations, kind, nodes",
         "misspelt",
     ),
     ("[jobs]\ncpu = 'many'\n", "place: jobs.cpu: ", "no quantity of Kubernetes"),

@@ -105,7 +105,7 @@ def serve(
     task: TaskName = "cv",
     alias: Annotated[list[str] | None, typer.Option(help="An alias or version, =weight; repeat it to split. Else champion.")] = None,
     bundle: BundleFolder = None, name: Name = "", tracking_uri: Uri = "", engine: Url = "", models: Models = "evaluator,formatter",
-    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 in a container.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Address to listen on; in a container 0.0.0.0, or :: for IPv6 too.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", "--http_port", help="TCP port.")] = 8080,
     timeout_s: Annotated[float, typer.Option(help="Longest time for an answer, in seconds.")] = 60.0,
     queue: Annotated[int, typer.Option(help="Requests that may wait.")] = 64,

@@ -20,7 +20,7 @@ Manifest = dict[str, Any]
 VERSION = "1.34"
 """Of Kubernetes."""
 _VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
-_SECRET = re.compile(r"PASSWORD|SECRET|TOKEN(?!IZERS_)|_KEY$", re.IGNORECASE)
+_SECRET = re.compile(r"PASSWORD|SECRET|TOKEN(?!IZERS_|_PATH$)|_KEY$", re.IGNORECASE)
 _IMAGE = re.compile(r"(:(?!latest\b)\w[\w.-]*(@sha256:[0-9a-f]{64})?|@sha256:[0-9a-f]{64})$")
 _CUSTOM = re.compile(
     r"^(gateway\.networking\.k8s\.io|monitoring\.coreos\.com|kubeflow\.org|serving\.kserve\.io|trainer\.kubeflow\.org)/"

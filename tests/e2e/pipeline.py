@@ -13,7 +13,7 @@ from proseform import config
 from proseform.kube import jobs, pods
 from tests.cluster.kubectl import Manifest, apply, kubectl
 from tests.e2e import python
-from tests.e2e.world import CLAIM, HOME, NAMESPACE, PYTHON, TRACKING, USER, World
+from tests.e2e.world import CLAIM, HOME, NAMESPACE, PYTHON, TRACKING, World
 from tests.pipelines.test_smollm2 import A_FEW_ROWS
 
 TASK = "cv"
@@ -117,7 +117,7 @@ def start(world: World, name: str, run: str) -> None:
     )  # fmt: skip
     volumes = {"store": pods.claim(CLAIM), "python": pods.claim(PYTHON, read_only=True)}
     spec = {
-        **pods.pod([made], USER, volumes), "serviceAccountName": f"{NAMESPACE}-pipeline", "automountServiceAccountToken": True,
+        **pods.pod([made], config.Place(), volumes), "serviceAccountName": f"{NAMESPACE}-pipeline", "automountServiceAccountToken": True,
         "restartPolicy": "Never",
     }  # fmt: skip
     labels = {**pods.PART_OF, "app.kubernetes.io/component": "pipeline"}

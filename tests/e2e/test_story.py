@@ -23,7 +23,7 @@ from tests.cluster.probe import eventually
 from tests.e2e import pipeline
 from tests.e2e.launched import scale
 from tests.e2e.pipeline import ANOTHER_BUDGET, TASK
-from tests.e2e.world import HOME, NAMESPACE, USER, wait
+from tests.e2e.world import HOME, NAMESPACE, wait
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
 GATEWAY = f"http://{HOST}:{GATEWAY_PORT}"
@@ -122,7 +122,7 @@ print(json.dumps([ask(body) for body in json.loads(sys.argv[2])]))
     bodies = [{"inputs": case}, {"inputs": {"cv": "only half"}}, {"inputs": {**case, "cv": case["cv"] * 200}}]
     command = ["python3", "-c", script, f"{GATEWAY}{ROUTE}", json.dumps(bodies)]
     container = pods.container(pods.Container("client", world.python, command, resources={"memory": "128Mi"}))
-    spec = {**pods.pod([container], USER, {}), "restartPolicy": "Never"}
+    spec = {**pods.pod([container], config.Place(), {}), "restartPolicy": "Never"}
     apply([{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "client", "namespace": NAMESPACE}, "spec": spec}])
     wait("pod/client", "jsonpath={.status.phase}=Succeeded", 400)
     whole, half, long = json.loads(kubectl("logs", "--namespace", NAMESPACE, "client"))

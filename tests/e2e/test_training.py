@@ -132,7 +132,7 @@ def test_vllm_loads_a_small_model_as_it_was_saved_and_reads_it_alike(world, whol
         )
     )  # fmt: skip
     volumes = {"store": manifests.claim(CLAIM), "python": manifests.claim(PYTHON, read_only=True)}
-    spec = {**manifests.pod([container], USER, volumes), "restartPolicy": "Never"}
+    spec = {**manifests.pod([container], config.Place(), volumes), "restartPolicy": "Never"}
     apply([{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "reads", "namespace": NAMESPACE}, "spec": spec}])
     wait("pod/reads", "jsonpath={.status.phase}=Succeeded", 240)
     said = kubectl("logs", "--namespace", NAMESPACE, "reads")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from proseform import config
 from proseform.errors import ConfigError
 from proseform.kube import jobs
+from proseform.stages import preflight
 from tests.kube.schemas import faults
 
 
@@ -26,6 +28,7 @@ KINDS = [
         "node_selector": {"pool": "a"},
         "tolerations": [{"key": "gpu"}, {"key": "spot", "value": "yes", "effect": "NoExecute"}],
     },
+    {"account": "training", "hub_secret": "hub", "annotations": {"sidecar.istio.io/inject": "false"}},
     {"environment": {"claim": "python", "path": "/env", "packages": "/env/lib"}},
 ]
 
@@ -64,7 +67,7 @@ def pods(manifests: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("kind", ["PyTorchJob", "TrainJob"])
-@pytest.mark.parametrize("knobs", [{}, KINDS[2], KINDS[4]], ids=["plain", "gpus", "environment"])
+@pytest.mark.parametrize("knobs", [{}, KINDS[2], KINDS[5]], ids=["plain", "gpus", "environment"])
 def test_every_pod_is_restricted_and_writes_only_where_it_must(kind: str, knobs: dict[str, Any]) -> None:
     for spec in pods(jobs.build(training(kind=kind, **knobs))):
         assert spec["automountServiceAccountToken"] is False
@@ -129,6 +132,45 @@ def test_a_deadline_is_the_pods_too_where_the_operator_sees_it_only_when_a_pod_e
     assert all("activeDeadlineSeconds" not in pod for pod in pods(jobs.build(training(kind="TrainJob", deadline_s=60))))
 
 
+def of_stage(stage: str, kind: str = "PyTorchJob", **place: Any) -> list[dict[str, Any]]:
+    """The pods of a job of a stage, at a place."""
+    where = config.Place.model_validate({"jobs": {"kind": kind, "gpus": 8, **place.pop("jobs", {})}, **place})
+    labels = {jobs.KEY: "0123456789ab", jobs.STAGE: stage}
+    return pods(jobs.build(jobs.Training(f"{stage}-0", "a.b", "/home/x/job.json", "/home/x", where, labels=labels)))
+
+
+@pytest.mark.parametrize("kind", ["PyTorchJob", "TrainJob"])
+def test_account_pull_secrets_and_annotations_reach_every_pod(kind: str) -> None:
+    knobs = {"account": "training", "annotations": {"sidecar.istio.io/inject": "false"}}
+    for pod in of_stage("grpo", kind, pull_secrets=["registry"], jobs=knobs):
+        assert pod["serviceAccountName"] == "training"
+        assert pod["imagePullSecrets"] == [{"name": "registry"}]
+    made = jobs.build(training(kind=kind, **knobs))
+    text = str(made)
+    assert text.count("'sidecar.istio.io/inject': 'false'") == {"PyTorchJob": 2, "TrainJob": 1}[kind]
+
+
+def test_only_the_job_that_fetches_the_base_has_the_hub_s_token_and_as_a_file() -> None:
+    (pod,) = of_stage("base", jobs={"hub_secret": "hub"})
+    (container,) = pod["containers"]
+    assert {"name": "HF_TOKEN_PATH", "value": "/etc/proseform/hub/token"} in container["env"]
+    assert {"name": "hub", "mountPath": "/etc/proseform/hub", "readOnly": True} in container["volumeMounts"]
+    assert {"name": "hub", "secret": {"secretName": "hub", "defaultMode": 0o440}} in pod["volumes"]
+    (other,) = of_stage("sft-evaluator", jobs={"hub_secret": "hub"})
+    assert "hub" not in str(other["volumes"])
+    assert "HF_TOKEN_PATH" not in str(other)
+
+
+def test_what_generates_for_evaluate_asks_for_its_own_processors_memory_and_gpus() -> None:
+    needs = {"cpu": "3", "memory": "24Gi", "gpus": 1, "node_selector": {"pool": "small-gpu"}}
+    (pod,) = of_stage("records", evaluate=needs)
+    (container,) = pod["containers"]
+    assert container["resources"]["limits"] == {"cpu": "3", "memory": "24Gi", "nvidia.com/gpu": "1"}
+    assert pod["nodeSelector"] == {"pool": "small-gpu"}
+    (trains,) = of_stage("grpo", evaluate=needs)
+    assert trains["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == "8"
+
+
 def test_gpus_and_shared_memory_are_asked_for() -> None:
     (spec, _) = pods(jobs.build(training(gpus=2, shared_memory="8Gi")))
     assert spec["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == "2"
@@ -140,9 +182,39 @@ def test_processes_that_do_not_divide_among_the_pods_are_refused() -> None:
         jobs.build(training(3))
 
 
-def test_a_run_whose_processes_do_not_divide_among_the_place_s_pods_is_refused_before_it_starts() -> None:
-    from proseform.stages import preflight
+RUN = """
+extends = "default"
+[model]
+source = "hub"
+name = "{name}"
+"""
 
+
+@pytest.mark.parametrize(
+    ("folder", "here", "words"),
+    [
+        ("/elsewhere/base", True, "pods do not see the folder /elsewhere/base"),
+        ("./base", True, "pods do not see the folder ./base"),
+        ("HOME/../base", True, "pods do not see"),
+        ("HOME/models/none", True, "no model in the folder"),
+        ("HOME/models/base", True, ""),
+        ("/var/lib/proseform/models/base", False, ""),
+        ("/elsewhere/base", False, "pods do not see"),
+        ("Qwen/Qwen3-8B", True, ""),
+    ],
+)
+def test_a_base_that_was_fetched_before_lies_on_the_claim_where_pods_see_it(
+    folder: str, here: bool, words: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROSEFORM_HOME", str(tmp_path))
+    (tmp_path / "models/base").mkdir(parents=True)
+    (tmp_path / "models/base/config.json").write_text("{}")
+    with pytest.raises(ConfigError, match=words) if words else nullcontext():
+        name = folder.replace("HOME", str(tmp_path))
+        preflight._model(config.parse(RUN.format(name=name)), config.Place(), asked=here)
+
+
+def test_a_run_whose_processes_do_not_divide_among_the_place_s_pods_is_refused_before_it_starts() -> None:
     run = 'extends = "small"\n[launch]\nprocesses = 1\n[dataset]\ntrain = 16\n'
     with pytest.raises(ConfigError, match=r"launch.processes: 1 processes do not divide among the 2 pods"):
         preflight.check("cv", run, config.Place.model_validate({"jobs": {"nodes": 2}}), asked=False)

@@ -19,6 +19,15 @@ KNOBS: dict[str, dict[str, Any]] = {
     "processor": {"serving": {"engine": {"gpus": 0, "eager": True, "kv_cache_gib": 2, "arguments": ["--max-num-seqs", "4"]}}},
     "environments": {"serving": {part: {"environment": _ENVIRONMENT} for part in ("engine", "transformer")}},
     "placed": {"serving": {"account": "serving", "engine": {"node_selector": {"pool": "a"}, "tolerations": [{"key": "gpu"}]}}},
+    "a real cluster": {
+        "pull_secrets": ["registry"],
+        "ipv6": True,
+        "serving": {
+            "account": "serving",
+            "engine": {"annotations": {"sidecar.istio.io/inject": "false"}},
+            "transformer": {"annotations": {"sidecar.istio.io/inject": "true"}, "node_selector": {"pool": "a"}},
+        },
+    },
     "hpa": {"serving": {"scaling": {"by": "hpa", "cpu": 60}, "engine": {"replicas_max": 3}, "drain_s": 0}},
 }  # fmt: skip
 
@@ -29,7 +38,7 @@ def by_kind(made: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
 
 def pods_of(made: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The pods as KServe puts them together: the runtime's containers in the predictor's spec, and the transformer's own."""
-    extension = {"model", "minReplicas", "maxReplicas", "autoScaling", "canaryTrafficPercent"}
+    extension = {"model", "annotations", "labels", "minReplicas", "maxReplicas", "autoScaling", "canaryTrafficPercent"}
     runtimes = {each["metadata"]["name"]: each["spec"]["containers"] for each in by_kind(made, "ServingRuntime")}
     found = []
     for service in by_kind(made, "InferenceService"):
@@ -56,6 +65,28 @@ def test_every_pod_is_one_that_kubernetes_knows_and_restricted(name: str) -> Non
         assert {mount["name"] for each in pod["containers"] for mount in each["volumeMounts"]} <= {
             each["name"] for each in pod["volumes"]
         }
+
+
+def test_every_pod_pulls_with_the_secrets_has_its_annotations_and_listens_where_the_cluster_needs_it() -> None:
+    made = services.build(served(KNOBS["a real cluster"]))
+    (service,) = by_kind(made, "InferenceService")
+    for pod in pods_of(made):
+        assert pod["imagePullSecrets"] == [{"name": "registry"}]
+        assert pod["serviceAccountName"] == "serving"
+    assert service["spec"]["predictor"]["annotations"] == {"sidecar.istio.io/inject": "false"}
+    assert service["spec"]["transformer"]["annotations"] == {"sidecar.istio.io/inject": "true"}
+    assert service["spec"]["transformer"]["nodeSelector"] == {"pool": "a"}
+    (runtime,) = by_kind(made, "ServingRuntime")
+    for args in (runtime["spec"]["containers"][0]["args"], service["spec"]["transformer"]["containers"][0]["args"]):
+        assert args[args.index("--host") + 1] == "::"
+
+
+def test_a_transformer_that_waits_for_its_engine_is_not_restarted_for_it() -> None:
+    (service,) = by_kind(services.build(served()), "InferenceService")
+    (container,) = service["spec"]["transformer"]["containers"]
+    assert container["readinessProbe"]["httpGet"]["path"] == "/v2/health/ready"
+    for probe in ("startupProbe", "livenessProbe"):
+        assert container[probe]["httpGet"]["path"] == "/v2/health/live"
 
 
 @pytest.mark.parametrize("limited", [True, False])
@@ -180,14 +211,14 @@ def test_gpus_of_a_pod_share_the_model() -> None:
 def test_ranks_are_rounded_up_to_what_vllm_takes(rank: int, taken: str) -> None:
     made = served()
     loaded = engines.Loaded(made.bundle, ("evaluator",), {"evaluator": rank}, 64)
-    args = engines.argv(loaded, made.place.serving)
+    args = engines.argv(loaded, made.place)
     assert args[args.index("--max-lora-rank") + 1] == taken
 
 
 def test_a_rank_that_vllm_cannot_serve_is_refused() -> None:
     made = served()
     with pytest.raises(ConfigError, match="rank 513"):
-        engines.argv(engines.Loaded(made.bundle, ("evaluator",), {"evaluator": 513}, 64), made.place.serving)
+        engines.argv(engines.Loaded(made.bundle, ("evaluator",), {"evaluator": 513}, 64), made.place)
 
 
 def test_serverless_is_one_pod_of_both_so_that_a_revision_is_a_whole_bundle() -> None:

@@ -48,7 +48,7 @@ def test_a_version_without_a_weight_stands_ready_in_the_route() -> None:
 
 
 def test_rollback_is_one_patch_that_changes_nothing_but_the_rules() -> None:
-    back = traffic.patch("toy", "proseform-toy", SERVICES, {"1": 100})
+    back = traffic.patch("toy", "proseform-toy", SERVICES, {"1": 100}, PLACE)
     assert list(back) == ["spec"]
     assert list(back["spec"]) == ["rules"]
     whole = {**route({"2": 100}), "spec": {**route({"2": 100})["spec"], **back["spec"]}}
@@ -78,7 +78,7 @@ def test_only_what_clients_ask_is_let_through() -> None:
     ],
 )
 def test_weights_that_are_none_are_refused(weights: dict[str, Any], words: str) -> None:
-    for make in (route, lambda weights: traffic.patch("toy", "proseform-toy", SERVICES, weights)):
+    for make in (route, lambda weights: traffic.patch("toy", "proseform-toy", SERVICES, weights, PLACE)):
         with pytest.raises(InputError, match=words):
             make(weights)
 
@@ -120,6 +120,21 @@ def test_shares_always_sum_to_a_hundred(standing: dict[str, int], share: float) 
 )
 def test_what_a_gateway_says_of_a_route_is_read(status: dict[str, Any], words: str) -> None:
     assert traffic.trouble({"metadata": {"generation": 2}, "status": status}) == words
+
+
+def test_a_gateway_waits_longer_than_the_transformer_works() -> None:
+    place = config.Place.model_validate({"serving": {"transformer": {"timeout_s": 300}}})
+    made = route({"1": 100}, place)
+    assert made["spec"]["rules"][0]["timeouts"] == {"request": "305s"}
+    assert faults(made) == []
+
+
+def test_an_ipv6_address_stands_in_brackets() -> None:
+    gateway = {
+        "spec": {"listeners": [{"protocol": "HTTP", "port": 80}]},
+        "status": {"addresses": [{"value": "fd00::7"}]},
+    }
+    assert traffic.address(gateway) == "http://[fd00::7]:80"
 
 
 def test_the_address_is_the_gateways_own() -> None:

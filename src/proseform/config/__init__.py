@@ -14,8 +14,8 @@ from pydantic import Field, model_validator
 
 from proseform import digest
 from proseform.config.files import Files, knobs
-from proseform.config.place import Images, Jobs, Place, Steps
-from proseform.config.placement import Environment, Toleration
+from proseform.config.place import EvaluateJob, Images, Jobs, Place, Steps
+from proseform.config.placement import Environment, Placed, Toleration
 from proseform.config.section import Section, Word
 from proseform.config.serving import Engine, Scaling, Serving, Transformer
 from proseform.config.stages import (
@@ -47,6 +47,7 @@ __all__ = [
     "Engine",
     "Environment",
     "Evaluate",
+    "EvaluateJob",
     "Files",
     "Gate",
     "Generation",
@@ -57,6 +58,7 @@ __all__ = [
     "Lora",
     "Model",
     "Place",
+    "Placed",
     "Probe",
     "Promote",
     "Register",

@@ -6,7 +6,9 @@ No knob here changes what a stage makes, so no stage's key depends on one. Besid
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from proseform.config.placement import Environment, Folder, Image, Key, Name, OptionalName, Placed, Quantity
 from proseform.config.section import Count, Positive, Section
@@ -27,6 +29,17 @@ class Images(Section):
     """Runs the models."""
     pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
     """When nodes pull images."""
+
+
+class EvaluateJob(Placed):
+    """The job that generates for the evaluate stage: one pod, one process, the models in it one after the other."""
+
+    cpu: Quantity = "1"
+    """CPU request of the pod; also its limit if cpu_limits is true."""
+    memory: Quantity = "8Gi"
+    """Memory request and limit of the pod."""
+    gpus: Count = 0
+    """GPUs of the pod; 1 is enough, 0 generates on the CPU."""
 
 
 class Jobs(Placed):
@@ -58,8 +71,12 @@ class Jobs(Placed):
     """Longest wait for a node and an image, in seconds, before the stage fails; time in a queue does not count."""
     interface: str = "eth0"
     """The pods' network interface, which gloo needs to know."""
+    account: OptionalName = ""
+    """Service account of the pods; empty: the namespace's default. No token is mounted."""
+    hub_secret: OptionalName = ""
+    """A Secret whose key token opens gated models of the hub; only the job that fetches the base mounts it. Empty: none."""
     environment: Environment | None = None
-    """A Python environment on a claim; absent takes the image's."""
+    """A Python environment on a claim; absent: the image's."""
 
 
 class Steps(Placed):
@@ -92,7 +109,12 @@ class Place(Section):
     """Numeric user and group of every container, as PodSecurity "restricted" requires."""
     cpu_limits: bool = True
     """true: the CPU request is also the limit, and pods are of class Guaranteed; false: pods may use idle CPU."""
+    pull_secrets: Annotated[tuple[Name, ...], Field(strict=False)] = ()
+    """Secrets with which nodes pull images, for every pod."""
+    ipv6: bool = False
+    """Whether services listen on IPv6 too, as clusters with IPv6 addresses need."""
     images: Images = Images()
     jobs: Jobs = Jobs()
+    evaluate: EvaluateJob = EvaluateJob()
     steps: Steps = Steps()
     serving: Serving = Serving()

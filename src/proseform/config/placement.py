@@ -60,9 +60,11 @@ class Toleration(Section):
 
 
 class Placed(Section):
-    """Which nodes pods may run on."""
+    """Which nodes pods may run on, and what others are told about them."""
 
     node_selector: dict[Key, Label] = Field(default_factory=dict)
     """Labels that a node must have."""
     tolerations: Annotated[tuple[Toleration, ...], Field(strict=False)] = ()
     """Taints that the pods tolerate."""
+    annotations: dict[Key, str] = Field(default_factory=dict)
+    """Annotations of the pods, such as sidecar.istio.io/inject = "false"."""

@@ -45,7 +45,7 @@ class Engine(Placed):
     """A Python environment with vLLM on a claim; absent takes the image's."""
 
 
-class Transformer(Section):
+class Transformer(Placed):
     """The transformers: they ask the engines and verify every answer before it leaves."""
 
     replicas: Positive = 1

@@ -63,7 +63,7 @@ def economical(bundle: Bundle) -> str:
     return ""
 
 
-def argv(loaded: Loaded, serving: config.Serving, port: int = PORT) -> list[str]:
+def argv(loaded: Loaded, place: config.Place, port: int = PORT) -> list[str]:
     """The server's command.
 
     Told to go, it ends what it has begun: as long as a request may take, which is what its pod is given.
@@ -71,13 +71,14 @@ def argv(loaded: Loaded, serving: config.Serving, port: int = PORT) -> list[str]
     Raises:
         ConfigError: An adapter of a rank that vLLM does not know.
     """
+    serving, host = place.serving, pods.every_interface(place)
     knobs = serving.engine
     parts = [(role, loaded.bundle.parts[role]) for role in loaded.roles]
     adapters = [(role, part) for role, part in parts if part.adapter]
     bare: list[str] = [role for role, part in parts if not part.adapter]
     structured = json.dumps({"backend": "guidance", "disable_any_whitespace": True}, separators=(",", ":"))
     words = [
-        "python3", "-m", "vllm.entrypoints.openai.api_server", "--host", "0.0.0.0", "--port", str(port),  # noqa: S104 - a pod
+        "python3", "-m", "vllm.entrypoints.openai.api_server", "--host", host, "--port", str(port),
         "--model", f"{MODELS}/{parts[0][1].base}", "--served-model-name", *(bare or ["base"]),
         "--max-model-len", str(loaded.max_length), "--dtype", knobs.dtype or str(loaded.bundle.settings.get("dtype", "auto")),
         "--structured-outputs-config", structured, "--shutdown-timeout", str(serving.transformer.timeout_s),
@@ -112,7 +113,7 @@ def container(loaded: Loaded, place: config.Place, port: int = PORT) -> Manifest
     env = {"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1"}
     if not knobs.gpus:
         env |= {"VLLM_CPU_KVCACHE_SPACE": str(knobs.kv_cache_gib)}
-    command = argv(loaded, place.serving, port)
+    command = argv(loaded, place, port)
     split = next(index for index, word in enumerate(command) if word.startswith("--"))
     return pods.container(
         pods.Container(
@@ -134,8 +135,9 @@ def pod(place: config.Place) -> Manifest:
     knobs = place.serving.engine
     _, volumes, _ = pods.environment(knobs.environment)
     volumes = {"shared-memory": pods.shared_memory(knobs.shared_memory), **volumes}
-    made = pods.pod([], place.user, volumes, knobs.node_selector, knobs.tolerations)
-    return {name: value for name, value in made.items() if name != "containers"}
+    spec = pods.pod([], place, volumes, knobs, place.serving.account)
+    annotations = {"annotations": dict(knobs.annotations)} if knobs.annotations else {}
+    return {**{name: value for name, value in spec.items() if name != "containers"}, **annotations}
 
 
 def probed(path: str, port: int, start_s: int, live: str = "") -> Manifest:

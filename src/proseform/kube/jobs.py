@@ -29,6 +29,10 @@ RUN = "proseform.dev/run"
 """Label: the pipeline run that started it; a clean-up finds the run's jobs by it."""
 QUEUE = "kueue.x-k8s.io/queue-name"
 """Label of Kueue, which admits suspended jobs."""
+_GENERATES, _FETCHES = {"records", "evaluate"}, "base"
+"""Stages whose job generates for evaluate, and the stage whose job fetches the base, from the hub for one."""
+HUB = "/etc/proseform/hub"
+"""Where the token of the hub lies, as the file ``token``."""
 CONTAINER = {"PyTorchJob": "pytorch", "TrainJob": "node"}
 """The container's name that each operator looks for."""
 
@@ -58,6 +62,16 @@ class Training:
     threads: int = 1
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def stage(self) -> str:
+        """The stage's name."""
+        return self.labels.get(STAGE, "")
+
+    @property
+    def needs(self) -> config.Jobs | config.EvaluateJob:
+        """What a pod of this job asks for, and where it may run: what generates for evaluate has a section of its own."""
+        return self.place.evaluate if self.stage in _GENERATES else self.place.jobs
 
     @property
     def nodes(self) -> int:
@@ -154,13 +168,17 @@ def _replicas(wanted: Training, replicas: int) -> Manifest:
 
 def _template(wanted: Training) -> Manifest:
     """The template of every pod, master and worker alike."""
-    return {"metadata": {"labels": _labels(wanted), "annotations": dict(wanted.annotations)}, "spec": _pod(wanted)}
+    annotations = {**wanted.needs.annotations, **wanted.annotations}
+    return {"metadata": {"labels": _labels(wanted), "annotations": annotations}, "spec": _pod(wanted)}
 
 
 def _pod(wanted: Training) -> Manifest:
     """The pod's spec."""
-    place, jobs = wanted.place, wanted.place.jobs
+    place, jobs, needs = wanted.place, wanted.place.jobs, wanted.needs
     variables, volumes, mounts = pods.environment(jobs.environment)
+    if jobs.hub_secret and wanted.stage == _FETCHES:
+        variables = {**variables, "HF_TOKEN_PATH": f"{HUB}/token"}
+        volumes, mounts = {**volumes, "hub": pods.secret(jobs.hub_secret)}, {**mounts, "hub": (HUB, True)}
     threads = str(wanted.threads)
     env = {
         "OMP_NUM_THREADS": threads,
@@ -177,13 +195,13 @@ def _pod(wanted: Training) -> Manifest:
             command=argv(wanted),
             pull_policy=place.images.pull_policy,
             env=env,
-            resources=pods.resources(jobs.cpu, jobs.memory, jobs.gpus, jobs.gpu_resource),
+            resources=pods.resources(needs.cpu, needs.memory, needs.gpus, jobs.gpu_resource),
             limited=place.cpu_limits,
             mounts={"store": (wanted.home, False), "shared-memory": pods.SHARED_MEMORY, **mounts},
         )
     )
     volumes = {"store": pods.claim(place.claim), "shared-memory": pods.shared_memory(jobs.shared_memory), **volumes}
-    spec = pods.pod([made], place.user, volumes, jobs.node_selector, jobs.tolerations)
+    spec = pods.pod([made], place, volumes, needs, jobs.account)
     if jobs.kind == "TrainJob":
         return {**spec, "restartPolicy": "Never"}
     # The operator (1.9.4) looks at a job's deadline only when something else happens to the job: the kubelet sees to that.

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from proseform.config import Environment, Toleration
+from proseform.config import Environment, Place, Placed, Toleration
 
 Manifest = dict[str, Any]
 """A Kubernetes object, or a part of one, as JSON."""
@@ -78,18 +78,22 @@ def container(wanted: Container) -> Manifest:
 
 
 def pod(
-    containers: Sequence[Manifest], user: int, volumes: Mapping[str, Manifest],
-    node_selector: Mapping[str, str] | None = None, tolerations: Sequence[Toleration] = (),
-) -> Manifest:  # fmt: skip
+    containers: Sequence[Manifest],
+    place: Place,
+    volumes: Mapping[str, Manifest],
+    placed: Placed | None = None,
+    account: str = "",
+) -> Manifest:
     """The spec of a pod.
 
     Args:
         containers: From :func:`container`.
-        user: User and group, above 0.
+        place: Names the user, and the secrets with which images are pulled.
         volumes: Name to source; the scratch folder is added.
-        node_selector: Labels that a node must have.
-        tolerations: Taints that it puts up with.
+        placed: Which nodes it may run on; None: any.
+        account: Its service account; empty: the namespace's default.
     """
+    user = place.user
     scratch: Manifest = {"emptyDir": {}}
     return {
         "automountServiceAccountToken": False,
@@ -103,9 +107,29 @@ def pod(
         },
         "containers": list(containers),
         "volumes": [{"name": name, **source} for name, source in {"scratch": scratch, **volumes}.items()],
-        **({"nodeSelector": dict(node_selector)} if node_selector else {}),
-        **({"tolerations": [toleration(each) for each in tolerations]} if tolerations else {}),
+        **({"serviceAccountName": account} if account else {}),
+        **({"imagePullSecrets": [{"name": name} for name in place.pull_secrets]} if place.pull_secrets else {}),
+        **(_placed(placed) if placed else {}),
     }
+
+
+def _placed(placed: Placed) -> Manifest:
+    """Which nodes a pod may run on."""
+    tolerations = [toleration(each) for each in placed.tolerations]
+    return {
+        **({"nodeSelector": dict(placed.node_selector)} if placed.node_selector else {}),
+        **({"tolerations": tolerations} if tolerations else {}),
+    }
+
+
+def every_interface(place: Place) -> str:
+    """The address on which a server in a pod listens."""
+    return "::" if place.ipv6 else "0.0.0.0"  # noqa: S104 - a pod
+
+
+def secret(name: str) -> Manifest:
+    """A volume's source: a Secret as files, which the pod's group may read."""
+    return {"secret": {"secretName": name, "defaultMode": 0o440}}
 
 
 def shared_memory(size: str) -> Manifest:

@@ -195,7 +195,7 @@ def remove(api: Api, task: str, version: str, place: config.Place, model: str, *
     if last:
         api.delete(route)
     elif routed:  # a route that names a Service that is gone is faulty as a whole
-        api.merge(route, traffic.patch(task, model, _services({other: standing[other] for other in rest}), rest))
+        api.merge(route, traffic.patch(task, model, _services({other: standing[other] for other in rest}), rest, place))
         _await_route(api, model, place)
     time.sleep(place.serving.drain_s if routed else 0)  # whoever still sends it something has heard
     for api_version, kind in _KINDS:

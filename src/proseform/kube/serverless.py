@@ -40,16 +40,14 @@ def build(wanted: Served, percent: int) -> list[Manifest]:
     beside = services.transformer(
         wanted, _COLLOCATED, ["--predictor_host", f"localhost:{_ENGINE_PORT}", "--http_port", str(engines.PORT)]
     )
-    made = pods.pod([beside], wanted.place.user, services.transformer_volumes(wanted))
+    made = pods.pod([beside], wanted.place, services.transformer_volumes(wanted))
     pod = engines.pod(wanted.place)
     runtime = services.runtime(wanted, wanted.name, ("evaluator", "formatter"), _ENGINE_PORT)
     # One container of a Knative pod has a port, and Knative probes it by its own.
     runtime["spec"]["containers"][0].pop("ports")
-    account = {"serviceAccountName": serving.account} if serving.account else {}
     about = services.about(wanted, called)
     predictor = {
         **pod,
-        **account,
         "volumes": [*pod["volumes"], *(each for each in made["volumes"] if each not in pod["volumes"])],
         "containers": made["containers"],
         "minReplicas": serving.engine.replicas,

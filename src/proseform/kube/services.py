@@ -156,7 +156,7 @@ def transformer(wanted: Served, called: str = CONTAINER, more: Sequence[str] = (
     place, knobs = wanted.place, wanted.place.serving.transformer
     _, _, mounts = pods.environment(knobs.environment)
     args = [
-        "--task", wanted.bundle.task, "--bundle", FOLDER, "--host", "0.0.0.0", "--model_name", wanted.model,  # noqa: S104 - a pod
+        "--task", wanted.bundle.task, "--bundle", FOLDER, "--host", pods.every_interface(place), "--model_name", wanted.model,
         "--timeout-s", str(knobs.timeout_s), "--queue", str(knobs.queue), *more,
     ]  # fmt: skip
     command = engines.with_packages(["python3", "-m", "proseform.cli", "serve"], knobs.environment)
@@ -187,12 +187,10 @@ def _service(
     """Runtime, disruption budgets and InferenceService of one engine, with a transformer or without."""
     place, serving = wanted.place, wanted.place.serving
     whole = about(wanted, called)
-    account = {"serviceAccountName": serving.account} if serving.account else {}
     patience = {"terminationGracePeriodSeconds": serving.drain_s + serving.transformer.timeout_s}
     model = {"modelFormat": {"name": "vLLM"}, "runtime": called, "storageUri": wanted.storage}
     predictor = {
         **engines.pod(place),
-        **account,
         **patience,
         **scaling.component(serving, place.namespace, called, "predictor"),
     }
@@ -200,10 +198,10 @@ def _service(
     budgets = scaling.budget(serving, whole, called, "predictor")
     if transformed:
         made = {**transformer(wanted, more=more), **_drained(serving)}
-        pod = pods.pod([made], place.user, transformer_volumes(wanted))
+        knobs = serving.transformer
         spec["transformer"] = {
-            **pod,
-            **account,
+            **pods.pod([made], place, transformer_volumes(wanted), knobs, serving.account),
+            **({"annotations": dict(knobs.annotations)} if knobs.annotations else {}),
             **patience,
             **scaling.component(serving, place.namespace, called, "transformer"),
         }

@@ -17,6 +17,8 @@ from proseform.kube.pods import PART_OF, Manifest
 
 WHOLE = 100
 """What the weights of a route sum to."""
+_SLACK_S = 5
+"""Seconds by which a gateway waits longer for an answer than the transformer works on it."""
 PORT = 80
 """Of the Services that KServe makes."""
 
@@ -44,7 +46,7 @@ def route(
         "spec": {
             "parentRefs": [{"name": place.serving.gateway}],
             **({"hostnames": [hostname]} if hostname else {}),
-            "rules": _rules(task, name, services, weights),
+            "rules": _rules(task, name, services, weights, place),
         },
     }
 
@@ -58,9 +60,11 @@ def route_name(model: str) -> str:
     return naming.dns(model)
 
 
-def patch(task: str, name: str, services: Mapping[str, str], weights: Mapping[str, int]) -> Manifest:
+def patch(
+    task: str, name: str, services: Mapping[str, str], weights: Mapping[str, int], place: config.Place
+) -> Manifest:
     """A merge patch that moves the weights of a route and leaves everything else alone; see :func:`route`."""
-    return {"spec": {"rules": _rules(task, name, services, weights)}}
+    return {"spec": {"rules": _rules(task, name, services, weights, place)}}
 
 
 def shares(version: str, standing: Mapping[str, int], share: float) -> dict[str, int]:
@@ -118,15 +122,21 @@ def trouble(found: Mapping[str, Any]) -> str:
 
 def address(gateway: Mapping[str, Any]) -> str:
     """The URL at which a Gateway is reached, by the first address of its status and its first listener; empty without one."""
-    found = [str(each["value"]) for each in gateway.get("status", {}).get("addresses", ())]
-    if not found:
+    addresses = [str(address["value"]) for address in gateway.get("status", {}).get("addresses", ())]
+    if not addresses:
         return ""
     listener = gateway["spec"]["listeners"][0]
-    return f"{str(listener['protocol']).lower()}://{found[0]}:{listener['port']}"
+    host = f"[{addresses[0]}]" if ":" in addresses[0] else addresses[0]  # IPv6
+    return f"{str(listener['protocol']).lower()}://{host}:{listener['port']}"
 
 
-def _rules(task: str, name: str, services: Mapping[str, str], given: Mapping[str, int]) -> list[Manifest]:
-    """One rule: what clients may ask, and who answers it."""
+def _rules(
+    task: str, name: str, services: Mapping[str, str], given: Mapping[str, int], place: config.Place
+) -> list[Manifest]:
+    """One rule: what clients may ask, who answers it, and how long that may take.
+
+    The transformer's own deadline comes first, so that the caller is told which one it was.
+    """
     _check(services, given)
     backends = [
         {"name": service, "port": PORT, "weight": given.get(version, 0)} for version, service in services.items()
@@ -135,6 +145,7 @@ def _rules(task: str, name: str, services: Mapping[str, str], given: Mapping[str
         {
             "matches": [{"path": {"type": kind, "value": path}} for kind, path in _paths(task, name)],
             "backendRefs": backends,
+            "timeouts": {"request": f"{place.serving.transformer.timeout_s + _SLACK_S}s"},
         }
     ]
 

@@ -7,9 +7,11 @@ line. Left out: gRPC, TLS (the mesh's or the gateway's) and several processes (r
 from __future__ import annotations
 
 import math
+import socket
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from proseform.errors import ConfigError
 from proseform.serve.admission import Admission
 from proseform.serve.app import App
 from proseform.serve.router import Router, Weighted
@@ -18,6 +20,7 @@ from proseform.task import Task
 if TYPE_CHECKING:
     import uvicorn
 
+_BACKLOG = 2048
 _KEPT_S = 75
 """Longest pause on a kept connection, in seconds; longer than gateways keep one, so that they never meet one that closes."""
 
@@ -39,7 +42,7 @@ def run(
         engines: Bundles and their weights, all made for this task.
         task: The task.
         name: The model's name in KServe's protocols; empty takes ``proseform-<task>``.
-        host: Address to listen on; ``0.0.0.0`` in a container.
+        host: Address to listen on; ``0.0.0.0`` in a container, or ``::`` for IPv6 and IPv4.
         port: TCP port.
         timeout_s: See :class:`~proseform.serve.admission.Admission`, as for the next two.
         concurrency: Answers at once.
@@ -49,7 +52,25 @@ def run(
         TaskError: A bundle that was made for another task, or another state of it; nothing is served.
     """
     admission = Admission(Router(engines), task, timeout_s=timeout_s, concurrency=concurrency, queue=queue)
-    standing(App(admission, name or f"proseform-{task.name}"), host, port, timeout_s).run()
+    standing(App(admission, name or f"proseform-{task.name}"), host, port, timeout_s).run([listening(host, port)])
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """A socket on an address; ``::`` takes IPv4 too, which asyncio's own would not.
+
+    Raises:
+        ConfigError: Nothing can listen there; with the system's reason.
+    """
+    address = host.removeprefix("[").removesuffix("]")
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    both = address == "::" and socket.has_dualstack_ipv6()
+    try:
+        return socket.create_server((address, port), family=family, backlog=_BACKLOG, dualstack_ipv6=both)
+    except OSError as error:
+        raise ConfigError(
+            f"--host {host} --port {port}: nothing can listen there ({error.strerror or error}).",
+            hint="Is the port taken, or the address another machine's?",
+        ) from error
 
 
 def standing(app: App, host: str, port: int, timeout_s: float) -> uvicorn.Server:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from proseform import config, naming
@@ -35,7 +36,7 @@ def check(
     _named(the_task, name)
     rubric = the_task.rubric(resolved.grpo.rubric, resolved.grpo.accuracy_exponent)
     splits.check(the_task, resolved.dataset, resolved.evaluate.levels, rubric)
-    _model(resolved, here=place is None)
+    _model(resolved, place, asked=asked)
     if place is not None:
         _fits(resolved, place)
         if asked:
@@ -54,8 +55,13 @@ def _named(task: Task, model: str) -> None:
             raise ConfigError(f"{field}: {against}.")
 
 
-def _model(run: config.Run, *, here: bool) -> None:
-    """The model is named, is there where it is a folder, and can fit the GPUs where their memory is known.
+def _model(run: config.Run, place: config.Place | None, *, asked: bool) -> None:
+    """The model is named, is there for those who read it, and can fit the GPUs where their memory is known.
+
+    Args:
+        run: Names the model; a folder begins with ``.``, ``/`` or ``~``.
+        place: Whose pods read it; they see the home folder alone. None: this machine reads it.
+        asked: Whether the home folder is on this machine too.
 
     Raises:
         ConfigError: It is not.
@@ -70,11 +76,20 @@ def _model(run: config.Run, *, here: bool) -> None:
     if not name.startswith((".", "/", "~")):
         return  # the base worker checks what it fetches
     folder = Path(name).expanduser()
+    if place is not None:
+        home = cache.home().root if asked else Path(place.steps.home)
+        if not Path(os.path.normpath(folder)).is_relative_to(home):
+            raise ConfigError(
+                f"model.name: pods do not see the folder {name}.",
+                hint=f"Put the model on the claim, below the home folder: {home}/models/NAME.",
+            )
+        if not asked:
+            return  # a KFP server's claim is not here
     if not (folder / "config.json").is_file():
         raise ConfigError(
             f"model.name: no model in the folder {name}.", hint="It holds config.json, weights and tokenizer."
         )
-    limit = memory.gpu_bytes(run, here=here)
+    limit = memory.gpu_bytes(run, here=place is None)
     if limit is not None:
         memory.check(memory.shapes_of(folder), run, limit)
 
