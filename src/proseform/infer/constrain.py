@@ -19,9 +19,10 @@ import numpy as np
 
 from proseform import digest
 from proseform.errors import InputError
-from proseform.infer import FORM
 from proseform.infer.budget import Budget
+from proseform.infer.compile import matcher as compiled
 from proseform.infer.endings import Endings
+from proseform.infer.examine import checked
 
 if TYPE_CHECKING:
     from llguidance import LLMatcher
@@ -121,13 +122,13 @@ class Constraints:
         return self.decode(ids).decode(errors="replace")
 
     def _cached(
-        self, cache: OrderedDict[str, tuple[int, _T]], schema: Mapping[str, Any], compiled: Callable[[], _T]
+        self, cache: OrderedDict[str, tuple[int, _T]], schema: Mapping[str, Any], compile_it: Callable[[], _T]
     ) -> _T:
         """What was compiled from a schema; the ones used least lately go when there are too many bytes of schemas."""
         key = digest.of_json(schema)
         with self._lock:
             if key not in cache:
-                cache[key] = len(json.dumps(schema)), compiled()
+                cache[key] = len(json.dumps(schema)), compile_it()
             cache.move_to_end(key)
             while len(cache) > 1 and sum(size for size, _ in cache.values()) > _CACHED_BYTES:
                 cache.popitem(last=False)
@@ -135,16 +136,13 @@ class Constraints:
 
     @staticmethod
     def _compile(schema: Mapping[str, Any], tokenizer: Any) -> LLMatcher:
-        """Compile a schema."""
-        from llguidance import LLMatcher, LLParserLimits
-
-        grammar = LLMatcher.grammar_from_json_schema(dict(schema), overrides=FORM)
-        matcher = LLMatcher(tokenizer, grammar, log_level=0, limits=LLParserLimits(verbose_errors=False))
+        """Compile a schema, once its compilation is known to be bounded."""
+        examination = checked(schema)
+        if examination.refusal:
+            raise InputError(f"The schema cannot be enforced, at {examination.place or '/'}: {examination.refusal}.")
+        matcher = compiled(tokenizer, examination.grammar)
         if matcher.is_error():
-            raise InputError(
-                f"The schema cannot be enforced: {matcher.get_error().strip().splitlines()[0]}.",
-                hint="State it as plain properties, enums and bounds.",
-            )
+            raise InputError(f"The schema cannot be enforced: {matcher.get_error().strip().splitlines()[0]}.")
         return matcher
 
 

@@ -98,7 +98,7 @@ def call(
 def _structured(schema: Mapping[str, Any], dialect: Dialect) -> dict[str, Any]:
     """A schema in the server's words."""
     if dialect == "vllm":
-        return {"structured_outputs": {"json": {**schema, "x-guidance": FORM}}}
+        return {"structured_outputs": {"json": {**schema, "x-guidance": form(schema)}}}
     answer = {"name": "answer", "strict": True, "schema": dict(schema)}
     return {"response_format": {"type": "json_schema", "json_schema": answer}}
 
