@@ -16,7 +16,7 @@ from typing import Any
 from proseform.bounds import escaped
 from proseform.draft import DEPENDENT_SINCE, NEWEST, REFERENCE_ALONE, Number
 from proseform.inhabited import inhabited
-from proseform.scalars import scalars
+from proseform.scalars import kept_multiples, scalars
 from proseform.subschemas import Edge, Node
 
 NOTHING: dict[str, Any] = {"anyOf": [False]}
@@ -80,6 +80,7 @@ class _Writer:
     def __init__(self, nodes: Mapping[str, Node], draft: Number) -> None:
         self._nodes, self._draft = nodes, draft
         self._inhabited = inhabited(nodes)
+        self._multiples = kept_multiples(node.schema for node in nodes.values())
         self._names: dict[str, str] = {}
         self._pending: list[str] = []
         self._widenings: dict[Widening, None] = {}
@@ -112,7 +113,7 @@ class _Writer:
             return False
         if self._draft <= REFERENCE_ALONE and "$ref" in schema:
             return references[0]
-        out, left = scalars(schema, self._draft)
+        out, left = scalars(schema, self._draft, self._multiples)
         for keyword, reason in left:
             self._widen(node, keyword, reason)
         if out.get("enum") == []:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from proseform import writable
@@ -13,7 +14,9 @@ _LENGTHS = ("minLength", "maxLength", "minItems", "maxItems")
 _BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 
 
-def scalars(schema: Mapping[str, Any], draft: Number) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+def scalars(
+    schema: Mapping[str, Any], draft: Number, multiples: Collection[float] = ()
+) -> tuple[dict[str, Any], list[tuple[str, str]]]:
     """What a grammar says of the values themselves, and what it leaves to the verifier, each with the reason.
 
     >>> scalars({"type": "integer", "minimum": 0, "exclusiveMinimum": True, "multipleOf": 1e-300}, 4)
@@ -32,7 +35,7 @@ def scalars(schema: Mapping[str, Any], draft: Number) -> tuple[dict[str, Any], l
         if key.startswith("exclusive") and schema.get("type") != "integer" and key in out:
             left.append((key, "engines write numbers so near to the bound that they round to it"))
     if "multipleOf" in schema:
-        if writable.multiple(schema["multipleOf"]):
+        if schema["multipleOf"] in multiples:
             out["multipleOf"] = schema["multipleOf"]
         else:
             left.append(("multipleOf", "its automaton would be too large"))
@@ -42,6 +45,20 @@ def scalars(schema: Mapping[str, Any], draft: Number) -> tuple[dict[str, Any], l
         else:
             left.append(("format", f"engines do not write '{name}'"))
     return out, left
+
+
+def kept_multiples(schemas: Iterable[Mapping[str, Any] | bool]) -> set[float]:
+    """The values of ``multipleOf`` that a grammar keeps, as long as one automaton may hold them all together."""
+    kept: set[float] = set()
+    states = 1
+    for schema in schemas:
+        value = schema.get("multipleOf") if isinstance(schema, Mapping) else None
+        if value is not None and value not in kept:
+            further = writable.remainders(value)
+            if further and math.lcm(states, further) <= writable.MAX_MULTIPLE:
+                states = math.lcm(states, further)
+                kept.add(value)
+    return kept
 
 
 def _constants(schema: Mapping[str, Any], draft: Number, left: list[tuple[str, str]]) -> Iterator[tuple[str, Any]]:

@@ -21,7 +21,7 @@ CHECKED = FORMATS | {
 """Formats that the verifier checks; all others are annotations."""
 
 MAX_MULTIPLE = 1_000
-"""Of a multipleOf in a grammar: its automaton has a state for each remainder (99,999 take 1.5 s to compile)."""
+"""Of all multipleOf of a grammar: their automaton has a state for each remainder of their least common multiple."""
 
 _DIGITS = 12
 """Of a bound in a grammar, behind the point or before it, trailing zeros not counted."""
@@ -55,11 +55,13 @@ def bound(value: float) -> bool:
     return isinstance(exponent, int) and len(digits) <= _DIGITS and abs(exponent) <= _EXPONENT and abs(number) < 10**15
 
 
-def multiple(value: float) -> bool:
-    """Whether a multipleOf becomes an automaton of reasonable size.
+def remainders(value: float) -> int | None:
+    """The states of the automaton of a multipleOf; None where its digits alone are too many.
 
-    >>> [multiple(value) for value in (5, 0.01, 99999, 1e-300)]
-    [True, True, False, False]
+    >>> [remainders(value) for value in (5, 0.01, 99999, 1e-300)]
+    [5, 1, 99999, None]
     """
     _, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
-    return isinstance(exponent, int) and abs(exponent) <= _DIGITS and 0 < int("".join(map(str, digits))) <= MAX_MULTIPLE
+    if not isinstance(exponent, int) or abs(exponent) > _DIGITS:
+        return None
+    return int("".join(map(str, digits)))

@@ -56,7 +56,7 @@ def settle(asked: Mapping[str, Any]) -> dict[str, Any]:
         milliseconds = 1000 * (time.perf_counter() - start)
         if not fault:
             return {"grammar": document, "widenings": widened, "milliseconds": milliseconds}
-        if fault.startswith("Unsatisfiable"):
+        if fault == NOTHING_BEGINS or fault.startswith("Unsatisfiable"):
             break
         found = _widened(document, fault)
         if not found:
@@ -73,7 +73,8 @@ def refusal(document: Mapping[str, Any]) -> str:
             return _first_line(machine.get_error())
         begun = machine.compute_bitmask()
         if machine.is_error():
-            return _first_line(machine.get_error())
+            words = _first_line(machine.get_error())
+            return NOTHING_BEGINS if "NoExtension" in words else words
     except Exception as error:  # noqa: BLE001 - whatever a compiler of 1,000 dependencies raises is its refusal
         return _first_line(f"{type(error).__name__}: {error}")
     return "" if any(begun) or machine.is_accepting() else NOTHING_BEGINS

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from proseform.errors import EngineError, EngineFaultError, InputError, ProseformError, Refusal
-from proseform.infer import FORM, Completion, Request, tokens
+from proseform.infer import Completion, Request, tokens
+from proseform.infer.compile import form
 from proseform.infer.context import Encoder
 from proseform.infer.spec import Dialect
 

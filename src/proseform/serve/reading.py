@@ -7,8 +7,7 @@ covers both.
 from __future__ import annotations
 
 import asyncio
-import json
-import logging
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Any, TypeVar
 
 from proseform import documents
 from proseform.errors import InputError
+from proseform.infer.examine import examined
 from proseform.input import Input
 from proseform.schema import Schema
 from proseform.serve import exchange as http
@@ -24,12 +24,9 @@ from proseform.serve.exchange import Exchange
 from proseform.serve.faults import TooLargeError
 from proseform.task import Task
 
-MAX_SCHEMA_BYTES = 64 * 1024
-"""Of a caller's own schema, as JSON."""
 _INLINE_BYTES = 64 * 1024
 """Bodies up to here are parsed at once; larger ones in a thread."""
 T = TypeVar("T")
-_LOG = logging.getLogger("proseform.serve")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +83,11 @@ class Reader:
             hint = "Send application/json, or multipart/form-data with files."
             raise InputError(f"The body is {exchange.kind!r:.80}.", hint=hint)
         schema = rest.get("schema")
-        own = None if schema is None else await self.apart(as_schema, schema)
-        return Asked(fields, own, _seconds(rest.get("timeout_s")))
+        timeout_s = _seconds(rest.get("timeout_s"))
+        if schema is None:
+            return Asked(fields, None, timeout_s)
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        return Asked(fields, await self.apart(as_schema, schema, deadline), timeout_s)
 
     def _fields(self, body: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """The inputs of a JSON body, and what stands beside them."""
@@ -141,31 +141,18 @@ def as_text(task: Task, name: str, value: Any) -> Any:
     return value
 
 
-def as_schema(value: Any) -> Schema:
-    """A caller's own schema: an enforceable JSON schema of a sane size.
+def as_schema(value: Any, deadline: float | None = None) -> Schema:
+    """A caller's own schema, read and compiled within limits, so that what engines would refuse is refused here.
+
+    Args:
+        value: JSON that should be a schema.
+        deadline: When to give up, on the clock of :func:`time.monotonic`.
 
     Raises:
-        InputError: It is none; the reason is named.
+        InputError: It is none, or none that can be kept; the place in it and the reason are named.
+        Refusal: ``deadline``.
     """
-    if not isinstance(value, dict):
-        raise InputError(f"Field 'schema' is {type(value).__name__}, expected an object.")
-    try:
-        size = len(json.dumps(value, ensure_ascii=False).encode())
-    except UnicodeEncodeError as error:
-        raise InputError("Field 'schema' holds half a surrogate pair, which is no character.") from error
-    except RecursionError as error:
-        raise InputError("Field 'schema' is nested too deeply.") from error
-    if size > MAX_SCHEMA_BYTES:
-        raise InputError(f"Field 'schema' is larger than {MAX_SCHEMA_BYTES} bytes.", hint="State it in fewer words.")
-    try:
-        return Schema(value, "schema")
-    except RecursionError as error:
-        raise InputError("Field 'schema' is nested too deeply.") from error
-    except InputError:
-        raise
-    except Exception as error:
-        _LOG.exception("a caller's schema broke the compiler")
-        raise InputError(f"Field 'schema' cannot be used ({type(error).__name__}: {error!s:.200}).") from error
+    return examined(Schema(value, "schema"), deadline)
 
 
 async def _parts(exchange: Exchange, most: int) -> AsyncIterator[tuple[str, str | bytes, str]]:
