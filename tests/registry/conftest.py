@@ -56,10 +56,16 @@ def verdict():
     """Makes verdicts; open, or closed because nothing was measured."""
 
     def make(bundle, *, is_open=True):
-        figure = {"value": 1.0, "low": 0.9, "high": 1.0, "n": 40}
+        figure = {"value": 1.0, "low": 0.98, "high": 1.0, "n": 200}
         figures = dict.fromkeys(Gate.model_fields, figure) if is_open else {}
         task = toy_task().contract
-        return thresholds.judge({"meta": {"task_contract": task}, "figures": figures}, Gate(), bundle, task)
+        unread = {"value": 0.4, "low": 0.3, "high": 0.5, "n": 200}
+        report = {
+            "meta": {"task_contract": task, "digests": {"bundle": bundle}},
+            "figures": figures,
+            "baseline": {"evaluator_reward": unread, "recommendation_right": unread},
+        }
+        return thresholds.judge(report, Gate(), bundle, task)
 
     return make
 
