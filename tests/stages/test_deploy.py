@@ -48,8 +48,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
             parts[role] = Part("base", files[0], prompt, Generation(9, 64), role, files[1])
         testing.toy_bundle(task, settings={"dtype": "float32", "number": number}, **parts).write(folder)
         version = models.register(opened, folder)
-        figure = {"value": 1.0, "low": 0.9, "high": 1.0, "n": 40}
-        report = {"meta": {"task_contract": task.contract}, "figures": dict.fromkeys(config.Gate.model_fields, figure)}
+        figure = {"value": 1.0, "low": 0.98, "high": 1.0, "n": 200}
+        report = {
+            "meta": {"task_contract": task.contract, "digests": {"bundle": version.bundle}},
+            "figures": dict.fromkeys(config.Gate.model_fields, figure),
+            "baseline": {"evaluator_reward": {**figure, "high": 0.5}},
+        }
         models.judge(opened, version, thresholds.judge(report, config.Gate(), version.bundle, task.contract))
     return root
 
