@@ -88,6 +88,18 @@ def test_a_model_that_rambled_is_asked_again_under_a_narrower_schema(task):
     assert second.max_tokens == 2 * first.max_tokens
 
 
+def test_no_try_is_a_greedy_repeat_of_another(task):
+    """A greedy model would say the same again, byte for byte, whatever the seed."""
+    engine = scripted(task, formatter="no JSON")
+    with pytest.raises(Refusal):
+        answer(engine, task, INPUTS)
+    tries = [(request.temperature, request.seed) for request in engine.requests[1:]]
+    assert tries[0][0] == 0
+    assert len({seed for _, seed in tries}) == len(tries)
+    assert {temperature for temperature, _ in tries[1:]} == {engine.bundle.formatter.generation.retry_temperature}
+    assert min(temperature for temperature, _ in tries[1:]) > 0
+
+
 def test_time_that_is_up_is_a_refusal(task):
     with pytest.raises(Refusal) as caught:
         answer(scripted(task), task, INPUTS, deadline=time.monotonic() - 1)

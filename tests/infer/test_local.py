@@ -104,6 +104,25 @@ def test_random_weights_give_valid_json_on_the_cv_schema(tmp_path):
     assert all(cv.schema.fault(outcome.value) is None for outcome in outcomes)
 
 
+def test_a_schema_that_no_budget_holds_is_refused_with_the_figures(engine):
+    """It is not the model that rambles."""
+    long = Schema({"type": "object", "properties": {"a": {"type": "string", "minLength": 900}}, "required": ["a"]})
+    outcome = formatted(engine, ["Case."], long)[0]
+    assert isinstance(outcome, Refusal)
+    assert outcome.reason == "budget"
+    assert "9" in outcome.message
+    assert "320 are allowed" in outcome.message, "the third try's budget"
+
+
+def test_an_answer_names_the_fields_that_were_cut(engine):
+    texts = closed(a={"type": "string", "minLength": 90}, b={"type": "string", "minLength": 90}, c={"type": "boolean"})
+    outcomes = formatted(engine, [f"Case {n}." for n in range(6)], Schema(texts))
+    assert all(isinstance(outcome, Formatted) for outcome in outcomes)
+    cut = {pointer for outcome in outcomes for pointer in outcome.cut}
+    assert cut
+    assert cut <= {"/a", "/b", "/c"}
+
+
 def test_json_is_written_as_json_dumps_writes_it(engine, task):
     """The form is the one that training rows have, so that the model meets what it learned."""
     made = formatted(engine, [f"Parcel {index}." for index in range(8)], task.schema)
