@@ -2,15 +2,16 @@
 
     python examples/cv/make.py [FOLDER]
 
-gives ``<first>-<last>.pdf`` and ``.docx`` (the same CV twice) and ``job.md``, in this folder unless another is named. The case comes from
-the cv task's generator: level ``starter``, split ``test``, so that no training has seen the person or the job, and a seed that no report
-uses. The first case is taken in which one skill is met, one below and one missing, the years suffice, and the answer is neither a clear yes
-nor a clear no.
+writes ``<first>-<last>.pdf`` and ``.docx`` (the same CV twice) and ``job.md``, into this folder unless another is
+named. The case comes from the cv task's generator: level ``starter``, split ``test``, so that no training has seen
+the person or the job, and a seed that no report uses. It is the first case with one skill met, one below and one
+missing, enough years, and an answer that is neither a clear yes nor a clear no.
 
-Every file is read back with :mod:`proseform.documents` and compared with the case's input, to the character; where they differ nothing is
-written. The same version of fpdf2 and python-docx gives the same bytes. Run it again whenever the generator's wording changes.
+Every file is read back with :mod:`proseform.documents` and compared with the case's input, to the character; where they
+differ nothing is written. The same versions of fpdf2 and python-docx give the same bytes. Run it again whenever the
+generator's wording changes.
 
-Not here: JSON Resume. The task writes it in the dated form of its higher levels, which a model of the starter level has not learned.
+Left out: JSON Resume. The task writes it in the dated form of its higher levels, which a starter model has not learned.
 """
 
 from __future__ import annotations
@@ -51,7 +52,8 @@ def choose() -> Case:
 def pdf(text: str) -> bytes:
     """The CV on one A5 page: its name in a band, then its lines; a dot for each step of a skill's level.
 
-    Distances between lines stay below what :mod:`proseform.documents.pdf` takes for a blank line, except where the text has one.
+    Distances between lines stay below what :mod:`proseform.documents.pdf` reads as a blank line, except where the
+    text has one.
     """
     name, title, *lines = text.split("\n")
     page = FPDF(format=(148, 210))
@@ -128,24 +130,24 @@ def job(text: str) -> bytes:
 def files(case: Case) -> dict[str, bytes]:
     """The example's files by name, each verified to read as the case's input."""
     stem = case.inputs["cv"].partition("\n")[0].lower().replace(" ", "-")
-    made = {
+    contents = {
         f"{stem}.pdf": pdf(case.inputs["cv"]),
         f"{stem}.docx": docx(case.inputs["cv"]),
         "job.md": job(case.inputs["job"]),
     }
-    for name, data in made.items():
+    for name, data in contents.items():
         given, text = case.inputs["job" if name == "job.md" else "cv"], read_bytes(data, name).text
         if text != given:
             raise SystemExit(f"{name} does not read as the case's input:\n{text!r}\n{given!r}")
-    return made
+    return contents
 
 
 def main(folder: Path) -> None:
     """Write the files; those of an earlier case go."""
-    made = files(choose())
+    contents = files(choose())
     for old in (*folder.glob("*.pdf"), *folder.glob("*.docx")):
         old.unlink()
-    for name, data in made.items():
+    for name, data in contents.items():
         (folder / name).write_bytes(data)
         print(f"{name}: {len(data)} bytes")
 

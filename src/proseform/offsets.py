@@ -101,7 +101,7 @@ def edited(text: str, edits: Iterable[Edit]) -> tuple[str, Offsets]:
 
 
 def substituted(pattern: re.Pattern[str], new: str | Callable[[re.Match[str]], str], text: str) -> tuple[str, Offsets]:
-    """As ``pattern.sub(new, text)`` (a string stands for itself), with the offsets; a match may keep what it begins or ends with."""
+    """As ``pattern.sub(new, text)`` (a string stands for itself), with the offsets; equal ends count as kept."""
     edits = ((m.start(), m.end(), new if isinstance(new, str) else new(m)) for m in pattern.finditer(text))
     trimmed = (_trimmed(text, edit) for edit in edits)
     return edited(text, ((start, end, piece) for start, end, piece in trimmed if start < end or piece))

@@ -145,7 +145,7 @@ class Prompt:
         return frozenset(_PLACEHOLDER.findall(self.user))
 
     def render(self, values: Mapping[str, Input | str]) -> Rendered:
-        """Fill the placeholders. Values are theirs: cleaned (:mod:`proseform.input`), never read as templates themselves.
+        """Fill the placeholders. Values are theirs: cleaned (:mod:`proseform.input`), and never read as templates.
 
         Raises:
             InputError: A placeholder without a value.

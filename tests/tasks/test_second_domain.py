@@ -84,7 +84,7 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def said(unpacked: Path, tmp_path_factory: pytest.TempPathFactory) -> dict:
+def state(unpacked: Path, tmp_path_factory: pytest.TempPathFactory) -> dict:
     """What :data:`PROGRAM` prints in a process that has the wheel on its path."""
     folder = tmp_path_factory.mktemp("dataset")
     env = {**os.environ, "PYTHONPATH": str(unpacked), "PYTHONDONTWRITEBYTECODE": "1"}
@@ -104,12 +104,12 @@ def triage(unpacked: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[task.Tas
         del sys.modules[name]
 
 
-def test_the_wheel_is_found_beside_the_shipped_task(said: dict, unpacked: Path) -> None:
-    assert {"cv", "triage"} <= set(said["installed"])
-    assert Path(said["from"]).is_relative_to(unpacked)
+def test_the_wheel_is_found_beside_the_shipped_task(state: dict, unpacked: Path) -> None:
+    assert {"cv", "triage"} <= set(state["installed"])
+    assert Path(state["from"]).is_relative_to(unpacked)
 
 
-def test_the_wheel_carries_the_whole_folder_unchanged(said: dict, triage: task.Task) -> None:
+def test_the_wheel_carries_the_whole_folder_unchanged(state: dict, triage: task.Task) -> None:
     """The digest of the source folder, of the wheel here and of the wheel in the other process are one."""
     folder = FOLDER / "proseform_triage"
     files = [
@@ -117,16 +117,16 @@ def test_the_wheel_carries_the_whole_folder_unchanged(said: dict, triage: task.T
         for path in folder.rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     ]
-    assert digest.of_files(folder, files) == triage.whole == said["digest"]
+    assert digest.of_files(folder, files) == triage.whole == state["digest"]
 
 
-def test_the_data_room_writes_its_dataset(said: dict) -> None:
+def test_the_data_room_writes_its_dataset(state: dict) -> None:
     """Laws held, or the program would have ended; the rows are those of any task."""
-    assert said["rows"]["evaluator-train"] == said["rows"]["formatter-train"] == 40
-    assert said["rows"]["cases-test-busy"] == 5
-    evaluator = json.loads((said["folder"] / "evaluator-train.jsonl").read_text().splitlines()[0])
+    assert state["rows"]["evaluator-train"] == state["rows"]["formatter-train"] == 40
+    assert state["rows"]["cases-test-busy"] == 5
+    evaluator = json.loads((state["folder"] / "evaluator-train.jsonl").read_text().splitlines()[0])
     assert [message["role"] for message in evaluator["prompt"]] == ["system", "user"]
-    formatter = [json.loads(line) for line in (said["folder"] / "formatter-train.jsonl").read_text().splitlines()]
+    formatter = [json.loads(line) for line in (state["folder"] / "formatter-train.jsonl").read_text().splitlines()]
     assert {"customer", "decision"} <= set(
         json.loads(next(row for row in formatter if row["id"].startswith("starter"))["completion"])
     )
@@ -134,9 +134,9 @@ def test_the_data_room_writes_its_dataset(said: dict) -> None:
 
 def test_the_small_run_is_its_run_too(triage: task.Task) -> None:
     """`--run small` names a level and a format; the task has both."""
-    wanted = config.load("small").dataset
-    assert wanted.level in triage.levels
-    assert wanted.format in triage.formats
+    dataset = config.load("small").dataset
+    assert dataset.level in triage.levels
+    assert dataset.format in triage.formats
 
 
 def test_shipped_cases_and_example_are_held_out_cases_of_the_generator(triage: task.Task) -> None:

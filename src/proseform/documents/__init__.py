@@ -7,10 +7,10 @@
         text.py              decoding, Markdown, JSON
         normal.py            the one normalisation that every kind goes through, with offsets into what was extracted
 
-A document is read as an input (:mod:`proseform.input`): its text, where each character of it stood in what was extracted,
-and what was left out. The same content as PDF, DOCX and Markdown gives the same text, as far as the file says what its
-lines and blank lines are. What cannot be read is a :class:`proseform.errors.DocumentError`, which names the file and what
-to do.
+A document is read as an input (:mod:`proseform.input`): its text, where every character stood in what was extracted,
+and what was left out. The same content as PDF, DOCX and Markdown gives the same text, as far as the file says what
+its lines and blank lines are. What cannot be read is a :class:`proseform.errors.DocumentError`, which names the file
+and what to do.
 
 Knowingly left out: OCR (the error says which tool does it), joining lines that a PDF has wrapped, the depth of nested
 lists, footnotes, comments, and the meaning of JSON (a task's ``from_json`` turns JSON Resume and the like into text).
@@ -55,7 +55,8 @@ class Document:
 
     Attributes:
         input: Its text, normalised (:func:`proseform.documents.normal.normalise`); for JSON the source, indented.
-            ``input.raw`` is what was extracted: a PDF's lines, a DOCX's paragraphs, decoded text, Markdown without markup.
+            ``input.raw`` is what was extracted: lines of a PDF, paragraphs of a DOCX, decoded text, Markdown without
+            its markup.
         data: The parsed value of JSON, else None.
     """
 
@@ -93,7 +94,7 @@ def read(path: Path, *, max_bytes: int = MAX_BYTES, max_pages: int = MAX_PAGES, 
             raise DocumentError(
                 f"There is no file {name} in {texts.shown(str(path.parent))}{_beside(path)}.", hint="Check the path."
             )
-        if not path.is_file():  # a pipe or a device could make us wait for ever
+        if not path.is_file():  # reading a pipe or a device could block for ever
             raise DocumentError(f"{name} is not a regular file.", hint=f"Give a file. {_READABLE}")
         _check_size(path.stat().st_size, name, max_bytes)
         with path.open("rb") as file:
@@ -109,10 +110,18 @@ def read(path: Path, *, max_bytes: int = MAX_BYTES, max_pages: int = MAX_PAGES, 
 def read_bytes(
     data: bytes, name: str, *, max_bytes: int = MAX_BYTES, max_pages: int = MAX_PAGES, max_chars: int = MAX_CHARS
 ) -> Document:
-    r"""Read an upload: its bytes, and its name for messages and where bytes cannot tell the kind; limits as in :func:`read`.
+    r"""Read an upload.
+
+    Args:
+        data: Its bytes.
+        name: Its name, for messages and for kinds that bytes cannot tell.
+        max_bytes: See :func:`read`, as for the other limits.
+        max_pages: See there.
+        max_chars: See there.
 
     Raises:
-        DocumentError: Empty, oversized, encrypted, scanned, corrupt, a picture, an old or foreign format, or not text; it says which.
+        DocumentError: Empty, oversized, encrypted, scanned, corrupt, a picture, an old or foreign format, or not text;
+            the message says which.
 
     Example:
         >>> read_bytes(b"# Ana Silva\r\n* **Python**: 4 years\r\n", "letter.md").text

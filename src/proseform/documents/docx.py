@@ -1,7 +1,8 @@
 """DOCX to lines, by python-docx.
 
-python-docx opens the package and knows the sections; the body is walked here, because ``Document.paragraphs`` passes over what templates
-for such papers are made of: content controls, text boxes and tracked insertions. Order: headers, body with tables in place, footers.
+python-docx opens the package and knows the sections. The body is walked here, because ``Document.paragraphs`` skips
+what document templates consist of: content controls, text boxes and tracked insertions. Order: headers, body with
+tables in place, footers.
 
 Knowingly left out: footnotes, comments, deleted text, list numbers (every list item is ``- ``), pictures.
 """
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from docx.document import Document
 
 MAX_SECONDS = 20.0
-"""Of walking; a page takes about 0.02 s."""
+"""Longest time for one document; a page takes about 0.02 s."""
 MAX_UNPACKED = 64 * 1024 * 1024
 MAX_XML = 8 * 1024 * 1024
 MAX_PARTS = 2000
@@ -45,10 +46,11 @@ _FOREIGN = {
 
 
 def extract(data: bytes, where: str, *, max_chars: int) -> str:
-    """The text of a DOCX, one line a paragraph, blank lines before headings and where a paragraph is empty; a table's row is ``a | b``.
+    """The text of a DOCX: a line for each paragraph, a blank line before headings, a table's row as ``a | b``.
 
     Raises:
-        DocumentError: Not a DOCX, damaged, larger unpacked than ``MAX_UNPACKED``, too much text, or not done within ``MAX_SECONDS``.
+        DocumentError: Not a DOCX, damaged, larger unpacked than ``MAX_UNPACKED``, too much text, or not read within
+            ``MAX_SECONDS``.
     """
     import docx  # see the package's head
 
@@ -66,7 +68,7 @@ def extract(data: bytes, where: str, *, max_chars: int) -> str:
 
 
 def _check_archive(data: bytes, where: str) -> None:
-    """Refuse foreign archives and bombs by the directory alone; zipfile never unpacks more of a part than its directory declares."""
+    """Refuse foreign archives and zip bombs by the directory: zipfile unpacks no more of a part than it declares."""
     try:
         parts = zipfile.ZipFile(io.BytesIO(data)).infolist()
     except (zipfile.BadZipFile, NotImplementedError, ValueError, UnicodeDecodeError) as error:
@@ -94,7 +96,7 @@ def _check_archive(data: bytes, where: str) -> None:
 
 
 class _Walk:
-    """One walk through a document; knows its styles, its time and its budget of characters."""
+    """One walk through a document, with its styles, its deadline and its budget of characters."""
 
     def __init__(self, document: Document, where: str, max_chars: int) -> None:
         self.document, self.where, self.max_chars = document, where, max_chars
@@ -116,13 +118,18 @@ class _Walk:
         pages += [(s.first_page_header, s.first_page_footer) for s in sections if s.different_first_page_header_footer]
         seen: set[tuple[str, ...]] = {()}
         heads, feet = (
-            [line for part in parts if not part.is_linked_to_previous for line in self.once(part._element, seen)]  # noqa: SLF001 - no public way
+            [
+                line
+                for part in parts
+                if not part.is_linked_to_previous
+                for line in self.once(part._element, seen)  # noqa: SLF001 - no public way
+            ]
             for parts in zip(*pages, strict=True)
         )
         return [*heads, *self.blocks(self.document.element.body), *feet]
 
     def once(self, part: Any, seen: set[tuple[str, ...]]) -> tuple[str, ...]:
-        """The lines of a header or footer unless they have been seen."""
+        """The lines of a header or footer, once."""
         lines = tuple(self.blocks(part))
         new = lines not in seen
         seen.add(lines)
@@ -140,7 +147,7 @@ class _Walk:
                 yield from self.blocks(child)
 
     def paragraph(self, p: Any) -> Iterator[str]:
-        """The lines of a paragraph, then those of the text boxes that hang on it."""
+        """The lines of a paragraph, then those of the text boxes anchored in it."""
         if time.monotonic() > self.deadline:
             raise DocumentError(
                 f"{self.where} takes too long to read (over {MAX_SECONDS:.0f} s).", hint="Save it as PDF."
@@ -161,7 +168,7 @@ class _Walk:
             yield from self.blocks(box)
 
     def table(self, table: Any) -> Iterator[str]:
-        """A row a line where its cells are single lines; else cell after cell, as in tables that only lay out a page."""
+        """One line for a row of single-line cells; else cell after cell, as in tables that only lay out a page."""
         for row in _below(table, "tr"):
             cells = ["\n".join(self.blocks(cell)).split("\n") for cell in _below(row, "tc")]
             cells = [lines for lines in cells if any(line.strip() for line in lines)]

@@ -1,7 +1,7 @@
 """The one normalisation that every kind of document goes through, with offsets into what was extracted.
 
-Knowingly left out: indentation and aligned columns. A line is its words, so that it is the same out of a PDF, a DOCX and
-a Markdown file.
+Knowingly left out: indentation and aligned columns. A line is its words, so that it is the same out of a PDF, a DOCX
+and a Markdown file.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from proseform.offsets import Offsets, substituted
 _LIGATURES = {chr(code): unicodedata.normalize("NFKC", chr(code)) for code in range(0xFB00, 0xFB07)}
 """ff fi fl ffi ffl st st"""
 _COMPOSED = re.compile("[\x00-\x7f]?[^\x00-\x7f]+")
-"""A piece of text that Unicode's normalisation looks at by itself: no ASCII character composes with what precedes it."""
+"""A piece that Unicode normalises by itself: no ASCII character composes with what precedes it."""
 _SPACES = re.compile("[ \t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
 _BULLET = re.compile(
     "(?m)^ ?[•‣▪◦●○■□▸►∙·\u2043\u2013\u2014*\uf0b7\uf0a7\uf0d8] +(?=\\S)"

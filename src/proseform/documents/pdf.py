@@ -1,8 +1,8 @@
 """PDF to lines, by pypdf.
 
-pypdf gives the text in the order of the content stream, which in papers like these is the reading order, two columns
-included. What it does not give are blank lines: a PDF has none, only distance. A line that stands further from the one
-above than lines on its page usually do gets a blank line before it.
+pypdf gives the text in the order of the content stream, which in ordinary documents is the reading order, two columns
+included. It gives no blank lines: a PDF has none, only distances. A line that is further from the one above than
+usual on its page gets a blank line before it.
 
 Knowingly left out: OCR, and joining lines that were wrapped when the PDF was made.
 """
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pypdf import PageObject, PdfReader
 
 MAX_SECONDS = 20.0
-"""Of extraction; a page takes about 0.02 s."""
+"""Longest time for one document; a page takes about 0.02 s."""
 # pypdf's own guards against hostile files, set for documents of text; pictures are never decoded here.
 _GUARDS: dict[str, Any] = {
     "zlib_maximum_output_length": 20_000_000,
@@ -46,7 +46,12 @@ logging.getLogger("pypdf").addHandler(
 
 @dataclass(slots=True)
 class _Lines:
-    """Lines of one page, fed by pypdf's visitor; ``places`` holds each line's baseline and letter size in points, or None."""
+    """Lines of one page, collected by pypdf's visitor.
+
+    Attributes:
+        texts: The text of each line.
+        places: Its baseline and letter size in points; None where it does not run from left to right.
+    """
 
     texts: list[str] = field(default_factory=lambda: [""])
     places: list[tuple[float, float] | None] = field(default_factory=lambda: [None])
@@ -91,7 +96,8 @@ def extract(data: bytes, where: str, *, max_pages: int, max_chars: int) -> tuple
     """The text of a PDF, one line a line, and the number of its pages.
 
     Raises:
-        DocumentError: Encrypted, too many pages, too much text, scanned only, without text, corrupt, or not done within ``MAX_SECONDS``.
+        DocumentError: Encrypted, too many pages, too much text, scanned, without text, corrupt, or not read within
+            ``MAX_SECONDS``.
     """
     from pypdf import PdfReader, apply_configuration  # see the package's head
     from pypdf.errors import DependencyError, FileNotDecryptedError
@@ -102,10 +108,9 @@ def extract(data: bytes, where: str, *, max_pages: int, max_chars: int) -> tuple
     try:
         with apply_configuration(**_GUARDS):
             reader = PdfReader(io.BytesIO(data), strict=False)
-            if reader.is_encrypted and not reader.decrypt(
-                ""
-            ):  # a PDF that anyone may open, but not edit, opens with the empty password
-                raise locked  # noqa: TRY301 - where it is found out
+            # A PDF that anyone may open, but not edit, opens with the empty password.
+            if reader.is_encrypted and not reader.decrypt(""):
+                raise locked  # noqa: TRY301 - the one place that knows
             return _extract(reader, where, max_pages, max_chars)
     except DocumentError:
         raise

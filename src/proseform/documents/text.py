@@ -26,13 +26,13 @@ _HTML = re.compile(r"</?[a-zA-Z][^<>]*>")
 
 
 def shown(name: str) -> str:
-    """A name fit for a message: printable, at most 120 characters."""
+    """A name as messages show it: printable, at most 120 characters."""
     clean = "".join(c if c.isprintable() else "?" for c in name) or "the document"
     return clean if len(clean) <= 120 else f"{clean[:100]}…{clean[-15:]}"  # noqa: PLR2004 - as the docstring says
 
 
 def reason(error: Exception) -> str:
-    """A library's reason fit for a message; zipfile's can hold half the file."""
+    """A library's error as a short text: zipfile's can hold half the file."""
     return shown(str(error) or type(error).__name__).rstrip(".")
 
 
@@ -42,7 +42,7 @@ def too_long(where: str, max_chars: int) -> DocumentError:
 
 
 def decode(data: bytes, where: str) -> tuple[str, str]:
-    """Bytes to text and the encoding: by byte order mark, else UTF-8, else Windows-1252, in which old editors of the West wrote.
+    """Bytes to text and the encoding: by byte order mark, else UTF-8, else Windows-1252, as old Western editors wrote.
 
     Raises:
         DocumentError: NULs, undecodable bytes, or more control characters than text has.
@@ -85,11 +85,11 @@ def parse_json(text: str, where: str) -> Any:
         raise ValueError(f"{word} is not JSON")
 
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
-        made = dict(items)
-        if len(made) < len(items):
+        value = dict(items)
+        if len(value) < len(items):
             keys = [key for key, _ in items]
             raise ValueError(f"key {shown(next(k for k in keys if keys.count(k) > 1))!r} occurs twice in one object")
-        return made
+        return value
 
     try:
         value = json.loads(text, parse_constant=constant, object_pairs_hook=pairs)
@@ -114,10 +114,10 @@ def dump_json(value: Any) -> str:
 
 
 def markdown(source: str) -> str:
-    """Markdown (CommonMark and tables) to lines: markup goes, the source's own lines and blank lines stay.
+    """Markdown (CommonMark and tables) to lines: markup is removed, lines and blank lines stay.
 
-    ``# Title`` is ``Title``; bold, italics and code their words; links and pictures their text; list items ``- `` or ``1. ``;
-    table rows ``a | b``.
+    ``# Title`` becomes ``Title``; bold, italics and code become their words, links and pictures their text; list items
+    begin with ``- `` or ``1. ``; a table's row is ``a | b``.
     """
     from markdown_it import MarkdownIt  # plain text and PDFs do without
 

@@ -1,9 +1,9 @@
 """A role's prompts as the token ids that its model sees, and as a share of its context: without the model.
 
-Needs the ``tokenizers`` library alone (:class:`~proseform.infer.bundled.BundleTokenizer`), so that the serve image stays
-without torch. An engine by URL is sent the ids that training and the in-process engine use, and a completion is fitted into
-the context that is left. Where the bundle's folder holds its manifest alone, as in a transformer's pod, there is nothing to
-encode by, and a vLLM server is asked to count (:mod:`proseform.infer.http`).
+Needs the ``tokenizers`` library alone (:class:`~proseform.infer.bundled.BundleTokenizer`), so that the serve image
+stays without torch. An engine by URL is sent the ids that training and the in-process engine use, and a completion is
+fitted into the context that is left. Where the bundle's folder holds its manifest alone, as in a transformer's pod,
+there is nothing to encode by, and a vLLM server is asked to count (:mod:`proseform.infer.http`).
 """
 
 from __future__ import annotations

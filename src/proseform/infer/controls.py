@@ -28,7 +28,7 @@ Control = tuple[int, int, int]
 
 _SHAPED = re.compile(r"<[|\uff5c].+[|\uff5c]>", re.DOTALL)
 _FIRST = range(0x1401, 0x1500)
-"""A secret name begins with a letter that no added token has: no normaliser changes syllabics, nor lower-case letters."""
+"""A secret name begins with a letter that no added token has; no normaliser changes these, nor lower-case letters."""
 
 
 @dataclass(frozen=True, slots=True)

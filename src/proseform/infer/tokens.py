@@ -1,8 +1,10 @@
 """Prompts and completions as token ids: one function for training, measurement and serving.
 
-:func:`encode` gives the ids of a rendered prompt, :func:`continuation` those of a prefill or a completion, which follow.
-Two rules hold. The ids are the chat template's own wherever text of theirs spells no control token. And no control
-token ever covers a character of theirs: what spells one is read as ordinary text.
+:func:`encode` gives the ids of a rendered prompt, :func:`continuation` those of a prefill or a completion, which
+follow.
+
+Two rules hold. The ids are the chat template's own wherever text of theirs spells no control token. And no
+control token ever covers a character of theirs: what spells one is read as ordinary text.
 
 For engines that take text, :func:`broken` writes such strings so that no tokenizer reads them as one (``< |im_end|>``).
 :func:`findings` says where an input holds them. The tokenizer is handed in: one of transformers, or
@@ -88,7 +90,7 @@ def continuation(tokenizer: Any, text: str) -> list[int]:
 
 
 def special(text: str, tokenizer: Any = None) -> list[tuple[int, int]]:
-    """Where a text of theirs spells control tokens: the tokenizer's, or where none is given those of common families."""
+    """Where a text spells control tokens: the tokenizer's, or where none is given those of common families."""
     if tokenizer is None:
         return [match.span() for match in _COMMON.finditer(text)]
     if not hasattr(tokenizer, "backend_tokenizer"):
@@ -169,7 +171,7 @@ def _same(left: Iterable[controls.Control], right: Iterable[controls.Control]) -
 
 
 def _spelt(known: controls.Controls, rendered: Rendered) -> bool:
-    """Whether text of theirs spells a control token, alone or with its neighbours; what is ours alone does not count."""
+    """Whether text of theirs spells a control token, alone or with its neighbours; text of ours alone may."""
     for turn in rendered.turns:
         begin, theirs = 0, []
         for segment in turn.segments:
@@ -196,7 +198,8 @@ def _inseparable() -> InputError:
 
 
 _COMMON = re.compile(
-    r"<[|\uff5c][^<>\s]{1,60}[|\uff5c]>|</?s>|\[/?INST\]|<</?SYS>>|\[/?(?:SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\]"
+    r"<[|\uff5c][^<>\s]{1,60}[|\uff5c]>|</?s>|<</?SYS>>"
+    r"|\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\]"
     r"|<(?:start|end)_of_turn>|<(?:bos|eos|pad|unk|mask)>|</?(?:think|tool_call|tool_response)>"
 )
 _MOST_BREAKS = 8

@@ -20,8 +20,8 @@ def test_every_law_holds() -> None:
 
 def test_gold_cases_are_what_the_generator_writes_now() -> None:
     """cases.jsonl is made, not written: three cases of each level's test split with seed 2026."""
-    made = [case for level in CV.levels for case in source.generate(level, "test", 2026, 3)]
-    assert list(CV.gold) == [Case.from_json(case.to_json()) for case in made]
+    cases = [case for level in CV.levels for case in source.generate(level, "test", 2026, 3)]
+    assert list(CV.gold) == [Case.from_json(case.to_json()) for case in cases]
 
 
 def test_levels_of_the_task_are_the_levels_that_can_be_drawn() -> None:

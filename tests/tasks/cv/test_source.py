@@ -170,14 +170,14 @@ def test_careless_annotators_are_as_careless_as_documented(level: str) -> None:
     rng = random.Random(7)
     pairs = [(case, source.annotate(case, rng)) for case in CASES[level]]
     scans = [form.scan(text) for _, text in pairs]
-    left_out = {name: sum(not scan.said[name] for scan in scans) / len(scans) for name in form.SECTIONS}
+    left_out = {name: sum(not scan.claims[name] for scan in scans) / len(scans) for name in form.SECTIONS}
     assert {name for name, share in left_out.items() if share} == set(source.LEFT_OUT)
     for name, rate in source.LEFT_OUT.items():
         assert abs(left_out[name] - rate) < 0.05, name
     assert left_out["gaps"] > 0.5
-    assert sum(any(not scan.said[name] for name in form.SECTIONS) for scan in scans) / len(scans) >= 0.55
-    said = [scan.only("recommendation") for scan in scans]
-    wrong = sum(given != case.answer["recommendation"] for given, (case, _) in zip(said, pairs, strict=True)) / len(
+    assert sum(any(not scan.claims[name] for name in form.SECTIONS) for scan in scans) / len(scans) >= 0.55
+    stated = [scan.only("recommendation") for scan in scans]
+    wrong = sum(given != case.answer["recommendation"] for given, (case, _) in zip(stated, pairs, strict=True)) / len(
         pairs
     )
     assert abs(wrong - source.RANDOM_RECOMMENDATION * 2 / 3) < 0.05
@@ -188,10 +188,10 @@ def test_careless_evidence_is_mostly_right() -> None:
     rng = random.Random(8)
     total = right = 0
     for case in CASES["starter"]:
-        for said, true in zip(
-            form.scan(source.annotate(case, rng)).said["requirements"], case.answer["requirements"], strict=True
+        for claim, truth in zip(
+            form.scan(source.annotate(case, rng)).claims["requirements"], case.answer["requirements"], strict=True
         ):
-            total, right = total + 1, right + (said == true)
+            total, right = total + 1, right + (claim == truth)
     assert 0.97 < right / total < 1
 
 

@@ -1,15 +1,15 @@
 """The form of a triage, how it is read, and what it is rewarded for. Pure.
 
-One template for each sentence is writer and reader at once, so that they cannot drift apart::
+Each sentence has one template, from which both writer and reader are made, so that they cannot drift apart::
 
     Acorn Foods, gold: "lockout" in billing, open.
     Rule lockout: critical, 2h, identity.
     Waits 5h, late.
     Score: 50 + 30 + 20 = 100. Priority: P1. Team: duty. Decision: escalate.
 
-Evidence stands before the verdict: who has written down both numbers has only to compare them; and the rule is copied
-as the policy has it, which small models learn first. The patterns keep the bounds of schema.json. Left out: paraphrase;
-a quote counts word for word.
+Evidence stands before the verdict: with both numbers written down, the model only has to compare them. The rule is
+copied from the policy, which small models learn first. The patterns keep the bounds of schema.json. Left out:
+paraphrase; a quote counts word for word.
 """
 
 from __future__ import annotations
@@ -74,23 +74,23 @@ def sentences(answer: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def layout(said: Mapping[str, str]) -> str:
+def layout(claims: Mapping[str, str]) -> str:
     """Sentences as one text; what is absent is left out."""
-    lines = [said[name] for name in list(SENTENCES)[:3] if name in said]
-    return "\n".join([*lines, " ".join(said[name] for name in list(SENTENCES)[3:] if name in said)])
+    lines = [claims[name] for name in list(SENTENCES)[:3] if name in claims]
+    return "\n".join([*lines, " ".join(claims[name] for name in list(SENTENCES)[3:] if name in claims)])
 
 
 def scan(prose: str) -> tuple[dict[str, dict[str, Any]], int]:
-    """What any text says: sentence to fields by path, and the number of pieces in all; said twice is not said."""
+    """What a text states: sentence to fields by path, and the number of pieces; what stands twice counts as absent."""
     pieces = [piece for piece in _BETWEEN.split(prose.strip()) if piece.strip()]
-    found = [
+    matched = [
         (name, match.groups())
         for piece in pieces
         for name, pattern in _PATTERNS.items()
         if (match := pattern.fullmatch(piece))
     ]
-    names = [name for name, _ in found]
-    once = {name: zip(_PATHS[name], texts, strict=True) for name, texts in found if names.count(name) == 1}
+    names = [name for name, _ in matched]
+    once = {name: zip(_PATHS[name], texts, strict=True) for name, texts in matched if names.count(name) == 1}
     return {
         name: {path: int(text) if path in _NUMBERS else text for path, text in fields} for name, fields in once.items()
     }, len(pieces)
@@ -98,12 +98,12 @@ def scan(prose: str) -> tuple[dict[str, dict[str, Any]], int]:
 
 def read(prose: str, _inputs: Mapping[str, Input]) -> Verdict:
     """The whole-schema JSON that a triage states, true or not; or the first reason why it is none."""
-    said, _ = scan(prose)
+    claims, _ = scan(prose)
     value: dict[str, Any] = {}
     for name in SENTENCES:
-        if name not in said:
+        if name not in claims:
             return Verdict(reason=Reason.FORM, where=name, detail="the sentence is missing, malformed, or stands twice")
-        for path, field in said[name].items():
+        for path, field in claims[name].items():
             top, _, inner = path.partition(".")
             (value.setdefault(top, {}) if inner else value)[inner or top] = field
     if layout(sentences(value)) != prose.strip():
@@ -124,13 +124,13 @@ def explanation(prose: str, case: Case) -> float:
 
 
 def form(prose: str, _case: Case) -> float:
-    """1 where the strict reader accepts the text; else at most a half, by the sentences said once among all pieces."""
-    said, pieces = scan(prose)
-    return 1.0 if read(prose, {}).ok else 0.5 * len(said) / max(len(SENTENCES), pieces)
+    """1 where the strict reader accepts the text; else at most a half, by the share of sentences stated once."""
+    claims, pieces = scan(prose)
+    return 1.0 if read(prose, {}).ok else 0.5 * len(claims) / max(len(SENTENCES), pieces)
 
 
 def coverage(prose: str, _case: Case) -> float:
-    """The share of the sentences that are there."""
+    """The share of the sentences that are present."""
     return len(scan(prose)[0]) / len(SENTENCES)
 
 
@@ -140,10 +140,10 @@ def concision(prose: str, case: Case) -> float:
 
 
 def _right(prose: str, case: Case, *, verdicts: bool) -> float:
-    """The share of the fields, verdicts or evidence, that say what the gold answer says."""
-    said = {path: value for fields in scan(prose)[0].values() for path, value in fields.items()}
-    wanted = [path for paths in _PATHS.values() for path in paths if (path in VERDICTS) == verdicts]
-    return sum(path in said and bool(said[path] == leaf(case.answer, path)) for path in wanted) / len(wanted)
+    """The share of the fields, verdicts or evidence, that equal the gold answer's."""
+    claims = {path: value for fields in scan(prose)[0].values() for path, value in fields.items()}
+    due = [path for paths in _PATHS.values() for path in paths if (path in VERDICTS) == verdicts]
+    return sum(path in claims and bool(claims[path] == leaf(case.answer, path)) for path in due) / len(due)
 
 
 TERMS: Mapping[str, Callable[[str, Case], float]] = {

@@ -1,4 +1,4 @@
-"""Tickets and policies out of nothing, seeded and exact; the rule of urgency; and the careless support agent.
+"""Generated tickets and policies, reproducible from a seed; the rule of urgency; and a careless support agent.
 
 Urgency is the sum of three numbers: severity (critical 50, major 30, minor 10), tier (gold 30, silver 15, basic 0) and
 20 where the customer has waited longer than the rule's hours. A solved ticket has 0 and is closed. From 75 on it is P1,
@@ -31,7 +31,7 @@ DUTY = "duty"
 OTHER = "other"
 """The last rule of every policy, for problems that no other rule names."""
 LEFT_OUT = {"waiting": 0.55, "rule": 0.10, "team": 0.05}
-"""How often a careless agent leaves a sentence out; waiting mostly, so that even the likeliest imitation has none."""
+"""How often a careless agent leaves a sentence out; waiting mostly, so that a greedy imitation has none."""
 FELT = 0.35
 """How often a careless agent draws priority and decision at random."""
 
@@ -39,7 +39,7 @@ _Drawn = TypeVar("_Drawn")
 
 
 class Level(NamedTuple):
-    """A difficulty: how many problems are known, fewest and most rules, most hours, and whether tickets are letters with distractions."""
+    """A difficulty: known problems, fewest and most rules, most hours, and whether tickets are letters."""
 
     problems: int
     rules: tuple[int, int]
@@ -73,12 +73,12 @@ def generate(level: str, split: Split, seed: int, count: int) -> Iterator[Case]:
 
 
 def annotate(case: Case, rng: random.Random) -> str:
-    """The triage as a careless agent writes it: sentences left out, priority and decision felt instead of derived."""
+    """The triage by a careless agent: sentences left out, priority and decision guessed instead of derived."""
     answer = dict(case.answer)
     if rng.random() < FELT:
         answer |= {"priority": rng.choice(list(PRIORITY)), "decision": rng.choice(("respond", "escalate", "close"))}
-    said = rewards.sentences(answer)
-    return rewards.layout({name: text for name, text in said.items() if rng.random() >= LEFT_OUT.get(name, 0.0)})
+    sentences = rewards.sentences(answer)
+    return rewards.layout({name: text for name, text in sentences.items() if rng.random() >= LEFT_OUT.get(name, 0.0)})
 
 
 def judge(customer: Mapping[str, str], problem: Mapping[str, str], rule: Rule, waited: int) -> dict[str, Any]:
@@ -102,7 +102,7 @@ def judge(customer: Mapping[str, str], problem: Mapping[str, str], rule: Rule, w
 
 
 def _case(rng: random.Random, level: str, split: Split, identity: str) -> Case:
-    """One case of the next draws."""
+    """The next case."""
     shape, words = LEVELS[level], _words()
     known = dict(list(words["problems"].items())[: shape.problems])
     name = _held(split, lambda: f"{rng.choice(words['names'])} {rng.choice(words['trades'])}")
@@ -167,7 +167,7 @@ def _letter(rng: random.Random, answer: Mapping[str, Any], topic: str) -> str:
 
 
 def _held(split: Split, draw: Callable[[], _Drawn]) -> _Drawn:
-    """Draw until a hash gives the value to this split: a tenth is for test, a tenth for valid, the same at every level and seed."""
+    """Draw until a hash gives the value to this split: a tenth for test, a tenth for valid, at every level and seed."""
     while True:
         value = draw()
         if {0: "test", 1: "valid"}.get(crc32(repr(value).encode()) % 10, "train") == split:

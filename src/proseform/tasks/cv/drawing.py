@@ -1,4 +1,4 @@
-"""Drawing what a case is about: person, job, and what the CV shows of it. No text is written here.
+"""Drawing the facts of a case: person, job, and what the CV shows. No text is written here.
 
 Splits are disjoint by construction: a stable hash of a full name, or of a job's content, says which split may use it,
 at every level and for every seed.
@@ -34,7 +34,8 @@ class Level:
         professions: Professions that roles and skills come from; 0 takes the level's own flat lists.
         ordered: Whether skills stand in alphabetical order, in job and CV.
         dated: Whether experience is dated work in a CV of sections, instead of a stated number of years in a short one.
-        rugged: Whether overlaps, date styles, "present", no experience at all, other names for skills and hearsay with levels come in.
+        rugged: Whether overlaps, date styles, "present", no experience, other names for skills and hearsay with levels
+            occur.
         hearsay: Skills that a CV mentions without evidence.
         plain_names: Whether only the first :data:`PLAIN` names of each list are used.
     """
@@ -55,7 +56,8 @@ LEVELS: Mapping[str, Level] = {
     "starter": Level(requirements=(2, 3), ordered=True),
     "junior": Level(requirements=(1, 5), extra=(1, 4), years=8),
     "professional": Level(
-        requirements=(2, 5), preferred=(0, 2), extra=(1, 5), years=8, professions=8, dated=True, hearsay=(0, 2), plain_names=False
+        requirements=(2, 5), preferred=(0, 2), extra=(1, 5), years=8, professions=8,
+        dated=True, hearsay=(0, 2), plain_names=False,
     ),
     "expert": Level(
         requirements=(3, 7), preferred=(1, 3), extra=(2, 7), years=12, professions=22,
@@ -67,7 +69,7 @@ PLAIN = 60
 FITNESS = (0.25, 0.5, 0.8)
 """The chances that an item is met; one is drawn for each case, so that scores spread."""
 NEARLY = 0.6
-"""The chance that what is not met is there at a lower level, where there is a lower level."""
+"""The chance that a skill which does not meet the need is shown at a lower level, where there is one."""
 
 
 @dataclass(frozen=True, slots=True)

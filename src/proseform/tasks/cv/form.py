@@ -11,8 +11,8 @@ An evaluation is evidence first, requirement by requirement, then the verdict::
     Gaps: SQL, Docker.
     Met 2 of 3 and 0 of 1 preferred. Score: 57. Recommendation: consider.
 
-The words after ``Requires`` are the job's, the words in quotes are the CV's. Dated experience names its periods and
-then their sum: ``Requires 2 years: "2015-03 to 2016-02" and "2016-01 to 2017-06", 2 years 4 months, met.``
+The words after ``Requires`` are the job's; the words in quotes are the CV's. Dated experience gives its periods, then
+their sum: ``Requires 2 years: "2015-03 to 2016-02" and "2016-01 to 2017-06", 2 years 4 months, met.``
 What it knowingly leaves out: whether any of it is true (:mod:`.rewards` compares with the case).
 """
 
@@ -36,11 +36,12 @@ LONGEST = 20_000
 _LEVEL = re.compile(rf"\b({'|'.join(SKILL_LEVELS)})\b")
 _HEADER = re.compile(r'([^":\n]{1,60}?) for ([^":\n]{1,60})\.')
 _REQUIREMENT = re.compile(
-    rf'(Requires|Prefers) ({"|".join(SKILL_LEVELS)}) ([^",:\n]{{1,40}}): (?:"([^"\n]{{1,120}})"|no evidence), (met|below|missing)\.'
+    rf'(Requires|Prefers) ({"|".join(SKILL_LEVELS)}) ([^",:\n]{{1,40}}): '
+    r'(?:"([^"\n]{1,120})"|no evidence), (met|below|missing)\.'
 )
 _EXPERIENCE = re.compile(
-    r'Requires ([0-9]{1,2}) years?: (?:("[^"\n]{1,40}"(?: and "[^"\n]{1,40}"){0,11})(?:, ([0-9a-z ]{6,20}))?|no evidence), '
-    r"(met|below|missing)\."
+    r"Requires ([0-9]{1,2}) years?: "
+    r'(?:("[^"\n]{1,40}"(?: and "[^"\n]{1,40}"){0,11})(?:, ([0-9a-z ]{6,20}))?|no evidence), (met|below|missing)\.'
 )
 _LIST = re.compile(r'(Strengths|Gaps): ([^":\n]{1,600})\.')
 _MET = re.compile(r"Met ([0-9]{1,2}) of ([0-9]{1,2})(?: and ([0-9]{1,2}) of ([0-9]{1,2}) preferred)?\.")
@@ -54,28 +55,28 @@ _QUOTED = re.compile(r'"([^"]*)"')
 
 @dataclass(slots=True)
 class Scan:
-    """What was recognised in a text, section by section; each section may have been said several times or never.
+    """What was recognised in a text, section by section; a section may stand several times, or never.
 
     Attributes:
-        said: Section name to everything that it said, in order; values are pieces of the answer.
-        kinds: The sections in the order in which they were met.
-        strange: Lines, and pieces of the last line, that are no section, each with the line's number from 1.
-        lines: How many lines are not blank.
+        claims: Section name to everything that it states, in order; values are parts of the answer.
+        kinds: The sections in the order in which they stand.
+        strange: Lines, and parts of the last line, that are no section, with the line's number from 1.
+        lines: Lines that are not blank.
     """
 
-    said: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in SECTIONS})
+    claims: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in SECTIONS})
     kinds: list[str] = field(default_factory=list)
     strange: list[tuple[int, str]] = field(default_factory=list)
     lines: int = 0
 
     def only(self, section: str) -> Any:
-        """What a section says where it says it once, else None: two answers are none."""
-        found = self.said[section]
-        return found[0] if len(found) == 1 else None
+        """What a section states where it stands once, else None: two statements count as none."""
+        claims = self.claims[section]
+        return claims[0] if len(claims) == 1 else None
 
     def add(self, section: str, value: Any) -> None:
-        """Note what a section says."""
-        self.said[section].append(value)
+        """Add a section and what it states."""
+        self.claims[section].append(value)
         self.kinds.append(section)
 
 
@@ -121,30 +122,30 @@ def write(answer: Mapping[str, Any]) -> str:
 
 
 def scan(text: str) -> Scan:
-    r"""Everything in a text that is a section, whatever else stands there; never raises.
+    r"""Every section in a text, whatever else the text holds; never raises.
 
-    >>> found = scan("Well, hello.\nGaps: SQL.\nScore: 50. Recommendation: consider.")
-    >>> found.kinds, found.only("gaps"), found.strange
+    >>> scanned = scan("Well, hello.\nGaps: SQL.\nScore: 50. Recommendation: consider.")
+    >>> scanned.kinds, scanned.only("gaps"), scanned.strange
     (['gaps', 'score', 'recommendation'], ['SQL'], [(1, 'Well, hello.')])
     """
-    found = Scan()
+    scanned = Scan()
     if len(text) > LONGEST:
-        found.strange.append((1, text[:40]))
-        found.lines = text.count("\n") + 1
-        return found
+        scanned.strange.append((1, text[:40]))
+        scanned.lines = text.count("\n") + 1
+        return scanned
     for number, raw in enumerate(text.split("\n"), start=1):
         line = raw.strip()
         if not line:
             continue
-        found.lines += 1
+        scanned.lines += 1
         for piece in _SENTENCE.split(line) if line.startswith(_CLOSE) else (line,):
-            if not _recognise(piece, found):
-                found.strange.append((number, piece))
-    return found
+            if not _recognise(piece, scanned):
+                scanned.strange.append((number, piece))
+    return scanned
 
 
 def read(text: str) -> Verdict:
-    """Read an evaluation strictly: its value is the whole-schema JSON that it states, true or not.
+    """Read an evaluation strictly: the verdict's value is the JSON that it states, of the whole schema, true or not.
 
     >>> str(read("Gaps: SQL."))
     'form at header: the section is missing'
@@ -152,10 +153,10 @@ def read(text: str) -> Verdict:
     text = text.strip()
     if not text:
         return Verdict(reason=Reason.EMPTY, detail="no text")
-    found = scan(text)
-    for where, detail in _faults(found):
+    scanned = scan(text)
+    for where, detail in _faults(scanned):
         return Verdict(reason=Reason.FORM, where=where, detail=detail)
-    value = _value(found)
+    value = _value(scanned)
     if write(value) != text:
         return Verdict(
             reason=Reason.FORM,
@@ -165,48 +166,48 @@ def read(text: str) -> Verdict:
     return Verdict(value)
 
 
-def _faults(found: Scan) -> Iterator[tuple[str, str]]:
-    """Everything that keeps a scan from being one whole evaluation, as (where, what)."""
-    for number, line in found.strange:
+def _faults(scanned: Scan) -> Iterator[tuple[str, str]]:
+    """Everything that keeps a scan from being one complete evaluation, as (section, fault)."""
+    for number, line in scanned.strange:
         yield f"line {number}", f'"{line[:40]}" is no sentence of an evaluation'
     for name in SECTIONS:
-        if not found.said[name]:
+        if not scanned.claims[name]:
             yield name, "the section is missing"
-        elif name != "requirements" and len(found.said[name]) > 1:
+        elif name != "requirements" and len(scanned.claims[name]) > 1:
             yield name, "the section stands twice"
     seen: set[str] = set()
-    for item in found.said["requirements"]:
+    for item in scanned.claims["requirements"]:
         if item["skill"] in seen:
             yield "requirements", f"{item['skill']} stands twice"
         if item["quote"] and item["found"] == "none":
             yield "requirements", f"the quote for {item['skill']} shows no level, or several"
         seen.add(item["skill"])
-    if any(experience["years"] < 0 for experience, _ in found.said["experience"]):
+    if any(experience["years"] < 0 for experience, _ in scanned.claims["experience"]):
         yield "experience", "the sum of the periods is missing"
 
 
-def _value(found: Scan) -> dict[str, Any]:
+def _value(scanned: Scan) -> dict[str, Any]:
     """The answer that a complete scan states."""
-    said = {name: values[0] for name, values in found.said.items()}
-    requirements = found.said["requirements"]
-    experience, periods = said["experience"]
+    claims = {name: values[0] for name, values in scanned.claims.items()}
+    requirements = scanned.claims["requirements"]
+    experience, periods = claims["experience"]
     missing = [item["skill"] for item in requirements if item["verdict"] == "missing"]
     if experience["verdict"] == "missing":
         missing.append(EXPERIENCE)
-    met, total = said["met"]
+    met, total = claims["met"]
     return {
-        "candidate": said["header"][0],
-        "role": said["header"][1],
+        "candidate": claims["header"][0],
+        "role": claims["header"][1],
         "requirements": requirements,
         "experience": experience,
         "periods": periods,
-        "strengths": said["strengths"],
-        "gaps": said["gaps"],
+        "strengths": claims["strengths"],
+        "gaps": claims["gaps"],
         "missing": missing,
         "met": met,
         "total": total,
-        "score": said["score"],
-        "recommendation": said["recommendation"],
+        "score": claims["score"],
+        "recommendation": claims["recommendation"],
     }
 
 
@@ -234,8 +235,8 @@ def _months(text: str) -> int | None:
     return 12 * int(match[1] or 0) + int(match[2] or 0) if match and text else None
 
 
-def _recognise(line: str, found: Scan) -> bool:
-    """Note the section in a piece of text; False where there is none."""
+def _recognise(line: str, scanned: Scan) -> bool:
+    """Add the section that a piece of text is; False where it is none."""
     if match := _REQUIREMENT.fullmatch(line):
         verb, needed, skill, quote, verdict = match.groups()
         levels = _LEVEL.findall(quote or "")
@@ -249,26 +250,26 @@ def _recognise(line: str, found: Scan) -> bool:
             "quote": quote or "",
             "verdict": verdict,
         }
-        found.add("requirements", item)
+        scanned.add("requirements", item)
     elif match := _EXPERIENCE.fullmatch(line):
         years, quotes, total, verdict = match.groups()
         periods = _QUOTED.findall(quotes or "")
         months = _months(total or (periods[0] if len(periods) == 1 else "")) if periods else 0
         whole, rest = (-1, 0) if months is None else divmod(months, 12)
-        found.add(
+        scanned.add(
             "experience", ({"required_years": int(years), "years": whole, "months": rest, "verdict": verdict}, periods)
         )
     elif match := _LIST.fullmatch(line):
-        found.add(match[1].lower(), [] if match[2] == "none" else match[2].split(", "))
+        scanned.add(match[1].lower(), [] if match[2] == "none" else match[2].split(", "))
     elif match := _MET.fullmatch(line):
         met, of, preferred_met, preferred = (int(count or 0) for count in match.groups())
-        found.add("met", ({"required": met, "preferred": preferred_met}, {"required": of, "preferred": preferred}))
+        scanned.add("met", ({"required": met, "preferred": preferred_met}, {"required": of, "preferred": preferred}))
     elif match := _SCORE.fullmatch(line):
-        found.add("score", int(match[1]))
+        scanned.add("score", int(match[1]))
     elif match := _RECOMMENDATION.fullmatch(line):
-        found.add("recommendation", match[1])
+        scanned.add("recommendation", match[1])
     elif match := _HEADER.fullmatch(line):
-        found.add("header", (match[1], match[2]))
+        scanned.add("header", (match[1], match[2]))
     else:
         return False
     return True

@@ -1,4 +1,4 @@
-"""The rule of judgement: from what a job wants and a CV shows to the exact answer. Deterministic and documented.
+"""The rule of judgement: from what a job asks for and a CV shows to the exact answer. Deterministic.
 
 Score: ``100 x (2 x required met + preferred met) / (2 x required + preferred)``, half rounded up, where the years of
 experience count as one required item and what is only ``below`` counts as unmet. From :data:`INTERVIEW` on the
@@ -51,11 +51,11 @@ def recommendation(points: int) -> str:
     return "interview" if points >= INTERVIEW else "consider" if points >= CONSIDER else "reject"
 
 
-def skill_verdict(needed: str, found: str) -> str:
+def skill_verdict(needed: str, shown: str) -> str:
     """``met``, ``below`` or ``missing``; ``found`` may be ``none``."""
-    if found == "none":
+    if shown == "none":
         return "missing"
-    return "met" if SKILL_LEVELS.index(found) >= SKILL_LEVELS.index(needed) else "below"
+    return "met" if SKILL_LEVELS.index(shown) >= SKILL_LEVELS.index(needed) else "below"
 
 
 def judge(

@@ -1,7 +1,7 @@
 """JSON Resume 1.2 (https://jsonresume.org/schema) as the text of a CV, in the dated form that the higher levels use.
 
-Left out knowingly: pictures, addresses, links, and everything that no judgement may rest on. What is written keeps
-the file's own words; only levels are mapped to basic, intermediate and advanced, and dates are cut to the month.
+Knowingly left out: pictures, addresses, links, and everything that no judgement may rest on. The file's own words are
+kept; only levels are mapped to basic, intermediate and advanced, and dates are cut to the month.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ _LEVELS = {
 _LONGEST = 300
 """Characters that are kept of one field."""
 _KINDS = {
-    type(None): "null", bool: "a boolean", int: "a number", float: "a number", str: "a string", list: "an array", dict: "an object",
+    type(None): "null", bool: "a boolean", int: "a number", float: "a number",
+    str: "a string", list: "an array", dict: "an object",
 }  # fmt: skip
 
 
@@ -77,7 +78,7 @@ def _work(row: Mapping[str, Any], where: str) -> Iterator[str]:
 
 
 def _project(row: Mapping[str, Any], where: str) -> Iterator[str]:
-    """Projects are told without their dates: they are not counted as work."""
+    """Projects are written without their dates: they are not counted as work."""
     yield ", ".join(filter(None, (_text(row, "name", where), _text(row, "description", where))))
     yield from _texts(row, "highlights", where)
 
@@ -91,10 +92,14 @@ def _education(row: Mapping[str, Any], where: str) -> Iterator[str]:
 
 def _skill(row: Mapping[str, Any], where: str) -> Iterator[str]:
     """One line for the skill and one for each keyword, with the level before it where it is known."""
-    said = _text(row, "level", where)
+    stated = _text(row, "level", where)
     level = next(
-        (ours for ours, words in _LEVELS.items() if any(word in words for word in re.findall("[a-z]+", said.lower()))),
-        said,
+        (
+            ours
+            for ours, words in _LEVELS.items()
+            if any(word in words for word in re.findall("[a-z]+", stated.lower()))
+        ),
+        stated,
     )
     names = [_text(row, "name", where), *_texts(row, "keywords", where)]
     yield from (f"{level} {name}".strip() for name in names if name)
@@ -115,7 +120,7 @@ _WRITERS: tuple[tuple[str, str, Callable[[Mapping[str, Any], str], Iterator[str]
 
 
 def _period(row: Mapping[str, Any], where: str) -> str:
-    """``2015-03 to 2018-02``, or what of it there is."""
+    """``2015-03 to 2018-02``, or the one end that is given."""
     start, end = (_month(row, key, where) for key in ("startDate", "endDate"))
     if not start:
         return end
@@ -124,13 +129,13 @@ def _period(row: Mapping[str, Any], where: str) -> str:
 
 def _month(row: Mapping[str, Any], key: str, where: str) -> str:
     """A date of the schema, cut to the month."""
-    said = _text(row, key, where)
-    match = _DATE.fullmatch(said)
-    if said and not match:
+    stated = _text(row, key, where)
+    match = _DATE.fullmatch(stated)
+    if stated and not match:
         raise DocumentError(
-            f"JSON Resume: field '{where}.{key}' is '{said[:40]}', expected YYYY-MM-DD, YYYY-MM or YYYY."
+            f"JSON Resume: field '{where}.{key}' is '{stated[:40]}', expected YYYY-MM-DD, YYYY-MM or YYYY."
         )
-    return said[:7]
+    return stated[:7]
 
 
 def _object(value: Any, where: str) -> Mapping[str, Any]:

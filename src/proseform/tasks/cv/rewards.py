@@ -1,9 +1,9 @@
-"""What an evaluation of a CV is rewarded for. Pure.
+"""The reward terms for an evaluation of a CV. Pure.
 
-Every term takes the text and the case and gives [0, 1]: 1 for the gold text, 0 for text that is no evaluation. Terms
-look at what was recognised (:func:`.form.scan`), so that careless prose earns what its sound parts are worth.
-A section that is said twice is said not at all, and a requirement that the job does not have counts as one more
-thing got wrong: contradiction, repetition and listing everything do not pay.
+Every term takes the text and the case and gives a score in [0, 1]: 1 for the gold text, 0 for text that is no
+evaluation. Terms score what was recognised (:func:`.form.scan`), so that careless prose earns what its sound parts are
+worth. A section stated twice scores as absent, and a requirement that the job does not have counts as one more error:
+contradicting oneself, repeating and listing everything do not pay.
 """
 
 from __future__ import annotations
@@ -36,27 +36,27 @@ def read(prose: str, _inputs: Mapping[str, Input]) -> Verdict:
 
 def accuracy(prose: str, case: Case) -> float:
     """The share of verdicts that are right: each requirement, the experience, the score and the recommendation."""
-    found, gold = form.scan(prose), case.answer
-    claims = _claims(found)
+    scanned, gold = form.scan(prose), case.answer
+    claims = _claims(scanned)
     right = sum(_agree(claims.get(_key(item)), item, "importance", "verdict") for item in gold["requirements"])
-    experience = found.only("experience")
+    experience = scanned.only("experience")
     right += experience is not None and experience[0]["verdict"] == gold["experience"]["verdict"]
-    right += sum(found.only(name) == gold[name] for name in ("score", "recommendation"))
-    return float(right / (len(gold["requirements"]) + 3 + _surplus(found, case)))
+    right += sum(scanned.only(name) == gold[name] for name in ("score", "recommendation"))
+    return float(right / (len(gold["requirements"]) + 3 + _surplus(scanned, case)))
 
 
 def explanation(prose: str, case: Case) -> float:
-    """How well the verdicts are grounded: evidence for each line, and a summary that follows from the lines.
+    """How well the verdicts are supported: evidence on each line, and a summary that follows from the lines.
 
-    A line of evidence is worth half for what the job wants and half for what the CV shows, quoted as it stands there.
-    The summary (strengths, gaps, counts, and score with recommendation) is held against the evaluation's
-    own lines, true or not, and is worth the share of the requirements that have a line. A strength or gap that its own
-    line does not bear out counts as one more thing got wrong.
+    Half of a line's score is for what the job asks for, half for what the CV shows, quoted word for word. The summary
+    (strengths, gaps, counts, and score with recommendation) is compared with the evaluation's own lines, true or not,
+    and weighs as much as the share of the requirements that have a line. A strength or gap that contradicts its line
+    counts as one more error.
     """
-    found, gold = form.scan(prose), case.answer
-    claims = _claims(found)
+    scanned, gold = form.scan(prose), case.answer
+    claims = _claims(scanned)
     evidence = sum(_grounded(claims.get(_key(item)), item, case) for item in gold["requirements"])
-    experience = found.only("experience")
+    experience = scanned.only("experience")
     if experience is not None:
         claim, periods = experience
         truth = gold["experience"]
@@ -66,39 +66,45 @@ def explanation(prose: str, case: Case) -> float:
         )
     items = len(gold["requirements"]) + 1
     covered = (sum(_key(item) in claims for item in gold["requirements"]) + (experience is not None)) / items
-    return (evidence + covered * _consistency(found)) / (items + _SUMMARY + _surplus(found, case) + _unfounded(found))
+    return (evidence + covered * _consistency(scanned)) / (
+        items + _SUMMARY + _surplus(scanned, case) + _unfounded(scanned)
+    )
 
 
 def format(prose: str, case: Case) -> float:  # noqa: A001 - the rubric's word
-    """1 where the verifier accepts the text; else at most :data:`ATTEMPT`, by the share of sections said once."""
+    """1 where the verifier accepts the text; else at most :data:`ATTEMPT`, by the share of sections stated once."""
     verdict = form.read(prose)
     if verdict.ok and _schema().fault(verdict.value) is None:
         return 1.0
-    found = form.scan(prose)
-    once = sum(found.only(name) is not None for name in form.SECTIONS[2:]) + _named(found, case) + bool(_claims(found))
-    repeats = len(found.kinds) - len({*found.kinds}) - max(0, len(found.said["requirements"]) - 1)
-    return ATTEMPT * once / (len(form.SECTIONS) + len(found.strange) + repeats + _surplus(found, case))
+    scanned = form.scan(prose)
+    once = (
+        sum(scanned.only(name) is not None for name in form.SECTIONS[2:])
+        + _named(scanned, case)
+        + bool(_claims(scanned))
+    )
+    repeats = len(scanned.kinds) - len({*scanned.kinds}) - max(0, len(scanned.claims["requirements"]) - 1)
+    return ATTEMPT * once / (len(form.SECTIONS) + len(scanned.strange) + repeats + _surplus(scanned, case))
 
 
 def coverage(prose: str, case: Case) -> float:
-    """The share of what an evaluation owes that is there: this candidate and role, each requirement, each section."""
-    found, gold = form.scan(prose), case.answer
-    said = {_key(item) for item in found.said["requirements"]}
-    there = _named(found, case) + sum(_key(item) in said for item in gold["requirements"])
-    there += sum(bool(found.said[name]) for name in form.SECTIONS[2:])
-    return there / (len(gold["requirements"]) + len(form.SECTIONS) - 1)
+    """The share of the required parts that are present: candidate and role, each requirement, each section."""
+    scanned, gold = form.scan(prose), case.answer
+    claims = {_key(item) for item in scanned.claims["requirements"]}
+    present = _named(scanned, case) + sum(_key(item) in claims for item in gold["requirements"])
+    present += sum(bool(scanned.claims[name]) for name in form.SECTIONS[2:])
+    return present / (len(gold["requirements"]) + len(form.SECTIONS) - 1)
 
 
 def concision(prose: str, case: Case) -> float:
-    """Coverage, times the share of the text that is sections said for the first time, times how well it keeps the budget.
+    """Coverage, times the share of lines that are sections stated for the first time, times a factor for length.
 
-    The budget is full up to :data:`SLACK` times the gold's length and 0 from twice its length on.
+    The factor is 1 up to :data:`SLACK` times the gold's length and falls to 0 at twice that length.
     """
-    found = form.scan(prose)
+    scanned = form.scan(prose)
     lines = [line.strip() for line in prose.split("\n") if line.strip()]
     if not lines:
         return 0.0
-    fresh = len({*lines}) - len({number for number, _ in found.strange})
+    fresh = len({*lines}) - len({number for number, _ in scanned.strange})
     ratio = len(prose.strip()) / len(case.prose)
     within = min(1.0, max(0.0, (2 - ratio) / (2 - SLACK)))
     return coverage(prose, case) * max(0.0, fresh / len(lines)) * within
@@ -113,46 +119,46 @@ TERMS: Mapping[str, Callable[[str, Case], float]] = {
 }
 
 _SUMMARY = 4
-"""Pieces of the summary that :func:`explanation` holds against the evidence."""
+"""Parts of the summary that :func:`explanation` compares with the evidence."""
 
 
 @cache
 def _schema() -> Schema:
-    """The task's schema, whose bounds the form alone does not know."""
+    """The task's schema: its bounds are not part of the form."""
     return Schema(json.loads((resources.files(__package__) / "schema.json").read_text()), "cv/schema.json")
 
 
 def _key(item: Mapping[str, Any]) -> str:
-    """What makes two claims speak of the same requirement."""
+    """What identifies the requirement that a claim is about."""
     return str(item["skill"])
 
 
-def _claims(found: form.Scan) -> dict[str, Mapping[str, Any]]:
-    """The requirement lines that speak of their skill alone; a skill with two lines has none."""
-    lines = found.said["requirements"]
+def _claims(scanned: form.Scan) -> dict[str, Mapping[str, Any]]:
+    """The requirement lines by skill; a skill with two lines has none."""
+    lines = scanned.claims["requirements"]
     keys = [_key(item) for item in lines]
     return {key: item for key, item in zip(keys, lines, strict=True) if keys.count(key) == 1}
 
 
 def _agree(claim: Mapping[str, Any] | None, truth: Mapping[str, Any], *names: str) -> bool:
-    """Whether a claim exists and says the truth in all of these fields."""
+    """Whether there is a claim, and it equals the truth in all of these fields."""
     return claim is not None and all(claim[name] == truth[name] for name in names)
 
 
-def _surplus(found: form.Scan, case: Case) -> int:
+def _surplus(scanned: form.Scan, case: Case) -> int:
     """Requirement lines beyond one for each requirement of the job."""
-    wanted = {_key(item) for item in case.answer["requirements"]}
-    said = [_key(item) for item in found.said["requirements"]]
-    return len(said) - len(wanted & {*said})
+    asked = {_key(item) for item in case.answer["requirements"]}
+    claims = [_key(item) for item in scanned.claims["requirements"]]
+    return len(claims) - len(asked & {*claims})
 
 
-def _named(found: form.Scan, case: Case) -> bool:
+def _named(scanned: form.Scan, case: Case) -> bool:
     """Whether the evaluation is of this candidate for this role."""
-    return bool(found.only("header") == (case.answer["candidate"], case.answer["role"]))
+    return bool(scanned.only("header") == (case.answer["candidate"], case.answer["role"]))
 
 
 def _grounded(claim: Mapping[str, Any] | None, truth: Mapping[str, Any], case: Case) -> float:
-    """Half for the job's side, half for the CV's."""
+    """Half for what the job asks for, half for what the CV shows."""
     if claim is None:
         return 0.0
     wider = bool(truth["quote"]) and truth["quote"] in claim["quote"] and claim["quote"] in case.inputs["cv"]
@@ -160,31 +166,33 @@ def _grounded(claim: Mapping[str, Any] | None, truth: Mapping[str, Any], case: C
     return 0.5 * _agree(claim, truth, "importance", "needed") + 0.5 * shown
 
 
-def _unfounded(found: form.Scan) -> int:
-    """Strengths whose lines do not say met, gaps whose lines do, and those without a line, each time they are listed."""
-    verdicts = {skill: item["verdict"] for skill, item in _claims(found).items()}
-    if (experience := found.only("experience")) is not None:
+def _unfounded(scanned: form.Scan) -> int:
+    """Entries of strengths and gaps that contradict their line or have none, counted as often as they are listed."""
+    verdicts = {skill: item["verdict"] for skill, item in _claims(scanned).items()}
+    if (experience := scanned.only("experience")) is not None:
         verdicts[form.EXPERIENCE] = experience[0]["verdict"]
-    strengths, gaps = ([name for listed in found.said[section] for name in listed] for section in ("strengths", "gaps"))
+    strengths, gaps = (
+        [name for listed in scanned.claims[section] for name in listed] for section in ("strengths", "gaps")
+    )
     return len([name for name in strengths if verdicts.get(name) != "met"]) + len(
         [name for name in gaps if verdicts.get(name, "met") == "met"]
     )
 
 
-def _consistency(found: form.Scan) -> int:
-    """How many pieces of the summary follow from the evaluation's own lines, 0 to :data:`_SUMMARY`."""
-    experience = found.only("experience")
-    lines = found.said["requirements"]
+def _consistency(scanned: form.Scan) -> int:
+    """How many parts of the summary follow from the evaluation's own lines, 0 to :data:`_SUMMARY`."""
+    experience = scanned.only("experience")
+    lines = scanned.claims["requirements"]
     if experience is None or not lines:
         return 0
     due = judgement.summary(
         [(item["skill"], item["importance"], item["verdict"]) for item in lines], experience[0]["verdict"]
     )
-    points = found.only("score")
+    points = scanned.only("score")
     pieces = (
-        found.only("strengths") == due["strengths"],
-        found.only("gaps") == due["gaps"],
-        found.only("met") == (due["met"], due["total"]),
-        points == due["score"] and found.only("recommendation") == due["recommendation"],
+        scanned.only("strengths") == due["strengths"],
+        scanned.only("gaps") == due["gaps"],
+        scanned.only("met") == (due["met"], due["total"]),
+        points == due["score"] and scanned.only("recommendation") == due["recommendation"],
     )
     return sum(pieces)

@@ -1,4 +1,4 @@
-"""Cases out of nothing: seeded, exact, and lazily; and the same evaluation as a careless annotator writes it."""
+"""Generated cases, exact and reproducible from a seed; and the same evaluation as a careless annotator writes it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["annotate", "from_json", "generate", "identify", "unread"]
 RANDOM_RECOMMENDATION = 0.35
 """Share of careless annotations whose recommendation is drawn at random."""
 LEFT_OUT = {"gaps": 0.55, "experience": 0.10, "strengths": 0.05, "met": 0.03, "score": 0.03}
-"""How often a careless annotator leaves a section out; gaps mostly, so that even the likeliest imitation has none."""
+"""How often a careless annotator leaves a section out; gaps mostly, so that a greedy imitation has none."""
 SLIP = 0.02
 """How often a careless annotator writes another verdict on a line of evidence."""
 SAME_PROFESSION = 0.7
@@ -29,7 +29,7 @@ NO_EXPERIENCE = 0.05
 ALIAS = 0.5
 """How often an expert CV calls a skill by its other name, where it has one."""
 LEVELLED = 0.5
-"""How often hearsay in an expert CV names a level too."""
+"""How often hearsay in an expert CV states a level."""
 BACKGROUND = 0.5
 """How often an expert job names a skill that it does not ask for."""
 
@@ -47,7 +47,7 @@ def generate(level: str, split: Split, seed: int, count: int) -> Iterator[Case]:
 
 
 def annotate(case: Case, rng: random.Random) -> str:
-    """The case's evaluation as a careless human annotator writes it: evidence mostly right, sections left out, verdicts felt."""
+    """The case's evaluation by a careless annotator: evidence mostly right, sections left out, verdicts guessed."""
     answer = dict(case.answer)
     answer["requirements"] = [
         {**item, "verdict": rng.choice(("met", "below", "missing"))} if rng.random() < SLIP else item
@@ -70,18 +70,18 @@ def _person(name: str) -> str:
 
 
 def _case(rng: random.Random, level: str, split: Split, identity: str) -> Case:
-    """One case of the next draws."""
+    """The next case."""
     shape = drawing.level(level)
     name = drawing.person(rng, split, plain=shape.plain_names)
     job = drawing.job(rng, split, level)
     chance = rng.choice(drawing.FITNESS)
-    found = {skill: drawing.shown(rng, needed, chance) for _, needed, skill in job.wants}
+    levels = {skill: drawing.shown(rng, needed, chance) for _, needed, skill in job.wants}
     title = job.role if shape.dated and rng.random() < SAME_PROFESSION else rng.choice(drawing.roles(level))
-    pool = [skill for skill in drawing.skills(level, title) if skill not in found]
+    pool = [skill for skill in drawing.skills(level, title) if skill not in levels]
     extra = {
         skill: rng.choice(form.SKILL_LEVELS) for skill in rng.sample(pool, min(len(pool), rng.randint(*shape.extra)))
     }
-    shows = [(skill, have) for skill, have in {**found, **extra}.items() if have != "none"]
+    shows = [(skill, have) for skill, have in {**levels, **extra}.items() if have != "none"]
     rng.shuffle(shows)
     if shape.ordered:
         shows.sort()
@@ -98,13 +98,13 @@ def _case(rng: random.Random, level: str, split: Split, identity: str) -> Case:
         )
         work = career.draw(rng, months, rugged=shape.rugged)
         months, periods = judgement.months_worked(work.periods), work.words
-        hearsay = _hearsay(rng, level, found, dict(shows))
+        hearsay = _hearsay(rng, level, levels, dict(shows))
         cv = writing.dated_cv(
             rng,
             writing.Profile(name, title, tuple(quotes.values()), career=work, hearsay=hearsay),
             drawing.roles(level),
         )
-        text = writing.long_job(rng, job, _background(rng, level, found) if shape.rugged else ())
+        text = writing.long_job(rng, job, _background(rng, level, levels) if shape.rugged else ())
     else:
         quotes = {skill: f"{have} {skill}" for skill, have in shows}
         months = 12 * (rng.randint(job.years, 9) if enough else rng.randint(1, job.years - 1))
@@ -116,7 +116,7 @@ def _case(rng: random.Random, level: str, split: Split, identity: str) -> Case:
             "skill": skill,
             "importance": importance,
             "needed": needed,
-            "found": found[skill],
+            "found": levels[skill],
             "quote": quotes.get(skill, ""),
         }
         for importance, needed, skill in job.wants
@@ -142,10 +142,10 @@ def _called(rng: random.Random, skill: str, *, aliases: bool) -> str:
     return str(other) if other and rng.random() < ALIAS else skill
 
 
-def _hearsay(rng: random.Random, level: str, found: Mapping[str, str], shows: Mapping[str, str]) -> tuple[str, ...]:
+def _hearsay(rng: random.Random, level: str, levels: Mapping[str, str], shows: Mapping[str, str]) -> tuple[str, ...]:
     """Sentences that name skills without evidence, those that the job misses first; never a level that the CV shows."""
     shape, words = drawing.level(level), drawing.data("phrases")
-    absent = [skill for skill, have in found.items() if have == "none"]
+    absent = [skill for skill, have in levels.items() if have == "none"]
     others = rng.sample(drawing.skills(level), shape.hearsay[1])
     sentences = []
     for skill in dict.fromkeys([*absent, *others][: rng.randint(*shape.hearsay)]):
@@ -157,9 +157,9 @@ def _hearsay(rng: random.Random, level: str, found: Mapping[str, str], shows: Ma
     return tuple(sentences)
 
 
-def _background(rng: random.Random, level: str, found: Mapping[str, str]) -> tuple[str, ...]:
+def _background(rng: random.Random, level: str, levels: Mapping[str, str]) -> tuple[str, ...]:
     """At most one sentence of a job that names a skill it does not ask for."""
     skill = rng.choice(drawing.skills(level))
-    if skill in found or rng.random() >= BACKGROUND:
+    if skill in levels or rng.random() >= BACKGROUND:
         return ()
     return (rng.choice(drawing.data("phrases")["background"]).format(skill=skill),)

@@ -1,4 +1,4 @@
-"""Writing CVs and jobs as text. Every piece of evidence stands in the CV word for word as the evaluation quotes it."""
+"""Writing CVs and jobs as text. Every quote of an evaluation stands in the CV word for word."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ FORMS = ("sections", "bullets", "paragraph")
 JOB_FORMS = ("plain", "markdown", "sentences")
 """The forms of a job beyond the short one."""
 AT_WORK = 0.5
-"""How often a skill is told at an employment instead of among the skills."""
+"""How often a skill is mentioned at an employment instead of among the skills."""
 PLAIN_QUOTE = 0.5
-"""How often a level is said in the plainest way whatever the other ways are."""
+"""How often a level is stated in the plainest wording."""
 SKILLS_FIRST = 0.3
 """How often the skills stand before the work."""
 
@@ -55,7 +55,7 @@ def short_job(job: drawing.Job) -> str:
 
 
 def quote(rng: random.Random, level: str, skill: str) -> str:
-    """Words for a skill with its level; the plainest half of the time."""
+    """A wording of a skill with its level; the plainest half of the time."""
     phrases = drawing.data("phrases")["quotes"]
     phrase = phrases[0] if rng.random() < PLAIN_QUOTE else rng.choice(phrases)
     return str(phrase.format(level=level, skill=skill))
@@ -104,7 +104,8 @@ def dated_cv(rng: random.Random, profile: Profile, roles: Sequence[str]) -> str:
 def long_job(rng: random.Random, job: drawing.Job, background: Sequence[str]) -> str:
     """A job in one of :data:`JOB_FORMS`, with preferred skills apart and sentences that ask for nothing."""
     required, preferred = (
-        [f"{need} {skill}" for kind, need, skill in job.wants if kind == wanted] for wanted in ("required", "preferred")
+        [f"{need} {skill}" for kind, need, skill in job.wants if kind == importance]
+        for importance in ("required", "preferred")
     )
     years = form.span(12 * job.years)
     match rng.choice(JOB_FORMS):
@@ -118,10 +119,10 @@ def long_job(rng: random.Random, job: drawing.Job, background: Sequence[str]) ->
                 *background,
             ]
         case "markdown":
-            wanted = ["", "## Nice to have", "", *(f"- {text}" for text in preferred)] if preferred else []
+            nice = ["", "## Nice to have", "", *(f"- {text}" for text in preferred)] if preferred else []
             needed = [f"- {text}" for text in (*required, f"{years} of experience")]
             aside = [*background, ""] if background else []
-            lines = [f"# {job.role}", "", *aside, "## Required", "", *needed, *wanted]
+            lines = [f"# {job.role}", "", *aside, "## Required", "", *needed, *nice]
         case _:
             wish = [f"A plus: {', '.join(preferred)}."] if preferred else []
             needs = f"You bring {', '.join(required)} and at least {years} of experience."
