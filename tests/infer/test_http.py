@@ -467,7 +467,7 @@ def test_connections_are_kept(task):
 def test_no_connection_lives_longer_than_it_may(task, monkeypatch):
     """A Service chooses a replica by connection: one kept for ever would still reach a replica that has been told to go."""
     clock = [1000.0]
-    monkeypatch.setattr(engines.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr("proseform.infer.connections.time.monotonic", lambda: clock[0])
 
     def between():
         clock[0] += 4
@@ -499,6 +499,25 @@ def test_an_engine_may_be_asked_from_one_event_loop_after_another(task):
                 return await engine.complete(CHAT)
 
         assert asyncio.run(run()).text == "x"
+
+
+def test_a_schema_is_looked_at_by_asking_for_one_token_and_once(task):
+    async def handler(_request, asked):
+        if "anyOf" in str(asked.body["structured_outputs"]):
+            return web.json_response({"message": "Unimplemented keys: anyOf in schema"}, status=400)
+        return web.json_response(body("{", "length", chat=False))
+
+    async def run():
+        async with far(handler) as server:
+            engine = engines.HttpEngine(EngineSpec(server.url), testing.toy_bundle(task))
+            for _ in range(2):
+                await engine.check(PLAIN)
+            with pytest.raises(InputError, match="anyOf"):
+                await engine.check(replace(PLAIN, schema={"anyOf": []}))
+            await engine.close()
+            return server.bodies
+
+    assert [sent["max_tokens"] for sent in asyncio.run(run())] == [1, 1]
 
 
 def test_a_closed_engine_says_so(task):

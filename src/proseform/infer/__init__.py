@@ -121,6 +121,14 @@ class Engine(Protocol):
         are sent side by side.
         """
 
+    async def check(self, request: Request) -> None:
+        """Look at a request's schema, before anything is asked.
+
+        Raises:
+            InputError: It cannot be enforced; what the engine says is in the message.
+            EngineError: The engine is away.
+        """
+
     async def room(self, request: Request) -> int | None:
         """How many tokens the model has left for a completion, at most; None where nobody can count."""
 

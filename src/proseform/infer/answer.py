@@ -170,6 +170,7 @@ def _plans(
             task,
             {name: _marked(engine, value) for name, value in read_inputs(task, inputs).items()},
             deadline=deadline,
+            own=target.document != engine.bundle.schema,
             narrows=not engine.ends,
             stream=stream,
         )

@@ -6,8 +6,8 @@ is measured is what is served.
 
 ::
 
-    begin ─► [look up the prose] ─► count ─► ask the evaluator ─► prose, judged ─► [store it]
-                                                                      │
+    begin ─► [check the schema] ─► [look up the prose] ─► count ─► ask the evaluator ─► prose, judged ─► [store it]
+                                                                                                 │
              refuse ◄─ third attempt ◄─ JSON that does not verify ◄─ count, ask the formatter ─► verified JSON ─► done
 
 Prose is judged and reported, never refused. JSON that the verifier does not accept never leaves: the formatter is asked
@@ -31,6 +31,8 @@ from proseform.infer.moves import (
     Ask,
     Begun,
     Cancel,
+    Check,
+    Checked,
     Completed,
     Count,
     Counted,
@@ -66,7 +68,7 @@ class State:
     Attributes:
         plan: What it is made of.
         turn: Whose turn it is.
-        counting: Requests whose prompt is being counted, by id.
+        counting: Requests whose schema is being looked at, or whose prompt is being counted, by id.
         asked: Requests that the engine has, by id.
         ids: Ids that were given away.
         attempt: Which attempt of the formatter this is, from 0.
@@ -76,7 +78,7 @@ class State:
     """
 
     plan: Plan
-    turn: Literal["none", "lookup", "evaluator", "formatter", "over"] = "none"
+    turn: Literal["none", "check", "lookup", "evaluator", "formatter", "over"] = "none"
     counting: Mapping[int, Request] = field(default_factory=dict)
     asked: Mapping[int, Request] = field(default_factory=dict)
     ids: int = 0
@@ -102,6 +104,8 @@ def step(state: State, event: Event) -> Step:
     if isinstance(event, Left):
         return _ended(state, [])
     if deadline is not None and event.now >= deadline:
+        if isinstance(event, Completed | Failed):
+            state = replace(state, asked=_without(state.asked, event.id))  # it has ended by itself
         return _ended(state, [Refuse(late("formatter" if state.turn == "formatter" else "evaluator"))])
     return _taken(state, event)
 
@@ -111,9 +115,11 @@ def _taken(state: State, event: Event) -> Step:
     match event:
         case Begun() if state.turn == "none":
             return _begun(state)
+        case Checked() if event.id in state.counting and state.turn == "check":
+            return _first(replace(state, counting=_without(state.counting, event.id)))
         case LookedUp() if state.turn == "lookup":
             return _evaluate(state) if event.prose is None else _format(replace(state, prose=event.prose))
-        case Counted() if event.id in state.counting:
+        case Counted() if event.id in state.counting and state.turn != "check":
             return _counted(state, event.id, event.room)
         case Written() if event.id in state.asked and state.turn == "evaluator":
             return state, [Emit(event.text)]
@@ -127,12 +133,19 @@ def _taken(state: State, event: Event) -> Step:
 def _begun(state: State) -> Step:
     """The first turn, and an alarm for the deadline."""
     deadline = state.plan.deadline
-    after, actions = _first(state)
+    after, actions = _check(state) if state.plan.own else _first(state)
     return after, [*([WakeAt(deadline)] if deadline is not None else []), *actions]
 
 
+def _check(state: State) -> Step:
+    """Have the engine look at the caller's schema: what it refuses, it refuses before the evaluator is asked."""
+    request = _format_request(state)
+    after = replace(state, turn="check", counting={state.ids: request}, ids=state.ids + 1)
+    return after, [Check(state.ids, request)]
+
+
 def _first(state: State) -> Step:
-    """The first turn."""
+    """The first turn that asks for something."""
     if state.plan.prose is not None:
         return _format(replace(state, prose=state.plan.prose))
     if state.plan.key:
@@ -147,21 +160,25 @@ def _evaluate(state: State) -> Step:
 
 
 def _format(state: State) -> Step:
-    """The formatter's turn, for as long as it has attempts. A prefill that begins an object is left out for other shapes."""
-    plan = state.plan
-    values = {"prose": state.prose or "", "schema": plan.schema.signature()}
-    request = ask(plan.bundle, "formatter", values, schema=plan.schema.grammar, deadline=plan.deadline)
-    closed = plan.schema.grammar.get("type") == "object" and plan.schema.fields
-    if not closed:
-        request = replace(request, prefill="")
+    """The formatter's turn, for as long as it has attempts."""
+    request = _format_request(state)
     if state.attempt:
         request = replace(
             request,
             max_tokens=2 * request.max_tokens,
-            temperature=plan.bundle.formatter.generation.retry_temperature,
+            temperature=state.plan.bundle.formatter.generation.retry_temperature,
             seed=request.seed + state.attempt,
         )
     return _count(replace(state, turn="formatter"), request)
+
+
+def _format_request(state: State) -> Request:
+    """What the formatter is asked first. A prefill that begins an object is left out for other shapes."""
+    plan = state.plan
+    values = {"prose": state.prose or "", "schema": plan.schema.signature()}
+    request = ask(plan.bundle, "formatter", values, schema=plan.schema.grammar, deadline=plan.deadline)
+    closed = plan.schema.grammar.get("type") == "object" and plan.schema.fields
+    return request if closed else replace(request, prefill="")
 
 
 def _count(state: State, request: Request) -> Step:

@@ -22,6 +22,8 @@ from proseform.infer.moves import (
     Ask,
     Begun,
     Cancel,
+    Check,
+    Checked,
     Completed,
     Count,
     Counted,
@@ -114,8 +116,10 @@ class _Driver:
     async def _take(self, action: Action) -> None:
         """Do what the chain wants."""
         match action:
+            case Check():
+                self._asked[action.id] = asyncio.create_task(self._answer(_checked(self._engine, action)))
             case Count():
-                self._asked[action.id] = asyncio.create_task(self._count(action))
+                self._asked[action.id] = asyncio.create_task(self._answer(_counted(self._engine, action)))
             case Ask():
                 self._asked[action.id] = asyncio.create_task(self._ask(action))
             case Cancel(number):
@@ -133,10 +137,10 @@ class _Driver:
             case Store(key, prose) if self._kept is not None:
                 await self._kept.put(key, prose)
 
-    async def _count(self, action: Count) -> None:
-        """Have a prompt counted."""
+    async def _answer(self, event: Coroutine[Any, Any, Event]) -> None:
+        """Wait for what answers the chain."""
         try:
-            self._events.put_nowait(await _counted(self._engine, action))
+            self._events.put_nowait(await event)
         except Exception as error:  # noqa: BLE001 - raised again by run()
             self._events.put_nowait(error)
 
@@ -164,9 +168,8 @@ async def many(engine: Engine, plans: Sequence[Plan]) -> list[Outcome]:
     lockstep = _LockStep(plans)
     while lockstep.counts or lockstep.asks:
         counts, lockstep.counts = lockstep.counts, []
-        for (index, _), event in zip(
-            counts, await asyncio.gather(*(_counted(engine, action) for _, action in counts)), strict=True
-        ):
+        looks = [_checked(engine, one) if isinstance(one, Check) else _counted(engine, one) for _, one in counts]
+        for (index, _), event in zip(counts, await asyncio.gather(*looks), strict=True):
             lockstep.advance(index, event)
         if lockstep.counts:
             continue
@@ -185,14 +188,14 @@ class _LockStep:
     """Chains that go on together.
 
     Attributes:
-        counts: What they want counted in this round: which chain, and what.
+        counts: What they want checked or counted in this round: which chain, and what.
         asks: What they ask for in this round.
         outcomes: Of the chains that have ended.
     """
 
     def __init__(self, plans: Sequence[Plan]) -> None:
         self._states = [State(plan) for plan in plans]
-        self.counts: list[tuple[int, Count]] = []
+        self.counts: list[tuple[int, Check | Count]] = []
         self.asks: list[tuple[int, Ask]] = []
         self.outcomes: list[Outcome | None] = [None] * len(plans)
         for index in range(len(plans)):
@@ -203,7 +206,7 @@ class _LockStep:
         self._states[index], actions = step(self._states[index], event)
         for action in actions:
             match action:
-                case Count():
+                case Check() | Count():
                     self.counts.append((index, action))
                 case Ask():
                     self.asks.append((index, action))
@@ -213,6 +216,15 @@ class _LockStep:
                     self.outcomes[index] = outcome
                 case Refuse(error):
                     self.outcomes[index] = error
+
+
+async def _checked(engine: Engine, action: Check) -> Event:
+    """Whether the engine can enforce a request's schema."""
+    try:
+        await engine.check(action.request)
+    except ProseformError as error:
+        return Failed(time.monotonic(), action.id, error)
+    return Checked(time.monotonic(), action.id)
 
 
 async def _counted(engine: Engine, action: Count) -> Event:
@@ -249,8 +261,16 @@ _LOOP = _Loop()
 
 
 def wait(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine and wait for what it gives; an interrupt cancels it. Not to be called from a coroutine."""
-    future = asyncio.run_coroutine_threadsafe(coroutine, _LOOP.get())
+    """Run a coroutine and wait for what it gives; an interrupt cancels it.
+
+    Raises:
+        RuntimeError: Called by a coroutine of that very loop, which would wait for itself.
+    """
+    loop = _LOOP.get()
+    if asyncio._get_running_loop() is loop:  # noqa: SLF001 - public in meaning: None outside of a loop
+        coroutine.close()
+        raise RuntimeError("A coroutine awaits; it does not wait.")
+    future = asyncio.run_coroutine_threadsafe(coroutine, loop)
     try:
         return future.result()
     except BaseException:

@@ -1,8 +1,7 @@
 """The engine by URL: any OpenAI-compatible server, foremost vLLM.
 
-Connections are kept, but none lives longer than ``EngineSpec.connection_s``: a Kubernetes Service chooses a replica by
-connection, and one kept for ever would hold on to a replica that has been told to go. One deadline bounds the whole call,
-pauses and slow bodies included. Left out: breaking circuits and choosing among replicas.
+One deadline bounds the whole call, pauses and slow bodies included; connections are kept for a while
+(:mod:`proseform.infer.connections`). Left out: breaking circuits and choosing among replicas.
 """
 
 from __future__ import annotations
@@ -13,15 +12,17 @@ import random
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import aiohttp
 
+from proseform import digest
 from proseform.bundle import Bundle, Role
 from proseform.errors import ConfigError, EngineError, ProseformError
 from proseform.infer import Completion, OnText, Request, late, wire
+from proseform.infer.connections import Connections
 from proseform.infer.context import Encoder
 from proseform.infer.spec import EngineSpec
 
@@ -30,25 +31,10 @@ _BACKOFF_S = 0.25
 _LONGEST_PAUSE_S = 8.0
 _OK, _TOO_MANY, _BROKEN = 200, 429, 500
 _NO_KEY = frozenset({401, 403})
+_CHECKED = 256
+"""Schemas that are remembered as taken."""
 MAX_BODY_BYTES = 16 << 20
 """A response beyond this is no completion."""
-
-
-@dataclass(slots=True)
-class _Connections:
-    """A pool of kept connections, replaced as a whole when it is old.
-
-    Attributes:
-        session: Holds them.
-        loop: Whose they are.
-        until: When they are old, on :func:`time.monotonic`'s clock.
-        calls: How many calls use them.
-    """
-
-    session: aiohttp.ClientSession
-    loop: asyncio.AbstractEventLoop
-    until: float
-    calls: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +67,13 @@ class HttpEngine:
         self.bundle = bundle
         self.spec = spec
         key = spec.key()
-        self._headers = {"authorization": f"Bearer {key}"} if key else {}
+        headers = {"authorization": f"Bearer {key}"} if key else {}
+        self._connections = Connections(headers, spec.connection_s)
         self._encoders = dict(encoders or {})
-        self._connections: _Connections | None = None
         self._slots: tuple[asyncio.AbstractEventLoop, asyncio.Semaphore] | None = None
         self._without_schema: set[tuple[str, str]] = set()
         self._without_counting: set[str] = set()
-        self._closed = False
+        self._checked: dict[str, None] = {}
 
     async def complete(self, request: Request, on_text: OnText | None = None) -> Completion:
         """See :meth:`proseform.infer.Engine.complete`."""
@@ -121,6 +107,15 @@ class HttpEngine:
         encoder = self._encoders.get("evaluator")
         return encoder.tokenizer if encoder else None
 
+    async def check(self, request: Request) -> None:
+        """See :meth:`proseform.infer.Engine.check`: only the server knows, so one token is asked for, once for each schema."""
+        schema = digest.of_json(request.schema)
+        if schema not in self._checked:
+            await self.complete(replace(request, max_tokens=1))
+            self._checked[schema] = None
+            if len(self._checked) > _CHECKED:
+                del self._checked[next(iter(self._checked))]
+
     async def room(self, request: Request) -> int | None:
         """See :meth:`proseform.infer.Engine.room`: by the bundle's own tokenizer where it is at hand, else vLLM is asked."""
         encoder, root = self._encoders.get(request.role), self.spec.root(request.role)
@@ -145,7 +140,7 @@ class HttpEngine:
             try:
                 async with (
                     asyncio.timeout(limit_s),
-                    self._connected() as session,
+                    self._connections.session() as session,
                     session.get(f"{root}/v1/models", allow_redirects=False) as response,
                 ):
                     status = response.status
@@ -159,10 +154,7 @@ class HttpEngine:
 
     async def close(self) -> None:
         """See :meth:`proseform.infer.Engine.close`."""
-        self._closed = True
-        connections, self._connections = self._connections, None
-        if connections is not None and connections.loop is asyncio.get_running_loop():
-            await connections.session.close()
+        await self._connections.close()
 
     async def _tried(self, request: Request, on_text: OnText | None) -> Completion:
         """One completion, asked for again where that can help and nothing of it was shown yet."""
@@ -223,7 +215,7 @@ class HttpEngine:
         try:
             async with (
                 asyncio.timeout(limit_s) as own,
-                self._connected() as session,
+                self._connections.session() as session,
                 session.post(root + sent.path, json=sent.body, allow_redirects=False) as response,
             ):
                 after = response.headers.get("retry-after")
@@ -239,31 +231,6 @@ class HttpEngine:
             raise _BrokenOffError(f"The engine at {root} is away ({error}).", hint="Is it running?") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise _BrokenOffError(f"The engine at {root} broke off ({type(error).__name__}: {error}).") from error
-
-    @asynccontextmanager
-    async def _connected(self) -> AsyncIterator[aiohttp.ClientSession]:
-        """The connections of this event loop; old ones are closed once nobody uses them."""
-        if self._closed:
-            raise EngineError("The engine by URL is closed.")
-        loop, now = asyncio.get_running_loop(), time.monotonic()
-        old = self._connections
-        if old is None or old.loop is not loop or now >= old.until:
-            connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=self.spec.connection_s)
-            session = aiohttp.ClientSession(
-                connector=connector, headers=self._headers, timeout=aiohttp.ClientTimeout(total=None)
-            )
-            self._connections = _Connections(session, loop, now + self.spec.connection_s)
-            if old is not None and old.loop is loop and not old.calls:
-                await old.session.close()
-        mine = self._connections
-        assert mine is not None
-        mine.calls += 1
-        try:
-            yield mine.session
-        finally:
-            mine.calls -= 1
-            if mine is not self._connections and not mine.calls:
-                await mine.session.close()
 
     @asynccontextmanager
     async def _slot(self) -> AsyncIterator[None]:

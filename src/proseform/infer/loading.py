@@ -12,6 +12,7 @@ from transformers.utils import logging as transformers_logging
 
 from proseform.errors import StoreError
 
+_END_OF_TURN = "<|im_end|>"
 MERGED = 500_000_000
 """On a CPU, bases of fewer parameters are held once for each adapter, merged: beside its base an adapter costs half the speed
 (SmolLM2-135M, r = 32, 32 at once: 211 tokens/s, merged 430). Larger bases are held once."""
@@ -59,3 +60,12 @@ def beside(base: Any, adapter: Path, name: str) -> Any:
         base.load_adapter(str(adapter), adapter_name=name)
         return base.eval()
     return PeftModel.from_pretrained(base, str(adapter), adapter_name=name).eval()
+
+
+def stop_ids(model: Any, tokenizer: Any) -> frozenset[int]:
+    """The token ids that end a completion: the tokenizer's, the model's own, and the end of a ChatML turn."""
+    stated = getattr(model.generation_config, "eos_token_id", None)
+    ids = {tokenizer.eos_token_id, *(stated if isinstance(stated, list) else [stated])}
+    if _END_OF_TURN in tokenizer.get_vocab():
+        ids.add(tokenizer.convert_tokens_to_ids(_END_OF_TURN))
+    return frozenset(int(token) for token in ids if token is not None)

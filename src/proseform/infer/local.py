@@ -25,19 +25,9 @@ from proseform.infer import Completion, OnText, Request, decode, loading, tokens
 from proseform.infer.constrain import Constraints
 from proseform.infer.worker import Job, Worker
 
-_END_OF_TURN = "<|im_end|>"
 _SMALL = 20_000_000
 """Models of fewer parameters run on one thread: their kernels last microseconds, and threads that wait for one another
 on busy cores made generation 25 times slower (2 threads, 2 cores, two other processes: 407 tokens/s instead of 10,032)."""
-
-
-def stop_ids(model: Any, tokenizer: Any) -> frozenset[int]:
-    """The token ids that end a completion: the tokenizer's, the model's own, and the end of a ChatML turn."""
-    stated = getattr(model.generation_config, "eos_token_id", None)
-    ids = {tokenizer.eos_token_id, *(stated if isinstance(stated, list) else [stated])}
-    if _END_OF_TURN in tokenizer.get_vocab():
-        ids.add(tokenizer.convert_tokens_to_ids(_END_OF_TURN))
-    return frozenset(int(token) for token in ids if token is not None)
 
 
 @dataclass
@@ -64,7 +54,7 @@ class RoleModel:
     def of(cls, model: Any, tokenizer: Any, *, adapter: str = "", limit: int | None = None) -> RoleModel:
         """A role model over a loaded model; the model's own position limit is kept."""
         own = int(getattr(model.config, "max_position_embeddings", 0) or 1 << 20)
-        return cls(model, tokenizer, adapter, min(own, limit or own), stop_ids(model, tokenizer))
+        return cls(model, tokenizer, adapter, min(own, limit or own), loading.stop_ids(model, tokenizer))
 
     def encode(self, request: Request) -> tuple[list[int], list[int]]:
         """Token ids of the prompt and of the prefill."""
@@ -76,19 +66,34 @@ class RoleModel:
         prompt, prefill = self.encode(request)
         return self.limit - len(prompt) - len(prefill)
 
+    def check(self, request: Request) -> None:
+        """Compile a request's schema.
+
+        Raises:
+            InputError: It cannot be enforced.
+        """
+        self._constraints().matcher(request.schema or {}, self.encode(request)[1])
+
     def batches(self, requests: Sequence[Request], size: int) -> list[list[int]]:
         """Indices of requests in batches of prompts of similar length; they follow from the requests alone."""
-        lengths = [len(self.encode(request)[0]) for request in requests]
+        lengths = [self._length(request) for request in requests]
         order = sorted(range(len(requests)), key=lengths.__getitem__)
         return [order[start : start + size] for start in range(0, len(order), size)]
+
+    def _length(self, request: Request) -> int:
+        """Tokens of a prompt; none where it cannot be encoded, which its own completion tells."""
+        try:
+            return len(self.encode(request)[0])
+        except ProseformError:
+            return 0
 
     def complete(self, jobs: Sequence[Job]) -> list[Completion | ProseformError]:
         """Complete one batch: an outcome for each job, in order."""
         outcomes: list[Completion | ProseformError | None] = [None] * len(jobs)
         rows: dict[int, tuple[decode.Row, list[int]]] = {}
         for index, job in enumerate(jobs):
-            prompt, prefill = self.encode(job.request)
             try:
+                prompt, prefill = self.encode(job.request)
                 row = self._row(job.request, prompt, prefill)
             except ProseformError as error:
                 outcomes[index] = error
@@ -135,6 +140,13 @@ class RoleModel:
 
         return watch
 
+    def _constraints(self) -> Constraints:
+        """Over this tokenizer, made with the first schema."""
+        if self.constraints is None:
+            size = self.model.get_output_embeddings().weight.shape[0]
+            self.constraints = Constraints(self.tokenizer, sorted(self.stop), size)
+        return self.constraints
+
     def _row(self, request: Request, prompt: list[int], prefill: list[int]) -> decode.Row:
         """The row of a request."""
         room = self.limit - len(prompt) - len(prefill)
@@ -143,11 +155,9 @@ class RoleModel:
         most = min(request.max_tokens, room)
         matcher = budget = None
         if request.schema is not None:
-            if self.constraints is None:
-                size = self.model.get_output_embeddings().weight.shape[0]
-                self.constraints = Constraints(self.tokenizer, sorted(self.stop), size)
-            matcher = self.constraints.matcher(request.schema, prefill)
-            budget = self.constraints.budget(request.schema, prefill, most, deadline=request.deadline)
+            constraints = self._constraints()
+            matcher = constraints.matcher(request.schema, prefill)
+            budget = constraints.budget(request.schema, prefill, most, deadline=request.deadline)
         return decode.Row(
             [*prompt, *prefill], most, request.temperature, request.seed, matcher, request.deadline, budget=budget
         )
@@ -235,6 +245,10 @@ class LocalEngine:
     def tokenizer(self) -> Any:
         """See :class:`proseform.infer.Engine`."""
         return self._role_model("evaluator").tokenizer
+
+    async def check(self, request: Request) -> None:
+        """See :meth:`proseform.infer.Engine.check`."""
+        await asyncio.to_thread(self._role_model(request.role).check, request)
 
     async def room(self, request: Request) -> int:
         """See :meth:`proseform.infer.Engine.room`."""

@@ -25,6 +25,7 @@ class Plan:
         inputs: The task's inputs.
         prose: An evaluation that is there already, so that the evaluator is not asked.
         deadline: When to give up, on the driver's clock, in seconds; None waits.
+        own: Whether the schema is the caller's own, so that the engine looks at it before anything is asked.
         narrows: Whether another attempt is made under a narrower schema, because the engine does not end documents.
         key: Where prose is kept for other chains; empty keeps none.
         stream: Whether prose is handed on while it is written.
@@ -36,6 +37,7 @@ class Plan:
     inputs: Mapping[str, Input] = field(default_factory=dict)
     prose: str | None = None
     deadline: float | None = None
+    own: bool = False
     narrows: bool = True
     key: str = ""
     stream: bool = False
@@ -49,6 +51,14 @@ class Begun:
     """The chain is to begin."""
 
     now: float
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The engine can enforce the schema."""
+
+    now: float
+    id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +98,7 @@ class Completed:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A request's error, from the engine or already from counting."""
+    """A request's error, from the engine, or already from looking at its schema or from counting its prompt."""
 
     now: float
     id: int
@@ -109,9 +119,17 @@ class Left:
     now: float
 
 
-Event = Begun | LookedUp | Counted | Written | Completed | Failed | Woke | Left
+Event = Begun | Checked | LookedUp | Counted | Written | Completed | Failed | Woke | Left
 
 # Actions: what is to be done.
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Have the engine look at a request's schema; answered by :class:`Checked` or :class:`Failed`."""
+
+    id: int
+    request: Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,4 +199,4 @@ class Refuse:
     error: ProseformError
 
 
-Action = LookUp | Store | Count | Ask | Cancel | WakeAt | Emit | Done | Refuse
+Action = Check | LookUp | Store | Count | Ask | Cancel | WakeAt | Emit | Done | Refuse
