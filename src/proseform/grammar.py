@@ -111,7 +111,7 @@ class _Writer:
         references = self._references(node)
         if False in references:
             return False
-        if self._draft <= REFERENCE_ALONE and "$ref" in schema:
+        if self._draft <= REFERENCE_ALONE and "$ref" in schema and references:  # none where it is no text
             return references[0]
         out, left = scalars(schema, self._draft, self._multiples)
         for keyword, reason in left:
