@@ -83,8 +83,8 @@ def answer(
 
     from proseform import display
     from proseform import task as tasks
-    from proseform.documents import read
     from proseform.infer import answer as infer
+    from proseform.infer.plan import read
     from proseform.infer.spec import EngineSpec
     from proseform.serve.reading import as_schema
     from proseform.stages.engine import opened, read_inputs
@@ -92,7 +92,7 @@ def answer(
     spec = EngineSpec.parse(engine, models=models, dialect=dialect, key_file=key_file, evaluator=evaluator)
     the_task = tasks.load(task)
     texts = read_inputs(the_task, inputs or [])
-    own = as_schema(read(schema).data) if schema else None
+    own = as_schema(read(schema)) if schema else None
     running = opened(the_task, spec, bundle, alias, name, tracking_uri)
     with contextlib.ExitStack() as stack:
         stack.callback(infer.close, running)
@@ -181,6 +181,28 @@ def report(
         if figure
     ]
     display.show(("figure", "value", "low", "high", "cases"), rows, as_json=as_json)
+
+
+@app.command(name="schema", epilog=EXIT_CODES)
+def show_schema(
+    file: Annotated[Path, typer.Argument(help="A JSON schema of draft 4 to 2020-12.")], *, as_json: Json = False
+) -> None:
+    """Say whether a schema is taken, what the grammar enforces, what the verifier, and at what cost; exit 2 if not."""
+    from proseform import display
+    from proseform.errors import InputError
+    from proseform.infer.plan import plan, read
+
+    try:
+        made = plan(read(file), file.name)
+    except InputError as error:
+        if as_json:
+            typer.echo(json.dumps({"taken": False, **error.as_dict()}, ensure_ascii=False))
+            raise typer.Exit(error.exit_code) from error
+        raise
+    if as_json:
+        typer.echo(json.dumps(made.as_dict(), ensure_ascii=False))
+    else:
+        display.show(("", file.name), made.rows(), as_json=False)
 
 
 @app.command(name="tasks")

@@ -34,12 +34,16 @@ _FORMATS = {
 """Formats are checked in every draft, also those that a later draft brought: that is what their authors mean."""
 
 
+_KINDS = {list: "an array", str: "text", bool: "true or false", int: "a number", float: "a number", type(None): "null"}
+
+
 class Schema:
     """A JSON Schema of draft 4, 6, 7, 2019-09 or 2020-12.
 
     Attributes:
         document: The schema as it was given.
         draft: The draft that it is read as.
+        looks: The most subschemas that are looked at to check one value, its parts not counted.
 
     Args:
         document: The schema itself; it is not copied and must not be changed afterwards.
@@ -50,14 +54,15 @@ class Schema:
             that refers out of itself. The place is named.
     """
 
-    def __init__(self, document: Mapping[str, Any], where: str = "schema") -> None:
+    def __init__(self, document: Any, where: str = "schema") -> None:
         if not isinstance(document, Mapping):
-            raise InputError(f"{where}: a schema is an object, this is {type(document).__name__}.")
+            kind = _KINDS.get(type(document), type(document).__name__)
+            raise InputError(f"{where}: a schema is an object, this is {kind}.")
         bounds.check(document, where)
         self.document, self.where = dict(document), where
         self.draft: Draft = detect(self.document, where)
         self._nodes = graph(self.document, self.draft.number, where)
-        self._looks = cost.looks(self._nodes, where)
+        self.looks = cost.looks(self._nodes, where)
         self._grammar = write(self._nodes, self.draft.number)
         if self._grammar.document == NOTHING:
             reasons = "; ".join(map(str, self.widenings)) or "something in it requires itself, or is false"
@@ -119,7 +124,7 @@ class Schema:
         ('/a', '"x" is not of type "integer"')
         """
         try:
-            steps = cost.steps(self._nodes, value) if self._recursive else self._looks
+            steps = cost.steps(self._nodes, value) if self._recursive else self.looks
             if steps > cost.MAX_STEPS:
                 return "/", f"checking it by this schema takes more than {cost.MAX_STEPS} steps"
             if self._validator.is_valid(value):

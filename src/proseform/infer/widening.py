@@ -45,6 +45,7 @@ def settle(asked: Mapping[str, Any]) -> dict[str, Any]:
         reason; ``milliseconds`` of the last compilation. Or, where nothing helps, ``refused``: the compiler's words,
         and ``place``.
     """
+    _tokenizer()  # not part of what compiling costs
     document: Node = json.loads(json.dumps(asked["grammar"]))
     widened: list[tuple[str, str, str]] = []
     if asked.get("lexical"):
