@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from proseform.errors import EngineError, Refusal
+from proseform.errors import EngineError, Refusal, RowError
 from proseform.infer import measure
 from proseform.outcome import Outcome
 from proseform.suites import Ask, evaluations
 from proseform.suites.plans import judge, plan
-from proseform.testing import ScriptedEngine, toy_bundle
+from proseform.testing import ScriptedEngine, random_bundle, toy_bundle
 from tests.suites.measured import SUBJECTS, TASK, study
 
 STUDY = study(cases=4)
@@ -92,3 +92,34 @@ def test_an_ask_that_waits_for_nobody_is_a_fault_of_the_plan():
     lost = Ask(Outcome("a", "b", "free", "c"), "formatter", {"schema": ""}, schema=STUDY.schema, after="d")
     with pytest.raises(ValueError, match="waits for d"):
         measure.ask_all(ScriptedEngine(BUNDLE, gold), [replace(lost)], batch=1)
+
+
+@pytest.fixture
+def short(tmp_path):
+    """A bundle whose context holds a case of this study, but no long one."""
+    folder = tmp_path / "bundle"
+    random_bundle(folder, TASK, max_length=512)
+    return folder
+
+
+def longer(count):
+    """The study with a thousand more words in so many parcels."""
+    cases = [
+        replace(case, inputs={**case.inputs, "parcel": case.inputs["parcel"] + " very" * 1000}) if at < count else case
+        for at, case in enumerate(STUDY.cases)
+    ]
+    return replace(STUDY, cases=tuple(cases))
+
+
+def test_what_is_longer_than_the_context_is_left_out_and_the_rest_is_measured(short):
+    assert measure.too_long(STUDY, short) == []
+    of = longer(1)
+    left_out = measure.too_long(of, short)
+    assert left_out == [of.cases[0].id]
+    outcomes = asked(ScriptedEngine(BUNDLE, gold), of=of.without(left_out))
+    assert {row.case for row in outcomes if row.suite == "evaluations"} == {case.id for case in of.cases[1:]}
+
+
+def test_a_measurement_without_most_of_its_cases_is_refused(short):
+    with pytest.raises(RowError, match=r"evaluate: 3 of 4 rows are longer than the .* tokens of model.max_length"):
+        measure.too_long(longer(3), short)

@@ -11,15 +11,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from proseform import bundle as bundles
 from proseform import config, launch, records
 from proseform import task as tasks
 from proseform.errors import Refusal
-from proseform.infer import Completion, Engine, Request, ask
+from proseform.infer import Completion, Engine, Request, ask, length, tokens
 from proseform.infer.answer import Formatted, close, completed, formatted
 from proseform.machine import machine
 from proseform.outcome import Outcome
 from proseform.store import write_json
-from proseform.suites import Ask, Subject
+from proseform.suites import Ask, Study, Subject
 from proseform.suites.plans import plan
 
 
@@ -44,6 +45,8 @@ def main(job: launch.Job) -> None:
     subjects = [
         (Subject(row["name"], row["trained"], row["shipped"]), Path(row["bundle"])) for row in job.settings["subjects"]
     ]
+    left_out = too_long(study, subjects[0][1])
+    study = study.without(left_out)
     total = sum(len(plan(study, subject)) for subject, _ in subjects)
     outcomes: list[Outcome] = []
     parts = Path(job.work) / "checkpoints"
@@ -58,8 +61,29 @@ def main(job: launch.Job) -> None:
         texts = Path(job.out) / records.APART
         texts.mkdir(mode=0o700)
         records.write_texts(texts / records.TEXTS, outcomes, str(until))
-    write_json(Path(job.out) / records.ABOUT, {"machine": machine(), "records": len(outcomes)})
+    write_json(Path(job.out) / records.ABOUT, {"machine": machine(), "records": len(outcomes), "left_out": left_out})
     records.write(Path(job.out) / records.RECORDS, [outcome.sealed() for outcome in outcomes] if until else outcomes)
+
+
+def too_long(study: Study, bundle: Path) -> list[str]:
+    """The ids of held-out cases that are longer than a bundle's context, as training leaves them out.
+
+    Args:
+        study: Its cases, those of harder levels too.
+        bundle: Any subject's: all of them have one tokenizer and one context.
+
+    Raises:
+        RowError: Most cases of the level that was trained are.
+    """
+    evaluator = bundles.read(bundle, check_files=False).evaluator
+    tokenizer = tokens.BundleTokenizer.load(bundle / evaluator.base)
+    limit, ids = evaluator.generation.context_length, []
+    for cases in (study.cases, *study.harder.values()):
+        lengths = length.evaluations(tokenizer, study.task, cases)
+        if cases is study.cases:
+            length.check(lengths, limit, "evaluate")
+        ids += [case.id for case, count in zip(cases, lengths, strict=True) if count > limit]
+    return ids
 
 
 def ask_all(

@@ -98,8 +98,11 @@ def run(
         write_json(out / MEASURED, measurement)
         found = _report(folder, study, measurement, out)
         figures = {name: figure["value"] for name, figure in found["figures"].items() if figure}
-        key = ", ".join(f"{words} {figures[name]:.2f}" for name, words in _KEY.items() if name in figures)
-        return {"key": key, **figures, "bundle": about["bundle"]}
+        words = [f"{words} {figures[name]:.2f}" for name, words in _KEY.items() if name in figures]
+        left_out = len(about["left_out"])
+        if left_out:
+            words.append(f"{left_out} cases too long and left out")
+        return {"key": ", ".join(words), **figures, "left_out": left_out, "bundle": about["bundle"]}
 
     cache.hand_over(cache.once("evaluate", inputs, body), measured)
     if shown is not None:
@@ -198,7 +201,8 @@ def _apart(results: Path) -> str:
 
 def _report(folder: Path, study: Study, measurement: Mapping[str, Any], out: Path) -> dict[str, Any]:
     """Judge the records in a folder, and write the report on them."""
-    texts = str(json.loads((folder / records.ABOUT).read_text(encoding="utf-8"))["texts"])
+    about = json.loads((folder / records.ABOUT).read_text(encoding="utf-8"))
+    texts, study = str(about["texts"]), study.without(about.get("left_out", ()))
     outcomes: list[Outcome] = records.read(folder / records.RECORDS)
     if texts:
         apart = fetch(Ref.parse(texts), cache.home().root / "fetched")

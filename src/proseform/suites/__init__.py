@@ -16,7 +16,7 @@ named in :mod:`~proseform.suites.plans`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from statistics import fmean
 from typing import Any
@@ -87,6 +87,16 @@ class Study:
     temperature: float = 1.0
     shots: int = 0
     blind: int = 0
+
+    def without(self, left_out: Iterable[str]) -> Study:
+        """The same study without some held-out cases, by id: those that are longer than the context."""
+        ids = {*left_out}
+
+        def kept(cases: tuple[Case, ...]) -> tuple[Case, ...]:
+            return tuple(case for case in cases if case.id not in ids)
+
+        harder = {level: kept(cases) for level, cases in self.harder.items()}
+        return replace(self, cases=kept(self.cases), harder=harder)
 
     @cached_property
     def by_id(self) -> dict[str, Case]:

@@ -5,7 +5,7 @@
 - :mod:`~proseform.train.grpo` enforces: the rubric on a policy that imitates careless annotators
 - :mod:`~proseform.train.scorer`, :mod:`~proseform.train.prompts`, :mod:`~proseform.train.stopping`: what GRPO earns,
   what it asks next, and when it stops; :mod:`~proseform.train.grpo_trainer` ties them into TRL's trainer
-- :mod:`~proseform.train.rows`, :mod:`~proseform.train.length`, :mod:`~proseform.train.checkpoints`,
+- :mod:`~proseform.train.rows`, :mod:`~proseform.train.memory`, :mod:`~proseform.train.checkpoints`,
   :mod:`~proseform.train.progress`, :mod:`~proseform.train.weights`, :mod:`~proseform.train.muon`: what they share
 
 TRL's trainers do the training; nothing distributed is written here. torch, transformers and TRL are imported inside

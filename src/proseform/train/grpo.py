@@ -18,10 +18,10 @@ from typing import Any
 from proseform import config, launch
 from proseform import task as tasks
 from proseform.case import Case, load_cases
-from proseform.infer import tokens
+from proseform.infer import length, tokens
 from proseform.prompt import Rendered
 from proseform.task import Task
-from proseform.train import checkpoints, length, progress, rows, weights
+from proseform.train import checkpoints, progress, rows, weights
 from proseform.train.prompts import Asked, FixedOrder
 from proseform.train.scorer import Rewards, Scorer
 from proseform.train.stopping import Decision, StopRule

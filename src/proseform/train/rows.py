@@ -16,14 +16,11 @@ from typing import Any
 
 from proseform import jsonl
 from proseform.errors import ConfigError, RowError
-from proseform.infer import tokens
+from proseform.infer import length, tokens
 from proseform.prompt import Rendered
 
 IGNORED = -100
 """The label of a token that carries no loss."""
-
-MOST_LEFT_OUT = 0.5
-"""The share of rows that may be longer than the context and be left out; beyond it a run is refused."""
 
 _POOL = 16
 """Batches that are cut together from rows of like length."""
@@ -42,9 +39,6 @@ class Row:
     id: str
     prompt: Rendered
     completion: str
-
-
-_NOBODY = Rendered("plain", ())
 
 
 def read(path: Path) -> list[Row]:
@@ -119,45 +113,18 @@ def encode(
     """
     prompts = [tokens.encode(tokenizer, row.prompt) for row in rows]
     completions = completion_ids(tokenizer, rows, prefill)
-    best = [(gold or {}).get(row.id, row.completion) for row in rows]
-    longest = [
-        max(len(ids), len(other)) for ids, other in zip(completions, _gold_ids(tokenizer, best, prefill), strict=True)
+    lengths = [
+        len(prompt)
+        + max(len(ids), length.completion(tokenizer, gold[row.id], prefill) if gold and row.id in gold else 0)
+        for row, prompt, ids in zip(rows, prompts, completions, strict=True)
     ]
-    lengths = [len(prompt) + length for prompt, length in zip(prompts, longest, strict=True)]
-    check_lengths(lengths, max_length, where)
-    kept = [place for place, length in enumerate(lengths) if length <= max_length]
+    length.check(lengths, max_length, where)
+    kept = [place for place, count in enumerate(lengths) if count <= max_length]
     columns = {
         "input_ids": [prompts[place] + completions[place] for place in kept],
         "labels": [[IGNORED] * len(prompts[place]) + completions[place] for place in kept],
     }
     return columns, len(rows) - len(kept)
-
-
-def gold_lengths(tokenizer: Any, rows: Sequence[Row], prefill: str) -> list[int]:
-    """Tokens of each row's prompt and completion, its end included; a completion may lack the prefill."""
-    completions = _gold_ids(tokenizer, [row.completion for row in rows], prefill)
-    return [len(tokens.encode(tokenizer, row.prompt)) + len(ids) for row, ids in zip(rows, completions, strict=True)]
-
-
-def check_lengths(lengths: Sequence[int], max_length: int, where: str) -> None:
-    """Refuse a run that would leave out most of its rows.
-
-    Raises:
-        RowError: More than :data:`MOST_LEFT_OUT` of the rows are longer than ``max_length``.
-    """
-    long = sum(length > max_length for length in lengths)
-    if long > MOST_LEFT_OUT * len(lengths):
-        raise RowError(
-            f"{where}: {long} of {len(lengths)} rows are longer than the {max_length} tokens of model.max_length; "
-            f"the longest has {max(lengths)}.",
-            hint="Raise model.max_length, or shorten the inputs: a run without most of its data measures little.",
-        )
-
-
-def _gold_ids(tokenizer: Any, texts: Sequence[str], prefill: str) -> list[list[int]]:
-    """Token ids of gold completions. A style of its own may lack the prefill, which is added."""
-    whole = [Row("", _NOBODY, text if text.startswith(prefill) else prefill + text) for text in texts]
-    return completion_ids(tokenizer, whole, prefill)
 
 
 def order(lengths: Sequence[int], batch: int, steps: int, seed: int) -> list[int]:
