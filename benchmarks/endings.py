@@ -31,7 +31,7 @@ from proseform.infer.constrain import Constraints
 from proseform.infer.local import LocalEngine
 from proseform.schema import Schema
 
-BATCH = 32
+BATCH = 128
 CONTEXT = 32_768
 ORDINARY = testing.SCHEMA
 
@@ -47,7 +47,7 @@ def corpus(folder: Path, start: int, count: int, seed: int) -> Iterator[tuple[Pa
 
 def engine(folder: Path, tokens: int, seed: int) -> LocalEngine:
     """Random weights with a budget of so many tokens for JSON."""
-    loaded = LocalEngine(testing.random_bundle(folder, testing.toy_task(), seed=seed, max_length=CONTEXT))
+    loaded = LocalEngine(testing.random_bundle(folder, testing.toy_task(), seed=seed, max_length=CONTEXT), batch=BATCH)
     generation = replace(loaded.bundle.formatter.generation, max_tokens=tokens)
     loaded.bundle = replace(loaded.bundle, formatter=replace(loaded.bundle.formatter, generation=generation))
     return loaded

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 import torch
+from llguidance import LLMatcher, LLParserLimits
 
 from proseform import verify
-from proseform.errors import InputError
 from proseform.infer import decode, loading
 from proseform.infer.constrain import Constraints
 from proseform.schema import Schema
@@ -117,15 +117,18 @@ def test_a_budget_below_the_shortest_document_is_refused_with_both_figures(model
     assert "72" in done.fault.message or "40" in done.fault.message
 
 
-def test_a_schema_without_documents_is_refused_before_anything_is_written(model):
-    with pytest.raises(InputError, match="no document"):
-        row(model, {"$ref": "#"}, 40)
+def test_a_grammar_without_documents_is_the_schemas_fault(model):
+    """Such a schema is refused before; a grammar may still come to a dead end."""
+    _, _, constraints = model
+    done = row(model, HARD["formats"], 40)
+    done.matcher = LLMatcher(constraints._tokenizer, LLMatcher.grammar_from_json_schema({"$ref": "#"}), log_level=0)
+    assert run(model, [done]) == [""]
+    assert (done.finish, done.fault.reason) == ("length", "engine")
+    assert "no document" in done.fault.message
 
 
 def test_a_limit_of_the_grammar_engine_is_its_own_fault(model):
     """The matcher is one that may not do anything."""
-    from llguidance import LLMatcher, LLParserLimits
-
     _, _, constraints = model
     done = row(model, HARD["formats"], 60)
     grammar = LLMatcher.grammar_from_json_schema(HARD["formats"])

@@ -2,14 +2,18 @@
 
 import json
 import random
+import re
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from llguidance import LLMatcher
 
 from proseform import testing, verify
+from proseform.errors import InputError
+from proseform.infer import samples
 from proseform.infer.constrain import Constraints
-from proseform.infer.endings import Endings, Place
+from proseform.infer.endings import STEPS, Endings, Place
 from proseform.schema import Schema
 from tests.infer.schemas import HARD
 
@@ -112,6 +116,51 @@ def test_no_steps_find_nothing(constraints):
     assert endings.find(endings.start(), SOME_ROOM, steps=2) == (None, 2)
 
 
-def test_a_schema_without_documents_has_no_ending(constraints):
-    endings = constraints.endings({"$ref": "#"})
+def test_a_grammar_without_documents_has_no_ending(constraints):
+    schema = {"$ref": "#"}
+    matcher = LLMatcher(constraints._bytes, LLMatcher.grammar_from_json_schema(schema), log_level=0)
+    endings = Endings(schema, matcher)
     assert endings.find(endings.start(), SOME_ROOM)[0] is None
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "string", "minLength": 10**9},
+        {"type": "array", "items": {"type": "string"}, "minItems": 10**6},
+        {"type": "string", "pattern": "^((a{99}){99}){9}$"},
+        {"type": "object", "minProperties": 500},
+    ],
+    ids=["length", "items", "pattern", "members"],
+)
+def test_documents_that_no_budget_holds_are_given_up_within_the_steps(constraints, schema):
+    """Also without the memory that they would take."""
+    try:
+        endings = constraints.endings(schema)
+    except InputError:
+        return  # the grammar engine does not take it
+    ending, steps = endings.find(endings.start(), 3000)
+    assert steps <= STEPS
+    assert ending is None or verify.answer(ending.decode(), Schema(schema)).ok
+
+
+@pytest.mark.parametrize("pattern", ["a{2001}", "((a{99}){99}){99}", "(?P<x>", "\\p{L}+", "(" * 500])
+def test_a_pattern_that_is_too_long_or_not_read_has_no_sample(pattern):
+    assert samples.of_pattern(pattern) is None
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "^[A-Z]{2}-[0-9]{3}(x|yz)+$",
+        "\\d{4}-\\d\\d?",
+        "^(foo|ba[rz])\\.(?:a|b){2}$",
+        "[^a0]{3}",
+        "(ab)\\1",
+        "^\\w+@\\w+\\.com$",
+    ],
+)
+def test_a_sample_matches_its_pattern(pattern):
+    sample = samples.of_pattern(pattern)
+    assert sample is not None
+    assert re.search(pattern, sample)

@@ -32,8 +32,8 @@ _SLACK = 8
 _ROOM_FOR_TEXT = 12
 """Tokens that are left, where there are any, for each free text that is still to come."""
 
-_ANY = 1 << 20
-"""Room for any document."""
+_LARGE = 8192
+"""Tokens of the largest document that is looked for, so that a refusal can say how many a schema takes."""
 
 _LONGEST_TOKEN = 6
 """Bytes a token that a search allows for; what is longer in tokens than the budget is refused afterwards."""
@@ -84,7 +84,7 @@ class Budget:
     _plan: Plan | None = None
     _next: int = -1
     _steps: int = 0
-    _shortest: int = 0
+    _shortest: int | None = None
     _texts: int = -1
     _share: int = 0
 
@@ -110,6 +110,8 @@ class Budget:
             return len(ids)
         self._plan, self.tight = self._latest(known, ids), True
         kept = self._plan.count
+        written = len(self.prefill) + len(self.decode(ids[:kept]))
+        self.marks = [mark for mark in self.marks if mark.offset <= written]
         self._mark(ids[:kept], ids[kept])
         return kept
 
@@ -154,7 +156,7 @@ class Budget:
 
     def refusal(self) -> Refusal:
         """Why the completion could not be ended within its budget."""
-        if self._shortest > self.most:
+        if self._shortest and self._shortest > self.most:
             return Refusal(
                 "budget",
                 f"The shortest document that was found for the schema takes {self._shortest} tokens; {self.most} are allowed.",
@@ -217,10 +219,12 @@ class Budget:
 
     def _first(self) -> Plan | None:
         """The plan behind the prefill."""
-        place = self._at(None, [], 0)
-        plan = place and self._planned(place, 0, room=_ANY)
-        self._shortest = len(plan.tokens) if plan else 0
-        return plan if plan and self._shortest <= self.most else None
+        if self._shortest is None:
+            place = self._at(None, [], 0)
+            plan = place and self._planned(place, 0, room=_LARGE)
+            self._shortest = len(plan.tokens) if plan else 0
+            return plan if plan and self._shortest <= self.most else None
+        return None  # it was looked for before
 
     def _planned(self, place: Place, count: int, room: int = 0) -> Plan | None:
         """A plan behind so many tokens, if an ending is found that fits; into what is left, or another room."""

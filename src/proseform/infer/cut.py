@@ -29,12 +29,12 @@ def pointers(document: bytes, marks: Sequence[Mark]) -> tuple[str, ...]:
     >>> pointers(b'{"a": "so lo", "b": [1]}', [Mark(12, b"n"), Mark(22, b",")])
     ('/a', '/b')
     """
-    found: dict[str, None] = {}
+    cut: dict[str, None] = {}
     cursor, done = Cursor(), 0
     for mark in sorted(marks):
         cursor, done = cursor.after(document[done : mark.offset]), max(done, mark.offset)
-        found[_pointer(cursor, mark.refused, document[mark.offset : mark.offset + 1])] = None
-    return tuple(found)
+        cut[_pointer(cursor, mark.refused, document[mark.offset : mark.offset + 1])] = None
+    return tuple(cut)
 
 
 def _pointer(cursor: Cursor, refused: bytes, written: bytes) -> str:

@@ -189,6 +189,7 @@ def _kept(logits: torch.Tensor, budget: Budget, ids: list[int], token: int) -> i
 
     token = budget.permitted(ids, token, lambda: ranked(len(logits)))
     if budget.tight:
-        token = budget.choose(ids, [token, *(other for other in ranked(_RANKED) if other != token)])
+        others = (other for other in ranked(_RANKED) if other != token and not budget.lapses.lapse(ids, other))
+        token = budget.choose(ids, [token, *others])
     budget.lapses.take(token)
     return token

@@ -124,7 +124,7 @@ class Endings:
             met[key] += 1
             if met[key] > _ALIKE:
                 continue
-            for piece, penalty in self._candidates(here, allowed):
+            for piece, penalty in self._candidates(here, allowed, limit - len(text)):
                 onward = self._onward(here, piece)
                 if onward is not None and len(text) + len(onward[0]) <= limit:
                     number -= 1  # of two equally good ones the later goes first
@@ -163,7 +163,7 @@ class Endings:
             levels.append(self._guide.below(levels[-1], frame))
         return tuple(levels)
 
-    def _candidates(self, place: Place, allowed: int) -> Iterator[tuple[bytes, float]]:
+    def _candidates(self, place: Place, allowed: int, room: int) -> Iterator[tuple[bytes, float]]:
         """What to go on with, each with what counts against it."""
         cursor = place.cursor
         if cursor.mode not in {"string", "key"}:
@@ -179,6 +179,8 @@ class Endings:
             yield from ((bytes((byte,)), 0.1) for byte in _representatives(allowed) if byte not in named)
             return
         missing = self._guide.missing(place.levels[-1], cursor) if cursor.mode == "string" and not closing else 0
+        if missing > room:
+            return
         if missing > 0:
             yield _FILLER[:1] * missing, 0.0
         else:
@@ -211,7 +213,7 @@ class Endings:
         """The next bytes of keys and constants that the schema names and that begin with what is written."""
         cursor, lexeme = place.cursor, place.cursor.lexeme
         texts = (
-            self._guide.wanted(place.levels[-2], cursor.frames[-1].names)
+            self._guide.due(place.levels[-2], cursor.frames[-1].names)
             if cursor.mode == "key"
             else self._guide.constants(place.levels[-1])
         )

@@ -77,7 +77,7 @@ class Guide:
         ]
         return min(costs, default=Cost(1))
 
-    def wanted(self, nodes: Sequence[Any], names: tuple[str, ...]) -> tuple[str, ...]:
+    def due(self, nodes: Sequence[Any], names: tuple[str, ...]) -> tuple[str, ...]:
         """Keys that some alternative still requires."""
         shapes = [shape for node in nodes for shape in self.shapes(node)]
         return tuple({name: None for shape in shapes for name in shape.required if name not in names})
@@ -125,10 +125,10 @@ class Guide:
                 return Cost(2.0)
             case "member" | "key":
                 names = cursor.frames[-1].names
-                due = [_json(name)[1:-1] for name in self.wanted(levels[-2], names)]
+                keys = [_json(name)[1:-1] for name in self.due(levels[-2], names)]
                 if cursor.mode == "member":
-                    return Cost(8.0 * bool(names and not due))
-                expected = any(name.startswith(cursor.lexeme) for name in due)
+                    return Cost(8.0 * bool(names and not keys))
+                expected = any(name.startswith(cursor.lexeme) for name in keys)
                 return Cost(-1.0 - len(cursor.lexeme) if expected else 9.0)
         return Cost()
 

@@ -83,7 +83,10 @@ def _item(operator: Any, argument: Any, groups: dict[int, str]) -> str:
             return text
         case code.MAX_REPEAT | code.MIN_REPEAT | code.POSSESSIVE_REPEAT:
             least, _, repeated = argument
-            return _write(repeated, groups) * int(least) if least <= _LONGEST else ""
+            text = _write(repeated, groups)
+            if int(least) * len(text) > _LONGEST:
+                raise OverflowError
+            return text * int(least)
         case code.ATOMIC_GROUP:
             return _write(argument, groups)
         case code.GROUPREF:
