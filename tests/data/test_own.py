@@ -266,6 +266,22 @@ def test_ones_own_prose_is_trained_unless_carelessness_is_asked_for(tmp_path: Pa
     assert sum(a == b for a, b in zip(prose, careless, strict=True)) < 15
 
 
+@pytest.mark.parametrize("parent", ["small", "smollm2", "default"])
+def test_a_run_that_extends_a_careless_one_trains_ones_own_prose_all_the_same(parent: str, tmp_path: Path) -> None:
+    """Carelessness is asked for beside the file, by name; it is not inherited by cases that somebody brings."""
+    file = write(tmp_path, rows(20))
+    head = f'extends = "{parent}"\nname = "mine"\n[dataset]\n'
+    mine = config.parse(f'{head}file = "{file}"\n')
+    assert mine.dataset.annotations == "clean"
+    further = tmp_path / "mine.toml"
+    further.write_text(f'{head}file = "{file}"\n')
+    assert config.parse(f'extends = "{further}"\nname = "more"\n').dataset.annotations == "clean"
+    asked = config.parse(f'{head}file = "{file}"\nannotations = "careless"\n')
+    assert asked.dataset.annotations == "careless"
+    generated = config.parse(f"{head}train = 9\n")
+    assert generated.dataset.annotations == config.load(parent).dataset.annotations
+
+
 def test_only_the_runs_that_show_what_carelessness_costs_ask_for_it() -> None:
     asks = {name: config.load(name).dataset.annotations for name in config.shipped()}
     assert asks == {"default": "clean", "small": "careless", "smollm2": "careless"}

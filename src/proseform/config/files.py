@@ -111,7 +111,9 @@ class Files(Generic[_Model]):
             return table
         if parent in seen:
             raise ConfigError(f"{where}: extends itself by way of {' → '.join([*seen, parent])}.")
-        return _merged(self._resolved(self._text(str(parent)), str(parent), (*seen, str(parent))), table)
+        return _merged(
+            _inherited(self._resolved(self._text(str(parent)), str(parent), (*seen, str(parent))), table), table
+        )
 
 
 def knobs(model: type[Section], path: str = "") -> Iterator[tuple[str, Any, str]]:
@@ -160,6 +162,22 @@ def _table(text: str, where: str) -> dict[str, Any]:
         raise ConfigError(f"{where}: not TOML: {error}.") from error
     except ValueError as error:
         raise ConfigError(f"{where}: not JSON: {error}.") from error
+
+
+_NOT_INHERITED = {("dataset", "file"): "annotations"}
+"""Section and key to the key beside it that is not inherited by a file which sets the first.
+
+A shipped run that shows what careless annotations cost must not throw a user's own prose away.
+"""
+
+
+def _inherited(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """What a file gets from the one that it extends; see :data:`_NOT_INHERITED`."""
+    for (section, key), beside in _NOT_INHERITED.items():
+        own, parents = over.get(section), under.get(section)
+        if isinstance(own, dict) and own.get(key) and isinstance(parents, dict):
+            under = {**under, section: {name: value for name, value in parents.items() if name != beside}}
+    return under
 
 
 def _merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

@@ -82,7 +82,7 @@ class Dataset(Section):
     seed: Count = 0
     """Seed of everything that is generated."""
     annotations: Literal["careless", "clean"] = "clean"
-    """Whose prose the evaluator imitates: the cases' own, or that of careless annotators, which GRPO then mends."""
+    """Whose prose the evaluator imitates: the cases' own, or careless annotators'. Not inherited beside a file."""
     file: str = ""
     """JSON Lines of your own cases, used instead of the task's generator; each names its split."""
     shared: Annotated[tuple[str, ...], Field(strict=False)] = ()
@@ -165,8 +165,6 @@ class Grpo(Training):
     """What is rewarded: prose by the rubric, or JSON directly by the gated reward."""
     signal_window: Positive = 20
     """Stop when no group has carried a signal for so many steps: early where all is perfect, else with an error."""
-    reward_timeout_s: Annotated[float, Field(gt=0)] = 30.0
-    """Longest time to score one completion, in seconds; a slower reward is ended, and its rollout not counted."""
 
 
 class Completions(Section):

@@ -50,7 +50,7 @@ def main(job: launch.Job) -> None:
 
     folder = Path(job.work) / checkpoints.FOLDER
     last = checkpoints.latest(folder, job.world_size)
-    with Scorer(task.name, rubric, knobs.reward_timeout_s) as scorer:
+    with Scorer(task.name, rubric) as scorer:
         rewards = Rewards(scorer, rubric)
         rule = StopRule(knobs.generations, knobs.signal_window, rewards.best)
         source = FixedOrder(cases, max(knobs.steps, 1) * knobs.prompts, knobs.seed)

@@ -29,6 +29,8 @@ from proseform.rubric import Rubric
 
 START_S = 300.0
 """Longest time for a child to load its task: a busy machine is slow, and a task may be large."""
+LIMIT_S = 30.0
+"""Longest time to score one completion: thousands of times what a sound reward takes, however busy the machine."""
 HANGS = 3
 """Overdue completions in one batch after which the rest of it is not tried."""
 
@@ -47,7 +49,7 @@ class Scorer:
         StageError: From :meth:`score`: the child cannot load the task; in its words.
     """
 
-    def __init__(self, task: str, rubric: Rubric | None, limit_s: float) -> None:
+    def __init__(self, task: str, rubric: Rubric | None, limit_s: float = LIMIT_S) -> None:
         self._spec = {
             "task": task,
             "rubric": rubric and {"weights": dict(rubric.weights), "exponents": dict(rubric.exponents)},
