@@ -82,7 +82,13 @@ def objects(given: dict[str, Any] | None = None, *, hooks: bool = False) -> list
 
 def schema() -> dict[str, Any]:
     """``values.schema.json``: every key required, so that a default that someone sets to null is missed by name."""
-    return {"$schema": _SCHEMA, **_tight(Values.model_json_schema())}
+    made = _tight(Values.model_json_schema())
+    # Helm hands every chart of a chart the values that its parent has for all of them.
+    made["properties"] = {
+        **made["properties"],
+        "global": {"type": "object", "description": "A parent chart's values for all."},
+    }
+    return {"$schema": _SCHEMA, **made}
 
 
 def values() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,15 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "monitored": {"monitoring": {"create": True, "labels": {"release": "prometheus"}}},
     "tls": {"gateway": {"tlsSecret": "tls", "hostname": "*.example.org", "port": 443}},
     "private images": {"pullSecrets": ["pull"], "pullPolicy": "Always"},
+    "ipv6": {
+        "ipv6": True,
+        "network": {"apiServerCidr": "fd00::/108", "hub": {"create": True, "cidr": "::/0"}},
+        "objectStore": {"bucket": "proseform", "endpoint": "http://[fd00::9]:9000", "cidr": "fd00::9/128"},
+    },
+    "a hub and an engine by URL": {
+        "network": {"hub": {"create": True}, "engine": {"create": True, "namespace": "models", "port": 8000}}
+    },
+    "admission": {"admission": {"create": True, "secrets": ["hub"]}, "network": {"hub": {"create": True}}},
     "one node": {"store": {"accessMode": "ReadWriteOnce", "storageClass": "local", "keep": False}},
     "nothing that is optional": {key: {"create": False} for key in ("store", "gateway", "mlflow", "network")},
     "everything": {
@@ -83,7 +93,9 @@ def test_every_object_is_valid_by_its_strict_schema(rendered):
 def test_no_object_has_a_name_twice_and_all_lie_in_the_release_namespace(rendered):
     names = [(each["kind"], each["metadata"]["name"]) for each in rendered]
     assert len(names) == len(set(names))
-    assert {each["metadata"]["namespace"] for each in rendered} == {render.NAME}
+    clustered = [each for each in rendered if each["kind"].startswith("ValidatingAdmissionPolicy")]
+    assert {each["metadata"]["namespace"] for each in rendered if each not in clustered} == {render.NAME}
+    assert all(each["metadata"]["name"].startswith(f"{render.NAME}-{render.NAME}-") for each in clustered)
     assert all(
         each["metadata"]["labels"]["app.kubernetes.io/part-of"] == pods.PART_OF["app.kubernetes.io/part-of"]
         for each in rendered
@@ -219,6 +231,68 @@ def test_two_releases_do_not_meet():
     assert not [fault for each in found for fault in admission.faults(each)]
 
 
+def within(parent: Path, values: dict[str, Any], name: str = "acme") -> list[dict[str, Any]]:
+    """What a chart renders that has ours among its own."""
+    shutil.copytree(render.CHART, parent / "charts/proseform")
+    about = {"apiVersion": "v2", "name": "platform", "version": "1.0.0"}
+    about["dependencies"] = [{"name": "proseform", "version": version(), "repository": ""}]
+    (parent / "Chart.yaml").write_text(yaml.safe_dump(about))
+    (parent / "values.yaml").write_text(yaml.safe_dump(values))
+    with helm_python.Chart.load(parent) as chart:
+        texts = chart.render({}, name=name, namespace="acme")
+    return [each for path, text in texts.items() if path.endswith(".yaml") for each in yaml.safe_load_all(text) if each]
+
+
+def test_as_a_chart_of_another_s_it_takes_global_values_and_no_name_of_theirs(tmp_path):
+    """``acme``, ``acme-mlflow`` or ``acme-store`` are names that the parent or another of its charts would have."""
+    values = {"global": {"imageRegistry": "here.example.org"}, "proseform": {"monitoring": {"create": True}}}
+    found = within(tmp_path, values)
+    assert found
+    assert all(each["metadata"]["name"].startswith("acme-proseform") for each in found)
+    claims = {each["metadata"]["name"] for each in of_kind(found, "PersistentVolumeClaim")}
+    (role,) = of_kind(found, "Role")
+    assert {name for rule in role["rules"] for name in rule.get("resourceNames", [])} == {
+        "acme",
+        "acme-proseform-store",
+    }
+    pod = named(found, "Deployment", "acme-proseform-mlflow")["spec"]["template"]["spec"]
+    assert {
+        each["persistentVolumeClaim"]["claimName"] for each in pod["volumes"] if "persistentVolumeClaim" in each
+    } <= claims
+    assert not [fault for each in found for fault in admission.faults(each)]
+
+
+def test_a_wrong_value_is_refused_in_a_chart_of_another_s_too(tmp_path):
+    with pytest.raises(helm_python.HelmError, match="sise"):
+        within(tmp_path, {"proseform": {"store": {"sise": "1Gi"}}})
+
+
+def test_two_releases_in_one_namespace_have_an_mlflow_each():
+    (one, other) = (
+        named(render_as(name), kind, f"{name}-mlflow")["spec"]["selector"]
+        for name, kind in (("one", "Service"), ("other", "Service"))
+    )
+    assert one != other
+    labels = named(render_as("one"), "Deployment", "one-mlflow")["spec"]["template"]["metadata"]["labels"]
+    assert one.items() <= labels.items()
+    assert not other.items() <= labels.items()
+
+
+def render_as(name: str) -> list[dict[str, Any]]:
+    """What a release of a name renders."""
+    with helm_python.Chart.load(render.CHART) as chart:
+        texts = chart.render({}, name=name, namespace="here")
+    return [each for path, text in texts.items() if path.endswith(".yaml") for each in yaml.safe_load_all(text) if each]
+
+
+def test_ipv6_is_listened_to_and_addressed():
+    found = render.objects(VARIANTS["ipv6"])
+    command = named(found, "Deployment", "proseform-mlflow")["spec"]["template"]["spec"]["containers"][0]["command"]
+    assert command[command.index("--host") + 1] == "::"
+    assert named(found, "Service", "proseform-mlflow")["spec"]["ipFamilyPolicy"] == "PreferDualStack"
+    assert "ipFamilyPolicy" not in named(render.objects(), "Service", "proseform-mlflow")["spec"]
+
+
 def test_a_digest_is_what_runs():
     pod = named(render.objects(POSTGRES), "Deployment", "proseform-mlflow")["spec"]["template"]["spec"]
     assert pod["containers"][0]["image"] == f"{images()['pipeline']}@{DIGEST}"
@@ -260,6 +334,32 @@ def test_exactly_what_is_needed_is_let_through(monitored):
     assert open_ == ALWAYS | (
         {("prometheus", "transformer", 8080), ("prometheus", "predictor", 8080)} if monitored else set()
     )
+
+
+def test_the_hub_is_reached_by_the_job_that_fetches_the_base_alone():
+    found = of_kind(render.objects({"network": {"hub": {"create": True}}}), "NetworkPolicy")
+    (policy,) = [each for each in found if each["metadata"]["name"] == "proseform-hub"]
+    selector = policy["spec"]["podSelector"]["matchLabels"]
+    assert selector[jobs.STAGE] == "base"
+    labels = {**OURS, "app.kubernetes.io/component": "training"}
+    assert selector.items() <= {**labels, jobs.STAGE: "base"}.items()
+    assert not selector.items() <= {**labels, jobs.STAGE: "grpo"}.items()
+    (rule,) = policy["spec"]["egress"]
+    block = rule["to"][0]["ipBlock"]
+    assert block["cidr"] == "0.0.0.0/0"
+    assert {"10.0.0.0/8", "169.254.0.0/16"} <= set(block["except"])
+
+
+def test_an_engine_elsewhere_on_the_cluster_is_reached_by_those_that_ask_it_alone():
+    values = {"network": {"engine": {"create": True, "namespace": "models", "port": 8000}}}
+    found = of_kind(render.objects(values), "NetworkPolicy")
+    asking = Pod({**SERVED, **OURS, "component": "predictor", "app.kubernetes.io/component": "transformer"})
+    engine = Pod(namespace="models")
+    assert reaches(found, asking, engine, 8000)
+    assert reaches(found, PODS["gateway"], asking, 8080)
+    assert not reaches(found, asking, engine, 22)
+    assert not reaches(found, PODS["predictor"], engine, 8000)
+    assert not reaches(found, PODS["gateway"], PODS["predictor"], 8080)
 
 
 def test_every_pod_may_ask_the_cluster_s_dns_and_none_another_namespace():

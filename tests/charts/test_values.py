@@ -22,7 +22,18 @@ HEX = "0123456789abcdef" * 4
 NAME = ["Upper", "-first", "last-", "under_score", "a.b", "a" * 64, "two words", "ümlaut", "a/b"]
 QUANTITY = ["", "4 Gi", "-1Gi", "4gb", "4GiB", "many", "1e3", "Gi", ".5Gi", "1,5Gi", "0x10"]
 HOST = ["-a.org", "a..b", "a_b.org", "*.", "*", "UPPER.org", "a.org/path", "a.*.org", f"{'a.' * 130}a"]
-CIDR = ["", "10.0.0.0", "10.0.0.0/33", "10.0.0/8", "10.0.0.0/", "::/0", "any", "10.0.0.0/8,11.0.0.0/8"]
+CIDR = [
+    "",
+    "10.0.0.0",
+    "10.0.0.0/33",
+    "10.0.0/8",
+    "10.0.0.0/",
+    "::/129",
+    "fd00::",
+    "FD00::/8",
+    "any",
+    "10.0.0.0/8,11.0.0.0/8",
+]
 PORT = [0, -1, 65536, 1.5]
 BOOL = ["true", "yes", 1, 0]
 NATURAL = [0, -1, 0.5]
@@ -31,6 +42,7 @@ MALFORMED: dict[str, list[Any]] = {
     "user": [0, -1, 4294967295, 10001.5],
     "pullPolicy": ["", "never", "Sometimes", "ifnotpresent"],
     "pullSecrets": [NAME[:1], ["fine", "Not"], ["a"] * 9, [5], [""]],
+    "ipv6": BOOL,
     "store.create": BOOL,
     "store.size": QUANTITY,
     "store.accessMode": ["", "ReadWriteOncePod", "readwriteonce", "ReadOnlyMany"],
@@ -82,6 +94,17 @@ MALFORMED: dict[str, list[Any]] = {
     "network.dnsNamespace": ["", *NAME],
     "network.apiServerCidr": CIDR,
     "network.apiServerPort": PORT,
+    "network.hub.create": BOOL,
+    "network.hub.cidr": CIDR,
+    "network.hub.port": PORT,
+    "network.engine.create": BOOL,
+    "network.engine.namespace": NAME,
+    "network.engine.cidr": CIDR,
+    "network.engine.port": PORT,
+    "admission.create": BOOL,
+    "admission.images": [["Upper/case"], ["a b"], ["/a"], [""], ["a:"], [5], ["a"] * 33],
+    "admission.accounts": [["Not"], [""], ["a"] * 9, [5]],
+    "admission.secrets": [["Not"], [""], ["a"] * 9, [5]],
     "monitoring.create": BOOL,
     "monitoring.labels": [{"a b": "c"}, {"-a": "c"}, {"a": "c d"}, {"a": 5}, {"a": {"b": "c"}}, {"": "c"}],
     "monitoring.interval_s": [4, 601, 30.5],

@@ -1,3 +1,8 @@
+{{- /* What all names begin with: the release, and within a chart of others' the chart too, so that none of theirs is met. */ -}}
+{{- define "proseform.fullname" -}}
+{{ if .Chart.IsRoot }}{{ .Release.Name }}{{ else }}{{ printf "%s-%s" .Release.Name .Chart.Name }}{{ end }}
+{{- end }}
+
 {{- define "proseform.metadata" -}}
 name: {{ .name }}
 namespace: {{ .root.Release.Namespace }}
@@ -14,6 +19,16 @@ app.kubernetes.io/part-of: proseform
 {{- with .component }}
 app.kubernetes.io/component: {{ . }}
 {{- end }}
+{{- end }}
+
+{{- /* The pods of one release alone: another in the same namespace has an MLflow of its own. */ -}}
+{{- define "proseform.own" -}}
+{{ include "proseform.selector" . }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+{{- end }}
+
+{{- define "proseform.everywhere" -}}
+{{ ternary "'::'" "0.0.0.0" .Values.ipv6 }}
 {{- end }}
 
 {{- define "proseform.image" -}}

@@ -33,7 +33,9 @@ Tag = Annotated[
 ]
 Digest = Annotated[str, Field(pattern=r"^(sha256:[0-9a-f]{64})?$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
-Cidr = Annotated[str, Field(pattern=r"^[0-9]{1,3}(\.[0-9]{1,3}){3}/([0-9]|[12][0-9]|3[0-2])$")]
+_IPV4 = r"[0-9]{1,3}(\.[0-9]{1,3}){3}/([0-9]|[12][0-9]|3[0-2])"
+_IPV6 = r"[0-9a-f]{0,4}(:[0-9a-f]{0,4}){2,7}/([0-9]|[1-9][0-9]|1[01][0-9]|12[0-8])"
+Cidr = Annotated[str, Field(pattern=f"^({_IPV4}|{_IPV6})$")]
 
 _REPOSITORY, _, _TAG = images()["pipeline"].partition(":")
 
@@ -104,7 +106,7 @@ class ObjectStore(Section):
 
     bucket: Annotated[str, Field(pattern=r"^([a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9._-]+)*)?$")] = ""
     """Bucket, and prefix after a slash; empty: artifacts lie on MLflow's claim."""
-    endpoint: Annotated[str, Field(pattern=r"^(https?://[a-z0-9.-]+(:[0-9]{1,5})?)?$")] = ""
+    endpoint: Annotated[str, Field(pattern=r"^(https?://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?)?$")] = ""
     """Address of an S3 API that is not AWS's own."""
     secret: OptionalName = ""
     """A Secret whose key aws is a shared credentials file; empty where the nodes give identity."""
@@ -134,6 +136,45 @@ class Mlflow(Section):
     database: Database = Database()
 
 
+class Hub(Section):
+    """The way to the model hub, of the job that fetches the base alone."""
+
+    create: bool = False
+    """Whether there is one; without it a base lies on the claim, in the home folder."""
+    cidr: Cidr = "0.0.0.0/0"
+    """Addresses of the hub; 0.0.0.0/0 and ::/0 leave out private ones."""
+    port: Port = 443
+    """Port of the hub."""
+
+
+class Engine(Section):
+    """The way to an engine by URL (a place's serving.engine.url), of the pods that ask it alone."""
+
+    create: bool = False
+    """Whether there is one."""
+    namespace: OptionalName = ""
+    """The engine's namespace, where it runs on this cluster; empty takes cidr."""
+    cidr: Cidr = "0.0.0.0/0"
+    """Addresses of an engine elsewhere; 0.0.0.0/0 and ::/0 leave out private ones."""
+    port: Port = 443
+    """Port of the engine, of its pods where it runs on this cluster."""
+
+
+class Admission(Section):
+    """What jobs and services the pipeline's account may create: a ValidatingAdmissionPolicy for each kind (cluster-wide objects)."""
+
+    create: bool = False
+    """Whether the chart makes the policies; who installs it needs the right to."""
+    images: list[Annotated[str, Field(pattern=r"^[a-z0-9]+([._:/-]+[a-z0-9]+)*/?$", max_length=255)]] = Field(
+        default=["proseform/", "vllm/vllm-openai"], max_length=32
+    )
+    """Images that pods may run: repositories, or with a slash at the end all that lies below."""
+    accounts: list[Name] = Field(default_factory=list, max_length=8)
+    """Service accounts that pods may have, beside the chart's own for training and serving, and the default."""
+    secrets: list[Name] = Field(default_factory=list, max_length=8)
+    """Secrets that pods may mount, such as the hub's token."""
+
+
 class Network(Section):
     """NetworkPolicies: nothing in the namespace is reached or reaches out, but what is listed."""
 
@@ -151,6 +192,8 @@ class Network(Section):
     """Addresses of the API server's endpoints (kubectl get endpointslices -n default), which pipeline steps alone may reach."""
     apiServerPort: Port = 6443  # noqa: N815
     """Port of the API server's endpoints."""
+    hub: Hub = Hub()
+    engine: Engine = Engine()
 
 
 class Monitoring(Section):
@@ -184,9 +227,12 @@ class Values(Section):
     """When nodes fetch images."""
     pullSecrets: list[Name] = Field(default_factory=list, max_length=8)  # noqa: N815
     """Secrets by which nodes fetch images."""
+    ipv6: bool = False
+    """Whether MLflow listens on IPv6 too, and its Service has both kinds of address where the cluster does."""
     store: Store = Store()
     gateway: Gateway = Gateway()
     mlflow: Mlflow = Mlflow()
     objectStore: ObjectStore = ObjectStore()  # noqa: N815
     network: Network = Network()
+    admission: Admission = Admission()
     monitoring: Monitoring = Monitoring()
