@@ -168,7 +168,7 @@ def test_shipped_thresholds_lie_above_what_needs_no_reading(run):
         cv.rubric(knobs.grpo.rubric, knobs.grpo.accuracy_exponent),
         cv.schema,
         level,
-        cases=tuple(cv.generate(level, "test", knobs.dataset.seed, knobs.evaluate.cases)),
+        cases=tuple(cv.generate(level, "test", knobs.dataset.test_seed, knobs.evaluate.cases)),
         train=tuple(cv.generate(level, "train", knobs.dataset.seed, 300)),
     )
     best = blind.summarise([], study)["blind"]["best"]

@@ -81,6 +81,8 @@ class Dataset(Section):
     """Held-out cases, never seen in training or tuning; of a file, at most so many."""
     seed: Count = 0
     """Seed of everything that is generated."""
+    test_seed: Count = 1
+    """Seed of the held-out test cases: one on which nothing was tuned (the recipes' log looked at those of seed 0)."""
     annotations: Literal["careless", "clean"] = "clean"
     """Whose prose the evaluator imitates: the cases' own, or careless annotators'. Not inherited beside a file."""
     file: str = ""

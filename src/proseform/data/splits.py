@@ -84,8 +84,8 @@ def write(
             put(f"evaluator-{split}", _dumped(evaluator_rows(task, cases, dataset)))
             put(f"formatter-{split}", _dumped(formatter_rows(task, cases, sources.schema, dataset, split)))
     for name, count in tests.items():
-        put(f"cases-test-{name}", (case.to_json() for case in task.generate(name, "test", dataset.seed, count)))
-    strange = schemas.rows(dataset.seed * 10 + _SCHEMA_SEEDS["test"], dataset.test)
+        put(f"cases-test-{name}", (case.to_json() for case in task.generate(name, "test", dataset.test_seed, count)))
+    strange = schemas.rows(dataset.test_seed * 10 + _SCHEMA_SEEDS["test"], dataset.test)
     put(
         "schemas-test",
         (
@@ -191,7 +191,8 @@ def _cases(task: Task, sources: Sources, split: Split, dataset: config.Dataset) 
     if sources.own is not None:
         yield from sources.own.cases[split]
     else:
-        yield from task.generate(sources.level, split, dataset.seed, getattr(dataset, split))
+        seed = dataset.test_seed if split == "test" else dataset.seed
+        yield from task.generate(sources.level, split, seed, getattr(dataset, split))
 
 
 def _dumped(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
