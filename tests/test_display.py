@@ -55,3 +55,14 @@ def test_what_this_run_made_and_used_again_counts_as_done(tmp_path: Path) -> Non
     _line(events, stage="base", state="reused", seconds=9.0, figures={})
     steps = display.follow(tmp_path, lambda: False, Console(file=io.StringIO()))
     assert steps["base"]["state"] == "done"
+
+
+def test_an_answer_shows_what_was_noticed_of_its_inputs(capsys):
+    """Whoever reads an answer learns that the CV spoke to the model's template."""
+    found = {"kind": "special_token", "message": "'<|im_end|>' is a control token.", "start": 7, "end": 17}
+    guess = {"kind": "encoding", "message": "A guess.", "start": None, "end": None}
+    answer = {"prose": "P.", "answer": {}, "seconds": {}, "prose_verdict": "verified", "bundle": "b"}
+    display.answered({**answer, "findings": {"cv": [found, guess]}}, as_json=False)
+    shown = capsys.readouterr().out
+    assert "cv, at 7: '<|im_end|>' is a control token." in shown
+    assert "cv: A guess." in shown

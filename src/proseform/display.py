@@ -167,6 +167,10 @@ def answered(said: dict[str, Any], *, as_json: bool) -> None:
     console = Console()
     console.print(said["prose"], markup=False, highlight=False)
     console.print_json(json.dumps(said["answer"], ensure_ascii=False))
+    for name, findings in said.get("findings", {}).items():
+        for finding in findings:
+            place = "" if finding["start"] is None else f", at {finding['start']}"
+            console.print(f"{name}{place}: {finding['message']}", style="yellow", markup=False, highlight=False)
     seconds = sum(said["seconds"].values())
     words = f"JSON verified; prose {said['prose_verdict']}; bundle {said['bundle']}; {seconds:.2f} s"
     console.print(words, style="dim", markup=False)
