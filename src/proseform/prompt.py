@@ -91,6 +91,14 @@ class Rendered:
         *before, last = self.turns
         return replace(self, turns=(*before, Turn(last.role, _joined((*last.segments, Segment(addition))))))
 
+    def folded(self) -> Rendered:
+        """The same chat without a system turn: its text, and a blank line, begin the first user's turn."""
+        if len(self.turns) < 2 or self.turns[0].role != "system":  # noqa: PLR2004 - one to fold, one to fold it into
+            return self
+        system, user, *rest = self.turns
+        first = Turn(user.role, _joined((*system.segments, Segment("\n\n"), *user.segments)))
+        return replace(self, turns=(first, *rest))
+
     def to_json(self) -> list[dict[str, Any]] | list[str | list[str]]:
         """As JSON, for dataset rows: text of ours as a string, text of theirs as a list of one string.
 

@@ -553,3 +553,28 @@ def test_a_whole_answer_goes_over_http(task):
     answer = asyncio.run(run())
     assert answer.value["verdict"] == "send"
     assert answer.prose_verdict.ok
+
+
+@pytest.mark.parametrize(
+    "refusal", ["System role not supported", "Conversation roles must alternate user/assistant/user/assistant/..."]
+)
+def test_a_server_whose_template_has_no_system_turn_is_asked_without_and_remembered(task, refusal):
+    """Gemma's and Mistral's templates: the system's words begin the user's turn, as in training."""
+    request = Request("evaluator", Prompt("chat", "Judge.", "CV: {cv}").render({"cv": "Ana"}), max_tokens=9)
+
+    async def handler(_request, asked):
+        if asked.body["messages"][0]["role"] == "system":
+            return web.json_response({"error": {"message": f"{refusal} None"}}, status=400)
+        return web.json_response(body("It is light."))
+
+    async def run():
+        async with far(handler) as server:
+            engine = engines.HttpEngine(EngineSpec(server.url), testing.toy_bundle(task))
+            completions = [await engine.complete(request) for _ in range(2)]
+            await engine.close()
+            return completions, server.bodies
+
+    completions, bodies = asyncio.run(run())
+    assert [completion.text for completion in completions] == ["It is light."] * 2
+    assert [len(sent["messages"]) for sent in bodies] == [2, 1, 1]
+    assert bodies[1]["messages"] == [{"role": "user", "content": "Judge.\n\nCV: Ana"}]

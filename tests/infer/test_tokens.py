@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from proseform.errors import ConfigError, StoreError
 from proseform.infer import controls, tokens
-from proseform.infer.layout import folded, laid_out
+from proseform.infer.layout import laid_out
 from proseform.input import MOST_FINDINGS, Input
 from proseform.prompt import Prompt, Rendered, Turn
 from tests.infer.families import FAMILIES, tokenizer
@@ -52,10 +52,8 @@ def own(family: str, rendered: Rendered) -> list[int]:
     """The ids that transformers gives; the system's turn folded where the template has none."""
     if rendered.style == "plain":
         return tokenizer(family)(rendered.text)["input_ids"]
-    turns = folded(rendered.turns) if family in {"mistral", "gemma", "drops_system"} else rendered.turns
-    return tokenizer(family).apply_chat_template(
-        Rendered("chat", turns).messages, add_generation_prompt=True, return_dict=False
-    )
+    asked = rendered.folded() if family in {"mistral", "gemma", "drops_system"} else rendered
+    return tokenizer(family).apply_chat_template(asked.messages, add_generation_prompt=True, return_dict=False)
 
 
 def quiet(*values: str) -> dict[str, str]:
@@ -182,7 +180,8 @@ def test_a_template_without_a_system_turn_gets_its_words_in_the_users(family):
 def test_a_template_with_a_system_turn_keeps_it():
     rendered = Prompt("chat", "You weigh parcels.", "CV: {cv}").render({"cv": "Ana"})
     assert tokens.text(tokenizer("chatml"), rendered).startswith("<|im_start|>system\nYou weigh parcels.<|im_end|>")
-    assert folded(rendered.turns[1:]) == rendered.turns[1:]
+    alone = Prompt("chat", "", "{cv}").render({"cv": "x"})
+    assert alone.folded() == alone
 
 
 def test_a_template_that_refuses_the_conversation_is_named():

@@ -68,12 +68,16 @@ def encoders(folder: Path, bundle: Bundle) -> dict[Role, Encoder]:
         StoreError: A tokenizer, or a model's configuration, that cannot be read.
     """
     known: dict[Role, Encoder] = {}
+    loaded: dict[str, tokens.BundleTokenizer] = {}
     for role, part in bundle.parts.items():
         base = folder / part.base
         if (base / "tokenizer.json").is_file():
             own = _positions(base / "config.json")
             limit = min(own, part.generation.context_length or own)
-            known[role] = Encoder(tokens.BundleTokenizer.load(base), limit)
+            if part.base not in loaded:
+                loaded[part.base] = tokens.BundleTokenizer.load(base)
+                tokens.prepare(loaded[part.base])
+            known[role] = Encoder(loaded[part.base], limit)
     return known
 
 

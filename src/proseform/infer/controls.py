@@ -122,6 +122,10 @@ class Controls:
         read = self.read(text)
         return list(self._inert.encode(text, add_special_tokens=False).ids) if read.controls else read.ids
 
+    def prepare(self) -> None:
+        """Make the second tokenizer."""
+        _ = self._real
+
     @cached_property
     def prefixes(self) -> bool:
         """Whether the tokenizer puts a blank before every text, as SentencePiece does."""

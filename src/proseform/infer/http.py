@@ -72,6 +72,7 @@ class HttpEngine:
         self._encoders = dict(encoders or {})
         self._slots: tuple[asyncio.AbstractEventLoop, asyncio.Semaphore] | None = None
         self._without_schema: set[tuple[str, str]] = set()
+        self._without_system: set[tuple[str, str]] = set()
         self._without_counting: set[str] = set()
         self._checked: dict[str, None] = {}
 
@@ -189,8 +190,11 @@ class HttpEngine:
         raise error
 
     async def _asked(self, root: str, request: Request, on_text: OnText | None) -> tuple[_Response, wire.Call]:
-        """Ask once; a server that knows no schemas at this endpoint is asked without, and remembered."""
+        """Ask once; a server that knows no schemas at this endpoint, or no system turn, is asked without, and remembered."""
         place = root, wire.CHAT if request.prompt.style == "chat" else wire.PLAIN
+        model = root, self.spec.model(request.role)
+        if model in self._without_system:
+            request = replace(request, prompt=request.prompt.folded())
         call = partial(
             wire.call,
             request,
@@ -201,6 +205,10 @@ class HttpEngine:
         )
         sent = call(constrained=place not in self._without_schema)
         response = await self._sent(root, sent, on_text)
+        if model not in self._without_system and wire.knows_no_system(sent, response.status, response.data):
+            _LOG.info("the chat template of %s at %s has no system turn: its words go into the user's", model[1], root)
+            self._without_system.add(model)
+            return await self._asked(root, request, on_text)
         asked = place not in self._without_schema and request.schema is not None and self.spec.dialect == "openai"
         if not (asked and wire.knows_no_schema(response.status, response.data)):
             return response, sent

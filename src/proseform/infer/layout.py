@@ -17,7 +17,7 @@ import jinja2
 
 from proseform.errors import ConfigError
 from proseform.offsets import Edit, Offsets, edited
-from proseform.prompt import Message, Rendered, Segment, Turn
+from proseform.prompt import Message, Rendered, Turn
 
 _VISIBLE = re.compile(r"\S")
 _PLACEHOLDERS = range(0xF0000, 0xFFFFE)
@@ -61,14 +61,6 @@ def laid_out(tokenizer: Any, rendered: Rendered) -> Layout:
     return _filled(own, masked, masks)
 
 
-def folded(turns: Sequence[Turn]) -> tuple[Turn, ...]:
-    """The turns without a system turn: its text, and a blank line, begin the first user's turn."""
-    if len(turns) < 2 or turns[0].role != "system":  # noqa: PLR2004 - one to fold, one to fold it into
-        return tuple(turns)
-    system, user, *rest = turns
-    return (Turn(user.role, (*system.segments, Segment("\n\n"), *user.segments)), *rest)
-
-
 def _accepted(tokenizer: Any, rendered: Rendered) -> tuple[Turn, ...]:
     """The turns that the template takes: with the system's turn folded where it refuses or drops that."""
     if not getattr(tokenizer, "chat_template", None):
@@ -79,8 +71,8 @@ def _accepted(tokenizer: Any, rendered: Rendered) -> tuple[Turn, ...]:
     try:
         text = _rendered(tokenizer, _messages(turns))
     except jinja2.TemplateError:
-        return folded(turns)
-    return turns if turns[0].content.strip() in text else folded(turns)
+        return rendered.folded().turns
+    return turns if turns[0].content.strip() in text else rendered.folded().turns
 
 
 def _written(tokenizer: Any, messages: list[Message]) -> str:

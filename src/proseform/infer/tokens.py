@@ -27,7 +27,7 @@ from proseform.input import MOST_FINDINGS, Finding, Input
 from proseform.offsets import edited
 from proseform.prompt import Rendered, Segment, Turn
 
-__all__ = ["BundleTokenizer", "broken", "continuation", "encode", "findings", "special", "text"]
+__all__ = ["BundleTokenizer", "broken", "continuation", "encode", "findings", "prepare", "special", "text"]
 
 _ANCHOR = "\n"
 """Text that a blank is put before in the place of what follows it."""
@@ -70,6 +70,12 @@ def encode(tokenizer: Any, rendered: Rendered) -> list[int]:
     if not _same(visible.controls, due):
         raise _inseparable()
     return visible.ids
+
+
+def prepare(tokenizer: Any) -> None:
+    """Make now what the first input that spells a control token would wait for: a second or two for a large vocabulary."""
+    if hasattr(tokenizer, "backend_tokenizer"):
+        controls.of(tokenizer).prepare()
 
 
 def continuation(tokenizer: Any, text: str) -> list[int]:

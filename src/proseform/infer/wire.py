@@ -243,6 +243,15 @@ def knows_no_schema(status: int, data: bytes) -> bool:
     return status in {400, 422} and "response_format" in words(data)
 
 
+def knows_no_system(sent: Call, status: int, data: bytes) -> bool:
+    """Whether the server's chat template refused the system turn: by name, or as roles that do not alternate."""
+    messages = sent.body.get("messages", ())
+    if status not in {400, 422, 500} or len(messages) < 2 or messages[0]["role"] != "system":  # noqa: PLR2004
+        return False
+    message = words(data).lower()
+    return ("system" in message and "role" in message) or "roles must alternate" in message
+
+
 def words(data: bytes) -> str:
     """The server's message, wherever it put it, at most 300 characters."""
     text = data.decode(errors="replace")
