@@ -11,7 +11,6 @@ import itertools
 import json
 import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +28,8 @@ SCORES = {
 """Scores in the words of the page."""
 
 
-@dataclass
-class Made:
-    """An artifact outside KFP."""
-
-    uri: str = ""
-    metadata: dict[str, Any] = field(default_factory=dict)
+class Made(cache.Slot):
+    """An artifact with its time."""
 
     def seconds(self) -> float:
         """How long the stage took when it ran."""

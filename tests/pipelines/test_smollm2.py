@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from proseform import config, task
 from proseform.infer.answer import Answer, answers, close
-from proseform.stages import dataset, grpo, policy, sft
+from proseform.stages import cache, dataset, grpo, policy, sft
 
 A_FEW_ROWS = """
 [dataset]
@@ -40,21 +38,13 @@ formatter.max_tokens = 96
 """
 
 
-@dataclass
-class Artifact:
-    """What KFP would hand over."""
-
-    uri: str = ""
-    metadata: dict[str, Any] = field(default_factory=dict)
-
-
 def test_smollm2_goes_through_sft_grpo_and_a_verified_answer_on_one_shared_base(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from proseform.infer.local import LocalEngine
 
     monkeypatch.setenv("PROSEFORM_HOME", str(tmp_path))
-    data, imitator, evaluator, formatter = Artifact(), Artifact(), Artifact(), Artifact()
+    data, imitator, evaluator, formatter = cache.Slot(), cache.Slot(), cache.Slot(), cache.Slot()
     dataset.run("cv", RUN, data)
     sft.run("cv", RUN, "evaluator", data, imitator)
     grpo.run("cv", RUN, data, imitator, evaluator)

@@ -90,7 +90,7 @@ def test_a_failure_leaves_its_reason_and_no_result_and_the_next_try_succeeds(hom
 def test_an_altered_payload_is_refused() -> None:
     done = cache.once("sft", {}, Body())
     (Path(done.ref.uri.removeprefix("file://")) / "file").write_text("tampered")
-    artifact = _Artifact(done.ref.uri, {"digest": done.ref.digest})
+    artifact = cache.Slot(done.ref.uri, {"digest": done.ref.digest})
     with pytest.raises(StoreError, match="its files are not those of"):
         cache.folder(artifact)
 
@@ -118,8 +118,3 @@ def _slow(count: Path) -> None:
         return {}
 
     cache.once("slow", {}, body)
-
-
-class _Artifact:
-    def __init__(self, uri: str, metadata: dict[str, Any]) -> None:
-        self.uri, self.metadata = uri, metadata

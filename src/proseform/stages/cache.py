@@ -13,7 +13,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -33,6 +33,14 @@ class Artifact(Protocol):
 
     uri: str
     metadata: dict[str, Any]
+
+
+@dataclass
+class Slot:
+    """An artifact where no pipeline carries one: a stage is handed an empty one and fills it."""
+
+    uri: str = ""
+    metadata: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
