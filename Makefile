@@ -50,9 +50,16 @@ lock: ## resolve requirements/*.txt anew from pyproject.toml
 demo: setup ## the main job: from an empty folder to a verified JSON answer
 	@$(PY) -m pipelines run --task cv --run small --example examples/cv
 
+# A file's tests stay together, since they share what is costly to make.
+PARALLEL := -n auto --dist loadfile
+
 .PHONY: test
 test: setup ## every test that needs no cluster
-	@$(PY) -m pytest -m "not cluster"
+	@$(PY) -m pytest -m "not cluster" $(PARALLEL)
+
+.PHONY: test-fast
+test-fast: setup ## within a minute: the pure floors, and the whole way once on a toy
+	@$(PY) -m pytest -m "not cluster" $(PARALLEL) tests/test_*.py tests/suites tests/tasks tests/data src
 
 .PHONY: e2e
 e2e: setup ## the tests that want root and a cluster: images by buildah, a real Kubernetes of one node
