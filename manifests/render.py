@@ -22,7 +22,7 @@ import yaml
 from helm_python import Chart
 from pydantic.fields import FieldInfo
 
-from manifests import samples
+from manifests import locked, samples
 from proseform.config import Section
 from proseform.kube.values import Values
 from proseform.stages.deploy import as_yaml
@@ -43,6 +43,7 @@ def files() -> dict[Path, str]:
     added = {key: each for key, each in every.items() if each != base.get(key)}
     return {
         **chart_files(),
+        ROOT / "src/proseform/locked.toml": locked.text(ROOT / "requirements"),
         **_folder("base", base, set()),
         **_folder("monitoring", added, {key for key in added if key in base}),
         **{

@@ -47,7 +47,6 @@ def _served(form: str) -> list[dict[str, Any]]:
     bundle = Bundle(
         cv.name,
         cv.contract,
-        cv.data,
         parts["evaluator"],
         parts["formatter"],
         cv.schema.document,

@@ -57,8 +57,15 @@ def test_what_is_stopped_at_stays_out_with_all_that_only_it_reaches(package):
     assert "sub/c.py" in found
 
 
-def test_a_root_outside_of_the_package_reaches_nothing(package):
-    assert closure.reached(package, "pkg", ["other.a"]) == set()
+@pytest.mark.parametrize("name", ["other.a", "pkg.none", "pkgs", "json"])
+def test_a_root_that_is_no_module_of_the_package_is_refused(package, name):
+    with pytest.raises(ValueError, match=f"{name} is no module of pkg"):
+        closure.reached(package, "pkg", [name])
+
+
+def test_imports_from_elsewhere_are_named(package):
+    (package / "deep.py").write_text("import torch.nn as nn\ndef f():\n    from trl import x\n    from . import a\n")
+    assert closure.imported(package, ["deep.py", "page.css"]) == {"torch", "trl"}
 
 
 SAME = [

@@ -69,7 +69,13 @@ def reached(root: Path, package: str, roots: Iterable[str], *, stops: Callable[[
 
     Returns:
         Names relative to the folder.
+
+    Raises:
+        ValueError: A root that is no module of the package.
     """
+    for name in roots:
+        if not (name == package or name.startswith(f"{package}.")) or _file(root, package, name) is None:
+            raise ValueError(f"{name} is no module of {package}")
     found: set[str] = set()
     words: set[tuple[Path, str]] = set()
     left = [module for name in roots for module in _with_parents(package, name)]
@@ -80,15 +86,27 @@ def reached(root: Path, package: str, roots: Iterable[str], *, stops: Callable[[
         if path is None or name in found or (stops is not None and stops(module)):
             continue
         found.add(name)
-        tree = ast.parse(path.read_bytes())
-        is_package = path.name == "__init__.py"
-        for used in _names(tree, module, is_package):
+        names, texts = _named(path.read_bytes(), module, path.name == "__init__.py")
+        for used in names:
             left += _with_parents(package, used)
-        for text in _strings(tree):
+        for text in texts:
             words.add((path.parent, text))
             if text.startswith(f"{package}."):
                 left += _with_parents(package, text)
     return found | _data(root, words)
+
+
+def imported(root: Path, files: Iterable[str]) -> set[str]:
+    """The top-level names that some Python files import: modules of any package."""
+    named = (_named((root / name).read_bytes(), "", False)[0] for name in files if name.endswith(".py"))
+    return {used.partition(".")[0] for names in named for used in names} - {""}
+
+
+@lru_cache(maxsize=4096)
+def _named(content: bytes, module: str, is_package: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What a Python file imports, as dotted names, and the strings in it that may name something."""
+    tree = ast.parse(content)
+    return tuple(_names(tree, module, is_package)), tuple(_strings(tree))
 
 
 def _with_parents(package: str, name: str) -> Iterator[str]:
@@ -128,7 +146,7 @@ def _run(node: ast.AST) -> Iterator[ast.AST]:
     """Nodes of a tree but for what stands under ``if TYPE_CHECKING:``."""
     yield node
     for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+        if isinstance(child, ast.If) and "TYPE_CHECKING" in {getattr(child.test, name, "") for name in ("id", "attr")}:
             for other in child.orelse:
                 yield from _run(other)
         else:

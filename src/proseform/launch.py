@@ -19,6 +19,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -45,6 +46,7 @@ class Job:
         settings: The resolved configuration that the worker needs, as JSON.
         world_size: How many processes must be there; the worker refuses to run with another number.
         threads: Threads of each process.
+        libraries: Versions of the libraries that the stage's key holds; the worker refuses to run on others.
     """
 
     stage: str
@@ -54,6 +56,7 @@ class Job:
     settings: Mapping[str, Any] = field(default_factory=dict)
     world_size: int = 1
     threads: int = 1
+    libraries: Mapping[str, str] = field(default_factory=dict)
 
     def input(self, name: str) -> Path:
         """An input as a local folder, verified by one rank for all."""
@@ -135,6 +138,7 @@ def worker(main: Callable[[Job], None]) -> None:
     job = Job(**json.loads(Path(sys.argv[sys.argv.index("--job") + 1]).read_text()))
     try:
         _check_world(job)
+        check_libraries(job.libraries, job.stage)
         main(job)
     except Exception as error:
         write_error(Path(job.work), error)
@@ -147,6 +151,32 @@ def _check_world(job: Job) -> None:
     if world != job.world_size:
         raise StageError(
             f"{job.stage}: {world} processes are here, {job.world_size} were asked for.", hint="Start it by torchrun."
+        )
+
+
+def check_libraries(locked: Mapping[str, str], stage: str) -> None:
+    """Refuse to run on other versions of libraries than the stage's key holds; a local suffix such as +cpu is no other.
+
+    Raises:
+        StageError: With each library, the version that is here, and the locked one.
+    """
+    here = {}
+    for name in locked:
+        try:
+            here[name] = metadata.version(name).partition("+")[0]
+        except metadata.PackageNotFoundError:
+            here[name] = ""
+    others = [
+        f"{name} {here[name] or 'is missing'}, locked is {locked[name]}"
+        for name in locked
+        if here[name] != locked[name]
+    ]
+    if others:
+        changed = " ".join(f"{name}={here[name]}" for name in locked if here[name] not in {"", locked[name]})
+        hint = f' To try others, lock them for the whole run: PROSEFORM_LIBRARIES="{changed}".' if changed else ""
+        raise StageError(
+            f"{stage}: other libraries are here than its key says: {'; '.join(others)}.",
+            hint=f"Install what requirements/ locks (make setup).{hint}",
         )
 
 

@@ -59,7 +59,7 @@ def test_other_inputs_are_made_anew(inputs: dict[str, int]) -> None:
 def test_other_code_is_another_key(monkeypatch: pytest.MonkeyPatch) -> None:
     body = Body()
     cache.once("dataset", {}, body)
-    monkeypatch.setattr(cache, "code_digest", lambda: "sha256:other")
+    monkeypatch.setattr(cache.keys, "of", lambda *_: {"code": "sha256:other"})
     cache.once("dataset", {}, body)
     assert body.calls == 2
 
@@ -117,4 +117,4 @@ def _slow(count: Path) -> None:
         (out / "file").write_text("x")
         return {}
 
-    cache.once("slow", {}, body)
+    cache.once("dataset", {"slow": True}, body)

@@ -22,7 +22,7 @@ from proseform.bundle.value import FORMAT, MANIFEST, ROLES, Bundle, Generation, 
 from proseform.errors import StoreError
 from proseform.prompt import TOKENISATION, Prompt
 
-_BESIDE = ("digest", "files")
+_BESIDE = ("digest", "files", "task_data")
 """Keys of a manifest that the bundle's digest is not over."""
 
 
@@ -52,7 +52,7 @@ def read(folder: Path, *, check_files: bool = True) -> Bundle:
         )
     stored = {key: value for key, value in raw.items() if key not in _BESIDE}
     try:
-        bundle = _READERS[number](stored)
+        bundle = _READERS[number]({**stored, "task_data": str(raw.get("task_data", ""))})
         files = {name: dict(listed) for name, listed in raw.get("files", {}).items()}
         actual = digest.of_json(stored)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -90,7 +90,7 @@ def _format_0(stored: Mapping[str, Any]) -> Bundle:
         part = dict(fields[role])
         tokens = part.pop("max_tokens")
         fields[role] = {**part, "generation": {"max_tokens": tokens, "context_length": 0}}
-    return _bundle({**fields, "task_contract": whole, "task_data": "", "format": 0})
+    return _bundle({**fields, "task_contract": whole, "format": 0})
 
 
 def _bundle(fields: Mapping[str, Any]) -> Bundle:

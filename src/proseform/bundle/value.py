@@ -5,7 +5,7 @@ On disk a bundle is a folder: ``bundle.json`` beside one folder for each distinc
 number; :mod:`~proseform.bundle.manifest` reads older ones.
 
 Digests form a tree: a file's is over its bytes, a folder's over its files' (``files`` in the manifest lists them), the
-bundle's over the manifest's JSON as it is stored, without ``digest`` and ``files``. So a field that is added later
+bundle's over the manifest's JSON as it is stored, without ``digest``, ``files`` and ``task_data``. So a field that is added later
 changes no bundle that is there, and a part can lie elsewhere, found by its digest: the registry keeps a base once.
 """
 
@@ -72,25 +72,25 @@ class Bundle:
     Attributes:
         task: The task's name.
         task_contract: Digest of the task's contract, or of its whole folder in format 0; serving refuses another.
-        task_data: Digest of the task's data when the bundle was made; for people.
         evaluator: The evaluator's part.
         formatter: The formatter's part.
         schema: The JSON schema that is answered.
         settings: Engine settings: ``dtype`` and what an engine wants to know.
         format: The manifest's format.
         tokenisation: How prompts become token ids, in training and in serving; empty in manifests that do not state it.
+        task_data: Digest of the task's data when the bundle was made; for people, and not part of the bundle's digest.
         stored: The manifest's JSON as it was read; None for a bundle that was made here.
     """
 
     task: str
     task_contract: str
-    task_data: str
     evaluator: Part
     formatter: Part
     schema: Mapping[str, Any]
     settings: Mapping[str, Any] = field(default_factory=dict)
     format: int = FORMAT
     tokenisation: str = TOKENISATION
+    task_data: str = field(default="", compare=False)
     stored: Mapping[str, Any] | None = field(init=False, default=None, compare=False, repr=False)
 
     @cached_property
@@ -104,7 +104,7 @@ class Bundle:
         if self.stored is not None:
             return self.stored
         fields = asdict(self)
-        del fields["stored"]
+        del fields["stored"], fields["task_data"]
         return {**fields, "format": FORMAT}
 
     @property
@@ -133,7 +133,10 @@ class Bundle:
         Args:
             files: The listing of each folder, see :func:`proseform.digest.listing`; None leaves it out.
         """
-        beside = {} if files is None else {"files": files}
+        beside = {
+            **({"task_data": self.task_data} if self.task_data else {}),
+            **({} if files is None else {"files": files}),
+        }
         return json.dumps({"digest": self.digest, **self.document, **beside}, indent=2, ensure_ascii=False) + "\n"
 
     def write(self, folder: Path) -> None:

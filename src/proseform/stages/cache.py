@@ -1,7 +1,8 @@
 """What all stages share: where things lie, the key of a stage, its lock, its commit, and what it tells of itself.
 
-A stage's key is the digest of (the package's code, and what the stage names as its inputs: the task, its own part of
-the resolved run, the digests of its inputs). A result that is there is adopted; one that another process is making is
+A stage's key is the digest of (the code and libraries that its result passes through, see
+:mod:`~proseform.stages.keys`, and what the stage names as its inputs: the task, its own part of the resolved run, the
+digests of its inputs). A result that is there is adopted; one that another process is making is
 waited for and adopted; else the stage runs, and commits atomically. Events go to ``runs/<run>/events.jsonl`` in the
 home folder, where the pipeline's display reads them.
 """
@@ -12,20 +13,17 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
 from proseform import config, digest, launch, laws
 from proseform import task as tasks
 from proseform.lifetime import end_with
+from proseform.stages import keys
 from proseform.store import Ref, Result, Store, fetch, write_json
 from proseform.task import Task
-
-NOT_IN_STAGES = ("cli.py", "display.py", "testing.py", "serve", "kube", "tasks", "runs", "places")
-"""What no stage's result depends on; the task has a digest of its own, and of a run each stage names its part."""
 
 
 class Artifact(Protocol):
@@ -104,20 +102,31 @@ def load_task(name: str) -> Task:
     return task
 
 
-def once(stage: str, inputs: Mapping[str, Any], body: Callable[[Path, Path], Mapping[str, Any]]) -> Result:
+def once(
+    stage: str,
+    inputs: Mapping[str, Any],
+    body: Callable[[Path, Path], Mapping[str, Any]],
+    *,
+    roots: Sequence[str] = (),
+    apart: frozenset[str] = frozenset(),
+    also: Sequence[str] = (),
+) -> Result:
     """Run a stage's body, unless its result is there.
 
     Args:
         stage: The step's name.
         inputs: Everything that the result depends on beside the code, as JSON.
         body: ``(work, out) -> figures``: fills the folder ``out``; ``work`` survives an interruption.
+        roots: Modules whose code the result passes through, with all that they reach; none: the stage's own.
+        apart: Modules that it reaches and does not pass through.
+        also: Libraries that it passes through and no module imports by name.
 
     Raises:
         ProseformError: The body's own; it is left in ``error.json`` too.
     """
     place = home()
     tie()
-    key = digest.of_json({"stage": stage, "code": code_digest(), "fresh": place.fresh, **inputs})
+    key = digest.of_json({"stage": stage, **keys.of(stage, roots, apart, also), "fresh": place.fresh, **inputs})
     work = place.root / "work" / f"{stage}-{digest.short(key)}"
     with place.store.lock(stage, key) as waited:
         done = place.store.result(stage, key)
@@ -201,13 +210,3 @@ def hand_over(result: Result, artifact: Artifact) -> None:
     artifact.uri = result.ref.uri
     artifact.metadata["digest"] = result.ref.digest
     artifact.metadata["figures"] = json.dumps(dict(result.figures))
-
-
-@cache
-def code_digest() -> str:
-    """The digest of the code that stages depend on."""
-    root = Path(__file__).parent.parent
-    names = [
-        p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file() and p.suffix in {".py", ".toml", ".j2"}
-    ]
-    return digest.of_files(root, [name for name in names if name.split("/")[0] not in NOT_IN_STAGES])

@@ -8,7 +8,7 @@ from typing import Any
 
 from proseform import config, digest, launch
 from proseform.data import splits
-from proseform.stages import cache
+from proseform.stages import cache, keys
 
 
 def run(task: str, run: str, dataset: cache.Artifact) -> None:
@@ -31,9 +31,12 @@ def run(task: str, run: str, dataset: cache.Artifact) -> None:
     }
     file = Path(resolved.dataset.file).expanduser()
     if resolved.dataset.file and file.is_file():
+        # says whether a user's prose has a style of its own
+        inputs["rubric"] = [resolved.grpo.rubric, resolved.grpo.accuracy_exponent]
         inputs["file"] = digest.of_files(file.parent, [file.name])
 
     def body(work: Path, out: Path) -> dict[str, Any]:
+        launch.check_libraries(keys.libraries(["proseform.stages.dataset"]), "dataset")
         counts = splits.write(
             the_task,
             resolved.dataset,

@@ -21,7 +21,7 @@ from proseform.errors import StoreError
 from proseform.launch import Job
 from proseform.outcome import Outcome
 from proseform.registry import track
-from proseform.stages import cache, policy
+from proseform.stages import cache, keys, policy
 from proseform.store import Ref, Result, fetch, write_json
 from proseform.suites import Study, Subject
 from proseform.suites.plans import judge, plan, plan_digest
@@ -29,6 +29,10 @@ from proseform.task import Task
 
 SUBJECTS = (Subject("base", trained=False), Subject("sft"), Subject("grpo", shipped=True))
 """Who is asked: the base as it comes, the evaluator after SFT and after GRPO; the last goes into the bundle."""
+RECORDED = ("proseform.infer.measure", "proseform.stages.assembly")
+"""What records pass through: the worker that generates, and how bundles are put together."""
+JUDGED = frozenset({"proseform.reward", "proseform.rubric", "proseform.stats"})
+"""What judges records later, and is no part of them."""
 MEASURED = "measured.json"
 """What a report was made of; see :func:`recompute`."""
 _KEY = {
@@ -104,7 +108,7 @@ def run(
             words.append(f"{left_out} cases too long and left out")
         return {"key": ", ".join(words), **figures, "left_out": left_out, "bundle": about["bundle"]}
 
-    cache.hand_over(cache.once("evaluate", inputs, body), measured)
+    cache.hand_over(cache.once("evaluate", inputs, body, apart=frozenset(RECORDED)), measured)
     if shown is not None:
         shown.fill(cache.folder(measured))
 
@@ -173,9 +177,8 @@ def _records(
             "delete_after": until.isoformat() if run.dataset.file else "",
         }
         results = work / "made"  # the launcher's own, which it empties before every try
-        job = Job(
-            "records", str(work), str(results), {"dataset": str(cache.ref(dataset))}, settings, 1, run.launch.threads
-        )
+        sources, libraries = {"dataset": str(cache.ref(dataset))}, keys.libraries(RECORDED, JUDGED)
+        job = Job("records", str(work), str(results), sources, settings, 1, run.launch.threads, libraries)
         policy.launcher().run("proseform.infer.measure", job)
         about = json.loads((results / records.ABOUT).read_text(encoding="utf-8"))
         shipped = next(subject.name for subject in SUBJECTS if subject.shipped)
@@ -185,7 +188,7 @@ def _records(
         shutil.rmtree(work / "bundles")
         return {"key": f"{about['records']} texts", "records": about["records"]}
 
-    return cache.once("records", inputs, body)
+    return cache.once("records", inputs, body, roots=RECORDED, apart=JUDGED)
 
 
 def _apart(results: Path) -> str:

