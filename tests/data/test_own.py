@@ -127,6 +127,29 @@ REFUSED: dict[str, tuple[list[Row], str]] = {
         [{**case, "groups": []} for case in [*rows(), *[{**rows()[0], "id": "again", "split": "test"}]]],
         "line 10: field 'groups': 'person:.*' is in split 'train' too",
     ),
+    "an input that is missing": (
+        [{**case, "inputs": {"job": case["inputs"]["job"]}} if at == 4 else case for at, case in enumerate(rows())],
+        "line 5: field 'inputs': it has the inputs job, expected cv, job",
+    ),
+    "no groups, and an answer without what they are read from": (
+        [{**case, "groups": [], "answer": {}} if at == 4 else case for at, case in enumerate(rows())],
+        "line 5: field 'answer': the gold answer does not conform",
+    ),
+    "a wrong answer among prose in a style of its own": (
+        [
+            {
+                **case,
+                "prose": f"In short: {case['prose']}",
+                "answer": {**case["answer"], **({"score": 1000} if at == 4 else {})},
+            }
+            for at, case in enumerate(rows())
+        ],
+        r"^mine.jsonl, line 5: field 'answer\.score': .*greater than the maximum of 100\.$",
+    ),
+    "an empty evaluation among prose in a style of its own": (
+        [{**case, "prose": "" if at == 4 else f"In short: {case['prose']}"} for at, case in enumerate(rows())],
+        r"^mine.jsonl, line 5: field 'prose': the evaluation is empty\.$",
+    ),
     "no case of a split": (rows()[:6], "no case of split 'test'"),
     "several faults": (
         [{**case, "level": "x"} for case in rows()],

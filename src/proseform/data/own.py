@@ -75,10 +75,8 @@ def load(task: Task, dataset: config.Dataset, rubric: Rubric) -> Own:
         )
     placed = list(_parsed(jsonl.read(path), path.name))
     style = _style(task, placed, rubric)
-    faults = [
-        *_each(task, placed, rubric, own_style=style),
-        *_across(task, placed, dataset.shared),
-    ]
+    # What stands twice is looked for among cases that are cases: identities are read from answers that conform.
+    faults = [*_each(task, placed, rubric, own_style=style)] or [*_across(task, placed, dataset.shared)]
     if faults:
         _refuse(path.name, faults)
     cases = {split: [case for _, case in placed if case.split == split] for split in SPLITS}
@@ -94,14 +92,21 @@ def _parsed(lines: list[str], name: str) -> Iterator[_Placed]:
 
 
 def _style(task: Task, placed: list[_Placed], rubric: Rubric) -> bool:
-    """Whether the file's prose is of a style of its own: nothing is in the task's form, and each earns something."""
+    """Whether the file's prose is of a style of its own: nothing is in the task's form, and each earns something.
+
+    Cases that are at fault in another field have no say.
+    """
+    sound = [
+        case
+        for _, case in placed
+        if case.prose.strip() and not [*laws.input_faults(task, case)] and task.schema.fault(case.answer) is None
+    ]
 
     def strange(case: Case) -> bool:
-        return not verify.prose(case.prose, task, case.inputs).ok and bool(
-            reward.score(case.prose, case, task, rubric).composite
-        )
+        earned = reward.score(case.prose, case, task, rubric).composite
+        return bool(earned) and not verify.prose(case.prose, task, case.inputs).ok
 
-    return bool(placed) and all(strange(case) for _, case in placed)
+    return bool(sound) and all(strange(case) for case in sound)
 
 
 def _each(task: Task, placed: list[_Placed], rubric: Rubric, *, own_style: bool) -> Iterator[tuple[int, str]]:
