@@ -105,3 +105,7 @@ clean: ## remove what runs have made; the environment stays
 bench: setup ## stage times, the SFT/GRPO variants over 5 seeds, completions scored a second
 	@$(PY) -m benchmarks.scoring
 	@$(PY) -m benchmarks.variants --run small --seeds 5
+
+.PHONY: bench-schemas
+bench-schemas: setup ## public schemas of the folder PROSEFORM_SCHEMAS: taken, verdicts, what compiling costs, endings
+	@$(PY) -m benchmarks.schemas --python --endings 1000

@@ -222,7 +222,9 @@ class _Writer:
 
         Without branches, what is not evaluated is what is additional.
         """
-        edges = {edge.keyword: edge for edge in node.edges if edge.keyword in {key, unevaluated}}
+        edges = {
+            edge.keyword: edge for edge in node.edges if edge.keyword in {key, unevaluated} and len(edge.steps) == 1
+        }
         if key in edges and key not in out:
             out[key] = self._write(edges[key].target, f"{at}/{key}")
         elif unevaluated in edges and key not in out and self._nodes[edges[unevaluated].target].schema is not True:
