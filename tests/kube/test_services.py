@@ -9,7 +9,7 @@ import pytest
 
 from proseform import bundle as bundles
 from proseform.errors import ConfigError
-from proseform.kube import engines, serverless, services
+from proseform.kube import engines, remote, serverless, services
 from tests.charts import admission
 from tests.kube.served import FORMS, GOLDEN, rendered, served
 
@@ -219,6 +219,48 @@ def test_a_rank_that_vllm_cannot_serve_is_refused() -> None:
     made = served()
     with pytest.raises(ConfigError, match="rank 513"):
         engines.argv(engines.Loaded(made.bundle, ("evaluator",), {"evaluator": 513}, 64), made.place)
+
+
+REMOTE = {
+    "url": "https://engines.example.org/v1",
+    "dialect": "openai",
+    "models": "judge,writer",
+    "key_secret": "engine-key",
+}
+
+
+@pytest.mark.parametrize("by", ["none", "hpa", "keda"])
+def test_an_engine_by_url_is_asked_by_the_transformer_alone_with_its_key_as_a_file(by: str) -> None:
+    knobs = {"engine": REMOTE, "scaling": {"by": by}, "transformer": {"replicas": 2, "replicas_max": 4}}
+    version = served({"serving": knobs}, adapters=False)
+    made = remote.build(version)
+    assert [admission.faults(manifest) for manifest in made] == [[]] * len(made)
+    assert {each["kind"] for each in made} == {"ConfigMap", "PodDisruptionBudget", "InferenceService"}
+    (pod,) = pods_of(made)
+    whole = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "spec": pod}
+    assert admission.faults(whole) == []
+    assert list(admission.against_pod(pod)) == []
+    args = pod["containers"][0]["args"]
+    told = {name: args[args.index(name) + 1] for name in ("--engine", "--dialect", "--models", "--key-file")}
+    assert list(told.values()) == [
+        "https://engines.example.org/v1",
+        "openai",
+        "judge,writer",
+        "/etc/proseform/engine/key",
+    ]
+    assert {"name": "key", "secret": {"secretName": "engine-key", "defaultMode": 0o440}} in pod["volumes"]
+    (service,) = by_kind(made, "InferenceService")
+    assert service["spec"]["predictor"]["labels"]["app.kubernetes.io/component"] == "transformer"
+    assert version.service == f"{service['metadata']['name']}-predictor"
+    if by != "none":
+        assert service["spec"]["predictor"]["autoScaling"]["metrics"][0]["type"] == "Resource"
+
+
+def test_an_engine_by_url_has_no_serverless_form() -> None:
+    version = served({"serving": {"mode": "serverless", "engine": REMOTE}})
+    for build in (remote.build, lambda version: serverless.build(version, 10)):
+        with pytest.raises(ConfigError, match="an engine by URL has no revisions"):
+            build(version)
 
 
 def test_serverless_is_one_pod_of_both_so_that_a_revision_is_a_whole_bundle() -> None:

@@ -11,8 +11,16 @@ from proseform.config.section import Count, Positive, Section
 
 
 class Engine(Placed):
-    """The vLLM engines, which KServe calls predictors."""
+    """The engines: vLLM, which KServe calls a predictor; or any OpenAI-compatible server, by its URL."""
 
+    url: Annotated[str, Field(pattern=r"^(https?://[^/?#@ ]+(/[^?# ]*)?)?$")] = ""
+    """URL of a server that runs the models; empty: vLLM engines of each bundle's own."""
+    dialect: Literal["vllm", "openai"] = "vllm"
+    """With url: how the server is asked for a schema, vLLM's way or by OpenAI's response_format."""
+    models: Annotated[str, Field(pattern=r"^[^, ]+,[^, ]+$")] = "evaluator,formatter"
+    """With url: the names of evaluator and formatter at the server."""
+    key_secret: OptionalName = ""
+    """With url: a Secret whose key key holds the server's API key; empty sends none."""
     replicas: Positive = 1
     """Pods of each engine."""
     replicas_max: Count = 0

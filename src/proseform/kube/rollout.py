@@ -61,7 +61,8 @@ def versions(api: Api, task: str) -> dict[str, Standing]:
         entry = next((each for each in found[version] if "transformer" in each["spec"]), found[version][0])
         names = tuple(sorted(each["metadata"]["name"] for each in found[version]))
         bundle = entry["metadata"]["annotations"][services.BUNDLE]
-        made[version] = Standing(version, bundle, f"{entry['metadata']['name']}-transformer", names)
+        component = "transformer" if "transformer" in entry["spec"] else "predictor"  # before an engine by URL
+        made[version] = Standing(version, bundle, f"{entry['metadata']['name']}-{component}", names)
     return made
 
 

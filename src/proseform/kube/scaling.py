@@ -20,16 +20,20 @@ SERVICE = "serving.kserve.io/inferenceservice"
 """Label: the InferenceService of a pod."""
 
 
-def component(serving: config.Serving, namespace: str, name: str, which: Component) -> Manifest:
+def component(
+    serving: config.Serving, namespace: str, name: str, which: Component, of: Component | None = None
+) -> Manifest:
     """The fields of a component of an InferenceService that say how many pods it has, and where.
 
     Args:
         serving: ``[serving]``.
         namespace: Of the service; Prometheus is asked for its figures alone.
         name: The InferenceService's name.
-        which: The component.
+        which: The component, as KServe calls it.
+        of: Whose work it does, where it is another's: before an engine by URL, the predictor is the transformer.
     """
-    knobs = serving.engine if which == "predictor" else serving.transformer
+    of = of or which
+    knobs = serving.engine if of == "predictor" else serving.transformer
     spread = [
         {
             "maxSkew": 1,
@@ -41,26 +45,29 @@ def component(serving: config.Serving, namespace: str, name: str, which: Compone
     ]
     made: Manifest = {
         "minReplicas": knobs.replicas,
-        "maxReplicas": most(serving, which),
+        "maxReplicas": most(serving, of),
         "topologySpreadConstraints": spread,
     }
-    if serving.scaling.by == "keda" and which == "predictor":
+    if serving.scaling.by == "keda" and of == "predictor":
         return {**made, "autoScaling": {"metrics": [_waiting(serving.scaling, namespace, name)]}}
     if serving.scaling.by != "none":
         return {**made, "autoScaling": {"metrics": [_processor(serving.scaling)]}}
     return made
 
 
-def budget(serving: config.Serving, about: Manifest, name: str, which: Component) -> list[Manifest]:
+def budget(
+    serving: config.Serving, about: Manifest, name: str, which: Component, of: Component | None = None
+) -> list[Manifest]:
     """A PodDisruptionBudget: nodes are drained one pod at a time. None where there is one pod, which could never go.
 
     Args:
         serving: ``[serving]``.
         about: Its metadata, but for the name.
         name: The InferenceService's name.
-        which: The component.
+        which: The component, as KServe calls it.
+        of: Whose work it does, where it is another's: before an engine by URL, the predictor is the transformer.
     """
-    if most(serving, which) == 1:
+    if most(serving, of or which) == 1:
         return []
     return [
         {

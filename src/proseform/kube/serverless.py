@@ -34,6 +34,8 @@ def build(wanted: Served, percent: int) -> list[Manifest]:
         against = engines.economical(wanted.bundle) or "the wide form has two engines"
         raise ConfigError(f"serving.mode: a serverless revision is one pod, and {against}.", hint='Take "standard".')
     serving = wanted.place.serving
+    if serving.engine.url:
+        raise ConfigError("serving.mode: an engine by URL has no revisions of its own.", hint='Take "standard".')
     if serving.scaling.by != "none":
         raise ConfigError("serving.scaling.by: Knative scales serverless revisions itself.", hint='Take "none".')
     called = services.name(wanted.bundle.task, wanted.version).rpartition("-")[0]

@@ -76,6 +76,8 @@ class Served:
     @property
     def service(self) -> str:
         """The Service of its transformer, which routes lead to."""
+        if self.place.serving.engine.url:
+            return f"{self.name}-predictor"
         return f"{self.name}{'-formatter' if self.wide else ''}-transformer"
 
 
@@ -141,7 +143,7 @@ def runtime(wanted: Served, called: str, roles: Sequence[Role], port: int = PORT
     loaded = engines.Loaded(wanted.bundle, roles, wanted.ranks, wanted.max_length)
     made = engines.container(loaded, wanted.place, port)
     if wanted.place.serving.mode == "standard":
-        made |= _drained(wanted.place.serving)
+        made |= drained(wanted.place.serving)
     spec = {"supportedModelFormats": [{"name": "vLLM", "autoSelect": False}], "multiModel": False, "containers": [made]}
     return {
         "apiVersion": "serving.kserve.io/v1alpha1",
@@ -197,7 +199,7 @@ def _service(
     spec: Manifest = {"predictor": {**predictor, "model": model}}
     budgets = scaling.budget(serving, whole, called, "predictor")
     if transformed:
-        made = {**transformer(wanted, more=more), **_drained(serving)}
+        made = {**transformer(wanted, more=more), **drained(serving)}
         knobs = serving.transformer
         spec["transformer"] = {
             **pods.pod([made], place, transformer_volumes(wanted), knobs, serving.account),
@@ -216,6 +218,6 @@ def _service(
     return [runtime(wanted, called, roles), *budgets, service]
 
 
-def _drained(serving: config.Serving) -> Manifest:
+def drained(serving: config.Serving) -> Manifest:
     """A pod that is told to go still answers until no gateway and no proxy sends it anything; by the kubelet's own sleep."""
     return {"lifecycle": {"preStop": {"sleep": {"seconds": serving.drain_s}}}} if serving.drain_s else {}

@@ -20,7 +20,7 @@ from proseform import task as tasks
 from proseform.bundle import Bundle, Role
 from proseform.errors import ClusterError, ConfigError, EngineError, InputError, StageError
 from proseform.infer.answer import agree
-from proseform.kube import rollout, serverless, services, traffic
+from proseform.kube import remote, rollout, serverless, services, traffic
 from proseform.kube.api import Api
 from proseform.kube.pods import Manifest
 from proseform.registry import Registry, connect, models, speaking
@@ -124,15 +124,18 @@ def rendered(made: services.Served, share: float) -> list[Manifest]:
     route = traffic.route(
         made.bundle.task, made.model, {made.version: made.service}, {made.version: traffic.WHOLE}, made.place
     )
-    return [*services.build(made), route]
+    return [*_objects(made), route]
+
+
+def _objects(made: services.Served) -> list[Manifest]:
+    """A version's objects in standard mode."""
+    return remote.build(made) if made.place.serving.engine.url else services.build(made)
 
 
 def stand(api: Api, made: services.Served, share: float, wait_s: float | None, say: rollout.Say) -> None:
     """Apply a version and wait until it is ready; no traffic is moved, but by Knative in serverless mode."""
     serving = made.place.serving
-    manifests = (
-        serverless.build(made, max(1, round(100 * share))) if serving.mode == "serverless" else services.build(made)
-    )
+    manifests = serverless.build(made, max(1, round(100 * share))) if serving.mode == "serverless" else _objects(made)
     rollout.apply(api, manifests)
     names = [each["metadata"]["name"] for each in manifests if each["kind"] == "InferenceService"]
     say(f"{', '.join(names)}: applied, bundle {digest.short(made.bundle.digest)}; waiting until ready")

@@ -107,7 +107,7 @@ def _fits(run: config.Run, place: config.Place) -> None:
         )
     serving = place.serving
     whole = [role for role in ("evaluator", "formatter") if getattr(run.sft, role).lora is None]
-    if whole and (serving.form == "economical" or serving.mode == "serverless"):
+    if whole and not serving.engine.url and (serving.form == "economical" or serving.mode == "serverless"):
         field = "form" if serving.form == "economical" else "mode"
         raise ConfigError(
             f"serving.{field}: '{getattr(serving, field)}' serves adapters on one base; sft.{whole[0]} trains a whole "

@@ -10,9 +10,9 @@ from proseform import launch
 
 def main(job):
     """Train, and leave ``witness-<rank>.json`` in the work folder: ``world``, rows of each step as digests, the weights' digest."""
-    from proseform.train import models, sft
+    from proseform.train import sft, weights
 
-    models.quiet()
+    weights.quiet()
     from transformers import Trainer
 
     steps, kept, step, train = [], {}, Trainer.training_step, Trainer.train
@@ -28,14 +28,14 @@ def main(job):
 
     Trainer.training_step, Trainer.train = watched_step, watched_train
     sft.main(job)
-    weights = hashlib.sha256()
+    hashed = hashlib.sha256()
     for name, value in sorted(kept["model"].named_parameters()):
-        weights.update(name.encode() + value.detach().float().numpy().tobytes())
+        hashed.update(name.encode() + value.detach().float().numpy().tobytes())
     told = {
         "world": int(os.environ["WORLD_SIZE"]),
         "host": os.uname().nodename,
         "steps": steps,
-        "weights": weights.hexdigest(),
+        "weights": hashed.hexdigest(),
     }
     (Path(job.work) / f"witness-{os.environ['RANK']}.json").write_text(json.dumps(told))
 

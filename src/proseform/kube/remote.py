@@ -1,0 +1,56 @@
+"""A version before an engine by URL: any OpenAI-compatible server, on this cluster or elsewhere, instead of engines of its own.
+
+One InferenceService whose predictor is the transformer's container: KServe knows no transformer without a predictor.
+Its pods carry a label of ours, by which the chart's network policies let them out to the engine. The key of the engine
+is a Secret, mounted as a file.
+"""
+
+from __future__ import annotations
+
+from proseform.errors import ConfigError
+from proseform.kube import pods, scaling, services
+from proseform.kube.pods import Manifest
+
+KEY = "/etc/proseform/engine"
+"""Where the engine's key lies, as the file ``key``."""
+
+
+def build(wanted: services.Served) -> list[Manifest]:
+    """The objects of a version, its InferenceService last.
+
+    Raises:
+        ConfigError: Serverless mode, whose revisions hold an engine.
+    """
+    place, serving = wanted.place, wanted.place.serving
+    if serving.mode == "serverless":
+        raise ConfigError("serving.mode: an engine by URL has no revisions of its own.", hint='Take "standard".')
+    about = services.about(wanted, wanted.name)
+    container = {**services.transformer(wanted, more=_arguments(wanted)), **services.drained(serving)}
+    volumes = services.transformer_volumes(wanted)
+    if serving.engine.key_secret:
+        container["volumeMounts"].append({"name": "key", "mountPath": KEY, "readOnly": True})
+        volumes["key"] = pods.secret(serving.engine.key_secret)
+    knobs = serving.transformer
+    predictor = {
+        **pods.pod([container], place, volumes, knobs, serving.account),
+        "labels": {**pods.PART_OF, "app.kubernetes.io/component": "transformer"},
+        **({"annotations": dict(knobs.annotations)} if knobs.annotations else {}),
+        "terminationGracePeriodSeconds": serving.drain_s + knobs.timeout_s,
+        **scaling.component(serving, place.namespace, wanted.name, "predictor", of="transformer"),
+    }
+    notes = {**about["annotations"], services.MODE: "Standard", scaling.CLASS: serving.scaling.by}
+    service = {
+        "apiVersion": services.SERVING,
+        "kind": "InferenceService",
+        "metadata": {**about, "annotations": notes},
+        "spec": {"predictor": predictor},
+    }
+    budgets = scaling.budget(serving, about, wanted.name, "predictor", of="transformer")
+    return [services.bundle_map(wanted), *budgets, service]
+
+
+def _arguments(wanted: services.Served) -> list[str]:
+    """What the transformer is told about the engine."""
+    engine = wanted.place.serving.engine
+    key = ["--key-file", f"{KEY}/key"] if engine.key_secret else []
+    return ["--engine", engine.url, "--dialect", engine.dialect, "--models", engine.models, *key]
