@@ -172,8 +172,10 @@ def main() -> None:
     given = options.parse_args()
     lines = [
         "# Coverage of the report's intervals", "",
-        f"Printed by `python -m benchmarks.coverage --rounds {given.rounds}` (seeded: the same figures on every machine).",
-        "How often a 95 % interval contains the truth. Shares and paired shares: exact, by enumeration of all outcomes.",
+        f"Printed by `python -m benchmarks.coverage --rounds {given.rounds}` "
+        "(seeded: the same figures on every machine).",
+        "How often a 95 % interval contains the truth. "
+        "Shares and paired shares: exact, by enumeration of all outcomes.",
         "Scores: simulated, so that a least value lies about .01 below the true one by chance.", "",
         "| interval | n | truths | mean | least | least at |", "|---|---|---|---|---|---|",
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""The variants base → SFT → GRPO over seeds, with clean SFT at equal compute beside it: `python -m benchmarks.variants`.
+"""The variants base, SFT and GRPO over seeds, and clean SFT at equal compute: `python -m benchmarks.variants`.
 
 One dataset and one formatter; for each seed its own initial weights, order and sampling. Everything goes through the
 stages, so a run that was cut short goes on, and what a demo has made is adopted. Writes docs/results/<run>.md.
@@ -114,7 +114,8 @@ def _line(seed: int, report: Report) -> str:
     """One seed in one line."""
     before, after = _variant(report, "sft"), _variant(report, "grpo")
     return (
-        f"seed {seed}: sampled reward {before['sampled']['reward']['value']:.3f} → {after['sampled']['reward']['value']:.3f}, "
+        f"seed {seed}: sampled reward {before['sampled']['reward']['value']:.3f} → "
+        f"{after['sampled']['reward']['value']:.3f}, "
         f"greedy {before['greedy']['reward']['value']:.3f} → {after['greedy']['reward']['value']:.3f}, "
         f"lift {_figure(report['figures']['lift'])}"
     )
@@ -127,8 +128,9 @@ def _page(base: config.Run, rows: list[Report], clean: Report | None, extra: int
         f"# Results of the run `{base.name}`",
         "",
         f"Printed by `{command}` on {machine()}.",
-        f"{base.evaluate.cases} held-out cases of level `{base.dataset.level}`, greedy and {base.evaluate.samples} samples "
-        f"each at temperature {base.grpo.temperature:g}; 95 % intervals by case, whose coverage is in coverage.md.",
+        f"{base.evaluate.cases} held-out cases of level `{base.dataset.level}` and seed {base.dataset.test_seed}, "
+        f"greedy and {base.evaluate.samples} samples each at temperature {base.grpo.temperature:g}; "
+        "95 % intervals by case, whose coverage is in coverage.md.",
         *_lifts(rows),
         *_variants(rows, clean, extra),
         *_ends(rows[0]),

@@ -1,8 +1,8 @@
 """Outcomes: what was asked of whom, what came of it, and how it was judged, as one typed record each.
 
-A record is written in two steps. Measurement fills in what was asked and the texts that came (:mod:`proseform.infer.measure`);
-judgement adds verdicts and scores, and can be repeated on stored records without asking anybody
-(:func:`judged_prose`, :func:`judged_json`). Nothing is judged here anew: texts go through :mod:`proseform.verify`,
+A record is written in two steps. Measurement fills in what was asked and the texts that came
+(:mod:`proseform.infer.measure`); judgement adds verdicts and scores, and can be repeated on stored records without
+asking anybody (:func:`judged_prose`, :func:`judged_json`). Nothing is judged here anew: texts go through :mod:`proseform.verify`,
 scores through :mod:`proseform.reward`. Pure; Parquet is :mod:`proseform.records`'s.
 """
 
@@ -103,8 +103,8 @@ def headline(task: Task) -> str:
 def judged_prose(outcome: Outcome, case: Case, task: Task, rubric: Rubric) -> Outcome:
     """An evaluation in prose with its verdict and scores.
 
-    Scores: ``reward`` (the composite), ``term <name>`` for each term, ``ok``, ``complete`` (the coverage term is 1, where
-    a task has one), and what :func:`judged_json` gives. A reward that is out of contract scores 0 and says so in
+    Scores: ``reward`` (the composite), ``term <name>`` for each term, ``ok``, ``complete`` (the coverage term is 1,
+    where a task has one), and what :func:`judged_json` gives. A reward that is out of contract scores 0 and says so in
     ``verdicts["fault"]``.
     """
     score = reward.score(outcome.text, case, task, rubric)

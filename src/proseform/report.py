@@ -43,9 +43,9 @@ def summarise(
 
     Returns:
         ``meta figures baseline variants lifts answers formatter fields confusion levels blind training examples``.
-        ``figures`` has the names of :data:`FIGURES`, and ``baseline`` those of them that could be earned without reading
-        an input (``recommendation_right`` is the headline's, or the whole answer's where a task has none). An estimate is
-        ``{"value", "low", "high", "n"}``, or None where nothing was measured.
+        ``figures`` has the names of :data:`FIGURES`, and ``baseline`` those of them that could be earned without
+        reading an input (``recommendation_right`` is the headline's, or the whole answer's where a task has none). An
+        estimate is ``{"value", "low", "high", "n"}``, or None where nothing was measured.
     """
     by_suite = {
         suite.SUITE: where(outcomes, suite=suite.SUITE) for suite in (evaluations, answers, formatter, levels, blind)

@@ -124,7 +124,7 @@ def paired(before: Mapping[Hashable, float], after: Mapping[Hashable, float]) ->
 
 
 def paired_proportions(gained: int, lost: int, n: int) -> Estimate:
-    """The difference of two shares of the same ``n`` cases: ``gained`` went from wrong to right, ``lost`` the other way.
+    """The difference of two shares of the same ``n`` cases: ``gained`` became right, ``lost`` became wrong.
 
     Tango's (1998) score interval: the differences d that the score test with restricted maximum likelihood does not
     reject. Where ``gained`` or ``lost`` is 0 it reduces to Wilson's, and is widened to Bonett & Price's (2012).

@@ -1,7 +1,7 @@
 """The gate: whether a report's figures reach what a run asks for. A closed gate is a value with its reasons.
 
-A check states a figure, a direction (at least, at most), on how many cases it must have been measured, and what decides:
-the whole 95 % interval, or the value alone where no interval can reach the threshold (every answer valid). A figure, a
+A check states a figure, a direction (at least, at most), on how many cases it must have been measured, and what
+decides: the whole 95 % interval, or the value alone where no interval can reach the threshold (every answer valid). A figure, a
 digest or a baseline that is missing closes the gate, and so does a threshold that answers reach which were made without
 reading an input.
 """
@@ -55,7 +55,7 @@ class Check:
         return (self.high if self.by == "interval" else self.value) <= self.threshold
 
     def __str__(self) -> str:
-        """``formatter_exact: 0.91 [0.86, 0.94] on 200 cases; its low end must be at least 0.97, on at least 50 cases``."""
+        """``lift: 0.1 [-0.02, 0.2] on 200 cases; its low end must be at least 0, on at least 50 cases``."""
         end = {"at least": "low", "at most": "high"}[self.direction]
         what = "its value" if self.by == "value" else f"its {end} end"
         asked = f"{what} must be {self.direction} {self.threshold:g}, on at least {self.least_cases} cases"
@@ -163,8 +163,8 @@ def _blind(checks: tuple[Check, ...], baseline: Mapping[str, Any] | None) -> lis
         return ["the report has no blind baseline"]
     faults = [f"{name}: the report has no blind baseline of it" for name, known in baseline.items() if not known]
     return faults + [
-        f"{check.name}: a threshold of {check.threshold:g} says nothing, since {known['value']:.3g} [{known['low']:.3g}, "
-        f"{known['high']:.3g}] is reached without reading an input ({known.get('how', 'blind')})"
+        f"{check.name}: a threshold of {check.threshold:g} says nothing, since {known['value']:.3g} "
+        f"[{known['low']:.3g}, {known['high']:.3g}] is reached without reading an input ({known.get('how', 'blind')})"
         for check in checks
         if (known := baseline.get(check.name)) and check.direction == "at least" and check.threshold <= known["high"]
     ]

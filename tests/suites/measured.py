@@ -1,4 +1,4 @@
-"""A measurement of the toy task: a study, and outcomes of variants that rise, with hostile words where they are wrong."""
+"""A measurement of the toy task: a study, and outcomes of variants that rise, with hostile words where wrong."""
 
 import json
 import random

@@ -1,7 +1,7 @@
 """The measuring worker: asks models what the suites plan, and writes what came as records. Judges nothing.
 
-Any engine will do; the worker itself loads bundles into its own process, on a GPU where there is one, so that a launcher
-can start it as a job like training. Asks go to the engine in the order of the plans, in batches, so that equal plans
+Any engine will do; the worker itself loads bundles into its own process, on a GPU where there is one, so that a
+launcher can start it as a job like training. Asks go to the engine in the order of the plans, in batches, so that equal plans
 give equal texts. An interruption costs at most the subject that was being asked.
 """
 
@@ -38,7 +38,7 @@ def main(job: launch.Job) -> None:
     """Measure the subjects of a job into ``job.out``.
 
     The job's settings: ``task`` and ``run``; ``subjects``, each with ``name``, ``trained``, ``shipped`` and ``bundle``
-    (a folder); ``delete_after``, where the cases are a user's own: the date from which on their texts are to be deleted.
+    (a folder); ``delete_after``, where the cases are a user's own: the date from which on their texts are to go.
     """
     task, run = tasks.load(str(job.settings["task"])), config.Run.model_validate(job.settings["run"])
     study = records.study(job.input("dataset"), task, run)

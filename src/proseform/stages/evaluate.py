@@ -192,7 +192,7 @@ def _records(
 
 
 def _apart(results: Path) -> str:
-    """Commit the texts of a user's own cases as a payload of their own; its reference, or nothing where there are none."""
+    """Commit the texts of a user's own cases as a payload of their own; its reference, empty where there are none."""
     folder = results / records.APART
     if not folder.is_dir():
         return ""
@@ -225,7 +225,7 @@ class Shown:
     Attributes:
         page: Gets the HTML report, a file at its ``path``.
         metrics: Gets the key figures, by ``log_metric(name, number)``.
-        confusion: Gets the headline's confusion, by ``log_confusion_matrix(labels, rows)``; stays empty without a headline.
+        confusion: Gets the headline's confusion, by ``log_confusion_matrix(labels, rows)``; empty without a headline.
     """
 
     page: Any

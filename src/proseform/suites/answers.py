@@ -20,7 +20,7 @@ NO_LABEL = "(none)"
 
 
 def plan(study: Study, subject: Subject) -> list[Ask]:
-    """Constrained answers of every subject; free ones of the shipped and of untrained ones, to see what training adds."""
+    """Constrained answers of every subject, and free ones of the shipped and of untrained ones."""
     prose = [ask for ask in evaluations.plan(study, subject) if ask.record.decoding == "greedy"]
     decodings = ("constrained", "free") if subject.shipped or not subject.trained else ("constrained",)
     return [_ask(study, ask.record, decoding) for decoding in decodings for ask in prose]

@@ -28,7 +28,7 @@ def plan(study: Study, subject: Subject) -> list[Ask]:
         plain = [_ask(study, subject, case, variant=FEW_SHOT) for case in study.cases]
         asks += [replace(ask, prompt=prompt, values={**values, **ask.values}) for ask in plain]
     if subject.trained:
-        # A seed of its own for each text: with one for all cases their draws would go together, and intervals would lie.
+        # A seed of its own for each text: with one for all cases their draws would go together, and intervals be wrong.
         draws = enumerate(itertools.product(range(study.samples), study.cases))
         asks += [_ask(study, subject, case, sample=sample, seed=seed) for seed, (sample, case) in draws]
     return asks
@@ -75,10 +75,10 @@ def few_shot(
         guide: What to write and by which rule.
         examples: What the placeholders stand for, and the completion that is right.
 
-    >>> prompt, values = few_shot(Prompt("plain", "Weigh.", "{thing}"), "Say send or refuse.", [({"thing": "hat"}, "send")])
+    >>> prompt, values = few_shot(Prompt("plain", "Weigh.", "{thing}"), "Send or refuse.", [({"thing": "hat"}, "send")])
     >>> print(prompt.render({**values, "thing": "brick"}).text)
     Weigh.
-    Say send or refuse.
+    Send or refuse.
     <BLANKLINE>
     Given:
     hat
