@@ -27,11 +27,11 @@ from proseform import testing
 from proseform.errors import InputError, ProseformError
 from proseform.infer import Request, decode
 from proseform.infer.answer import Formatted, formatted
-from proseform.infer.constrain import Constraints
+from proseform.infer.examine import examined
 from proseform.infer.local import LocalEngine
 from proseform.schema import Schema
 
-BATCH = 128
+BATCH = 64
 CONTEXT = 32_768
 ORDINARY = testing.SCHEMA
 
@@ -67,17 +67,15 @@ def outcome(answer: Any, document: Any) -> str:
     return "valid, cut" if answer.cut else "valid"
 
 
-def measure(loaded: LocalEngine, schemas: Sequence[tuple[Path, Any]]) -> dict[str, dict[str, list[str]]]:
-    """Files by group and outcome."""
+def measure(
+    loaded: LocalEngine, schemas: Sequence[tuple[Path, Any]], out: Path | None = None
+) -> dict[str, dict[str, list[str]]]:
+    """Files by group and outcome; written to a file, too, behind every batch."""
     results: dict[str, dict[str, list[str]]] = {"enforced": {}, "enforced in part": {}, "not taken": {}}
-    model = loaded._role_models["formatter"]  # noqa: SLF001 - schemas that do not compile are no matter of endings
-    compiler = Constraints(model.tokenizer, sorted(model.stop), 1)
     taken: list[tuple[Path, Any, Schema]] = []
     for file, document in schemas:
         try:
-            schema = Schema(document, file.name)
-            compiler.matcher(schema.grammar)
-            taken.append((file, document, schema))
+            taken.append((file, document, examined(Schema(document, file.name))))
         except InputError as error:
             results["not taken"].setdefault(error.message[:60], []).append(str(file))
     for start in range(0, len(taken), BATCH):
@@ -85,6 +83,8 @@ def measure(loaded: LocalEngine, schemas: Sequence[tuple[Path, Any]]) -> dict[st
         for (file, document, schema), answer in zip(batch, _answers(loaded, batch), strict=True):
             group = "enforced in part" if schema.widenings else "enforced"
             results[group].setdefault(outcome(answer, document), []).append(str(file))
+        if out:
+            out.write_text(json.dumps(results, indent=1))
     return results
 
 
@@ -151,10 +151,10 @@ def main() -> None:
                 print(f"{name}: {rate:.0f} tokens/s")
             return
         began = time.perf_counter()
-        results = measure(loaded, list(corpus(options.folder, options.start, options.count, options.seed)))
+        results = measure(
+            loaded, list(corpus(options.folder, options.start, options.count, options.seed)), options.json
+        )
     show(results, time.perf_counter() - began)
-    if options.json:
-        options.json.write_text(json.dumps(results, indent=1))
 
 
 if __name__ == "__main__":
