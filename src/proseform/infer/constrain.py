@@ -49,6 +49,7 @@ class Constraints:
         self._bytes = LLTokenizer(_Bytes())
         self._vocabulary = vocabulary
         self._stop = frozenset(stop)
+        self._pieces: dict[int, bytes] = {}
         self._compiled: OrderedDict[str, tuple[int, LLMatcher]] = OrderedDict()
         self._endings: OrderedDict[str, tuple[int, Endings]] = OrderedDict()
         self._lock = threading.Lock()
@@ -99,7 +100,12 @@ class Constraints:
 
     def decode(self, ids: Sequence[int]) -> bytes:
         """Exactly the bytes that a matcher accepts."""
-        return bytes(self._tokenizer.decode_bytes(list(ids)))
+        if len(ids) != 1:
+            return bytes(self._tokenizer.decode_bytes(list(ids)))
+        piece = self._pieces.get(ids[0])
+        if piece is None:
+            piece = self._pieces[ids[0]] = bytes(self._tokenizer.decode_bytes(list(ids)))
+        return piece
 
     def allowed(self, matchers: Sequence[LLMatcher | None]) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """Which tokens may come next: a row for each matcher, a column for each logit. None allows all."""

@@ -35,7 +35,7 @@ class Lapses:
     def lapse(self, ids: Sequence[int], token: int) -> bool:
         """Whether a token behind some others would write what the verifier refuses."""
         piece = self._decode([token])
-        endless = _numeric(piece) and _ENDLESS.search(self._run + piece) is not None
+        endless = piece[-1:].isdigit() and _numeric(piece) and _ENDLESS.search(self._run + piece) is not None
         if not endless and b'"' not in piece:
             return False
         cursor = self._behind(ids).after(piece)
