@@ -6,7 +6,8 @@ from typing import Annotated, Literal, Optional
 
 import typer
 
-from proseform import cli, config
+from proseform import cli, config, redact
+from proseform.errors import InputError
 
 app = typer.Typer(help="Train, gate and promote.", no_args_is_help=True, add_completion=False)
 Task = Annotated[str, typer.Option(help="The installed task.")]
@@ -74,6 +75,11 @@ def submit(
     from proseform.stages import preflight
 
     preflight.check(task, run, config.PLACES.load(place), name=name, asked=False)
+    if redact.secrets(tracking_uri):
+        raise InputError(
+            f"--tracking-uri {redact.uri(tracking_uri)}: a KFP server keeps parameters, and would keep its password.",
+            hint="Leave it out of the URI, and give it to the pods as MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD.",
+        )
     arguments = {"task": task, "run": config.toml(run), "tracking_uri": tracking_uri, "name": name}
     typer.echo(
         server.submit(

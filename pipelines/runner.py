@@ -24,20 +24,20 @@ def run(task: str, run: str, tracking_uri: str, name: str, example: Path | None,
         StageError: A stage failed; in its own words.
     """
     console = Console()
-    the_task, resolved = preflight.check(task, run, cache.home().cluster, name=name)
+    the_task, resolved = preflight.check(task, run, cache.home().cluster, name=name, tracking_uri=tracking_uri)
     read = probe.read_example(the_task, example) if example else {}
     asked = {input_name: value.text for input_name, value in read.items()}
     moment = time.strftime("%Y%m%d-%H%M%S")
     os.environ.setdefault("PROSEFORM_RUN", f"{task}-{resolved.name}-{moment}")
     os.environ["PROSEFORM_FRESH"] = moment if fresh else os.environ.get("PROSEFORM_FRESH", "")
     if tracking_uri:
-        os.environ["MLFLOW_TRACKING_URI"] = tracking_uri  # where training stages show their metrics while they run
+        os.environ["MLFLOW_TRACKING_URI"] = tracking_uri  # for every step; a parameter would be kept, password and all
     home = cache.home()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     home.runs.mkdir(parents=True, exist_ok=True)
     console.print(f"[bold]{the_task.title}[/bold], run [bold]{resolved.name}[/bold]: {resolved.description}")
     console.print(f"{len(STEPS)} steps; state and logs in {home.runs}", style="dim")
-    parameters = {"task": task, "run": config.toml(run), "tracking_uri": tracking_uri, "name": name}
+    parameters = {"task": task, "run": config.toml(run), "tracking_uri": "", "name": name}
     with (home.runs / "kfp.log").open("ab") as log:
         command = [
             sys.executable,

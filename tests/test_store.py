@@ -182,3 +182,35 @@ def test_a_rank_trusts_no_payload_that_was_altered_since_it_was_hashed(payload, 
     (folder / "weights" / "model.bin").write_bytes(b"\0\1\3")
     with pytest.raises(StoreError, match="its files are not those of"):
         store.fetch(committed, tmp_path / "into", shared=True)
+
+
+def test_two_processes_that_fetch_from_an_object_store_end_with_one_folder(payload, tmp_path, monkeypatch):
+    """The second one's rename meets the folder that the first has put there meanwhile."""
+    fs = fsspec.filesystem("memory")
+    fs.store.clear()
+    done = Store("memory://bucket/store").commit("sft", KEY, payload, {}, 1.0)
+    real, calls = type(fs).get, []
+
+    def get(self, *args, **kwargs):
+        calls.append(args)
+        if len(calls) == 1:
+            store.fetch(done.ref, tmp_path / "cache")  # somebody else, in between
+        return real(self, *args, **kwargs)
+
+    monkeypatch.setattr(type(fs), "get", get)
+    fetched = store.fetch(done.ref, tmp_path / "cache")
+    assert len(calls) == 2
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == [fetched.name]
+
+
+def test_a_store_of_the_version_before_is_read():
+    """Written by the version whose bundles have format 0."""
+    found = Store(str(Path(__file__).parent / "fixtures" / "stores" / "0")).result("dataset", "sha256:" + "a" * 64)
+    assert found is not None
+    assert (store.fetch(found.ref, Path("unused")) / "rows.jsonl").read_text() == '{"id": 1}\n'
+
+
+def test_a_home_of_any_name_holds_its_store(payload, tmp_path):
+    ours = Store(str(tmp_path / "my home%20é #1"))
+    done = ours.commit("sft", KEY, payload, {}, 1.0)
+    assert (store.fetch(Ref.parse(str(done.ref)), tmp_path / "cache") / "model.json").is_file()

@@ -201,7 +201,12 @@ def _fetched(ref: Ref, into: Path) -> Path:
         into.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix=".fetch-", dir=into))
         fs.get(f"{path}/", f"{staging}/", recursive=True)
-        staging.rename(folder)
+        try:
+            staging.rename(folder)
+        except OSError:  # somebody else has fetched it meanwhile
+            shutil.rmtree(staging, ignore_errors=True)
+            if not folder.is_dir():
+                raise
     if not folder.is_dir():
         raise StoreError(f"{ref.uri}: no payload here.", hint="Run the pipeline again; it makes what is missing.")
     found = digest.of_files(

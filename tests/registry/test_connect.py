@@ -1,53 +1,68 @@
-"""Opening a registry, and what stands in its dictionary of names."""
+"""Which registry is meant, whether it answers, and what of its URI is shown."""
 
-import re
-import sys
-from pathlib import Path
-from types import ModuleType
+import socket
 
 import pytest
 
 from proseform import registry
 from proseform.errors import RegistryError
-from proseform.registry import aliases, models
+from proseform.registry import models
 
-ROOM = Path(registry.__file__).parent
-
-
-def test_sqlite_lies_in_the_home_folder_and_nowhere_else(mlflow, home, tmp_path, monkeypatch, bundles, name):
-    """Unset, MLflow's global URI makes a mlflow.db in the current folder."""
-    monkeypatch.chdir(tmp_path)
-    models.register(mlflow, bundles(1), name=name)
-    assert (home / "mlflow.db").is_file()
-    assert list((home / "mlartifacts").rglob("bundle.json"))
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["bundle-1"]
+PASSWORD = "s3cr%40t"
+SHOWN = "s3cr@t"
 
 
-def test_a_server_that_is_away_is_an_error_of_ours(tmp_path, monkeypatch):
+@pytest.fixture
+def closed():
+    """A port that nobody listens on while the test runs."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield bound.getsockname()[1]
+
+
+def test_the_environment_says_where_unless_a_uri_is_given(tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://from-the-environment:5000")
+    assert registry.connect(tmp_path).uri == "http://from-the-environment:5000"
+    assert registry.connect(tmp_path, "http://given:5000").uri == "http://given:5000"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
+    assert registry.connect(tmp_path).uri == f"sqlite:///{tmp_path}/mlflow.db"
+
+
+def test_talking_to_a_registry_leaves_the_environment_as_it_was(mlflow, monkeypatch):
+    """MLflow writes its tracking URI there."""
+    registry.library().set_tracking_uri("sqlite://")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    mlflow.experiment("toy")
+    assert "MLFLOW_TRACKING_URI" not in __import__("os").environ
+
+
+@pytest.mark.parametrize("scheme", ["http", "postgresql", "mysql+pymysql"])
+def test_a_registry_that_is_away_is_told_without_its_password(closed, scheme):
+    with pytest.raises(RegistryError, match=f"127.0.0.1:{closed} takes no connection") as caught:
+        registry.await_answer(f"{scheme}://proseform:{PASSWORD}@127.0.0.1:{closed}/db")
+    assert "proseform:***@" in str(caught.value)
+    assert PASSWORD not in str(caught.value)
+    assert SHOWN not in str(caught.value)
+
+
+def test_a_registry_that_answers_passes_and_so_does_a_file():
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        registry.await_answer(f"http://127.0.0.1:{listening.getsockname()[1]}")
+    for uri in ("", "sqlite:////tmp/x.db", "databricks"):
+        registry.await_answer(uri)
+
+
+@pytest.mark.parametrize("uri", ["http://host:port/", "http://[::1", "http://host:99999"])
+def test_a_uri_that_is_none_is_told(uri):
+    with pytest.raises(RegistryError, match="is no tracking URI"):
+        registry.await_answer(uri)
+
+
+def test_no_error_and_no_name_of_a_registry_shows_a_password(tmp_path, closed, monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    with pytest.raises(RegistryError, match=r"MLflow at http://127\.0\.0\.1:9: "):
-        registry.connect(tmp_path, "http://127.0.0.1:9").experiment("toy")
-
-
-def test_a_folder_called_mlflow_is_not_taken_for_the_library(monkeypatch):
-    """A checkout has one; without the library Python imports it as an empty namespace."""
-    monkeypatch.setitem(sys.modules, "mlflow", ModuleType("mlflow"))
-    with pytest.raises(RegistryError, match=r"MLflow is not installed\. Install proseform\[registry\]\."):
-        registry.library()
-
-
-def tags(folder):
-    """What looks like a tag in a folder's code."""
-    return set(re.findall(r"[\"`](proseform\.[a-z_]+)[\"`]", "".join(path.read_text() for path in folder.glob("*.py"))))
-
-
-def test_every_tag_and_alias_in_the_code_is_in_the_dictionary_and_the_other_way_round():
-    known = set(registry.names()["tags"])
-    assert tags(ROOM) - {"proseform.registry"} <= known <= tags(ROOM) | tags(ROOM.parent / "stages")
-    assert {models.CANDIDATE, models.CHAMPION, models.PREVIOUS} == set(registry.names()["aliases"])
-    assert aliases.MOVE in known
-
-
-def test_names_are_derived_from_the_task(mlflow):
-    assert registry.model_name("toy") == "proseform-toy"
-    assert mlflow.client.get_experiment(mlflow.experiment("toy")).name == "proseform-toy"
+    opened = registry.connect(tmp_path, f"http://proseform:{PASSWORD}@127.0.0.1:{closed}")
+    with pytest.raises(RegistryError) as caught:
+        models.aliases(opened, "proseform-toy")
+    for text in (str(caught.value), repr(opened), opened.shown, repr(caught.value.__cause__)):
+        assert PASSWORD not in text
+        assert SHOWN not in text

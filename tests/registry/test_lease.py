@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -86,15 +87,12 @@ def test_eight_processes_take_turns_on_sqlite(mlflow, home, name, promotable, tm
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def server():
     """An MLflow server on PostgreSQL; its URL."""
     pytest.importorskip("psycopg2", reason="psycopg2 is not installed")
     if not (POSTGRES / "postgres").exists() or os.geteuid() != 0 or shutil.which("runuser") is None:
         pytest.skip("no Debian postgresql-15, or not root: the race runs on SQLite alone")
-    folder = tmp_path_factory.mktemp("postgres")
-    for path in (folder, *folder.parents):
-        if path != Path("/") and path.is_relative_to("/tmp"):
-            path.chmod(path.stat().st_mode | 0o055)
+    folder = Path(tempfile.mkdtemp(prefix="proseform-postgres-"))  # pytest's own folders are for their owner alone
     shutil.chown(folder, "postgres")
     as_postgres = ["runuser", "-u", "postgres", "--"]
     subprocess.run(

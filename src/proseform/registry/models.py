@@ -168,6 +168,18 @@ def fetch(registry: Registry, name: str, which: str, into: Path) -> Path:
     return target
 
 
+def complete(registry: Registry, version: Version, folder: Path) -> None:
+    """Put the bases beside a version's adapters, for engines that mount MLflow's artifacts as they are.
+
+    Args:
+        registry: Where.
+        version: Whose artifacts.
+        folder: The whole bundle, as :func:`fetch` gives it.
+    """
+    with speaking(registry):
+        artifacts.complete(registry, version.model_id, folder, bundles.read(folder, check_files=False))
+
+
 def attach(registry: Registry, version: Version, files: Mapping[str, str]) -> None:
     """File texts by name beside a version's bundle; filing a name again replaces it."""
     with tempfile.TemporaryDirectory() as staging, speaking(registry):

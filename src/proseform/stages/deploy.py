@@ -106,6 +106,8 @@ def served(
     bundle = bundles.read(folder, check_files=False)
     agree(bundle, tasks.load(task))
     _readable(folder)
+    if place.serving.storage.startswith("s3://"):
+        models.complete(registry, version, folder)  # engines mount what MLflow keeps, which has adapters alone
     return services.Served(
         bundle=bundle,
         version=version.version,

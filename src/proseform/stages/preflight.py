@@ -8,13 +8,20 @@ from pathlib import Path
 from proseform import config, naming
 from proseform.data import splits
 from proseform.errors import ConfigError
+from proseform.registry import await_answer
 from proseform.stages import cache
 from proseform.task import Task
 from proseform.train import memory
 
 
 def check(
-    task: str, run: str, place: config.Place | None = None, *, name: str = "", asked: bool = True
+    task: str,
+    run: str,
+    place: config.Place | None = None,
+    *,
+    name: str = "",
+    tracking_uri: str = "",
+    asked: bool = True,
 ) -> tuple[Task, config.Run]:
     """Load task and run and hold them against each other, and against the place.
 
@@ -23,7 +30,8 @@ def check(
         run: A run's name, path or TOML text.
         place: Where on a Kubernetes it is to run; None: on this machine.
         name: The registered model's name where another than the run's and the task's own is asked for.
-        asked: Whether the cluster can be asked from here; a KFP server's cannot.
+        tracking_uri: MLflow's; empty takes ``MLFLOW_TRACKING_URI``, and then SQLite in the home folder.
+        asked: Whether cluster and registry can be asked from here; a KFP server's cannot.
 
     Raises:
         ConfigError: A wrong key or value, a model that is not named, or a name that cannot travel; the field is named.
@@ -31,12 +39,15 @@ def check(
         InputError: No such level or format.
         RowError: A case file with a row of the wrong shape; line and field are named.
         ClusterError: The run is to be on a cluster, and it does not answer.
+        RegistryError: Nothing answers at the tracking URI.
     """
     resolved, the_task = config.load(run), cache.load_task(task)
     _named(the_task, name)
     rubric = the_task.rubric(resolved.grpo.rubric, resolved.grpo.accuracy_exponent)
     splits.check(the_task, resolved.dataset, resolved.evaluate.levels, rubric)
     _model(resolved, place, asked=asked)
+    if asked:
+        await_answer(tracking_uri)
     if place is not None:
         _fits(resolved, place)
         if asked:
