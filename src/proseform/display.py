@@ -1,7 +1,8 @@
 """What a run looks like from outside: a line and a bar for each step, and what is left.
 
 Reads what stages leave behind (``events.jsonl`` of the run, ``progress.jsonl`` of a step), so that it can watch any
-run, and nothing waits for it. Without a terminal it prints a line whenever a step begins, ends, or has gone on for a while.
+run, and nothing waits for it. Without a terminal it prints a line when a step begins, when it ends, and every
+15 seconds in between.
 """
 
 from __future__ import annotations
@@ -69,15 +70,18 @@ def follow(run: Path, alive: Callable[[], bool], console: Console) -> dict[str, 
         console: Where to show it.
 
     Returns:
-        Step name to its last event: ``state`` is ``done``, ``reused``, ``failed`` or, where it was cut off, ``started``.
+        Step name to its last event; its ``state`` is ``done``, ``reused``, ``failed``, or ``started`` where the run was cut
+        off.
     """
     steps: dict[str, dict[str, Any]] = {}
     bars: dict[str, TaskID] = {}
     tails: dict[str, Tail] = {}
-    spoken: dict[str, float] = {}
+    printed: dict[str, float] = {}
     events = Tail(run / "events.jsonl")
-    columns = (SpinnerColumn(), TextColumn("{task.description:<14}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-               TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.fields[note]}", style="dim"))  # fmt: skip
+    columns = (
+        SpinnerColumn(), TextColumn("{task.description:<14}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.fields[note]}", style="dim"),
+    )  # fmt: skip
     with Progress(*columns, console=console, transient=False, disable=not console.is_terminal) as progress:
         over = False
         while not over:
@@ -85,12 +89,12 @@ def follow(run: Path, alive: Callable[[], bool], console: Console) -> dict[str, 
             for event in events:
                 step = event["stage"]
                 if event["state"] == "reused" and steps.get(step, event)["state"] == "done":
-                    continue  # made by this very run, and used again
+                    continue  # this run made it, and uses it again
                 steps[step] = event
                 if event["state"] == "started":
                     bars[step] = progress.add_task(step, total=None, note="goes on" if event.get("resumed") else "")
                     tails[step] = Tail(Path(event["work"]) / "progress.jsonl")
-                    list(tails[step])  # what an interrupted run has left there is not news
+                    list(tails[step])  # passed over: an interrupted run wrote it
                 elif step in bars:
                     total = next(task.total for task in progress.tasks if task.id == bars[step]) or 1
                     progress.update(
@@ -106,9 +110,9 @@ def follow(run: Path, alive: Callable[[], bool], console: Console) -> dict[str, 
                     progress.update(bars[step], total=line["total"], completed=line["done"], note=figures)
                     if (
                         not console.is_terminal
-                        and time.monotonic() - spoken.get(step, time.monotonic() - _QUIET_S) >= _QUIET_S
+                        and time.monotonic() - printed.get(step, time.monotonic() - _QUIET_S) >= _QUIET_S
                     ):
-                        spoken[step] = time.monotonic()
+                        printed[step] = time.monotonic()
                         console.print(f"  {step} {line['done']}/{line['total']}  {figures}", highlight=False)
             time.sleep(0.2)
     return steps
@@ -138,20 +142,20 @@ def summary(steps: dict[str, dict[str, Any]]) -> Table:
 
 
 def conclude(run: Path, steps: dict[str, dict[str, Any]], console: Console) -> None:
-    """The end of a run: what the champion said of the example, where the report lies, and what to type next."""
+    """The end of a run: the champion's answer to the example, whether the gate is closed, and where the report lies."""
     probe = run / "probe.json"
-    said = json.loads(probe.read_text()).get("example") if probe.exists() else None
-    if said and "answer" in said:
+    answer = json.loads(probe.read_text()).get("example") if probe.exists() else None
+    if answer and "answer" in answer:
         console.print(
             Panel(
-                Text(said["prose"]), title="The evaluator's prose", title_align="left", subtitle=said["prose_verdict"]
+                Text(answer["prose"]), title="The evaluator's prose", title_align="left", subtitle=answer["prose_verdict"]
             )
         )
-        title = f"The answer: {said['verdict']}, by bundle {digest.short(said['bundle'])}"
-        console.print(Panel(JSON.from_data(said["answer"], ensure_ascii=False), title=title, title_align="left"))
-    elif said:
+        title = f"The answer: {answer['verdict']}, by bundle {digest.short(answer['bundle'])}"
+        console.print(Panel(JSON.from_data(answer["answer"], ensure_ascii=False), title=title, title_align="left"))
+    elif answer:
         console.print(
-            Panel(f"{said['message']} {said['hint']}", title=f"Refused: {said['reason']}", title_align="left")
+            Panel(f"{answer['message']} {answer['hint']}", title=f"Refused: {answer['reason']}", title_align="left")
         )
     if steps.get("gate", {}).get("figures", {}).get("key", "").startswith("closed"):
         console.print("The gate is closed, so nothing was promoted; the table says why.")
@@ -159,20 +163,25 @@ def conclude(run: Path, steps: dict[str, dict[str, Any]], console: Console) -> N
     console.print(f"Report: {report}", soft_wrap=True)
 
 
-def answered(said: dict[str, Any], *, as_json: bool) -> None:
-    """One answer, as :meth:`proseform.infer.answer.Answer.as_dict` gives it: prose and JSON for people, JSON for machines."""
+def answered(answer: dict[str, Any], *, as_json: bool) -> None:
+    """One answer, for people or as JSON for machines.
+
+    Args:
+        answer: As :meth:`proseform.infer.answer.Answer.as_dict` gives it.
+        as_json: Print JSON.
+    """
     if as_json:
-        typer.echo(json.dumps(said, ensure_ascii=False))
+        typer.echo(json.dumps(answer, ensure_ascii=False))
         return
     console = Console()
-    console.print(said["prose"], markup=False, highlight=False)
-    console.print_json(json.dumps(said["answer"], ensure_ascii=False))
-    for name, findings in said.get("findings", {}).items():
+    console.print(answer["prose"], markup=False, highlight=False)
+    console.print_json(json.dumps(answer["answer"], ensure_ascii=False))
+    for name, findings in answer.get("findings", {}).items():
         for finding in findings:
             place = "" if finding["start"] is None else f", at {finding['start']}"
             console.print(f"{name}{place}: {finding['message']}", style="yellow", markup=False, highlight=False)
-    seconds = sum(said["seconds"].values())
-    words = f"JSON verified; prose {said['prose_verdict']}; bundle {said['bundle']}; {seconds:.2f} s"
+    seconds = sum(answer["seconds"].values())
+    words = f"JSON verified; prose {answer['prose_verdict']}; bundle {answer['bundle']}; {seconds:.2f} s"
     console.print(words, style="dim", markup=False)
 
 
@@ -181,10 +190,10 @@ def show(columns: Sequence[str], rows: Iterable[Sequence[str]], *, as_json: bool
     if as_json:
         typer.echo(json.dumps([dict(zip(columns, row, strict=True)) for row in rows], ensure_ascii=False))
         return
-    made = Table(*columns)
+    table = Table(*columns)
     for row in rows:
-        made.add_row(*row)
-    Console().print(made)
+        table.add_row(*row)
+    Console().print(table)
 
 
 def _short(value: Any) -> str:
