@@ -70,7 +70,7 @@ def follow(run: Path, alive: Callable[[], bool], console: Console) -> dict[str, 
         console: Where to show it.
 
     Returns:
-        Step name to its last event; its ``state`` is ``done``, ``reused``, ``failed``, or ``started`` where the run was cut
+        Step name to its last event; its ``state`` is ``done``, ``reused``, ``failed``, or ``started`` where it was cut
         off.
     """
     steps: dict[str, dict[str, Any]] = {}
