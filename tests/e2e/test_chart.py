@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 
+import helm_python
 import pytest
 import yaml
 
-from manifests import render
-from tests.cluster.kubectl import apply, kubectl
+from manifests import render, samples
+from tests.cluster.kubectl import KubectlError, apply, kubectl
+from tests.cluster.probe import eventually
 from tests.e2e.world import NAMESPACE, helm
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
@@ -50,3 +53,58 @@ def test_an_api_server_takes_an_overlay(empty, overlay, capsys):
     assert unknown <= ELSEWHERE
     with capsys.disabled():
         sys.stdout.write(f"\n{overlay}: {len(ours)} objects taken; not tried: {', '.join(sorted(unknown)) or 'none'}\n")
+
+
+GUARDED = "guarded"
+"""A namespace of its own: the policies are not to meet what the story runs."""
+
+
+@pytest.fixture(scope="module")
+def guarded(cluster):
+    """Account, rights and policies of the chart, and nothing else of it."""
+    with helm_python.Chart.load(render.CHART) as chart:
+        texts = chart.render({"admission": {"create": True}}, name=NAMESPACE, namespace=GUARDED)
+    objects = [each for text in texts.values() for each in yaml.safe_load_all(text) if isinstance(each, dict)]
+    kinds = {"ServiceAccount", "Role", "RoleBinding", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"}
+    ours = [each for each in objects if each.get("kind") in kinds]
+    apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": GUARDED}}, *ours])
+    eventually(lambda: "admission.images" in refused(sample("pytorchjob", "PyTorchJob", image="evil/miner:1")))
+    yield
+    policies = [each for each in ours if each["kind"].startswith("Validating")]
+    kubectl("delete", "-f", "-", "--ignore-not-found", text=yaml.safe_dump_all(policies))
+    kubectl("delete", "namespace", GUARDED, "--wait=false")
+
+
+def sample(name, kind, image=""):
+    """An object of a sample in the guarded namespace; with another image where one is named."""
+    made = copy.deepcopy(next(each for each in samples.every()[name] if each["kind"] == kind))
+    made["metadata"]["namespace"] = GUARDED
+    if image:
+        made["spec"]["pytorchReplicaSpecs"]["Master"]["template"]["spec"]["containers"][0]["image"] = image
+    return made
+
+
+def refused(manifest):
+    """What the API server has against an object that the pipeline's account would create; empty where it takes it."""
+    account = f"system:serviceaccount:{GUARDED}:{NAMESPACE}-pipeline"
+    try:
+        kubectl("create", "--dry-run=server", f"--as={account}", "-f", "-", text=yaml.safe_dump(manifest))
+    except KubectlError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("pytorchjob", "PyTorchJob"), ("economical", "ServingRuntime"), ("economical", "InferenceService"), ("wide", "InferenceService")],
+)  # fmt: skip
+def test_the_api_server_lets_the_pipeline_s_account_create_what_the_pipeline_makes(guarded, name, kind):
+    """With what webhooks add to it, since policies judge after them."""
+    assert refused(sample(name, kind)) == ""
+
+
+def test_the_api_server_refuses_that_account_another_image_and_pods(guarded):
+    assert "admission.images" in refused(sample("pytorchjob", "PyTorchJob", image="evil/miner:1"))
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "namespace": GUARDED}}
+    pod["spec"] = {"containers": [{"name": "a", "image": "proseform/train:0"}]}
+    assert "cannot create resource" in refused(pod)

@@ -16,7 +16,6 @@ from tests.cluster.kubectl import apply, kubectl
 from tests.cluster.probe import eventually
 from tests.e2e import launched, python
 from tests.e2e.world import CLAIM, HOME, NAMESPACE, PYTHON, USER, wait
-from tests.pipelines.test_smollm2 import Artifact
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 RUN = """
@@ -41,7 +40,7 @@ def inputs():
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PROSEFORM_HOME", str(HOME))
         patch.setenv("PROSEFORM_RUN", "training")
-        data = Artifact()
+        data = cache.Slot()
         dataset.run("cv", RUN, data)
         base = policy.base(config.load(RUN), "cv", data)
     for path in HOME.rglob("*"):  # made by us, read by the pods' user
