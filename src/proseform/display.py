@@ -148,7 +148,10 @@ def conclude(run: Path, steps: dict[str, dict[str, Any]], console: Console) -> N
     if answer and "answer" in answer:
         console.print(
             Panel(
-                Text(answer["prose"]), title="The evaluator's prose", title_align="left", subtitle=answer["prose_verdict"]
+                Text(answer["prose"]),
+                title="The evaluator's prose",
+                title_align="left",
+                subtitle=answer["prose_verdict"],
             )
         )
         title = f"The answer: {answer['verdict']}, by bundle {digest.short(answer['bundle'])}"
