@@ -55,16 +55,18 @@ def summarise(outcomes: Sequence[Outcome], study: Study) -> dict[str, Any]:
         (f"the model, with {hidden} of another case", where(outcomes, variant=hidden)) for hidden in study.task.inputs
     ]
     rows = [{"how": how, **figures(answered, SCORES)} for how, answered in [*asked, *unread_answers(study)] if answered]
+    chance = _chance(study)
+    ways = [*rows, *([{"how": "chance", "headline_right": chance["right"]}] if chance else [])]
     best = {
         score: max(there, key=lambda row: row[score]["high"])
         for score in SCORES
-        if (there := [row for row in rows if row[score]])
+        if (there := [row for row in ways if row.get(score)])
     }
     return {
         "blind": {
             "rows": rows,
             "best": {score: {"how": row["how"], **row[score]} for score, row in best.items()},
-            "chance": _chance(study),
+            "chance": chance,
         }
     }
 
