@@ -30,7 +30,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
         )
         client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60)
         try:
-            for _ in range(600):
+            for _ in range(3000):  # a busy machine takes minutes to import
                 try:
                     if client.get("/v2/health/ready").status_code == 200:
                         break
