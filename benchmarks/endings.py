@@ -23,16 +23,21 @@ import jsonschema.validators
 from rich.console import Console
 from rich.table import Table
 
-from proseform import testing
+from proseform import testing, verify
 from proseform.errors import InputError, ProseformError
 from proseform.infer import Request, decode
 from proseform.infer.answer import Formatted, formatted
+from proseform.infer.budget import Budget
+from proseform.infer.constrain import Constraints
+from proseform.infer.endings import Endings
 from proseform.infer.examine import examined
 from proseform.infer.local import LocalEngine
 from proseform.schema import Schema
 
 BATCH = 64
 CONTEXT = 32_768
+END = 256
+"""The token that ends a document which chance writes, byte by byte."""
 ORDINARY = testing.SCHEMA
 
 
@@ -97,6 +102,75 @@ def _answers(loaded: LocalEngine, batch: Sequence[tuple[Path, Any, Schema]]) -> 
         return [error] if len(batch) == 1 else [answer for one in batch for answer in _answers(loaded, [one])]
 
 
+def chance(schemas: Sequence[tuple[Path, Any]], budget: int, out: Path | None) -> dict[str, dict[str, list[str]]]:
+    """As :func:`measure`, with chance in the place of a model: any allowed byte is as likely as any other.
+
+    Costs no model's time. The budget is in bytes, and planned by the same code as tokens are.
+    """
+    words = testing.tokenizer(["any text"])
+    constraints = Constraints(words, [words.eos_token_id], len(words))
+    results: dict[str, dict[str, list[str]]] = {"enforced": {}, "enforced in part": {}, "not taken": {}}
+    for number, (file, document) in enumerate(schemas):
+        try:
+            schema = examined(Schema(document, file.name))
+            endings = constraints.endings(schema.grammar)
+        except InputError as error:
+            results["not taken"].setdefault(error.message.split(":")[-1][:50], []).append(str(file))
+            continue
+        group = "enforced in part" if schema.widenings else "enforced"
+        results[group].setdefault(_by_chance(schema, endings, budget, number, document), []).append(str(file))
+        if out and number % 20 == 0:
+            out.write_text(json.dumps(results, indent=1))
+    if out:
+        out.write_text(json.dumps(results, indent=1))
+    return results
+
+
+def _by_chance(schema: Schema, endings: Endings, most: int, seed: int, document: Any) -> str:
+    """What came of one document that chance writes, in at most three tries, the later ones with twice the budget."""
+    verdict = "refused: budget"
+    for attempt in range(3):
+        text, whole = _document(endings, most * min(2, attempt + 1), random.Random(f"{seed}/{attempt}"))
+        said = verify.answer(text.decode(errors="replace"), schema)
+        if whole and said.ok:
+            return outcome(Formatted(text.decode(), said.value, len(text), 0.0, narrowed=False), document)
+        verdict = f"refused: {said.reason}" if whole else "refused: budget"
+    return verdict
+
+
+def _document(endings: Endings, most: int, rng: random.Random) -> tuple[bytes, bool]:
+    """A document that chance writes, and whether it came to its end."""
+    stop = frozenset({END})
+    budget = Budget(
+        lambda: endings, b"", most, list, lambda tokens: bytes(token for token in tokens if token < END), stop
+    )
+    ids: list[int] = []
+    place = endings.start()
+    while len(ids) < most:
+        allowed = int.from_bytes(place.matcher.compute_bitmask()[:33], "little")
+        choices = [byte for byte in range(END + 1) if allowed >> byte & 1]
+        if not choices or place.matcher.is_error():
+            return bytes(ids), False
+        rng.shuffle(choices)
+        token = budget.permitted(ids, choices[0], choices.__iter__)
+        token = budget.choose(ids, [token, *choices[1:4]]) if budget.tight else token
+        budget.lapses.take(token) if token not in stop else None
+        if token in stop:
+            return bytes(ids), True
+        ids.append(token)
+        onward = endings.walk(place, bytes((token,)))
+        if onward is None or onward.matcher.is_stopped():
+            return bytes(ids), onward is not None and onward.matcher.is_accepting()
+        kept = budget.check(ids)
+        if kept < len(ids):
+            del ids[kept:]
+            onward = endings.walk(endings.start(), bytes(ids))
+        if onward is None:
+            return bytes(ids), False
+        place = onward
+    return bytes(ids), place.matcher.is_accepting()
+
+
 def speed(loaded: LocalEngine, rounds: int) -> dict[str, float]:
     """Generated tokens a second of processor time on an ordinary schema, with budgets that are watched and without."""
     model = loaded._role_models["formatter"]  # noqa: SLF001 - the loop is measured below the engine
@@ -142,8 +216,14 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=512, help="tokens of the formatter's first budget")
     parser.add_argument("--seed", type=int, default=0, help="of the choice and of the weights")
     parser.add_argument("--json", type=Path, help="where to write what came of each file")
+    parser.add_argument("--bytes", type=int, help="let chance write so many bytes in the place of a model")
     parser.add_argument("--speed", action="store_true", help="measure the cost alone")
     options = parser.parse_args()
+    if options.bytes:
+        began = time.perf_counter()
+        schemas = list(corpus(options.folder, options.start, options.count, options.seed))
+        show(chance(schemas, options.bytes, options.json), time.perf_counter() - began)
+        return
     with tempfile.TemporaryDirectory() as folder:
         loaded = engine(Path(folder), options.tokens, options.seed)
         if options.speed:
