@@ -90,26 +90,26 @@ class Training:
         return self.world_size // self.nodes
 
 
-def build(wanted: Training) -> list[Manifest]:
+def build(training: Training) -> list[Manifest]:
     """The objects of a training job, the job last.
 
     Raises:
         ConfigError: What this kind of job cannot do; the field is named.
     """
-    return [pytorch_job(wanted)] if wanted.place.jobs.kind == "PyTorchJob" else train_job(wanted)
+    return [pytorch_job(training)] if training.place.jobs.kind == "PyTorchJob" else train_job(training)
 
 
-def argv(wanted: Training) -> list[str]:
+def argv(training: Training) -> list[str]:
     """The command of every pod."""
-    run = ["python3", "-m", "torch.distributed.run", f"--nproc-per-node={wanted.processes}", "--max-restarts=0"]
-    return [*run, "-m", wanted.worker, "--job", wanted.job_file]
+    run = ["python3", "-m", "torch.distributed.run", f"--nproc-per-node={training.processes}", "--max-restarts=0"]
+    return [*run, "-m", training.worker, "--job", training.job_file]
 
 
-def pytorch_job(wanted: Training) -> Manifest:
+def pytorch_job(training: Training) -> Manifest:
     """A PyTorchJob: one master, the rest workers."""
-    jobs = wanted.place.jobs
+    jobs = training.place.jobs
     spec: Manifest = {
-        "nprocPerNode": str(wanted.processes),
+        "nprocPerNode": str(training.processes),
         "runPolicy": {
             # Finished pods stay readable until the job goes, running ones end with it. At a deadline or a backoff limit
             # the operator (1.9.4) deletes every pod whatever stands here, and only then says that the job has failed.
@@ -120,24 +120,24 @@ def pytorch_job(wanted: Training) -> Manifest:
             "suspend": bool(jobs.queue),
         },
     }
-    spec["pytorchReplicaSpecs"] = {"Master": _replicas(wanted, 1)}
-    if wanted.nodes > 1:
-        spec["pytorchReplicaSpecs"]["Worker"] = _replicas(wanted, wanted.nodes - 1)
-    return {"apiVersion": "kubeflow.org/v1", "kind": "PyTorchJob", "metadata": _metadata(wanted), "spec": spec}
+    spec["pytorchReplicaSpecs"] = {"Master": _replicas(training, 1)}
+    if training.nodes > 1:
+        spec["pytorchReplicaSpecs"]["Worker"] = _replicas(training, training.nodes - 1)
+    return {"apiVersion": "kubeflow.org/v1", "kind": "PyTorchJob", "metadata": _metadata(training), "spec": spec}
 
 
-def train_job(wanted: Training) -> list[Manifest]:
+def train_job(training: Training) -> list[Manifest]:
     """A TrainJob, and the TrainingRuntime of its own that it refers to."""
-    jobs = wanted.place.jobs
+    jobs = training.place.jobs
     node = {"metadata": {"labels": {"trainer.kubeflow.org/trainjob-ancestor-step": "trainer"}}}
-    job_spec = {"backoffLimit": 0, "template": _template(wanted)}
+    job_spec = {"backoffLimit": 0, "template": _template(training)}
     replicated = {"name": "node", "replicas": 1, "template": {**node, "spec": job_spec}}
     runtime: Manifest = {
         "apiVersion": "trainer.kubeflow.org/v1alpha1",
         "kind": "TrainingRuntime",
-        "metadata": {**_metadata(wanted), "labels": {**_labels(wanted), "trainer.kubeflow.org/framework": "torch"}},
+        "metadata": {**_metadata(training), "labels": {**_labels(training), "trainer.kubeflow.org/framework": "torch"}},
         "spec": {
-            "mlPolicy": {"numNodes": wanted.nodes, "torch": {}},
+            "mlPolicy": {"numNodes": training.nodes, "torch": {}},
             "template": {
                 "spec": {
                     "replicatedJobs": [replicated],
@@ -150,36 +150,36 @@ def train_job(wanted: Training) -> list[Manifest]:
     job: Manifest = {
         "apiVersion": "trainer.kubeflow.org/v1alpha1",
         "kind": "TrainJob",
-        "metadata": _metadata(wanted),
+        "metadata": _metadata(training),
         "spec": {
-            "runtimeRef": {"apiGroup": "trainer.kubeflow.org", "kind": "TrainingRuntime", "name": wanted.name},
+            "runtimeRef": {"apiGroup": "trainer.kubeflow.org", "kind": "TrainingRuntime", "name": training.name},
             "suspend": bool(jobs.queue),
             "activeDeadlineSeconds": jobs.deadline_s,
-            "trainer": {"numNodes": wanted.nodes, "numProcPerNode": wanted.processes},
+            "trainer": {"numNodes": training.nodes, "numProcPerNode": training.processes},
         },
     }
     return [runtime, job]
 
 
-def _replicas(wanted: Training, replicas: int) -> Manifest:
+def _replicas(training: Training, replicas: int) -> Manifest:
     """Pods of one kind: the same template for every kind."""
-    return {"replicas": replicas, "restartPolicy": "OnFailure", "template": _template(wanted)}
+    return {"replicas": replicas, "restartPolicy": "OnFailure", "template": _template(training)}
 
 
-def _template(wanted: Training) -> Manifest:
+def _template(training: Training) -> Manifest:
     """The template of every pod, master and worker alike."""
-    annotations = {**wanted.needs.annotations, **wanted.annotations}
-    return {"metadata": {"labels": _labels(wanted), "annotations": annotations}, "spec": _pod(wanted)}
+    annotations = {**training.needs.annotations, **training.annotations}
+    return {"metadata": {"labels": _labels(training), "annotations": annotations}, "spec": _pod(training)}
 
 
-def _pod(wanted: Training) -> Manifest:
+def _pod(training: Training) -> Manifest:
     """The pod's spec."""
-    place, jobs, needs = wanted.place, wanted.place.jobs, wanted.needs
+    place, jobs, needs = training.place, training.place.jobs, training.needs
     variables, volumes, mounts = pods.environment(jobs.environment)
-    if jobs.hub_secret and wanted.stage == _FETCHES:
+    if jobs.hub_secret and training.stage == _FETCHES:
         variables = {**variables, "HF_TOKEN_PATH": f"{HUB}/token"}
         volumes, mounts = {**volumes, "hub": pods.secret(jobs.hub_secret)}, {**mounts, "hub": (HUB, True)}
-    threads = str(wanted.threads)
+    threads = str(training.threads)
     env = {
         "OMP_NUM_THREADS": threads,
         "MKL_NUM_THREADS": threads,
@@ -192,12 +192,12 @@ def _pod(wanted: Training) -> Manifest:
         pods.Container(
             name=CONTAINER[jobs.kind],
             image=place.images.train,
-            command=argv(wanted),
+            command=argv(training),
             pull_policy=place.images.pull_policy,
             env=env,
             resources=pods.resources(needs.cpu, needs.memory, needs.gpus, jobs.gpu_resource),
             limited=place.cpu_limits,
-            mounts={"store": (wanted.home, False), "shared-memory": pods.SHARED_MEMORY, **mounts},
+            mounts={"store": (training.home, False), "shared-memory": pods.SHARED_MEMORY, **mounts},
         )
     )
     volumes = {"store": pods.claim(place.claim), "shared-memory": pods.shared_memory(jobs.shared_memory), **volumes}
@@ -208,17 +208,17 @@ def _pod(wanted: Training) -> Manifest:
     return {**spec, "activeDeadlineSeconds": jobs.deadline_s}
 
 
-def _metadata(wanted: Training) -> Manifest:
+def _metadata(training: Training) -> Manifest:
     """Name, namespace, labels, and Kueue's queue where one is named."""
-    queue = {QUEUE: wanted.place.jobs.queue} if wanted.place.jobs.queue else {}
+    queue = {QUEUE: training.place.jobs.queue} if training.place.jobs.queue else {}
     return {
-        "name": wanted.name,
-        "namespace": wanted.place.namespace,
-        "labels": {**_labels(wanted), **queue},
-        "annotations": dict(wanted.annotations),
+        "name": training.name,
+        "namespace": training.place.namespace,
+        "labels": {**_labels(training), **queue},
+        "annotations": dict(training.annotations),
     }
 
 
-def _labels(wanted: Training) -> dict[str, str]:
+def _labels(training: Training) -> dict[str, str]:
     """The labels of job and pods."""
-    return {**pods.PART_OF, "app.kubernetes.io/component": "training", JOB: wanted.name, **wanted.labels}
+    return {**pods.PART_OF, "app.kubernetes.io/component": "training", JOB: training.name, **training.labels}

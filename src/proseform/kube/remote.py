@@ -15,18 +15,18 @@ KEY = "/etc/proseform/engine"
 """Where the engine's key lies, as the file ``key``."""
 
 
-def build(wanted: services.Served) -> list[Manifest]:
+def build(served: services.Served) -> list[Manifest]:
     """The objects of a version, its InferenceService last.
 
     Raises:
         ConfigError: Serverless mode, whose revisions hold an engine.
     """
-    place, serving = wanted.place, wanted.place.serving
+    place, serving = served.place, served.place.serving
     if serving.mode == "serverless":
         raise ConfigError("serving.mode: an engine by URL has no revisions of its own.", hint='Take "standard".')
-    about = services.about(wanted, wanted.name)
-    container = {**services.transformer(wanted, more=_arguments(wanted)), **services.drained(serving)}
-    volumes = services.transformer_volumes(wanted)
+    about = services.about(served, served.name)
+    container = {**services.transformer(served, more=_arguments(served)), **services.drained(serving)}
+    volumes = services.transformer_volumes(served)
     if serving.engine.key_secret:
         container["volumeMounts"].append({"name": "key", "mountPath": KEY, "readOnly": True})
         volumes["key"] = pods.secret(serving.engine.key_secret)
@@ -36,7 +36,7 @@ def build(wanted: services.Served) -> list[Manifest]:
         "labels": {**pods.PART_OF, "app.kubernetes.io/component": "transformer"},
         **({"annotations": dict(knobs.annotations)} if knobs.annotations else {}),
         "terminationGracePeriodSeconds": serving.drain_s + knobs.timeout_s,
-        **scaling.component(serving, place.namespace, wanted.name, "predictor", of="transformer"),
+        **scaling.component(serving, place.namespace, served.name, "predictor", of="transformer"),
     }
     notes = {**about["annotations"], services.MODE: "Standard", scaling.CLASS: serving.scaling.by}
     service = {
@@ -45,12 +45,12 @@ def build(wanted: services.Served) -> list[Manifest]:
         "metadata": {**about, "annotations": notes},
         "spec": {"predictor": predictor},
     }
-    budgets = scaling.budget(serving, about, wanted.name, "predictor", of="transformer")
-    return [services.bundle_map(wanted), *budgets, service]
+    budgets = scaling.budget(serving, about, served.name, "predictor", of="transformer")
+    return [services.bundle_map(served), *budgets, service]
 
 
-def _arguments(wanted: services.Served) -> list[str]:
+def _arguments(served: services.Served) -> list[str]:
     """What the transformer is told about the engine."""
-    engine = wanted.place.serving.engine
+    engine = served.place.serving.engine
     key = ["--key-file", f"{KEY}/key"] if engine.key_secret else []
     return ["--engine", engine.url, "--dialect", engine.dialect, "--models", engine.models, *key]

@@ -20,34 +20,34 @@ _COLLOCATED = "transformer-container"
 """The name by which KServe knows a transformer in a predictor's pod."""
 
 
-def build(wanted: Served, percent: int) -> list[Manifest]:
+def build(served: Served, percent: int) -> list[Manifest]:
     """The objects of a version; its InferenceService is the task's own, and changes from version to version.
 
     Args:
-        wanted: The version.
+        served: The version.
         percent: Its share of the traffic, 1 to 100.
 
     Raises:
         ConfigError: A bundle without the economical form, or pods that Knative would have to scale by our metrics.
     """
-    if wanted.wide:
-        against = engines.economical(wanted.bundle) or "the wide form has two engines"
+    if served.wide:
+        against = engines.economical(served.bundle) or "the wide form has two engines"
         raise ConfigError(f"serving.mode: a serverless revision is one pod, and {against}.", hint='Take "standard".')
-    serving = wanted.place.serving
+    serving = served.place.serving
     if serving.engine.url:
         raise ConfigError("serving.mode: an engine by URL has no revisions of its own.", hint='Take "standard".')
     if serving.scaling.by != "none":
         raise ConfigError("serving.scaling.by: Knative scales serverless revisions itself.", hint='Take "none".')
-    called = services.name(wanted.bundle.task, wanted.version).rpartition("-")[0]
+    called = services.name(served.bundle.task, served.version).rpartition("-")[0]
     beside = services.transformer(
-        wanted, _COLLOCATED, ["--predictor_host", f"localhost:{_ENGINE_PORT}", "--http_port", str(engines.PORT)]
+        served, _COLLOCATED, ["--predictor_host", f"localhost:{_ENGINE_PORT}", "--http_port", str(engines.PORT)]
     )
-    made = pods.pod([beside], wanted.place, services.transformer_volumes(wanted))
-    pod = engines.pod(wanted.place)
-    runtime = services.runtime(wanted, wanted.name, ("evaluator", "formatter"), _ENGINE_PORT)
+    made = pods.pod([beside], served.place, services.transformer_volumes(served))
+    pod = engines.pod(served.place)
+    runtime = services.runtime(served, served.name, ("evaluator", "formatter"), _ENGINE_PORT)
     # One container of a Knative pod has a port, and Knative probes it by its own.
     runtime["spec"]["containers"][0].pop("ports")
-    about = services.about(wanted, called)
+    about = services.about(served, called)
     predictor = {
         **pod,
         "volumes": [*pod["volumes"], *(each for each in made["volumes"] if each not in pod["volumes"])],
@@ -55,7 +55,7 @@ def build(wanted: Served, percent: int) -> list[Manifest]:
         "minReplicas": serving.engine.replicas,
         "maxReplicas": max(serving.engine.replicas, serving.engine.replicas_max),
         "canaryTrafficPercent": percent,
-        "model": {"modelFormat": {"name": "vLLM"}, "runtime": wanted.name, "storageUri": wanted.storage},
+        "model": {"modelFormat": {"name": "vLLM"}, "runtime": served.name, "storageUri": served.storage},
     }
     service = {
         "apiVersion": services.SERVING,
@@ -63,4 +63,4 @@ def build(wanted: Served, percent: int) -> list[Manifest]:
         "metadata": {**about, "annotations": {**about["annotations"], services.MODE: "Knative"}},
         "spec": {"predictor": predictor},
     }
-    return [services.bundle_map(wanted), runtime, service]
+    return [services.bundle_map(served), runtime, service]

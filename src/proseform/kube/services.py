@@ -90,20 +90,20 @@ def name(task: str, version: str) -> str:
     return f"proseform-{naming.dns(task, _LONGEST_TASK)}-v{version}"
 
 
-def build(wanted: Served) -> list[Manifest]:
+def build(served: Served) -> list[Manifest]:
     """The objects of a version, InferenceServices last.
 
     Raises:
         ConfigError: What this bundle cannot be; the field is named.
     """
-    if not wanted.wide:
-        return [bundle_map(wanted), *_service(wanted, wanted.name, _ALL, transformed=True)]
-    evaluator, formatter = f"{wanted.name}-evaluator", f"{wanted.name}-formatter"
-    url = f"http://{evaluator}-predictor.{wanted.place.namespace}"
+    if not served.wide:
+        return [bundle_map(served), *_service(served, served.name, _ALL, transformed=True)]
+    evaluator, formatter = f"{served.name}-evaluator", f"{served.name}-formatter"
+    url = f"http://{evaluator}-predictor.{served.place.namespace}"
     made = [
-        bundle_map(wanted),
-        *_service(wanted, evaluator, ("evaluator",), transformed=False),
-        *_service(wanted, formatter, ("formatter",), transformed=True, more=["--evaluator", url]),
+        bundle_map(served),
+        *_service(served, evaluator, ("evaluator",), transformed=False),
+        *_service(served, formatter, ("formatter",), transformed=True, more=["--evaluator", url]),
     ]
     return sorted(made, key=lambda each: each["kind"] == "InferenceService")
 
@@ -114,51 +114,51 @@ def labels(task: str, version: str = "") -> dict[str, str]:
     return {**pods.PART_OF, "app.kubernetes.io/component": "serving", TASK: naming.label(task), **of_version}
 
 
-def about(wanted: Served, called: str) -> Manifest:
+def about(served: Served, called: str) -> Manifest:
     """The metadata of an object of a version."""
-    bundle = wanted.bundle
+    bundle = served.bundle
     weights = {f"proseform.dev/{role}": part.adapter_digest or part.base_digest for role, part in bundle.parts.items()}
     return {
         "name": called,
-        "namespace": wanted.place.namespace,
-        "labels": {**labels(bundle.task, wanted.version), BUNDLE: digest.short(bundle.digest)},
+        "namespace": served.place.namespace,
+        "labels": {**labels(bundle.task, served.version), BUNDLE: digest.short(bundle.digest)},
         "annotations": {BUNDLE: bundle.digest, CONTRACT: bundle.task_contract, **weights},
     }
 
 
-def bundle_map(wanted: Served) -> Manifest:
+def bundle_map(served: Served) -> Manifest:
     """The ConfigMap that holds ``bundle.json``."""
-    made = about(wanted, f"{wanted.name}-bundle")
+    made = about(served, f"{served.name}-bundle")
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": made,
         "immutable": True,
-        "data": {MANIFEST: wanted.bundle.manifest()},
+        "data": {MANIFEST: served.bundle.manifest()},
     }
 
 
-def runtime(wanted: Served, called: str, roles: Sequence[Role], port: int = PORT) -> Manifest:
+def runtime(served: Served, called: str, roles: Sequence[Role], port: int = PORT) -> Manifest:
     """The ServingRuntime of an engine: namespaced, taken by name alone."""
-    loaded = engines.Loaded(wanted.bundle, roles, wanted.ranks, wanted.max_length)
-    made = engines.container(loaded, wanted.place, port)
-    if wanted.place.serving.mode == "standard":
-        made |= drained(wanted.place.serving)
+    loaded = engines.Loaded(served.bundle, roles, served.ranks, served.max_length)
+    made = engines.container(loaded, served.place, port)
+    if served.place.serving.mode == "standard":
+        made |= drained(served.place.serving)
     spec = {"supportedModelFormats": [{"name": "vLLM", "autoSelect": False}], "multiModel": False, "containers": [made]}
     return {
         "apiVersion": "serving.kserve.io/v1alpha1",
         "kind": "ServingRuntime",
-        "metadata": about(wanted, called),
+        "metadata": about(served, called),
         "spec": spec,
     }
 
 
-def transformer(wanted: Served, called: str = CONTAINER, more: Sequence[str] = ()) -> Manifest:
+def transformer(served: Served, called: str = CONTAINER, more: Sequence[str] = ()) -> Manifest:
     """The transformer's container; KServe adds ``--predictor_host`` and ``--http_port``, and keeps what is given here."""
-    place, knobs = wanted.place, wanted.place.serving.transformer
+    place, knobs = served.place, served.place.serving.transformer
     _, _, mounts = pods.environment(knobs.environment)
     args = [
-        "--task", wanted.bundle.task, "--bundle", FOLDER, "--host", pods.every_interface(place), "--model_name", wanted.model,
+        "--task", served.bundle.task, "--bundle", FOLDER, "--host", pods.every_interface(place), "--model_name", served.model,
         "--timeout-s", str(knobs.timeout_s), "--queue", str(knobs.queue), *more,
     ]  # fmt: skip
     command = engines.with_packages(["python3", "-m", "proseform.cli", "serve"], knobs.environment)
@@ -177,20 +177,20 @@ def transformer(wanted: Served, called: str = CONTAINER, more: Sequence[str] = (
     )
 
 
-def transformer_volumes(wanted: Served) -> dict[str, Manifest]:
+def transformer_volumes(served: Served) -> dict[str, Manifest]:
     """What the transformer mounts: its bundle, and an environment where there is one."""
-    _, volumes, _ = pods.environment(wanted.place.serving.transformer.environment)
-    return {"bundle": {"configMap": {"name": f"{wanted.name}-bundle"}}, **volumes}
+    _, volumes, _ = pods.environment(served.place.serving.transformer.environment)
+    return {"bundle": {"configMap": {"name": f"{served.name}-bundle"}}, **volumes}
 
 
 def _service(
-    wanted: Served, called: str, roles: Sequence[Role], *, transformed: bool, more: Sequence[str] = ()
+    served: Served, called: str, roles: Sequence[Role], *, transformed: bool, more: Sequence[str] = ()
 ) -> list[Manifest]:
     """Runtime, disruption budgets and InferenceService of one engine, with a transformer or without."""
-    place, serving = wanted.place, wanted.place.serving
-    whole = about(wanted, called)
+    place, serving = served.place, served.place.serving
+    whole = about(served, called)
     patience = {"terminationGracePeriodSeconds": serving.drain_s + serving.transformer.timeout_s}
-    model = {"modelFormat": {"name": "vLLM"}, "runtime": called, "storageUri": wanted.storage}
+    model = {"modelFormat": {"name": "vLLM"}, "runtime": called, "storageUri": served.storage}
     predictor = {
         **engines.pod(place),
         **patience,
@@ -199,10 +199,10 @@ def _service(
     spec: Manifest = {"predictor": {**predictor, "model": model}}
     budgets = scaling.budget(serving, whole, called, "predictor")
     if transformed:
-        made = {**transformer(wanted, more=more), **drained(serving)}
+        made = {**transformer(served, more=more), **drained(serving)}
         knobs = serving.transformer
         spec["transformer"] = {
-            **pods.pod([made], place, transformer_volumes(wanted), knobs, serving.account),
+            **pods.pod([made], place, transformer_volumes(served), knobs, serving.account),
             **({"annotations": dict(knobs.annotations)} if knobs.annotations else {}),
             **patience,
             **scaling.component(serving, place.namespace, called, "transformer"),
@@ -215,7 +215,7 @@ def _service(
         "metadata": {**whole, "annotations": notes},
         "spec": spec,
     }
-    return [runtime(wanted, called, roles), *budgets, service]
+    return [runtime(served, called, roles), *budgets, service]
 
 
 def drained(serving: config.Serving) -> Manifest:
