@@ -126,7 +126,7 @@ def test_a_schema_of_ones_own_is_answered(server):
         ({"inputs": [INPUTS]}, "'inputs'"),
         ({"input": INPUTS}, "Unknown field 'input'"),
         ([], "list"),
-        ({"inputs": INPUTS, "schema": 5}, "'schema' is int"),
+        ({"inputs": INPUTS, "schema": 5}, "a schema is an object, this is a number"),
         ({"inputs": INPUTS, "schema": {"type": "wrong"}}, "no JSON schema"),
         ({"inputs": INPUTS, "schema": {"type": "integer", "minimum": 2, "maximum": 1}}, "minimum"),
         ({"inputs": INPUTS, "schema": {"$ref": "https://far.test/schema"}}, "far.test"),
