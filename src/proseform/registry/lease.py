@@ -28,12 +28,12 @@ from typing import Any
 from proseform.errors import RegistryError
 from proseform.registry import Registry, library, names, pages, speaking
 
-LEASE_S = 30.0
+LEASE_S = 60.0
 """Seconds that a generation may stand unreleased before others take it for dead."""
-PATIENCE_S = 120.0
+PATIENCE_S = 300.0
 """Seconds that a process waits for its turn."""
 LOCK, OWNER, RELEASED = "proseform.lock", "proseform.owner", "proseform.released"
-_POLL_S = (0.05, 0.5)
+_POLL_S = (0.2, 1.0)
 _HERE: defaultdict[tuple[str, str], threading.Lock] = defaultdict(threading.Lock)
 """Threads of this process take turns here, so that a lease of this process which nobody holds is dead."""
 
