@@ -107,8 +107,8 @@ def server():
     start = [*as_postgres, POSTGRES / "pg_ctl", "-D", folder / "db", "-o", options, "-w", "-l", folder / "log"]
     subprocess.run([*start, "start"], check=True, capture_output=True, cwd="/")
     log = (folder / "mlflow.log").open("wb")
-    command = [
-        *(sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "2"),
+    command = [  # one worker: the supervisor of several ends those that are slow to start
+        *(sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"),
         *("--backend-store-uri", f"postgresql+psycopg2://postgres@127.0.0.1:{database}/postgres"),
         *("--artifacts-destination", str(folder / "artifacts"), "--serve-artifacts"),
     ]
@@ -130,6 +130,7 @@ def server():
         subprocess.run(
             [*as_postgres, POSTGRES / "pg_ctl", "-D", folder / "db", "-m", "immediate", "stop"], check=False, cwd="/"
         )
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def free_port():
