@@ -15,6 +15,7 @@ import pytest
 
 from proseform import registry
 from proseform.errors import RegistryError
+from proseform.lifetime import end_with_parent
 from proseform.registry import aliases, lease, models
 from proseform.registry.models import CHAMPION, PREVIOUS
 
@@ -112,7 +113,16 @@ def server():
         *("--backend-store-uri", f"postgresql+psycopg2://postgres@127.0.0.1:{database}/postgres"),
         *("--artifacts-destination", str(folder / "artifacts"), "--serve-artifacts"),
     ]
-    process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, start_new_session=True)
+    alone = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # its job runners are seven more processes
+    process = subprocess.Popen(
+        command,
+        stdout=log,
+        stderr=log,
+        cwd=folder,
+        env=alone,
+        start_new_session=True,
+        preexec_fn=end_with_parent,  # noqa: PLW1509 - one prctl, no locks
+    )
     try:
         url = f"http://127.0.0.1:{port}"
         while True:
