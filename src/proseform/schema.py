@@ -160,12 +160,12 @@ class Schema:
         Raises:
             InputError: A field that the schema does not have.
         """
-        wanted = set(fields)
-        unknown = wanted - set(self.fields)
+        kept = set(fields)
+        unknown = kept - set(self.fields)
         if unknown:
             raise InputError(f"The schema has no field {', '.join(sorted(unknown))}; it has {', '.join(self.fields)}.")
-        properties = {name: node for name, node in self.document["properties"].items() if name in wanted}
-        required = [name for name in self.document.get("required", ()) if name in wanted]
+        properties = {name: node for name, node in self.document["properties"].items() if name in kept}
+        required = [name for name in self.document.get("required", ()) if name in kept]
         return Schema({**self.document, "properties": properties, "required": required})
 
     def signature(self) -> str:

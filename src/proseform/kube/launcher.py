@@ -108,9 +108,9 @@ def cancel(api: Api, pipeline_run: str) -> list[str]:
 
 def _start(api: Api, made: list[Manifest], job: launch.Job, user: int) -> None:
     """Create the job, or adopt the one that is there and was made from the same."""
-    wanted = made[-1]
-    labels = wanted["metadata"]["labels"]
-    found = api.get(wanted["apiVersion"], wanted["kind"], wanted["metadata"]["name"])
+    manifest = made[-1]
+    labels = manifest["metadata"]["labels"]
+    found = api.get(manifest["apiVersion"], manifest["kind"], manifest["metadata"]["name"])
     if found is not None and found["metadata"].get("labels", {}).get(jobs.KEY) == labels[jobs.KEY]:
         state = follow.state(found, [])
         if not state.over or (state.phase == "succeeded" and _filled(job)):
@@ -119,7 +119,7 @@ def _start(api: Api, made: list[Manifest], job: launch.Job, user: int) -> None:
             return
     if found is not None:
         _delete(api, made)
-        _await_end(api, wanted)
+        _await_end(api, manifest)
     launch.prepare(job)
     if os.geteuid() == 0:  # whoever is not root has the pods' own user, as in the pipeline's steps
         for path in (Path(job.work), *Path(job.work).rglob("*"), Path(job.out)):
@@ -145,18 +145,18 @@ def _await_end(api: Api, job: Manifest) -> None:
 
 def _follow(api: Api, made: list[Manifest], job: launch.Job, knobs: config.Jobs) -> None:
     """Follow a job to its end."""
-    wanted, log = made[-1], _Log(api, Path(job.work) / launch.LOG, jobs.CONTAINER[knobs.kind])
+    manifest, log = made[-1], _Log(api, Path(job.work) / launch.LOG, jobs.CONTAINER[knobs.kind])
     stuck_since: float | None = None
     known: dict[str, Manifest] = {}
     while True:
-        found = api.get(wanted["apiVersion"], wanted["kind"], wanted["metadata"]["name"])
+        found = api.get(manifest["apiVersion"], manifest["kind"], manifest["metadata"]["name"])
         if found is None:
             raise StageError(
-                f"{job.stage}: its job {wanted['metadata']['name']} was deleted.", hint="Run again to start it anew."
+                f"{job.stage}: its job {manifest['metadata']['name']} was deleted.", hint="Run again to start it anew."
             )
-        there = _pods(api, wanted)
+        there = _pods(api, manifest)
         events = (
-            api.find("v1", "Event", fields=f"involvedObject.name={wanted['metadata']['name']}") if not there else []
+            api.find("v1", "Event", fields=f"involvedObject.name={manifest['metadata']['name']}") if not there else []
         )
         for (
             pod

@@ -49,21 +49,21 @@ class Container:
     more: Mapping[str, Any] = field(default_factory=dict)
 
 
-def container(wanted: Container) -> Manifest:
+def container(spec: Container) -> Manifest:
     """A container that may write to its scratch folder alone, besides what it mounts.
 
     Its user has no entry in /etc/passwd, and torch's caches ask for a name: hence ``USER``.
     """
-    env = {"HOME": SCRATCH, "TMPDIR": SCRATCH, "USER": "proseform", **wanted.env}
-    mounts = {"scratch": (SCRATCH, False), **wanted.mounts}
-    limits = {name: value for name, value in wanted.resources.items() if wanted.limited or name != "cpu"}
+    env = {"HOME": SCRATCH, "TMPDIR": SCRATCH, "USER": "proseform", **spec.env}
+    mounts = {"scratch": (SCRATCH, False), **spec.mounts}
+    limits = {name: value for name, value in spec.resources.items() if spec.limited or name != "cpu"}
     return {
-        "name": wanted.name,
-        "image": wanted.image,
-        "imagePullPolicy": wanted.pull_policy,
-        "command": list(wanted.command),
+        "name": spec.name,
+        "image": spec.image,
+        "imagePullPolicy": spec.pull_policy,
+        "command": list(spec.command),
         "env": [{"name": name, "value": value} for name, value in env.items()],
-        "resources": {"requests": dict(wanted.resources), "limits": limits},
+        "resources": {"requests": dict(spec.resources), "limits": limits},
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,
@@ -73,7 +73,7 @@ def container(wanted: Container) -> Manifest:
             {"name": name, "mountPath": path, **({"readOnly": True} if fixed else {})}
             for name, (path, fixed) in mounts.items()
         ],
-        **wanted.more,
+        **spec.more,
     }
 
 
@@ -147,15 +147,15 @@ def claim(name: str, *, read_only: bool = False) -> Manifest:
     return {"persistentVolumeClaim": {"claimName": name, **({"readOnly": True} if read_only else {})}}
 
 
-def environment(wanted: Environment | None) -> tuple[dict[str, str], dict[str, Manifest], dict[str, tuple[str, bool]]]:
+def environment(source: Environment | None) -> tuple[dict[str, str], dict[str, Manifest], dict[str, tuple[str, bool]]]:
     """The variables, volumes and mounts that a Python environment on a claim needs; nothing where there is none."""
-    if wanted is None:
+    if source is None:
         return {}, {}, {}
-    source = claim(wanted.claim, read_only=True)
-    return {"PYTHONPATH": wanted.packages}, {"environment": source}, {"environment": (wanted.path, True)}
+    volume = claim(source.claim, read_only=True)
+    return {"PYTHONPATH": source.packages}, {"environment": volume}, {"environment": (source.path, True)}
 
 
-def toleration(wanted: Toleration) -> dict[str, str]:
+def toleration(taint: Toleration) -> dict[str, str]:
     """A toleration as Kubernetes writes it."""
-    match = {"operator": "Equal", "value": wanted.value} if wanted.value else {"operator": "Exists"}
-    return {"key": wanted.key, **match, "effect": wanted.effect}
+    match = {"operator": "Equal", "value": taint.value} if taint.value else {"operator": "Exists"}
+    return {"key": taint.key, **match, "effect": taint.effect}

@@ -83,10 +83,10 @@ def apply(api: Api, manifests: Sequence[Manifest], *, dry_run: bool = False) -> 
             api.get(each["apiVersion"], each["kind"], each["metadata"]["name"]) if each["kind"] == "ConfigMap" else None
         )
         stands = there["metadata"].get("annotations", {}).get(services.BUNDLE) if there else None
-        wanted = each["metadata"].get("annotations", {}).get(services.BUNDLE)
-        if stands and stands != wanted:
+        bundle = each["metadata"].get("annotations", {}).get(services.BUNDLE)
+        if stands and stands != bundle:
             raise InputError(
-                f"Under {each['metadata']['name']} stands bundle {digest.short(stands)}, not {digest.short(str(wanted))}.",
+                f"Under {each['metadata']['name']} stands bundle {digest.short(stands)}, not {digest.short(str(bundle))}.",
                 hint="Remove it first: proseform undeploy.",
             )
     for each in manifests:

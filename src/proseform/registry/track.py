@@ -79,8 +79,8 @@ def log_stage(
     experiment = registry.experiment(task)
     client = registry.client
     with speaking(registry):
-        wanted = f"tags.`proseform.stage_key` = '{key}' and tags.`proseform.stage` = '{stage}'"
-        for left in client.search_runs([experiment], filter_string=wanted):
+        same = f"tags.`proseform.stage_key` = '{key}' and tags.`proseform.stage` = '{stage}'"
+        for left in client.search_runs([experiment], filter_string=same):
             if left.info.status == "FINISHED":
                 return str(left.info.run_id)
             client.delete_run(left.info.run_id)

@@ -212,7 +212,7 @@ def as_yaml(manifests: Sequence[Manifest]) -> str:
 
 
 def ask(
-    task: str, place: config.Place, model: str, wanted: str, cases: Sequence[Mapping[str, str]]
+    task: str, place: config.Place, model: str, bundle: str, cases: Sequence[Mapping[str, str]]
 ) -> list[dict[str, Any]]:
     """What the gateway answers, by the promoted bundle: asked again while it still leads elsewhere.
 
@@ -220,7 +220,7 @@ def ask(
         task: The task's name.
         place: The place.
         model: The route's name.
-        wanted: The digest of the bundle that is to answer.
+        bundle: The digest of the bundle that is to answer.
         cases: Inputs as text.
 
     Returns:
@@ -253,13 +253,13 @@ def ask(
                 continue
             body = _body(given)
             refused = "error" in body and given.status_code != _BUSY  # a busy transformer is asked again
-            if body.get("bundle") == wanted or refused:
+            if body.get("bundle") == bundle or refused:
                 said.append(body.get("error", body))
                 until, tries = time.monotonic() + _FOUND_S, 0
             elif late:
                 who = f"bundle {digest.short(body['bundle'])}" if "bundle" in body else f"HTTP {given.status_code}"
                 raise StageError(
-                    f"{url} answers for {model} by {who}, not by {digest.short(wanted)}.", hint="Look at the HTTPRoute."
+                    f"{url} answers for {model} by {who}, not by {digest.short(bundle)}.", hint="Look at the HTTPRoute."
                 )
             elif given.status_code in _AWAY:
                 time.sleep(1)

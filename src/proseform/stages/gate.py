@@ -26,14 +26,14 @@ def run(task: str, run: str, tracking_uri: str, name: str) -> str:
     Raises:
         RegistryError: Nothing is registered, or no report was filed with it.
     """
-    wanted = config.load(run)
+    knobs = config.load(run)
 
     def body() -> dict[str, Any]:
         registry = connect(cache.home().root, tracking_uri)
-        model = registered_name(task, wanted, name)
+        model = registered_name(task, knobs, name)
         version = models.get(registry, model, candidate(models.aliases(registry, model)))
         report = json.loads(models.attached(registry, version, "report.json"))
-        verdict = thresholds.judge(report, wanted.gate, version.bundle, version.tags["proseform.task_contract"])
+        verdict = thresholds.judge(report, knobs.gate, version.bundle, version.tags["proseform.task_contract"])
         models.judge(registry, version, verdict)
         state = "open" if verdict.open else "closed"
         passed = sum(check.passed for check in verdict.checks)

@@ -40,11 +40,11 @@ def run(task: str, run: str, tracking_uri: str, name: str, version: str, example
         StageError: On a cluster: the gateway does not lead to this version.
         EngineError: On a cluster: nothing answers.
     """
-    wanted, the_task = config.load(run), cache.load_task(task)
+    knobs, the_task = config.load(run), cache.load_task(task)
 
     def body() -> dict[str, Any]:
-        registry, model = connect(cache.home().root, tracking_uri), registered_name(task, wanted, name)
-        cases = splits.held_out(the_task, wanted.dataset, wanted.probe.cases)
+        registry, model = connect(cache.home().root, tracking_uri), registered_name(task, knobs, name)
+        cases = splits.held_out(the_task, knobs.dataset, knobs.probe.cases)
         shown = json.loads(example) if example else {}
         asked = [*([shown] if shown else []), *(dict(case.inputs) for case in cases)]
         place = cache.home().cluster
@@ -86,8 +86,8 @@ def _far(
     """Ask the gateway."""
     from proseform.stages import deploy
 
-    wanted = models.get(registry, model, version).bundle
-    return wanted, deploy.ask(task.name, place, model, wanted, asked)
+    bundle = models.get(registry, model, version).bundle
+    return bundle, deploy.ask(task.name, place, model, bundle, asked)
 
 
 def read_example(task: Task, folder: Path) -> dict[str, Input]:

@@ -31,15 +31,15 @@ def run(task: str, run: str, tracking_uri: str, name: str) -> str:
         RegistryError: Nothing is registered, or its gate is not open for this very bundle.
         ClusterError: On a cluster: the bundle's services are refused, or do not become ready; nothing was promoted.
     """
-    wanted = config.load(run)
+    knobs = config.load(run)
 
     def body() -> dict[str, Any]:
         registry = connect(cache.home().root, tracking_uri)
-        model = registered_name(task, wanted, name)
+        model = registered_name(task, knobs, name)
         which = candidate(models.aliases(registry, model))
         place = cache.home().cluster
         if place is not None:
-            champion, words = _on_cluster(registry, task, wanted, place, model, which)
+            champion, words = _on_cluster(registry, task, knobs, place, model, which)
         else:
             champion, words = aliases.promote(registry, model, which), ""
         key = f"{model}, version {champion.version} is champion (bundle {digest.short(champion.bundle)}){words}"

@@ -40,16 +40,16 @@ def run(task: str, run: str, made: Mapping[str, cache.Artifact], tracking_uri: s
         StageError: The report measured another bundle than these models make.
         RegistryError: MLflow refused.
     """
-    wanted, the_task = config.load(run), cache.load_task(task)
+    knobs, the_task = config.load(run), cache.load_task(task)
 
     def body() -> dict[str, Any]:
         registry = connect(cache.home().root, tracking_uri)
         report = cache.folder(made["report"])
         measured = json.loads((report / "report.json").read_text())
-        parent = _track(registry, task, wanted, made)
+        parent = _track(registry, task, knobs, made)
         with tempfile.TemporaryDirectory(dir=cache.made(cache.home().root / "work")) as folder:
             bundle = policy.assemble(
-                Path(folder), the_task, wanted, policy.of(made["grpo"]), policy.of(made["formatter"])
+                Path(folder), the_task, knobs, policy.of(made["grpo"]), policy.of(made["formatter"])
             )
             if measured["meta"]["digests"]["bundle"] != bundle.digest:
                 raise StageError(
@@ -59,7 +59,7 @@ def run(task: str, run: str, made: Mapping[str, cache.Artifact], tracking_uri: s
             version = models.register(
                 registry,
                 Path(folder),
-                name=registered_name(task, wanted, name),
+                name=registered_name(task, knobs, name),
                 tags=tags,
                 report=measured,
                 source_run=parent,
