@@ -21,8 +21,8 @@ _DNS = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 def fault(text: str, longest: int = LONGEST) -> str:
     """What is against a name, in words; empty where nothing is.
 
-    >>> fault("team/cv")
-    "'team/cv' is no name: it may have letters, digits, '.', '_' and '-', with a letter or digit at both ends"
+    >>> fault("team/toy")
+    "'team/toy' is no name: it may have letters, digits, '.', '_' and '-', with a letter or digit at both ends"
     >>> fault("cover_letter")
     ''
     """
@@ -38,8 +38,8 @@ def fault(text: str, longest: int = LONGEST) -> str:
 def label(text: str) -> str:
     """Any text as the value of a label: itself where it can be, else as near as can be, with a digest of the whole.
 
-    >>> label("cv-small-20260101-120000")
-    'cv-small-20260101-120000'
+    >>> label("toy-small-20260101-120000")
+    'toy-small-20260101-120000'
     >>> label("a run / with blanks!")
     'a-run-with-blanks-cd3400d28b13'
     """
@@ -51,8 +51,8 @@ def label(text: str) -> str:
 def dns(text: str, longest: int = LONGEST) -> str:
     """Any text as an RFC 1123 label: itself where it is one and short enough, else as near as can be, with a digest.
 
-    >>> dns("cv"), dns("cover_letter")
-    ('cv', 'cover-letter-95e70a087020')
+    >>> dns("toy"), dns("cover_letter")
+    ('toy', 'cover-letter-95e70a087020')
     """
     if len(text) <= longest and _DNS.fullmatch(text):
         return text

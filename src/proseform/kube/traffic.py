@@ -54,8 +54,8 @@ def route(
 def route_name(model: str) -> str:
     """The name of the route that leads to a model.
 
-    >>> route_name("proseform-cv"), route_name("My_Team.cv")
-    ('proseform-cv', 'my-team-cv-ed1a4865b1ef')
+    >>> route_name("proseform-toy"), route_name("My_Team.toy")
+    ('proseform-toy', 'my-team-toy-e5db918ebe5b')
     """
     return naming.dns(model)
 
