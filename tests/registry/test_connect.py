@@ -30,8 +30,9 @@ def test_the_environment_says_where_unless_a_uri_is_given(tmp_path, monkeypatch)
 
 def test_talking_to_a_registry_leaves_the_environment_as_it_was(mlflow, monkeypatch):
     """MLflow writes its tracking URI there."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "")  # so that what MLflow writes there is taken back after the test
     registry.library().set_tracking_uri("sqlite://")
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
     mlflow.experiment("toy")
     assert "MLFLOW_TRACKING_URI" not in __import__("os").environ
 

@@ -146,12 +146,12 @@ def test_an_adapter_is_trained_on_the_formatter(make_job: MakeJob, dataset: Path
 
 def test_swapping_the_prose_of_two_cases_swaps_their_json(make_job: MakeJob, dataset: Path, tiny_base: Path) -> None:
     """What a trained formatter writes comes from the prose it is given, and from nothing else."""
-    from proseform.infer import Request, local
+    from proseform.infer import Request, loading, local, worker
 
     steps = {"sft": {"formatter": {"steps": 160, "learning_rate": 1e-2, "save_every": 1000}}}
     job = make_job("sft", "formatter", dataset=dataset, base=tiny_base, changes=steps)
     sft.main(job)
-    role_model = local.RoleModel.of(*local.load_model(Path(job.out) / weights.WEIGHTS))
+    role_model = local.RoleModel.of(*loading.load_model(Path(job.out) / weights.WEIGHTS))
     toy = task.load("train-toy")
     cases = list({case.answer["word"]: case for case in toy.generate("easy", "test", 0, 60)}.values())
     schema = toy.schema.document
@@ -165,8 +165,9 @@ def test_swapping_the_prose_of_two_cases_swaps_their_json(make_job: MakeJob, dat
         for case in cases
     ]
     for order in (asked, asked[::-1]):
-        wanted = [case.answer for case in (cases if order is asked else cases[::-1])]
-        assert [json.loads(made.text) for made in role_model.complete(order)] == wanted
+        answers = [case.answer for case in (cases if order is asked else cases[::-1])]
+        completions = role_model.complete([worker.Job(request) for request in order])
+        assert [json.loads(completion.text) for completion in completions] == answers
 
 
 @pytest.mark.parametrize(

@@ -121,7 +121,7 @@ def knobs(model: type[Section], path: str = "") -> Iterator[tuple[str, Any, str]
 
     >>> from proseform.config import Gate
     >>> next(knobs(Gate))[0]
-    'schema_valid'
+    'schema_valid.at_least'
     """
     for name, about in model.model_fields.items():
         inner = _section(about.annotation)
