@@ -16,6 +16,6 @@ def world(cluster):
     from tests.e2e import world as the
 
     world = the.make()
+    the.wait(f"deployment/{the.NAMESPACE}-mlflow", "condition=Available", 240)  # a run asks for it before it trains
     pipeline.start(world, pipeline.FIRST, pipeline.text(pipeline.A_FEW_STEPS))
-    the.wait(f"deployment/{the.NAMESPACE}-mlflow", "condition=Available", 240)
     return world
