@@ -1,7 +1,8 @@
 """How many public schemas are taken, and how right the verdicts are: `PROSEFORM_SCHEMAS=folder make bench-schemas`.
 
-Ships no corpus. Reads every `.json` below the folder: MaskBench's files (`{"schema": …, "tests": [{"data", "valid"}]}`), those
-of the JSON Schema Test Suite (lists of the same, by draft), and plain schemas. What is printed is Markdown.
+Ships no corpus. Reads every `.json` below the folder: MaskBench's files (`{"schema": …, "tests": [{"data",
+"valid"}]}`), those of the JSON Schema Test Suite (lists of the same, by draft), and plain schemas. What is printed is
+Markdown.
 """
 
 from __future__ import annotations
@@ -111,7 +112,10 @@ def _read(corpus: Path, examiner: Examiner, sample: int, *, python: bool) -> Tal
 
 
 def _cases(corpus: Path, sample: int) -> Iterator[tuple[Any, list[dict[str, Any]]]]:
-    """Schemas with their instances. Left out: where the Test Suite takes formats for annotations, as here they count."""
+    """Schemas with their instances.
+
+    Left out: where the Test Suite takes formats for annotations, as here they count.
+    """
     paths = sorted(corpus.rglob("*.json"))
     if sample:
         paths = sorted(random.Random(0).sample(paths, min(sample, len(paths))))

@@ -18,7 +18,10 @@ def evaluate(
     metrics: dsl.Output[dsl.Metrics],
     confusion: dsl.Output[dsl.ClassificationMetrics],
 ):
-    """Measure the variants base, SFT, GRPO, and the formatter, on held-out cases; page, metrics and confusion are for KFP's own pages."""
+    """Measure the variants base, SFT, GRPO, and the formatter, on held-out cases.
+
+    Page, metrics and confusion are for KFP's own pages.
+    """
     from proseform.stages import evaluate as stage
 
     stage.run(task, run, dataset, sft, grpo, formatter, report, stage.Shown(page, metrics, confusion))

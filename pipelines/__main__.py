@@ -70,7 +70,10 @@ def submit(
     namespace: Annotated[str, typer.Option(help="The profile's namespace, on a server with many users.")] = "",
     token_file: Annotated[Optional[Path], typer.Option(help="A file that holds the server's bearer token.")] = None,
 ) -> None:
-    """Send a pipeline to a KFP server. Tested against answers written by the API's description, not against a server."""
+    """Send a pipeline to a KFP server.
+
+    Tested against answers written by the API's description, not against a server.
+    """
     from pipelines import server
     from proseform.stages import preflight
 

@@ -1,8 +1,8 @@
 """A pipeline as a KFP server runs it: the same story, with an exit handler around it and every pod's needs stated.
 
 What pods need stands in the place, which every step carries in its environment, so that the jobs it starts and the
-services it applies are at the same place. kfp-kubernetes knows no read-only root and no seccomp profile, so the namespace
-of the steps cannot be held to PodSecurity "restricted"; that of the jobs and services is.
+services it applies are at the same place. kfp-kubernetes knows no read-only root and no seccomp profile, so the
+namespace of the steps cannot be held to PodSecurity "restricted"; that of the jobs and services is.
 """
 
 import functools

@@ -1,6 +1,7 @@
 """A KFP server takes a pipeline: compiled, sent with its parameters, started.
 
-Left out: uploading pipelines under names and versions. Tested against answers written by the API's description, not a server.
+Left out: uploading pipelines under names and versions. Tested against answers written by the API's description, not a
+server.
 """
 
 import tempfile

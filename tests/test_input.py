@@ -29,7 +29,10 @@ def test_a_cleaned_text_can_be_encoded_and_holds_no_control_character(raw):
 
 @given(TEXTS, st.data())
 def test_every_span_is_found_again(raw, data):
-    """A character that was kept stands at the place that is given for it; longer spans begin and end with their characters."""
+    """A character that was kept stands at the place that is given for it.
+
+    Longer spans begin and end with their characters.
+    """
     value = Input.of(raw)
     start = data.draw(st.integers(0, len(value.text)))
     end = data.draw(st.integers(start, len(value.text)))

@@ -9,7 +9,8 @@ from the bottom up, and imports go down only:
 - floor 2, judgement: :mod:`~proseform.verify`, :mod:`~proseform.reward`, :mod:`~proseform.report`,
   :mod:`~proseform.thresholds`, :mod:`~proseform.laws`; pure functions, no I/O
 - floor 3, domains: :mod:`proseform.tasks`
-- floor 4, reach: :mod:`~proseform.store`, :mod:`~proseform.launch`, :mod:`~proseform.documents`, :mod:`~proseform.infer`
+- floor 4, reach: :mod:`~proseform.store`, :mod:`~proseform.launch`, :mod:`~proseform.documents`,
+  :mod:`~proseform.infer`
 - floor 5, rooms that never import one another: ``data``, ``train``, ``registry``, ``serve``
 - floor 6, :mod:`proseform.stages`: one module a stage, ties rooms together
 - floor 7, :mod:`proseform.cli`: only dispatches

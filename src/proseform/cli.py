@@ -143,7 +143,10 @@ def deploy(
     dry_run: Annotated[Literal["none", "client", "server"], typer.Option(help="Print YAML, or let the API server check it.")] = "none",
     wait: Annotated[float | None, typer.Option(help="Seconds to wait until it is ready; absent uses the place's.")] = None,
 ) -> None:  # fmt: skip
-    """Let a registered bundle stand on a cluster, and lead traffic to it; a rollback is the same with --alias previous."""
+    """Let a registered bundle stand on a cluster, and lead traffic to it.
+
+    A rollback is the same with --alias previous.
+    """
     from proseform.stages import deploy as stage
 
     typer.echo(

@@ -2,8 +2,9 @@
 
 A name of ours is a word: letters, digits, ``.``, ``_`` and ``-``, a letter or digit at both ends. A word is a folder, a
 segment of a URL, a name in MLflow (which refuses ``/`` and ``:``) and, up to 63 characters, the value of a label in
-Kubernetes. Names of Kubernetes objects know neither capitals nor ``_``: :func:`dns` maps, and two words never to one name.
-Sources: RFC 1123; Kubernetes, "Object Names and IDs" and "Labels and Selectors"; MLflow's ``_validate_model_name``.
+Kubernetes. Names of Kubernetes objects know neither capitals nor ``_``: :func:`dns` maps, and two words never to one
+name. Sources: RFC 1123; Kubernetes, "Object Names and IDs" and "Labels and Selectors"; MLflow's
+``_validate_model_name``.
 """
 
 from __future__ import annotations

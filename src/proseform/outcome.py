@@ -2,8 +2,8 @@
 
 A record is written in two steps. Measurement fills in what was asked and the texts that came
 (:mod:`proseform.infer.measure`); judgement adds verdicts and scores, and can be repeated on stored records without
-asking anybody (:func:`judged_prose`, :func:`judged_json`). Nothing is judged here anew: texts go through :mod:`proseform.verify`,
-scores through :mod:`proseform.reward`. Pure; Parquet is :mod:`proseform.records`'s.
+asking anybody (:func:`judged_prose`, :func:`judged_json`). Nothing is judged here anew: texts go through
+:mod:`proseform.verify`, scores through :mod:`proseform.reward`. Pure; Parquet is :mod:`proseform.records`'s.
 """
 
 from __future__ import annotations

@@ -39,7 +39,10 @@ def _write(node: Any, root: Mapping[str, Any], known: dict[str, str]) -> str:
 
 
 def _follow(reference: str, root: Mapping[str, Any], known: dict[str, str]) -> str:
-    """What a reference points at. Long definitions that refer to one another would grow without bound: see ``_LONG``."""
+    """What a reference points at.
+
+    Long definitions that refer to one another would grow without bound: see ``_LONG``.
+    """
     if reference not in known:
         known[reference] = "any"
         text = _write(_at(root, reference), root, known)

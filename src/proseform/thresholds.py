@@ -1,9 +1,9 @@
 """The gate: whether a report's figures reach what a run asks for. A closed gate is a value with its reasons.
 
 A check states a figure, a direction (at least, at most), on how many cases it must have been measured, and what
-decides: the whole 95 % interval, or the value alone where no interval can reach the threshold (every answer valid). A figure, a
-digest or a baseline that is missing closes the gate, and so does a threshold that answers reach which were made without
-reading an input.
+decides: the whole 95 % interval, or the value alone where no interval can reach the threshold (every answer valid). A
+figure, a digest or a baseline that is missing closes the gate, and so does a threshold that answers reach which were
+made without reading an input.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What an API server with PodSecurity "restricted", and a careful reviewer, would have against a rendered object.
 
-Core kinds are checked by Kubernetes' own strict schemas, custom ones by their CRDs'. The rules for pods are those of the
-Pod Security Standards (v1.34), and the house's beyond: a read-only root, no token, no secret in the environment, no
+Core kinds are checked by Kubernetes' own strict schemas, custom ones by their CRDs'. The rules for pods are those of
+the Pod Security Standards (v1.34), and the house's beyond: a read-only root, no token, no secret in the environment, no
 image without a version.
 """
 

@@ -1,6 +1,7 @@
 """The alerts by Prometheus's own rule tests: what fires, and what does not.
 
-``promtool`` comes with Prometheus (Debian: package ``prometheus``); without it the rules are checked by name alone (``test_chart``).
+``promtool`` comes with Prometheus (Debian: package ``prometheus``); without it the rules are checked by name alone
+(``test_chart``).
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The values: one model, from which file, schema and table come; 200 wrong values files, each refused with the field named."""
+"""The values: one model, from which file, schema and table come.
+
+200 wrong values files, each refused with the field named.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Images of a real distribution, without an engine: Debian by debootstrap as the base, Containerfiles built by buildah.
 
-Steps run in a chroot, which works in a virtual machine and in a container alike; layers are overlays, as containerd's are.
+Steps run in a chroot, which works in a virtual machine and in a container alike; layers are overlays, as containerd's
+are.
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ from tests.cluster.places import CACHE
 
 SUITE = "bookworm"
 PACKAGES = ("ca-certificates", "python3", "python3-venv", "libnuma1")
-"""What is in it beside the smallest system: what our Containerfiles install, so that apt has nothing to fetch; and what vLLM links to."""
+"""What is in it beside the smallest system: what our Containerfiles install, so that apt has nothing to fetch.
+
+And what vLLM links to.
+"""
 ROOT = CACHE / f"{SUITE}-{hashlib.sha256(' '.join(PACKAGES).encode()).hexdigest()[:16]}"
 """A root file system of these."""
 BASE = f"localhost/debian:{ROOT.name}"
@@ -58,7 +62,8 @@ def build(containerfile: Path, name: str, context: Path, **arguments: str) -> st
     Args:
         containerfile: It begins ``ARG BASE`` and ``FROM ${BASE}``; BASE is Debian unless another is given.
         name: The image's name, with a host.
-        context: The folder that it copies from; beside the Containerfile, or a folder up, a ``.containerignore`` may say what.
+        context: The folder that it copies from; beside the Containerfile, or a folder up, a ``.containerignore`` may
+            say what.
         arguments: Build arguments.
 
     Raises:
@@ -107,7 +112,10 @@ def forget(repository: str, but: str) -> None:
 
 
 def base() -> str:
-    """Debian as an image of buildah's, committed once; its name. pip in it reaches its index as the machine's own does."""
+    """Debian as an image of buildah's, committed once; its name.
+
+    Pip in it reaches its index as the machine's own does.
+    """
     if not has(BASE):
         working = buildah("from", "scratch")
         buildah("add", working, str(root()), "/")
@@ -153,7 +161,10 @@ def command(*words: str) -> list[str]:
 
 
 def source() -> list[str]:
-    """Where this machine takes its Debian packages from; empty where it does not say, which leaves it to debootstrap."""
+    """Where this machine takes its Debian packages from.
+
+    Empty where it does not say, which leaves it to debootstrap.
+    """
     for file in [Path("/etc/apt/sources.list"), *sorted(Path("/etc/apt/sources.list.d").glob("*"))]:
         lines = file.read_text().splitlines() if file.is_file() else []
         ours = any(SUITE in line for line in lines)

@@ -16,8 +16,8 @@ from tests.cluster.machine import CannotError
 def cluster(request: pytest.FixtureRequest) -> Iterator[Path]:
     """The kubeconfig of a running cluster.
 
-    One that runs is used and left. Where none does, ``pytest -m cluster`` brings one up (building what is not built) and
-    takes it away; any other run skips, with the reason.
+    One that runs is used and left. Where none does, ``pytest -m cluster`` brings one up (building what is not built)
+    and takes it away; any other run skips, with the reason.
     """
     running = the.well()
     wanted = "cluster" in request.config.option.markexpr

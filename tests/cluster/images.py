@@ -96,7 +96,8 @@ def load_layer(layer: IO[bytes], name: str, settings: dict[str, Any]) -> str:
 
     Args:
         layer: A tar.
-        name: With its host, such as ``proseform.local/serve:1``, since a short name means another registry to a kubelet.
+        name: With its host, such as ``proseform.local/serve:1``, since a short name means another registry to a
+            kubelet.
         settings: The image's config.
 
     Returns:
@@ -110,7 +111,10 @@ def load_layer(layer: IO[bytes], name: str, settings: dict[str, Any]) -> str:
 
 
 def load_layout(folder: Path, name: str) -> str:
-    """Hand an image to the node that lies in a folder as an OCI layout (``buildah push IMAGE oci:FOLDER``); see :func:`load_layer`."""
+    """Hand an image to the node that lies in a folder as an OCI layout (``buildah push IMAGE oci:FOLDER``).
+
+    See :func:`load_layer`.
+    """
     index = json.loads((folder / "index.json").read_text())
     for manifest in index["manifests"]:
         manifest["annotations"] = {_NAME: name}

@@ -1,6 +1,7 @@
 """What pods speak over: a bridge, the plugins that hang them on it, and the names of services.
 
-Left out: a way out to the world (pods reach the host and one another, nothing else) and NetworkPolicy, which the bridge does not enforce.
+Left out: a way out to the world (pods reach the host and one another, nothing else) and NetworkPolicy, which the bridge
+does not enforce.
 """
 
 from __future__ import annotations

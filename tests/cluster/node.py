@@ -31,7 +31,10 @@ def kubelet() -> Process:
 
 
 def kubelet_settings() -> dict[str, Any]:
-    """Control groups of version 1 or 2, swap or none, nothing evicted; no iptables rules, which nobody would take back."""
+    """Control groups of version 1 or 2, swap or none, nothing evicted.
+
+    No iptables rules, which nobody would take back.
+    """
     (STATE / "resolv.conf").write_text(f"nameserver {HOST}\n")
     return {
         "apiVersion": "kubelet.config.k8s.io/v1beta1", "kind": "KubeletConfiguration",
@@ -76,7 +79,10 @@ def up() -> None:
 
 
 def empty(timeout_s: float = 25) -> None:
-    """Let all pods end while their node is still there: volumes are unmounted, namespaces let go; what does not hear is left to force."""
+    """Let all pods end while their node is still there: volumes are unmounted, namespaces let go.
+
+    What does not hear is left to force.
+    """
     if not all(Process(name).pid for name in ("kube-apiserver", "kubelet", "containerd")):
         return
     try:

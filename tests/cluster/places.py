@@ -15,7 +15,10 @@ KUBECONFIG = STATE / "kubeconfig"
 
 NODE = "proseform-node"
 BRIDGE = "proseform0"
-"""The bridge that pods hang on. It is made first, so that whoever serves pods from the host has its address to serve at."""
+"""The bridge that pods hang on.
+
+It is made first, so that whoever serves pods from the host has its address to serve at.
+"""
 HOST = "10.98.0.1"
 """The host's address on the bridge: the API server, the DNS and the gateway answer here, to pods and to the host alike."""
 PODS = "10.98.0.0/24"

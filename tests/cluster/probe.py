@@ -1,4 +1,7 @@
-"""Questions to a part of the cluster: does it answer over HTTP, does it know a name; and a question asked until something comes."""
+"""Questions to a part of the cluster: does it answer over HTTP, does it know a name.
+
+And a question asked until something comes.
+"""
 
 from __future__ import annotations
 

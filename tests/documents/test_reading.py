@@ -150,7 +150,10 @@ def test_a_docx_keeps_tables_headers_and_footers_in_order() -> None:
 
 
 def test_a_docx_keeps_what_templates_are_made_of() -> None:
-    """Content controls, links and insertions are text; deletions, field codes and the fallback copy of a text box are not."""
+    """Content controls, links and insertions are text.
+
+    Deletions, field codes and the fallback copy of a text box are not.
+    """
     ns = (
         'xmlns:mc="http://schemas.openxmlformats.org/markup-compatibility/2006" xmlns:v="urn:schemas-microsoft-com:vml"'
     )

@@ -1,1 +1,4 @@
-"""The whole story on a real cluster: trained by jobs, registered, promoted, asked, moved under traffic; and what breaks."""
+"""The whole story on a real cluster: trained by jobs, registered, promoted, asked, moved under traffic.
+
+And what breaks.
+"""

@@ -9,7 +9,10 @@ from tests.cluster.places import KUBECONFIG
 
 @pytest.fixture(scope="session")
 def world(cluster):
-    """Images, volumes and the chart, on our own cluster; and the story's first run on its way, beside what others break."""
+    """Images, volumes and the chart, on our own cluster.
+
+    And the story's first run on its way, beside what others break.
+    """
     if cluster != KUBECONFIG:
         pytest.skip(f"the cluster of {cluster} is not ours: images and folders of this machine are handed to its node")
     from tests.e2e import pipeline

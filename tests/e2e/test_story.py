@@ -245,7 +245,10 @@ def test_a_kserve_controller_that_is_down_is_told_and_what_stands_goes_on_answer
 
 
 def test_who_ends_a_pipeline_run_ends_its_jobs(world, first):
-    """A pod that is told to go (SIGTERM) deletes the jobs that it has started; the base is there, so the first trains an adapter."""
+    """A pod that is told to go (SIGTERM) deletes the jobs that it has started.
+
+    The base is there, so the first trains an adapter.
+    """
     pipeline.start(world, "ended", pipeline.text(pipeline.A_LONG_RUN))
     eventually(lambda: world.api.find("kubeflow.org/v1", "PyTorchJob", f"{jobs.RUN}=ended"), 120)
     kubectl("delete", "pod", "--namespace", NAMESPACE, "ended", "--grace-period=60")

@@ -79,7 +79,10 @@ class World:
 
 
 def make() -> World:
-    """Bring it all there, but do not wait for MLflow; what an earlier session has left on this cluster is taken away first."""
+    """Bring it all there, but do not wait for MLflow.
+
+    What an earlier session has left on this cluster is taken away first.
+    """
     _clear()
     ours = (made.image("serve"), made.image("pipeline", TORCH="requirements/none.txt"))
     with ThreadPoolExecutor(len(ours)) as pool:

@@ -45,7 +45,10 @@ def wheel() -> Path:
 
 
 def uv(*words: str) -> None:
-    """Run the virtual environment's own uv in the repository, which finds the build's tools there; its words where it fails."""
+    """Run the virtual environment's own uv in the repository, which finds the build's tools there.
+
+    Its words where it fails.
+    """
     env = {**os.environ, "VIRTUAL_ENV": sys.prefix, "PATH": f"{sys.prefix}/bin:{os.environ['PATH']}"}
     done = subprocess.run(["uv", *words], cwd=ROOT, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"uv {' '.join(words[:3])}: {done.stderr[-2000:]}"

@@ -1,7 +1,7 @@
 """Small tokenizers of the families that models come with, each with a chat template of its kind.
 
-Trained on a few words, so that special strings fall apart into many pieces; what makes the family is the normaliser, the
-pre-tokeniser, how added tokens match, and what the template does with its content.
+Trained on a few words, so that special strings fall apart into many pieces; what makes the family is the normaliser,
+the pre-tokeniser, how added tokens match, and what the template does with its content.
 """
 
 from __future__ import annotations

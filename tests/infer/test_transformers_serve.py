@@ -1,7 +1,8 @@
 """A real OpenAI-compatible server that is not vLLM: `transformers serve`, with the dialect of OpenAI.
 
-The models know nothing, so what is compared is text: greedy, it must be what the engine in this process says of the same
-bundle. The server knows no `response_format` at `/v1/completions`, so that JSON is not constrained, but verified all the same.
+The models know nothing, so what is compared is text: greedy, it must be what the engine in this process says of the
+same bundle. The server knows no `response_format` at `/v1/completions`, so that JSON is not constrained, but verified
+all the same.
 """
 
 import asyncio

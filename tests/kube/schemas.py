@@ -1,8 +1,8 @@
 """Strict checks of manifests without a cluster: custom resources by the CRDs' own schemas, where no field is unknown.
 
-``crds/`` holds the schemas of the CRDs that their projects publish, without descriptions, in compact JSON: each file names
-project and version, group and kind, and has a schema for each version. What a CRD writes as a CEL rule is not checked
-here but by the API server.
+``crds/`` holds the schemas of the CRDs that their projects publish, without descriptions, in compact JSON: each file
+names project and version, group and kind, and has a schema for each version. What a CRD writes as a CEL rule is not
+checked here but by the API server.
 """
 
 from __future__ import annotations

@@ -22,7 +22,8 @@ class Server:
         objects: Path to object.
         logs: Path to lines.
         asked: Method and path of every request.
-        before: Called with (method, path) ahead of each request; an answer stands in for the server's, None lets it through.
+        before: Called with (method, path) ahead of each request; an answer stands in for the server's, None lets it
+            through.
     """
 
     def __init__(self) -> None:

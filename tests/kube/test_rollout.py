@@ -1,4 +1,7 @@
-"""Versions on a cluster, against an API server whose faults and answers are the subject; a real one where there is one."""
+"""Versions on a cluster, against an API server whose faults and answers are the subject.
+
+A real one where there is one.
+"""
 
 from __future__ import annotations
 

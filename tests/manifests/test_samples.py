@@ -25,7 +25,10 @@ OF_PODS = {
 
 
 def pods(found: list[Manifest]) -> Iterator[Manifest]:
-    """Every pod's spec, wherever it stands; a predictor has the containers of its runtime, as KServe puts them together."""
+    """Every pod's spec, wherever it stands.
+
+    A predictor has the containers of its runtime, as KServe puts them together.
+    """
     runtimes = {
         each["metadata"]["name"]: each["spec"]["containers"] for each in found if each["kind"] == "ServingRuntime"
     }

@@ -7,7 +7,8 @@ format   what it states
 1        the task's contract and data apart; how each role generates; every file with its sha256
 =======  ==========================================================================================================
 
-A bundle of format 0 is read as it is and keeps its digest. It agrees with a task whose folder is unchanged byte by byte.
+A bundle of format 0 is read as it is and keeps its digest. It agrees with a task whose folder is unchanged byte by
+byte.
 """
 
 from __future__ import annotations

@@ -5,8 +5,9 @@ On disk a bundle is a folder: ``bundle.json`` beside one folder for each distinc
 number; :mod:`~proseform.bundle.manifest` reads older ones.
 
 Digests form a tree: a file's is over its bytes, a folder's over its files' (``files`` in the manifest lists them), the
-bundle's over the manifest's JSON as it is stored, without ``digest``, ``files`` and ``task_data``. So a field that is added later
-changes no bundle that is there, and a part can lie elsewhere, found by its digest: the registry keeps a base once.
+bundle's over the manifest's JSON as it is stored, without ``digest``, ``files`` and ``task_data``. So a field that is
+added later changes no bundle that is there, and a part can lie elsewhere, found by its digest: the registry keeps a
+base once.
 """
 
 from __future__ import annotations

@@ -3,10 +3,12 @@
 - :mod:`~proseform.infer.answer`: the public functions: one answer, many answers, the formatter's turn alone
 - :mod:`~proseform.infer.chain`: how an answer proceeds, as a state machine without I/O
 - :mod:`~proseform.infer.drive`: the waiting: asks the engine what the chain asks for
-- :mod:`~proseform.infer.narrow`, :mod:`~proseform.infer.grounding`: what the chain does about models that ramble, and reports
-- :mod:`~proseform.infer.local`: the engine in this process, on :mod:`~proseform.infer.worker`, :mod:`~proseform.infer.decode`
-  and :mod:`~proseform.infer.constrain`
-- :mod:`~proseform.infer.http`: the engine by URL, on :mod:`~proseform.infer.wire`; :mod:`~proseform.infer.spec` says which
+- :mod:`~proseform.infer.narrow`, :mod:`~proseform.infer.grounding`: what the chain does about models that ramble, and
+  reports
+- :mod:`~proseform.infer.local`: the engine in this process, on :mod:`~proseform.infer.worker`,
+  :mod:`~proseform.infer.decode` and :mod:`~proseform.infer.constrain`
+- :mod:`~proseform.infer.http`: the engine by URL, on :mod:`~proseform.infer.wire`; :mod:`~proseform.infer.spec` says
+  which
 """
 
 from __future__ import annotations
@@ -71,8 +73,8 @@ class Completion:
         tokens: Generated tokens.
         seconds: Wall-clock seconds of the call (of its batch, in process).
         cut: JSON pointers of what was cut short so that the document could end within its budget; "" is all of it.
-        fault: Why a constrained document did not come to its end: the budget is too small for the schema, or the grammar
-            engine met a limit of its own. None where it ended, and where only the server knows.
+        fault: Why a constrained document did not come to its end: the budget is too small for the schema, or the
+            grammar engine met a limit of its own. None where it ended, and where only the server knows.
     """
 
     text: str
@@ -90,8 +92,8 @@ class Engine(Protocol):
         bundle: The bundle that it runs.
         ends: Whether it ends a constrained document within ``max_tokens`` by itself. Where it does not, the chain asks
             again under a narrower schema.
-        tokenizer: The evaluator's (see :mod:`proseform.infer.tokens`), so that inputs which spell its control tokens can
-            be told; None where it is not at hand.
+        tokenizer: The evaluator's (see :mod:`proseform.infer.tokens`), so that inputs which spell its control tokens
+            can be told; None where it is not at hand.
     """
 
     bundle: Bundle

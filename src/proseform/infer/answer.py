@@ -1,7 +1,9 @@
-"""The public functions of answering: one case, many cases, the formatter's turn alone; for code that is not asynchronous too.
+"""The public functions of answering: one case, many cases, the formatter's turn alone.
 
-Evaluation, the probe, ``proseform answer`` and serving all run :mod:`proseform.infer.chain`, so what is measured is what is
-served.
+For code that is not asynchronous too.
+
+Evaluation, the probe, ``proseform answer`` and serving all run :mod:`proseform.infer.chain`, so what is measured is
+what is served.
 """
 
 from __future__ import annotations

@@ -91,8 +91,8 @@ class Budget:
     def check(self, ids: Sequence[int]) -> int:
         """How many of the tokens are kept, behind a token that was taken freely.
 
-        Fewer than there are where an ending fits only further ahead; the completion then goes on from there, every token
-        chosen by :meth:`choose`.
+        Fewer than there are where an ending fits only further ahead; the completion then goes on from there, every
+        token chosen by :meth:`choose`.
         """
         if self._next < 0:
             self._next = max(1, self.most // 2)

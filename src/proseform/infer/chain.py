@@ -1,8 +1,8 @@
 """How an answer proceeds: a state machine without I/O. Inputs → evaluator → prose → formatter → JSON → verified JSON.
 
 :func:`step` takes a state and an event, and gives the next state with the actions to take; :mod:`proseform.infer.drive`
-takes them and does the waiting. So evaluation, the probe, ``proseform answer`` and serving run the same machine, and what
-is measured is what is served.
+takes them and does the waiting. So evaluation, the probe, ``proseform answer`` and serving run the same machine, and
+what is measured is what is served.
 
 ::
 
@@ -13,7 +13,8 @@ is measured is what is served.
 Prose is judged and reported, never refused. JSON that the verifier does not accept never leaves: the formatter is asked
 again, at most twice, sampling at the bundle's retry temperature with another seed (a greedy model would repeat itself),
 with twice the budget where there is room, and under a narrower schema where the engine cannot end a document by itself.
-Left out: several samples of one turn, hedged requests, and writing prose anew; open requests are a mapping for their sake.
+Left out: several samples of one turn, hedged requests, and writing prose anew; open requests are a mapping for their
+sake.
 """
 
 from __future__ import annotations
@@ -97,7 +98,10 @@ Step = tuple[State, list[Action]]
 
 
 def step(state: State, event: Event) -> Step:
-    """The next state, and what is to be done. Deterministic; what comes after the end, or answers nothing open, is passed over."""
+    """The next state, and what is to be done.
+
+    Deterministic; what comes after the end, or answers nothing open, is passed over.
+    """
     if state.over:
         return state, []
     deadline = state.plan.deadline

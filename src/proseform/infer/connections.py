@@ -1,6 +1,7 @@
 """Connections that are kept, but not for ever: a pool is replaced as a whole when it is old.
 
-A Kubernetes Service chooses a replica by connection; one kept for ever would hold on to a replica that has been told to go.
+A Kubernetes Service chooses a replica by connection; one kept for ever would hold on to a replica that has been told to
+go.
 """
 
 from __future__ import annotations

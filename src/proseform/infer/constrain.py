@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _CACHED_BYTES = 4 << 20
-"""Schemas of so many bytes of JSON together are kept compiled; a compiled grammar takes about fifty times its schema."""
+"""Schemas of so many bytes of JSON together are kept compiled.
+
+A compiled grammar takes about fifty times its schema.
+"""
 
 
 class Constraints:
@@ -38,7 +41,8 @@ class Constraints:
     Args:
         tokenizer: A fast Hugging Face tokenizer.
         stop: The ids that end a completion.
-        vocabulary: How many logits the model gives; may differ from the tokenizer's size, as embeddings are often padded.
+        vocabulary: How many logits the model gives; may differ from the tokenizer's size, as embeddings are often
+            padded.
     """
 
     def __init__(self, tokenizer: Any, stop: Sequence[int], vocabulary: int) -> None:

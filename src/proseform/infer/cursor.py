@@ -14,8 +14,8 @@ Mode = Literal["value", "string", "number", "literal", "after", "key", "colon", 
 """What is written at a position.
 
 ``value``: a value is about to begin. ``string``, ``number``, ``literal``: inside one (``true``, ``false`` and ``null``
-are literals). ``after``: a value of a container has ended. ``member``: a key, or the end of an empty object, may follow.
-``key``: inside a key. ``colon``: between a key and its value. ``end``: the document is complete.
+are literals). ``after``: a value of a container has ended. ``member``: a key, or the end of an empty object, may
+follow. ``key``: inside a key. ``colon``: between a key and its value. ``end``: the document is complete.
 """
 
 NUMERIC = frozenset(b"0123456789+-.eE")

@@ -23,8 +23,8 @@ class Mark(NamedTuple):
 def pointers(document: bytes, marks: Sequence[Mark]) -> tuple[str, ...]:
     """The JSON pointers of what was cut, in the document's order, without doubles; "" is the whole document.
 
-    Inside a string, number or literal that is its own pointer. A number that the model would not have continued is whole:
-    then, and between members, it is the container that lacks what was still to come.
+    Inside a string, number or literal that is its own pointer. A number that the model would not have continued is
+    whole: then, and between members, it is the container that lacks what was still to come.
 
     >>> pointers(b'{"a": "so lo", "b": [1]}', [Mark(12, b"n"), Mark(22, b",")])
     ('/a', '/b')

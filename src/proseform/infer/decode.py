@@ -1,9 +1,11 @@
-"""The generation loop: a left-padded batch, a key-value cache, one mask a row. Imported by :mod:`proseform.infer.local` only.
+"""The generation loop: a left-padded batch, a key-value cache, one mask a row.
+
+Imported by :mod:`proseform.infer.local` only.
 
 Shorter than ``transformers.generate`` with logits processors, and faster for small models: rows that have ended leave
-the batch, and a matcher stops its row at the closing brace. A row with a :class:`~proseform.infer.budget.Budget` ends its
-document within ``max_tokens``; tokens that it takes back stay in the cache, masked. Left out: beam search, top-k/top-p,
-speculation.
+the batch, and a matcher stops its row at the closing brace. A row with a :class:`~proseform.infer.budget.Budget` ends
+its document within ``max_tokens``; tokens that it takes back stay in the cache, masked. Left out: beam search,
+top-k/top-p, speculation.
 """
 
 from __future__ import annotations
@@ -164,7 +166,10 @@ def run(model: Any, rows: Sequence[Row], constraints: Constraints | None, *, pad
 def _choose(
     logits: torch.Tensor, rows: list[Row], noise: list[torch.Generator], constraints: Constraints | None
 ) -> list[int]:
-    """The next token of each row: the likeliest, or a sample by the exponential race p / Exp(1); then the budget's word."""
+    """The next token of each row: the likeliest, or a sample by the exponential race p / Exp(1).
+
+    Then the budget's word.
+    """
     matchers = [None if row.finish else row.matcher for row in rows]
     if constraints is not None and any(matcher is not None for matcher in matchers):
         logits = logits.masked_fill(~torch.from_numpy(constraints.allowed(matchers)), -torch.inf)

@@ -1,8 +1,10 @@
-"""Drives chains: asks the engine what :mod:`proseform.infer.chain` asks for, and waits. All I/O of an answer stands here.
+"""Drives chains: asks the engine what :mod:`proseform.infer.chain` asks for, and waits.
 
-:func:`one` drives a single chain, with its time-out and its pieces of prose. :func:`many` drives chains in lock step: what
-they ask for in one round goes to the engine as one list, in the order of the plans, so that a report holds the same bytes
-whatever the timing. :func:`wait` lets code that is not asynchronous wait for either.
+All I/O of an answer stands here.
+
+:func:`one` drives a single chain, with its time-out and its pieces of prose. :func:`many` drives chains in lock step:
+what they ask for in one round goes to the engine as one list, in the order of the plans, so that a report holds the
+same bytes whatever the timing. :func:`wait` lets code that is not asynchronous wait for either.
 """
 
 from __future__ import annotations

@@ -284,7 +284,10 @@ async def _streamed(response: aiohttp.ClientResponse, sent: wire.Call, on_text: 
 
 
 async def _pause(request: Request, attempt: int, asked_s: float | None) -> None:
-    """Wait before the next attempt: as long as the server asked, else doubling, with jitter; never past the deadline."""
+    """Wait before the next attempt: as long as the server asked, else doubling, with jitter.
+
+    Never past the deadline.
+    """
     doubled_s = _BACKOFF_S * 2**attempt * (0.5 + random.random())
     wait_s = min(doubled_s if asked_s is None else asked_s, _LONGEST_PAUSE_S)
     if request.deadline is not None and time.monotonic() + wait_s >= request.deadline:

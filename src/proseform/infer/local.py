@@ -1,8 +1,8 @@
 """The in-process engine: the models of a bundle's folder in this process, with constrained decoding.
 
 The embedded default and the judge of the evaluate stage. Only this module (with :mod:`proseform.infer.decode`) and
-``proseform.train`` reach torch. One thread owns the models (:mod:`proseform.infer.worker`); requests of several callers are
-gathered into batches. Left out: joining a batch that runs.
+``proseform.train`` reach torch. One thread owns the models (:mod:`proseform.infer.worker`); requests of several callers
+are gathered into batches. Left out: joining a batch that runs.
 """
 
 from __future__ import annotations
@@ -173,7 +173,10 @@ class RoleModel:
 
     @contextmanager
     def _switched(self) -> Iterator[None]:
-        """The role's adapter on, or every adapter off; a small model on one thread, others on as many as they may have."""
+        """The role's adapter on, or every adapter off.
+
+        A small model on one thread, others on as many as they may have.
+        """
         if self.adapter:
             self.model.set_adapter(self.adapter)
         off = self.model.disable_adapter() if not self.adapter and hasattr(self.model, "peft_config") else nullcontext()

@@ -1,8 +1,8 @@
 """The measuring worker: asks models what the suites plan, and writes what came as records. Judges nothing.
 
 Any engine will do; the worker itself loads bundles into its own process, on a GPU where there is one, so that a
-launcher can start it as a job like training. Asks go to the engine in the order of the plans, in batches, so that equal plans
-give equal texts. An interruption costs at most the subject that was being asked.
+launcher can start it as a job like training. Asks go to the engine in the order of the plans, in batches, so that equal
+plans give equal texts. An interruption costs at most the subject that was being asked.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """A place of a JSON schema as a list of alternatives, each with its conjunctions merged: what a guide counts with.
 
-Left out, so wider than the schema: patterns and formats (but for a sample), ``not``, ``if`` and what relates two places.
+Left out, so wider than the schema: patterns and formats (but for a sample), ``not``, ``if`` and what relates two
+places.
 """
 
 from __future__ import annotations

@@ -32,8 +32,8 @@ class EngineSpec:
         timeout_s: Longest wait for one completion, in seconds.
         attempts: How often a busy (429, 502, 503, 504) or unreachable server is asked, at most.
         concurrency: Requests in flight at once, at most.
-        connection_s: Longest life of a kept connection, in seconds. A Service chooses a replica by connection: one kept for
-            ever would hold on to a replica that has been told to go.
+        connection_s: Longest life of a kept connection, in seconds. A Service chooses a replica by connection: one kept
+            for ever would hold on to a replica that has been told to go.
 
     Raises:
         ConfigError: A value that cannot be used; the option is named.

@@ -59,10 +59,10 @@ def call(
     Args:
         request: The request.
         model: The role's model name at the server.
-        dialect: Whether ids are understood, and how a schema is asked for. ``openai`` sends no field that OpenAI's own API
-            does not have.
-        encoder: Turns the prompt into token ids, in which no text of theirs is a control token. Without it, or where ids are
-            not understood, text is sent, in which such strings are broken visibly.
+        dialect: Whether ids are understood, and how a schema is asked for. ``openai`` sends no field that OpenAI's own
+            API does not have.
+        encoder: Turns the prompt into token ids, in which no text of theirs is a control token. Without it, or where
+            ids are not understood, text is sent, in which such strings are broken visibly.
         constrained: False leaves the schema out, for a server that knows none.
         stream: Ask for the text piece by piece.
 

@@ -4,8 +4,8 @@ The flags come from trials with vLLM 0.32. Of its structured-output back ends ``
 through, and without ``disable_any_whitespace`` a weak model fills its budget with blanks. The rank of an adapter must
 not be above ``--max-lora-rank``, which takes certain numbers only.
 Trap: KServe 0.20 refuses the variable PYTHONPATH, so an environment on a claim is named by the command. Trap: the init
-container that KServe adds for ``s3://`` has no security context; under PodSecurity "restricted" its ClusterStorageContainer
-has to be given one.
+container that KServe adds for ``s3://`` has no security context; under PodSecurity "restricted" its
+ClusterStorageContainer has to be given one.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ class Loaded:
 def economical(bundle: Bundle) -> str:
     """Why one engine cannot hold both roles; empty where it can.
 
-    It holds one base, and adapters over it; a role whose model is whole can share it only where that is the base itself.
+    It holds one base, and adapters over it; a role whose model is whole can share it only where that is the base
+    itself.
     """
     one, other = bundle.evaluator, bundle.formatter
     if one.base_digest != other.base_digest:

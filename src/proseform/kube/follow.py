@@ -33,7 +33,8 @@ class State:
 
     Attributes:
         phase: queued: held back by a queue; waiting: pods are not all up yet; then running, and an end.
-        reason: One word, as Kubernetes has it, such as ``OOMKilled`` or ``Unschedulable``; empty where nothing is wrong.
+        reason: One word, as Kubernetes has it, such as ``OOMKilled`` or ``Unschedulable``; empty where nothing is
+            wrong.
         words: What happened, a sentence.
         remedy: What to do about it, a sentence.
         stuck: A waiting job that will not go on by itself unless something changes; it is given a grace and then up.

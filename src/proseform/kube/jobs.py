@@ -204,7 +204,8 @@ def _pod(training: Training) -> Manifest:
     spec = pods.pod([made], place, volumes, needs, jobs.account)
     if jobs.kind == "TrainJob":
         return {**spec, "restartPolicy": "Never"}
-    # The operator (1.9.4) looks at a job's deadline only when something else happens to the job: the kubelet sees to that.
+    # The operator (1.9.4) looks at a job's deadline only when something else happens to the job: the kubelet sees to
+    # that.
     return {**spec, "activeDeadlineSeconds": jobs.deadline_s}
 
 

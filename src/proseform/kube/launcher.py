@@ -1,11 +1,11 @@
 """The launcher of a cluster: the same protocol as the local one, by a PyTorchJob or TrainJob.
 
-A job is named by its stage and its work folder, which is the stage's key: there is never a second one that writes there.
-A second launch of the same stage adopts the job that is running instead of starting another; one that was made otherwise
-(of less memory, say) is replaced, and goes on from its checkpoint. Adoption is also what happens after the pipeline's
-own process was killed: the job runs on (its deadline bounds it), and the next run follows it to its end. Who interrupts
-a run (Ctrl-C, SIGTERM) means the jobs too: they are deleted. State is polled, so there is no watch to lose, and an API
-server that is away is waited for.
+A job is named by its stage and its work folder, which is the stage's key: there is never a second one that writes
+there. A second launch of the same stage adopts the job that is running instead of starting another; one that was made
+otherwise (of less memory, say) is replaced, and goes on from its checkpoint. Adoption is also what happens after the
+pipeline's own process was killed: the job runs on (its deadline bounds it), and the next run follows it to its end. Who
+interrupts a run (Ctrl-C, SIGTERM) means the jobs too: they are deleted. State is polled, so there is no watch to lose,
+and an API server that is away is waited for.
 """
 
 from __future__ import annotations
@@ -181,7 +181,10 @@ def _follow(api: Api, made: list[Manifest], job: launch.Job, knobs: config.Jobs)
 
 
 def _reason(job: launch.Job, state: follow.State) -> ProseformError:
-    """The worker's own words where it left some, else the cluster's; what a library said of a lost peer explains no kill."""
+    """The worker's own words where it left some, else the cluster's.
+
+    What a library said of a lost peer explains no kill.
+    """
     if _meant(job) or ((Path(job.work) / launch.ERROR).exists() and state.reason not in _SURER):
         return launch.failure(job, 1)
     return StageError(f"{job.stage}: {state.words}", hint=f"{state.remedy} The log is {job.work}/{launch.LOG}.")

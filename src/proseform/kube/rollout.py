@@ -112,7 +112,8 @@ def await_ready(api: Api, names: Sequence[str], serving: config.Serving, wait_s:
         say: Told whenever what is waited for changes.
 
     Raises:
-        ClusterError: They are not ready in time, or will not be; with the reason, and the last lines of a crashed container.
+        ClusterError: They are not ready in time, or will not be; with the reason, and the last lines of a crashed
+            container.
     """
     until, last = time.monotonic() + wait_s, ""
     stuck_since: float | None = None

@@ -6,7 +6,8 @@ evaluator's URL. Runtimes are made for each version, not shared: a runtime that 
 version anew, under traffic. The transformer gets its bundle as a ConfigMap: prompts, schema and digests; the models'
 files are the engines' affair.
 Left out: LLMInferenceService, KServe's newer kind. It has no transformer to stand behind, makes router and scheduler of
-its own (with the Gateway API's inference extension), and loads each adapter from a URI of its own, where a bundle is one.
+its own (with the Gateway API's inference extension), and loads each adapter from a URI of its own, where a bundle is
+one.
 """
 
 from __future__ import annotations
@@ -154,7 +155,10 @@ def runtime(served: Served, called: str, roles: Sequence[Role], port: int = PORT
 
 
 def transformer(served: Served, called: str = CONTAINER, more: Sequence[str] = ()) -> Manifest:
-    """The transformer's container; KServe adds ``--predictor_host`` and ``--http_port``, and keeps what is given here."""
+    """The transformer's container.
+
+    KServe adds ``--predictor_host`` and ``--http_port``, and keeps what is given here.
+    """
     place, knobs = served.place, served.place.serving.transformer
     _, _, mounts = pods.environment(knobs.environment)
     args = [
@@ -219,5 +223,8 @@ def _service(
 
 
 def drained(serving: config.Serving) -> Manifest:
-    """A pod that is told to go still answers until no gateway and no proxy sends it anything; by the kubelet's own sleep."""
+    """A pod that is told to go still answers until no gateway and no proxy sends it anything.
+
+    By the kubelet's own sleep.
+    """
     return {"lifecycle": {"preStop": {"sleep": {"seconds": serving.drain_s}}}} if serving.drain_s else {}

@@ -32,7 +32,8 @@ def route(
         task: The task's name, as in ``/v1/tasks/{task}/answer``.
         name: The model's name in KServe's protocols.
         services: Version to the Service of its transformer.
-        weights: Version to its share in percent; a version that is left out takes nothing, and stands ready for a patch.
+        weights: Version to its share in percent; a version that is left out takes nothing, and stands ready for a
+            patch.
         place: Names namespace, gateway and host.
 
     Raises:
@@ -121,7 +122,10 @@ def trouble(found: Mapping[str, Any]) -> str:
 
 
 def address(gateway: Mapping[str, Any]) -> str:
-    """The URL at which a Gateway is reached, by the first address of its status and its first listener; empty without one."""
+    """The URL at which a Gateway is reached, by the first address of its status and its first listener.
+
+    Empty without one.
+    """
     addresses = [str(address["value"]) for address in gateway.get("status", {}).get("addresses", ())]
     if not addresses:
         return ""

@@ -1,8 +1,9 @@
 """A bundle's files in MLflow: LoggedModels, uploaded once for each digest, and assembled again when they are fetched.
 
 A version's LoggedModel holds ``bundle/`` without the bases that adapters stand on. Each base is a LoggedModel of its
-own, found by its digest (tag ``proseform.base``) and named in the version's tag ``proseform.bases``: ten versions on one
-base keep it once. An upload that was cut short is gone on with, file by file, by whoever registers the bundle again.
+own, found by its digest (tag ``proseform.base``) and named in the version's tag ``proseform.bases``: ten versions on
+one base keep it once. An upload that was cut short is gone on with, file by file, by whoever registers the bundle
+again.
 """
 
 from __future__ import annotations
@@ -150,7 +151,10 @@ def _base(registry: Registry, task: str, value: str, stated: str, cached: Path) 
 
 
 def _of(registry: Registry, experiment: str, tag: str, value: str, *, ready: bool = False) -> str:
-    """The id of a LoggedModel with a tag: the first that is ready, else one whose upload was cut short; may be empty."""
+    """The id of a LoggedModel with a tag: the first that is ready, else one whose upload was cut short.
+
+    May be empty.
+    """
     found = [*pages(registry.client.search_logged_models, [experiment], filter_string=f"tags.`{tag}` = '{value}'")]
     found.sort(key=lambda model: (str(model.status) != "READY", model.creation_timestamp, model.model_id))
     return next((str(model.model_id) for model in found if not ready or str(model.status) == "READY"), "")

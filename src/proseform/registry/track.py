@@ -108,7 +108,10 @@ def log_stage(
 
 
 def read_metrics(path: Path) -> Iterator[dict[str, Any]]:
-    """Rows of a ``metrics.jsonl``; a last line that was cut short is passed over, and so is a file that is not there."""
+    """Rows of a ``metrics.jsonl``.
+
+    A last line that was cut short is passed over, and so is a file that is not there.
+    """
     yield from jsonl.rows(path)
 
 

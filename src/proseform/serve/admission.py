@@ -1,8 +1,8 @@
 """Admission: lets requests in, has them answered, and counts what becomes of them.
 
 Admission is bounded twice: so many are answered at once, so many may wait; the next one is rejected at once
-(:class:`~proseform.serve.faults.BusyError`), because a queue that only grows answers nobody. A caller that leaves, leaves
-the queue too, and what was begun for it is cancelled. Left out: classes of callers.
+(:class:`~proseform.serve.faults.BusyError`), because a queue that only grows answers nobody. A caller that leaves,
+leaves the queue too, and what was begun for it is cancelled. Left out: classes of callers.
 """
 
 from __future__ import annotations
@@ -72,7 +72,8 @@ class Admission:
         Args:
             inputs: The task's inputs as text.
             schema: Answer this schema instead of the bundle's.
-            deadline: When to give up, on the clock of :func:`time.monotonic`; None gives it as long as the server allows.
+            deadline: When to give up, on the clock of :func:`time.monotonic`; None gives it as long as the server
+                allows.
 
         Raises:
             ProseformError: As :func:`proseform.infer.answer.answered`, and :class:`~proseform.serve.faults.BusyError`.

@@ -10,9 +10,9 @@
 
 Ready is who can answer now: the engines are asked (:mod:`proseform.serve.readiness`). Liveness asks no engine.
 
-No error leaves this application: an exception that passed an ASGI server would close the connection, and the next request
-on it would be lost. A request's deadline begins with its first bytes: reading, documents, schemas and answer are all
-bounded by it.
+No error leaves this application: an exception that passed an ASGI server would close the connection, and the next
+request on it would be lost. A request's deadline begins with its first bytes: reading, documents, schemas and answer
+are all bounded by it.
 """
 
 from __future__ import annotations

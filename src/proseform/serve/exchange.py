@@ -1,7 +1,7 @@
 """One HTTP exchange over ASGI: the request's body, read within bounds; a response; JSON both ways.
 
-JSON is read strictly: NaN, infinities and numbers that overflow are none. What is written can always be encoded, whatever
-a caller or a model put into it. Left out: compressed bodies.
+JSON is read strictly: NaN, infinities and numbers that overflow are none. What is written can always be encoded,
+whatever a caller or a model put into it. Left out: compressed bodies.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Requests as values: inputs from JSON or from an upload, and a schema of the caller's own.
 
-Documents are read and schemas are compiled in a few threads, so that the event loop goes on; the deadline of the request
-covers both.
+Documents are read and schemas are compiled in a few threads, so that the event loop goes on; the deadline of the
+request covers both.
 """
 
 from __future__ import annotations

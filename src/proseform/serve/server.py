@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 _BACKLOG = 2048
 _KEPT_S = 75
-"""Longest pause on a kept connection, in seconds; longer than gateways keep one, so that they never meet one that closes."""
+"""Longest pause on a kept connection, in seconds.
+
+Longer than gateways keep one, so that they never meet one that closes.
+"""
 
 
 def run(

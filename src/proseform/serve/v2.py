@@ -1,8 +1,8 @@
 """KServe's V2, the Open Inference Protocol: one BYTES tensor for each input to tensors answer, prose, bundle, error.
 
 The n-th element of each tensor is the n-th case's. Tensors may be JSON or, by the binary extension, follow the JSON as
-raw bytes: each element its length in four bytes (little-endian) and then its text. Left out: gRPC, sequences, other data
-types.
+raw bytes: each element its length in four bytes (little-endian) and then its text. Left out: gRPC, sequences, other
+data types.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The engine of a bundle: from the registry by alias, or from a folder; in this process, or behind a URL.
 
-Not a stage: what ``proseform answer`` and ``proseform serve`` share, here because it ties registry and engines together.
+Not a stage: what ``proseform answer`` and ``proseform serve`` share, here because it ties registry and engines
+together.
 """
 
 from __future__ import annotations

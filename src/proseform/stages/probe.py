@@ -1,7 +1,7 @@
 """probe: real answers from the promoted bundle, on the path that serving takes.
 
-On this machine the bundle is run in this process, as the registry gives it; on a cluster (``PROSEFORM_PLACE`` names one)
-the gateway is asked, as clients do.
+On this machine the bundle is run in this process, as the registry gives it; on a cluster (``PROSEFORM_PLACE`` names
+one) the gateway is asked, as clients do.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """promote: the candidate becomes champion, and the champion before it previous.
 
-On a cluster (``PROSEFORM_PLACE`` names one) the bundle stands and is ready before it becomes champion, and takes its share of
-the traffic after: champion is what answers.
+On a cluster (``PROSEFORM_PLACE`` names one) the bundle stands and is ready before it becomes champion, and takes its
+share of the traffic after: champion is what answers.
 """
 
 from __future__ import annotations

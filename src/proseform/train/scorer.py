@@ -190,8 +190,8 @@ class Rewards:
     """TRL's reward functions, one a term, which share one scoring of each batch.
 
     A function gets ``completions`` (texts) and ``case`` (lines of JSON) and gives a number a completion, with the
-    term's power applied, or None where the rollout is a fault. Then every function gives None for it, and TRL counts the
-    row neither in its group's baseline nor as an advantage.
+    term's power applied, or None where the rollout is a fault. Then every function gives None for it, and TRL counts
+    the row neither in its group's baseline nor as an advantage.
 
     Args:
         scorer: Scores a batch, whichever function is called first.

@@ -9,7 +9,10 @@ from proseform.errors import ConfigError
 
 
 def main(job):
-    """Count to ``settings["count"]``, a second each, from where an earlier start has got to; then fail as ``settings["end"]`` says."""
+    """Count to ``settings["count"]``, a second each, from where an earlier start has got to.
+
+    Then fail as ``settings["end"]`` says.
+    """
     kept = Path(job.work) / "counted.txt"
     done = int(kept.read_text()) if kept.exists() else 0
     with (Path(job.work) / "starts.txt").open("a") as file:

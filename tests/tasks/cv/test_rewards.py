@@ -246,7 +246,10 @@ LINES = st.lists(st.sampled_from(TYPICAL.prose.split("\n") + CASES["starter"][1]
 @settings(max_examples=300)
 @given(LINES)
 def test_no_arrangement_of_lines_earns_more_than_gold(lines: list[str]) -> None:
-    """Any shuffle of this case's lines with another's, doubled or left out, stays in bounds; full marks are for the gold text."""
+    """Any shuffle of this case's lines with another's, doubled or left out, stays in bounds.
+
+    Full marks are for the gold text.
+    """
     text = "\n".join(lines)
     score = _reward(text, TYPICAL)
     assert 0 <= score <= 1
