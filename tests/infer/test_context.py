@@ -129,6 +129,27 @@ def test_a_completion_is_fitted_into_the_context_that_is_left(folder, by_role, k
     assert budgets[1] < 160, "less than the bundle's longest completion"
 
 
+def test_a_server_that_fails_once_is_asked_to_count_again(task):
+    """An engine that is being ended answers 500; the one that comes after it can count."""
+    answers = [web.json_response({}, status=500), web.json_response({"count": 5, "max_model_len": 1000, "tokens": []})]
+
+    async def handler(_request, _asked):
+        return answers.pop(0)
+
+    async def run():
+        async with far(handler) as server:
+            engine = engines.HttpEngine(EngineSpec(server.url), testing.toy_bundle(task))
+            request = ask(engine.bundle, "evaluator", INPUTS)
+            try:
+                return [await engine.room(request), await engine.room(request)]
+            finally:
+                await engine.close()
+
+    first, second = asyncio.run(run())
+    assert first is None
+    assert second is not None
+
+
 @pytest.mark.parametrize("known", [True, False], ids=["own tokenizer", "counted by the server"])
 def test_a_prompt_that_leaves_no_room_is_refused_before_it_is_asked(folder, by_role, known):
     with pytest.raises(Refusal, match="leaves room for") as caught:

@@ -31,6 +31,8 @@ _BACKOFF_S = 0.25
 _LONGEST_PAUSE_S = 8.0
 _OK, _TOO_MANY, _BROKEN = 200, 429, 500
 _NO_KEY = frozenset({401, 403})
+_NO_COUNTING = frozenset({_OK, 404, 405, 501})
+"""Statuses of a server that cannot count: another endpoint's answer, or none there. Any other may pass."""
 _CHECKED = 256
 """Schemas that are remembered as taken."""
 MAX_BODY_BYTES = 16 << 20
@@ -130,7 +132,7 @@ class HttpEngine:
         except EngineError:
             return None  # whoever asks for the completion is told
         room = wire.room(response.data, limit) if response.status == _OK else None
-        if room is None and response.status not in wire.BUSY:
+        if room is None and response.status in _NO_COUNTING:
             _LOG.warning("%s/tokenize does not count: completions are not fitted into the context", root)
             self._without_counting.add(root)
         return room
