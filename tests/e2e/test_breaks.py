@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 DOOMED = {
     "no-image": ({"image": "proseform.local/none:1", "pending_s": 5}, {}),
     "no-memory": ({"memory": "900Gi", "pending_s": 5}, {}),
-    "exits": ({"restarts": 1}, {"end": "exit"}),
+    "exits": ({"restarts": 2}, {"end": "exit"}),  # the second restart is counted once the first has run
     "raises": ({}, {"end": "raise"}),
     "late": ({"deadline_s": 25}, {"count": 300}),
 }
