@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from proseform.errors import RowError
+from proseform.strict import DECODER
 
 _COMPRESSED = {
     b"\x1f\x8b": "gzip",
@@ -79,7 +80,7 @@ def parse(line: str, where: str) -> dict[str, Any]:
         RowError: Not JSON, no object, a key twice, a number that is not finite, or a lone surrogate.
     """
     try:
-        row = _DECODER.decode(line.strip(" \t\r"))
+        row = DECODER.decode(line.strip(" \t\r"))
     except (ValueError, RecursionError) as error:
         if field := _infinite(line):
             raise RowError(f"{where}: field '{field}' is no finite number, so it is no JSON.") from error
@@ -115,28 +116,6 @@ def kind(value: Any) -> str:
     ('an array', 'null')
     """
     return _KINDS.get(type(value), "null")
-
-
-def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    """An object, each of whose keys stands once."""
-    value = dict(pairs)
-    if len(value) != len(pairs):
-        keys = [key for key, _ in pairs]
-        raise ValueError(f"the key '{next(key for key in keys if keys.count(key) > 1)}' stands twice")
-    return value
-
-
-def _finite(token: str) -> float:
-    """A number; ``1e999`` is none."""
-    number = float(token)
-    if math.isinf(number):
-        raise ValueError(f"{token[:20]} is too large a number")
-    return number
-
-
-def _constant(token: str) -> Any:
-    """NaN and Infinity are Python's words, not JSON's."""
-    raise ValueError(f"{token} is no JSON number")
 
 
 def _infinite(line: str) -> str:
@@ -186,6 +165,3 @@ def _not_utf8(name: str, data: bytes, error: UnicodeDecodeError) -> str:
         field = ""
     where = f" field '{field}'" if field else ""
     return f"{name}, line {number}:{where} is not UTF-8 (byte 0x{data[error.start]:02x})."
-
-
-_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_float=_finite, parse_constant=_constant)

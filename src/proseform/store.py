@@ -220,6 +220,19 @@ def _fetched(ref: Ref, into: Path) -> Path:
     return folder
 
 
+def link(source: str, target: str) -> str:
+    """Link a file, or copy it across file systems; for :func:`shutil.copytree`.
+
+    Returns:
+        The target.
+    """
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+    return target
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write JSON atomically: a reader sees the old file or the new one, never a part."""
     staging = path.with_name(f".{path.name}.{os.getpid()}.{time.monotonic_ns()}")

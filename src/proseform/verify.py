@@ -8,23 +8,19 @@ question, answered in :mod:`proseform.reward` where a gold answer is known.
 from __future__ import annotations
 
 import json
-import math
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from proseform.input import of_each
+from proseform.strict import DECODER, DuplicateKeyError
 from proseform.verdict import Reason, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from proseform.input import Input
     from proseform.schema import Schema
     from proseform.task import Task
-
-
-class _DuplicateKeyError(ValueError):
-    """A key that stands twice in one object."""
 
 
 def answer(text: str, schema: Schema) -> Verdict:
@@ -47,9 +43,9 @@ def answer(text: str, schema: Schema) -> Verdict:
     if not stripped:
         return Verdict(reason=Reason.EMPTY, detail="no text")
     try:
-        value, end = _DECODER.raw_decode(stripped)
-    except _DuplicateKeyError as error:
-        return Verdict(reason=Reason.DUPLICATE_KEY, detail=str(error))
+        value, end = DECODER.raw_decode(stripped)
+    except DuplicateKeyError as error:
+        return Verdict(reason=Reason.DUPLICATE_KEY, detail=f'"{error.key}" stands twice')
     except (ValueError, RecursionError) as error:
         detail = getattr(error, "msg", str(error)) or type(error).__name__
         return Verdict(reason=Reason.TRUNCATED if _cut(stripped, error) else Reason.NOT_JSON, detail=detail)
@@ -84,16 +80,6 @@ def prose(text: str, task: Task, inputs: Mapping[str, str | Input]) -> Verdict:
     return Verdict(reason=Reason.SCHEMA, where=fault[0], detail=fault[1]) if fault else verdict
 
 
-def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    """An object whose keys each stand once."""
-    value = dict(pairs)
-    if len(value) != len(pairs):
-        seen: set[str] = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise _DuplicateKeyError(f'"{twice}" stands twice')
-    return value
-
-
 def _cut(text: str, error: Exception) -> bool:
     """Whether the error is that the text stops: what stands where reading failed is the beginning of something."""
     if text[0] not in '{["' or not isinstance(error, json.JSONDecodeError):
@@ -101,19 +87,5 @@ def _cut(text: str, error: Exception) -> bool:
     return error.msg.startswith("Unterminated string") or _STUMP.fullmatch(text, min(error.pos, len(text))) is not None
 
 
-def _finite(token: str) -> float:
-    """A number; one that overflows is none."""
-    number = float(token)
-    if math.isinf(number):
-        raise ValueError(f"{token[:20]} is too large a number")
-    return number
-
-
-def _refuse(token: str) -> Any:
-    """NaN and infinities are Python's, not JSON's."""
-    raise ValueError(f"{token} is no JSON number")
-
-
 _BLANK = " \t\r\n"
 _STUMP = re.compile(r"|,|-|t|tr|tru|f|fa|fal|fals|n|nu|nul|\.|[eE][+-]?|(\\?u)?[0-9a-fA-F]{0,4}")
-_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_float=_finite, parse_constant=_refuse)

@@ -61,7 +61,7 @@ BAD = [
     (GOOD + "\nI hope this helps!", "layout", "talk behind it"),
     ("Sure!\n" + GOOD, "layout", "talk before it"),
     (GOOD.replace("Waits 5h, late.\n", ""), "waiting", "a sentence is missing"),
-    (GOOD + " Team: admission.", "team", "a sentence stands twice"),
+    (GOOD + " Team: desk.", "team", "a sentence stands twice"),
     (GOOD.replace("P1", "P5"), "priority", "no such priority"),
     (GOOD.replace("5h", "005h"), "layout", "a number with leading zeros"),
     (GOOD.replace("= 100", "= 101"), "score", "a score beyond 100"),

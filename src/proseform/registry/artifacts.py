@@ -9,7 +9,6 @@ again.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -21,6 +20,7 @@ from proseform import digest
 from proseform.bundle import MANIFEST, Bundle
 from proseform.errors import RegistryError, StoreError
 from proseform.registry import Registry, library, pages
+from proseform.store import link
 
 BASE, BASES = "proseform.base", "proseform.bases"
 
@@ -108,7 +108,7 @@ def download(registry: Registry, model_id: str, bases: Mapping[str, str], stagin
     for name, value in bundle.bases.items():
         if not (found / name).is_dir():
             source = _base(registry, bundle.task, value, bases.get(value, ""), cached)
-            shutil.copytree(source, found / name, copy_function=_link)
+            shutil.copytree(source, found / name, copy_function=link)
     return found
 
 
@@ -216,12 +216,3 @@ def _made(folder: Path) -> Path:
     """The folder, made where it is missing."""
     folder.mkdir(parents=True, exist_ok=True)
     return folder
-
-
-def _link(source: str, target: str) -> str:
-    """Link, or copy across file systems."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)
-    return target

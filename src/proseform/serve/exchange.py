@@ -7,12 +7,12 @@ whatever a caller or a model put into it. Left out: compressed bodies.
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from proseform import strict
 from proseform.errors import InputError
 from proseform.serve.faults import TooLargeError
 
@@ -130,7 +130,7 @@ def read(data: bytes | str, what: str) -> Any:
         InputError: It is none; where and why is said.
     """
     try:
-        return json.loads(data, parse_constant=_refuse, parse_float=_finite)
+        return json.loads(data, parse_constant=strict.no_constant, parse_float=strict.finite)
     except RecursionError as error:
         raise InputError(f"{what} is nested too deeply.", hint="Send JSON of fewer levels.") from error
     except ValueError as error:
@@ -143,16 +143,3 @@ def written(value: Any) -> bytes:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
     except UnicodeEncodeError:
         return json.dumps(value, separators=(",", ":")).encode()
-
-
-def _refuse(token: str) -> Any:
-    """NaN and infinities are Python's, not JSON's."""
-    raise ValueError(f"{token} is no JSON number")
-
-
-def _finite(token: str) -> float:
-    """A number; one that overflows is none."""
-    number = float(token)
-    if math.isinf(number):
-        raise ValueError(f"{token:.20} is too large a number")
-    return number

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from proseform import config, digest
 from proseform.bundle import Bundle, Generation, Part, Role
 from proseform.prompt import Prompt
+from proseform.store import link
 from proseform.task import Task
 
 
@@ -62,14 +62,5 @@ def assemble(into: Path, task: Task, run: config.Run, evaluator: Policy, formatt
 def _link(source: Path, target: Path) -> str:
     """Link a folder's files; their digest."""
     if not target.is_dir():
-        shutil.copytree(source, target, copy_function=_hard_link, ignore=shutil.ignore_patterns("result.json"))
+        shutil.copytree(source, target, copy_function=link, ignore=shutil.ignore_patterns("result.json"))
     return digest.of_files(target)
-
-
-def _hard_link(source: str, target: str) -> str:
-    """Link, or copy across file systems."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)
-    return target
