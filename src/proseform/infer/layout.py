@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,25 +55,24 @@ def laid_out(tokenizer: Any, rendered: Rendered) -> Layout:
         turn = rendered.turns[0]
         masks = dict(zip(_theirs(rendered.turns), _free(turn.content), strict=False))
         return _filled(turn.content, "".join(_masked(turn, masks)), masks)
-    turns = _accepted(tokenizer, rendered)
-    own = _written(tokenizer, _messages(turns))
+    turns, own = _accepted(tokenizer, rendered)
     masks = dict(zip(_theirs(turns), _free(own + "".join(turn.content for turn in turns)), strict=False))
     masked = _written(tokenizer, [{"role": turn.role, "content": "".join(_masked(turn, masks))} for turn in turns])
     return _filled(own, masked, masks)
 
 
-def _accepted(tokenizer: Any, rendered: Rendered) -> tuple[Turn, ...]:
-    """The turns that the template takes: with the system's turn folded where it refuses or drops that."""
+def _accepted(tokenizer: Any, rendered: Rendered) -> tuple[tuple[Turn, ...], str]:
+    """The turns that the template takes, the system's folded where it refuses or drops that, and what it writes."""
     if not getattr(tokenizer, "chat_template", None):
         raise ConfigError("The tokenizer has no chat template.", hint="Name an instruction-tuned model, or add one.")
     turns = rendered.turns
-    if turns[0].role != "system" or len(turns) == 1:
-        return turns
-    try:
-        text = _rendered(tokenizer, _messages(turns))
-    except jinja2.TemplateError:
-        return rendered.folded().turns
-    return turns if turns[0].content.strip() in text else rendered.folded().turns
+    if turns[0].role == "system" and len(turns) > 1:
+        with suppress(jinja2.TemplateError):
+            text = _rendered(tokenizer, _messages(turns))
+            if turns[0].content.strip() in text:
+                return turns, text
+        turns = rendered.folded().turns
+    return turns, _written(tokenizer, _messages(turns))
 
 
 def _written(tokenizer: Any, messages: list[Message]) -> str:
@@ -122,8 +122,8 @@ def _filled(own: str, masked: str, masks: dict[str, str]) -> Layout:
     """Fill the placeholders of a masked text with what they stand for."""
     edits: list[Edit] = []
     for text, mask in masks.items():
-        shown = re.sub(r"\S", mask, text).strip()
-        spans = [match.span() for match in re.finditer(re.escape(shown), masked)]
+        shown = _VISIBLE.sub(mask, text).strip()
+        spans = list(_occurrences(shown, masked))
         if len(spans) * shown.count(mask) != masked.count(mask):
             spans, shown = [match.span() for match in re.finditer(rf"{mask}(?:[{mask}\s]*{mask})?", masked)], ""
         edits += [(start, end, text.strip() if shown else "") for start, end in spans]
@@ -132,3 +132,11 @@ def _filled(own: str, masked: str, masks: dict[str, str]) -> Layout:
     text, _ = edited(masked, edits)
     frame, to_text = edited(masked, [(start, end, masked[start]) for start, end, _ in edits])
     return Layout(own, text if whole else None, frame, to_text, tuple((start, end) for start, end, _ in edits))
+
+
+def _occurrences(piece: str, text: str) -> Iterator[tuple[int, int]]:
+    """Where a piece stands in a text, from the left and without overlap."""
+    start = text.find(piece)
+    while start >= 0:
+        yield start, start + len(piece)
+        start = text.find(piece, start + len(piece))
