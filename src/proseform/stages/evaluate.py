@@ -176,15 +176,13 @@ def _records(
             ],
             "delete_after": until.isoformat() if run.dataset.file else "",
         }
-        results = work / "made"  # the launcher's own, which it empties before every try
         sources, libraries = {"dataset": str(cache.ref(dataset))}, keys.libraries(RECORDED, JUDGED)
-        job = Job("records", str(work), str(results), sources, settings, 1, run.launch.threads, libraries)
-        policy.launcher().run("proseform.infer.measure", job)
-        about = json.loads((results / records.ABOUT).read_text(encoding="utf-8"))
+        place = str(work / policy.OUTPUT)
+        job = Job("records", str(work), place, sources, settings, 1, run.launch.threads, libraries)
+        policy.work_off("proseform.infer.measure", job, out)
+        about = json.loads((out / records.ABOUT).read_text(encoding="utf-8"))
         shipped = next(subject.name for subject in SUBJECTS if subject.shipped)
-        write_json(results / records.ABOUT, {**about, "bundle": bundles[shipped].digest, "texts": _apart(results)})
-        shutil.rmtree(out)
-        results.rename(out)
+        write_json(out / records.ABOUT, {**about, "bundle": bundles[shipped].digest, "texts": _apart(out)})
         shutil.rmtree(work / "bundles")
         return {"key": f"{about['records']} texts", "records": about["records"]}
 

@@ -19,7 +19,10 @@ from proseform.stages import cache, keys
 from proseform.stages.assembly import Policy, assemble
 from proseform.store import Ref, Result, fetch
 
-__all__ = ["Policy", "assemble", "base", "cancel", "fetched", "launcher", "of", "train"]
+__all__ = ["OUTPUT", "Policy", "assemble", "base", "cancel", "fetched", "launcher", "of", "train", "work_off"]
+
+OUTPUT = "made"
+"""The folder below a stage's work that its job fills."""
 
 
 def launcher() -> Launcher:
@@ -87,17 +90,12 @@ def train(
 
     def body(work: Path, out: Path) -> dict[str, Any]:
         everything = {**settings, "run": run.model_dump(mode="json", by_alias=True)}
-        libraries = keys.libraries(roots, apart, also)
         sources = {name: str(ref) for name, ref in refs.items()}
-        made = (
-            work / "made"
-        )  # the launcher's own: `out` is emptied before every try, and a job that is adopted may have filled it
-        job = Job(stage, str(work), str(made), sources, everything, world, run.launch.threads, libraries)
+        libraries = keys.libraries(roots, apart, also)
+        job = Job(stage, str(work), str(work / OUTPUT), sources, everything, world, run.launch.threads, libraries)
         with live.following(_watched(), str(settings["task"]), stage, work / "metrics.jsonl") as follower:
-            launcher().run(worker, job)
+            work_off(worker, job, out)
         followers.extend([follower] if follower else [])
-        shutil.rmtree(out)
-        made.rename(out)
         about = out / "model.json"
         figures = dict(json.loads(about.read_text())["figures"]) if about.exists() else {}
         return {"key": _key(figures), **figures}
@@ -106,6 +104,25 @@ def train(
     for follower in followers:
         follower.became(done.ref.digest)
     return done
+
+
+def work_off(worker: str, job: Job, out: Path) -> None:
+    """Run a worker, and let what it has made be the stage's output.
+
+    A job writes into a folder of its own: the launcher empties that before every try, and a job that is adopted may
+    have filled it already.
+
+    Args:
+        worker: The worker's module.
+        job: Its ``out`` lies on the file system of ``out``.
+        out: The stage's output, which is replaced.
+
+    Raises:
+        StageError: The worker failed; in its own words.
+    """
+    launcher().run(worker, job)
+    shutil.rmtree(out)
+    Path(job.out).rename(out)
 
 
 def _watched() -> Registry | None:
