@@ -27,10 +27,10 @@ from proseform import testing, verify
 from proseform.errors import InputError, ProseformError
 from proseform.infer import Request, decode
 from proseform.infer.answer import Formatted, formatted
-from proseform.infer.budget import Budget
-from proseform.infer.constrain import Constraints
-from proseform.infer.endings import Endings
-from proseform.infer.examine import examined
+from proseform.infer.endings.budget import Budget
+from proseform.infer.endings.search import Endings
+from proseform.infer.grammars.constrain import Constraints
+from proseform.infer.grammars.examine import examined
 from proseform.infer.local import LocalEngine
 from proseform.schema import Schema
 

@@ -24,11 +24,10 @@ from typing import Any
 import jsonschema
 
 from proseform import testing, verify
-from proseform.draft import URIS, Number
 from proseform.errors import ProseformError
-from proseform.infer.examine import Examiner
+from proseform.infer.grammars.examine import Examiner
 from proseform.machine import machine
-from proseform.schema import Schema
+from proseform.schema import URIS, Number, Schema
 
 DRAFTS: dict[str, Number] = {"draft4": 4, "draft6": 6, "draft7": 7, "draft2019-09": 2019, "draft2020-12": 2020}
 BUDGET = 384

@@ -10,7 +10,7 @@ from llguidance import LLMatcher, LLParserLimits
 
 from proseform import verify
 from proseform.infer import decode, loading
-from proseform.infer.constrain import Constraints
+from proseform.infer.grammars.constrain import Constraints
 from proseform.schema import Schema
 from tests.infer.schemas import HARD, closed
 

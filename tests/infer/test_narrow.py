@@ -12,7 +12,7 @@ from hypothesis.strategies import DrawFn
 
 from proseform import testing
 from proseform.errors import InputError
-from proseform.infer.constrain import Constraints
+from proseform.infer.grammars.constrain import Constraints
 from proseform.infer.narrow import RUNGS, longest, narrow
 from proseform.schema import Schema
 from tests.infer.schemas import HARD, closed

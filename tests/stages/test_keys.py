@@ -120,7 +120,7 @@ CODE = [
     ("train/scorer.py", "", MOVED_BY_CODE, {"grpo"}, "code that scores completions"),
     ("verify.py", "", MOVED_BY_CODE, {"dataset", "grpo", "records", "evaluate"}, "the verifier: what it scored, and no SFT"),
     ("reward.py", "", MOVED_BY_CODE, {"dataset", "grpo", "evaluate"}, "the reward"),
-    ("schema.py", "", MOVED_BY_CODE, {"dataset", "grpo", "records", "evaluate"}, "validation"),
+    ("schema/value.py", "", MOVED_BY_CODE, {"dataset", "grpo", "records", "evaluate"}, "validation"),
     ("prompt.py", "", MOVED_BY_CODE, ALL, "how prompts are written"),
     ("data/splits.py", "", MOVED_BY_CODE, {"dataset"}, "how rows are made"),
     ("data/words.toml", "", "\n[_more]\na = 1\n", {"dataset"}, "words of random schemas"),

@@ -5,8 +5,9 @@
 - :mod:`~proseform.infer.drive`: the waiting: asks the engine what the chain asks for
 - :mod:`~proseform.infer.narrow`, :mod:`~proseform.infer.grounding`: what the chain does about models that ramble, and
   reports
-- :mod:`~proseform.infer.local`: the engine in this process, on :mod:`~proseform.infer.worker`,
-  :mod:`~proseform.infer.decode` and :mod:`~proseform.infer.constrain`
+- :mod:`~proseform.infer.grammars`: what becomes of a schema before an engine is asked
+- :mod:`~proseform.infer.local`: the engine in this process, on :mod:`~proseform.infer.worker` and
+  :mod:`~proseform.infer.decode`; :mod:`~proseform.infer.endings` brings its documents to an end
 - :mod:`~proseform.infer.http`: the engine by URL, on :mod:`~proseform.infer.wire`; :mod:`~proseform.infer.spec` says
   which
 """

@@ -3,7 +3,7 @@
 Imported by :mod:`proseform.infer.local` only.
 
 Shorter than ``transformers.generate`` with logits processors, and faster for small models: rows that have ended leave
-the batch, and a matcher stops its row at the closing brace. A row with a :class:`~proseform.infer.budget.Budget` ends
+the batch, and a matcher stops its row at the closing brace. A row with a :class:`~proseform.infer.endings.budget.Budget` ends
 its document within ``max_tokens``; tokens that it takes back stay in the cache, masked. Left out: beam search,
 top-k/top-p, speculation.
 """
@@ -22,8 +22,8 @@ from proseform.errors import Refusal
 if TYPE_CHECKING:
     from llguidance import LLMatcher
 
-    from proseform.infer.budget import Budget
-    from proseform.infer.constrain import Constraints
+    from proseform.infer.endings.budget import Budget
+    from proseform.infer.grammars.constrain import Constraints
 
 _RANKED = 4
 """So many of the model's likeliest tokens are tried where a budget is tight."""

@@ -22,7 +22,7 @@ from proseform import bundle as bundles
 from proseform.bundle import ROLES, Role
 from proseform.errors import EngineError, ProseformError, Refusal
 from proseform.infer import Completion, OnText, Request, decode, loading, tokens
-from proseform.infer.constrain import Constraints
+from proseform.infer.grammars.constrain import Constraints
 from proseform.infer.worker import Job, Worker
 
 _SMALL = 20_000_000

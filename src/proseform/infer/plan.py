@@ -8,12 +8,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from proseform import bounds
 from proseform.errors import InputError
-from proseform.grammar import Widening
-from proseform.infer.examine import checked, examined
+from proseform.infer.grammars.examine import checked, examined
 from proseform.infer.narrow import longest
-from proseform.schema import Schema
+from proseform.schema import Schema, Widening, bounds
 
 
 @dataclass(frozen=True)

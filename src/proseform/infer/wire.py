@@ -13,8 +13,8 @@ from typing import Any
 
 from proseform.errors import EngineError, EngineFaultError, InputError, ProseformError, Refusal
 from proseform.infer import Completion, Request, tokens
-from proseform.infer.compile import form
 from proseform.infer.context import Encoder
+from proseform.infer.grammars.compile import form
 from proseform.infer.spec import Dialect
 
 CHAT, PLAIN = "/v1/chat/completions", "/v1/completions"

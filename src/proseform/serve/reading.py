@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from proseform import documents
 from proseform.errors import InputError
-from proseform.infer.examine import examined
+from proseform.infer.grammars.examine import examined
 from proseform.input import Input
 from proseform.schema import Schema
 from proseform.serve import exchange as http

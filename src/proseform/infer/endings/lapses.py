@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 
-from proseform.infer.cursor import NUMERIC, Cursor
+from proseform.infer.endings.cursor import NUMERIC, Cursor
 
 DIGITS = 40
 """Bytes of the longest number: every double and every integer of 128 bits can be written in them."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from proseform.infer.cursor import NUMERIC, Cursor
+from proseform.infer.endings.cursor import NUMERIC, Cursor
 
 
 class Mark(NamedTuple):

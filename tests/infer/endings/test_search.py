@@ -11,9 +11,9 @@ from llguidance import LLMatcher
 
 from proseform import testing, verify
 from proseform.errors import InputError
-from proseform.infer import samples
-from proseform.infer.constrain import Constraints
-from proseform.infer.endings import STEPS, Endings, Place
+from proseform.infer.endings import samples
+from proseform.infer.endings.search import STEPS, Endings, Place
+from proseform.infer.grammars.constrain import Constraints
 from proseform.schema import Schema
 from tests.infer.schemas import HARD
 

@@ -1,38 +1,35 @@
 """A JSON schema as a value: validated outside the engine, always, by its own draft.
 
 A schema of any draft from 4 to 2020-12 is taken. Verdicts are by the schema as it was given; an engine is given
-:attr:`Schema.grammar`, which may be wider (:mod:`proseform.grammar`). What would cost too much to read or to check
-values by is refused up front (:mod:`proseform.bounds`, :mod:`proseform.cost`), as is what refers out of the schema.
+:attr:`Schema.grammar`, which may be wider (:mod:`proseform.schema.grammar`). What would cost too much to read, or to
+check values by, is refused up front (:mod:`proseform.schema.bounds`, :mod:`proseform.schema.cost`), as is what refers
+out of the schema.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
 import jsonschema_rs
 
-from proseform import bounds, cost, digest, signature, writable
-from proseform.draft import NEWEST, VALIDATORS, Draft, detect
+from proseform import digest
 from proseform.errors import InputError
-from proseform.grammar import NOTHING, Grammar, Widening, write
-from proseform.subschemas import graph
+from proseform.schema import bounds, cost, signature, unbounded, writable
+from proseform.schema.draft import NEWEST, VALIDATORS, Draft, detect
+from proseform.schema.grammar import NOTHING, Grammar, Widening
+from proseform.schema.graph import graph
+from proseform.schema.writer import write
 
-_CHILDREN = {
-    "properties": "map", "$defs": "map", "definitions": "map", "items": "one", "additionalProperties": "one",
-    "prefixItems": "list", "anyOf": "list", "allOf": "list",
-}  # fmt: skip
 _PATTERNS = jsonschema_rs.FancyRegexOptions(backtrack_limit=100_000, size_limit=1 << 20, dfa_size_limit=1 << 20)
 """Patterns run in linear time, or give up where they look around (.2 ms for 100,000 steps back)."""
-
 
 _FORMATS = {
     name: jsonschema_rs.Draft202012Validator({"format": name}, validate_formats=True).is_valid
     for name in sorted(writable.CHECKED)
 }
 """Formats are checked in every draft, also those that a later draft brought: that is what their authors mean."""
-
 
 _KINDS = {list: "an array", str: "text", bool: "true or false", int: "a number", float: "a number", type(None): "null"}
 
@@ -149,10 +146,7 @@ class Schema:
         >>> Schema({"type": "string"}).unbounded()
         ['/: a string without maxLength, enum or const']
         """
-        nodes = dict(_walk(self.document, ""))
-        references = {path: _target(node) for path, node in nodes.items() if "$ref" in node}
-        endless = [f"{path}: a reference to what holds it" for path in references if _leads_back(path, references)]
-        return [f"{path or '/'}: {fault}" for path, node in nodes.items() if (fault := _open_end(node))] + endless
+        return unbounded.places(self.document)
 
     def project(self, fields: Iterable[str]) -> Schema:
         """The same schema with only some of its top-level properties, in the schema's own order.
@@ -177,57 +171,3 @@ class Schema:
         '{verdict: yes|no, score: 0..9, tags: [text]}'
         """
         return signature.of(self.grammar)
-
-
-def _walk(node: Any, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Every subschema with its path, the root first."""
-    if not isinstance(node, Mapping):
-        return
-    yield path, node
-    for keyword, shape in _CHILDREN.items():
-        child = node.get(keyword)
-        if shape == "map" and isinstance(child, Mapping):
-            for name, sub in child.items():
-                yield from _walk(sub, f"{path}/{keyword}/{name.replace('~', '~0').replace('/', '~1')}")
-        elif shape == "list" and isinstance(child, list):
-            for index, sub in enumerate(child):
-                yield from _walk(sub, f"{path}/{keyword}/{index}")
-        elif shape == "one":
-            yield from _walk(child, f"{path}/{keyword}")
-
-
-def _target(node: Mapping[str, Any]) -> str:
-    """Where a reference points, as a path of :func:`_walk`; a remote one stays what it is, no reference is the root."""
-    return str(node.get("$ref", "#")).removeprefix("#")
-
-
-def _leads_back(start: str, references: Mapping[str, str]) -> bool:
-    """Whether following the reference at ``start`` comes to ``start`` again."""
-    seen, todo = set(), [references[start]]
-    while todo:
-        target = todo.pop()
-        inside = [path for path in references if path == target or path.startswith(f"{target}/")]
-        if start in inside:
-            return True
-        todo += [references[path] for path in inside if references[path] not in seen]
-        seen.add(target)
-    return False
-
-
-def _open_end(node: Mapping[str, Any]) -> str:
-    """Why a subschema is unbounded, or nothing."""
-    if {"enum", "const", "$ref", "anyOf", "allOf"} & node.keys():
-        return ""
-    kinds = node.get("type")
-    kinds = [kinds] if isinstance(kinds, str) else kinds or []
-    if not kinds:
-        return "no type"
-    if "string" in kinds and "maxLength" not in node:
-        return "a string without maxLength, enum or const"
-    if "array" in kinds and not {"maxItems", "items"} <= node.keys():
-        return "an array without items and maxItems"
-    if {"integer", "number"} & set(kinds) and not {"minimum", "maximum"} <= node.keys():
-        return "a number without minimum and maximum"
-    if "object" in kinds and node.get("additionalProperties") is not False:
-        return "an object that is not closed (additionalProperties: false)"
-    return ""

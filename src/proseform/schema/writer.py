@@ -1,69 +1,24 @@
-"""The schema that an engine is given: the same schema in draft 2020-12, without what engines cannot enforce.
-
-A grammar is only ever wider than its schema: every document of the schema that can be written is one of the grammar.
-What was widened is told place by place, and the verifier enforces it. Engines are llguidance 1.9.1, in process or
-behind vLLM; what they make of a keyword was tried, not read (docs/results/schemas.md). What only a compiler can tell,
-such as two patterns that overlap, is widened in :mod:`proseform.infer.widening`.
-"""
+"""Writes the grammar of a schema, keyword by keyword, and tells what it leaves to the verifier."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from proseform.bounds import escaped
-from proseform.draft import DEPENDENT_SINCE, NEWEST, REFERENCE_ALONE, Number
-from proseform.inhabited import inhabited
-from proseform.scalars import kept_multiples, scalars
-from proseform.subschemas import Edge, Node
-
-NOTHING: dict[str, Any] = {"anyOf": [False]}
-"""The grammar of a schema that has no document, or none that can be written."""
-
-NOT_ENFORCED = "engines do not enforce it"
-_REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
-
-
-@dataclass(frozen=True, slots=True)
-class Widening:
-    """A keyword that the verifier enforces, not the grammar.
-
-    Attributes:
-        place: JSON pointer of the subschema in the schema as it was given.
-        keyword: Which keyword.
-        reason: Why the grammar does not enforce it.
-    """
-
-    place: str
-    keyword: str
-    reason: str = NOT_ENFORCED
-
-    def __str__(self) -> str:
-        """As one line."""
-        return f"{self.place or '/'}: {self.keyword} ({self.reason})"
-
-
-@dataclass(frozen=True)
-class Grammar:
-    """What an engine is given.
-
-    Attributes:
-        document: A JSON schema of draft 2020-12 whose references are all of the form ``#/$defs/name`` or ``#``.
-        widenings: What only the verifier enforces; empty where the grammar enforces the schema wholly.
-        places: JSON pointer in ``document`` to JSON pointer in the schema as it was given.
-    """
-
-    document: dict[str, Any]
-    widenings: tuple[Widening, ...]
-    places: Mapping[str, str]
+from proseform.schema import references
+from proseform.schema.bounds import escaped
+from proseform.schema.definitions import Definitions
+from proseform.schema.draft import DEPENDENT_SINCE, NEWEST, REFERENCE_ALONE, Number
+from proseform.schema.grammar import NOT_ENFORCED, NOTHING, Grammar, Widening
+from proseform.schema.graph import Edge, Node
+from proseform.schema.inhabited import inhabited
+from proseform.schema.scalars import kept_multiples, scalars
 
 
 def write(nodes: Mapping[str, Node], draft: Number) -> Grammar:
     """The grammar of a schema, from the graph of its subschemas.
 
-    >>> from proseform.subschemas import graph
+    >>> from proseform.schema.graph import graph
     >>> schema = {"type": "array", "items": [{"const": 1}], "additionalItems": False, "uniqueItems": True}
     >>> grammar = write(graph(schema, 7, "schema"), 7)
     >>> grammar.document
@@ -81,8 +36,7 @@ class _Writer:
         self._nodes, self._draft = nodes, draft
         self._inhabited = inhabited(nodes)
         self._multiples = kept_multiples(node.schema for node in nodes.values())
-        self._names: dict[str, str] = {}
-        self._pending: list[str] = []
+        self._definitions = Definitions(nodes, draft, self._inhabited)
         self._widenings: dict[Widening, None] = {}
         self._places: dict[str, str] = {}
 
@@ -90,11 +44,7 @@ class _Writer:
         """The whole document: the root, and every definition that it needs."""
         root = self._write("", "")
         document = root if isinstance(root, dict) else NOTHING if root is False else {}
-        definitions: dict[str, Any] = {}
-        while self._pending:
-            place = self._pending.pop(0)
-            name = self._names[place]
-            definitions[name] = self._write(place, f"/$defs/{name}")
+        definitions = {name: self._write(place, f"/$defs/{name}") for place, name in self._definitions}
         if definitions:
             document = {**document, "$defs": definitions}
         return Grammar(document, tuple(self._widenings), self._places)
@@ -108,11 +58,11 @@ class _Writer:
         if place not in self._inhabited:
             return False
         schema = node.schema
-        references = self._references(node)
-        if False in references:
+        referred = self._referred(node)
+        if False in referred:
             return False
-        if self._draft <= REFERENCE_ALONE and "$ref" in schema and references:  # none where it is no text
-            return references[0]
+        if self._draft <= REFERENCE_ALONE and "$ref" in schema and referred:  # none where it is no text
+            return referred[0]
         out, left = scalars(schema, self._draft, self._multiples)
         for keyword, reason in left:
             self._widen(node, keyword, reason)
@@ -121,43 +71,20 @@ class _Writer:
         self._objects(node, schema, out, at)
         self._arrays(node, schema, out, at)
         self._branches(node, out, at)
-        further = [reference for reference in references if isinstance(reference, dict)]
+        further = [reference for reference in referred if isinstance(reference, dict)]
         if len(further) > 1:
             out["allOf"] = out.get("allOf", []) + further
         elif further:
             out |= further[0]
         return out
 
-    def _references(self, node: Node) -> list[dict[str, Any] | bool]:
+    def _referred(self, node: Node) -> list[dict[str, Any] | bool]:
         """What a subschema refers to; a dynamic reference that may lead to several places is widened."""
-        edges = [edge for edge in node.edges if edge.keyword in _REFERENCES]
+        edges = [edge for edge in node.edges if edge.keyword in references.KEYWORDS]
         if node.moving:
             self._widen(node, next((edge.keyword for edge in edges if edge.keyword != "$ref"), "$dynamicRef"))
             edges = [edge for edge in edges if edge.keyword == "$ref"]
-        return [self._referred(edge.target) for edge in edges]
-
-    def _referred(self, place: str) -> dict[str, Any] | bool:
-        """A reference to a place."""
-        while True:
-            node = self._nodes[place]
-            if isinstance(node.schema, bool) or place not in self._inhabited:
-                return node.schema is True
-            only = len(node.edges) == 1 and node.edges[0].keyword == "$ref"
-            if not only or (self._draft > REFERENCE_ALONE and len(node.schema.keys() - _ANNOTATIONS) > 1):
-                break
-            place = node.edges[0].target
-        if not place:
-            return {"$ref": "#"}
-        if place not in self._names:
-            self._names[place] = self._name(place)
-            self._pending.append(place)
-        return {"$ref": f"#/$defs/{self._names[place]}"}
-
-    def _name(self, place: str) -> str:
-        """A name for a definition: its own where it has one, and none that needs escaping."""
-        name = re.sub(r"[^A-Za-z0-9_.-]+", "_", place.rsplit("/", 1)[-1])[-60:] or "_"
-        taken = set(self._names.values())
-        return name if name not in taken else next(n for i in range(2, 10**6) if (n := f"{name}_{i}") not in taken)
+        return [self._definitions.refer(edge.target) for edge in edges]
 
     def _objects(self, node: Node, schema: Mapping[str, Any], out: dict[str, Any], at: str) -> None:
         """Properties and what the others are."""
@@ -241,10 +168,3 @@ class _Writer:
     def _at(at: str, edge: Edge) -> str:
         """Where the subschema of an edge will stand."""
         return at + "".join(f"/{escaped(step)}" for step in edge.steps)
-
-
-_ANNOTATIONS = frozenset(
-    {"$schema", "$id", "id", "$anchor", "$comment", "$defs", "definitions", "title", "description", "default",
-     "examples", "deprecated", "readOnly", "writeOnly"},
-)  # fmt: skip
-"""Keywords that say nothing of a value."""

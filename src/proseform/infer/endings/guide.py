@@ -13,8 +13,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from proseform.infer.cursor import Cursor, Frame
-from proseform.infer.shapes import Shape, both, plain
+from proseform.infer.endings.cursor import Cursor, Frame
+from proseform.infer.endings.shapes import Shape, both, plain
 
 _ESCAPE = re.compile(rb"\\.", re.DOTALL)
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from proseform.draft import CONST_SINCE, DEPENDENT_SINCE, NEWEST, URIS
 from proseform.errors import InputError
 from proseform.schema import Schema
+from proseform.schema.draft import CONST_SINCE, DEPENDENT_SINCE, NEWEST, URIS
 
 NAMES = st.sampled_from(["a", "b", "c/d", "x y"])
 SMALL = st.integers(0, 3)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from proseform.subschemas import Node
+from proseform.schema.graph import Node
 
 _KINDS = ("object", "array", "string", "number", "integer", "boolean", "null")
 _BRANCHES = frozenset({"anyOf", "oneOf"})
@@ -19,7 +19,7 @@ _ALL = frozenset({"allOf", "$ref"})
 def inhabited(nodes: Mapping[str, Node]) -> frozenset[str]:
     """The places of the subschemas that may have a document; all others have none.
 
-    >>> from proseform.subschemas import graph
+    >>> from proseform.schema.graph import graph
     >>> list_of_itself = {"type": "object", "properties": {"a": {"$ref": "#"}}, "required": ["a"]}
     >>> inhabited(graph(list_of_itself, 2020, "schema"))
     frozenset()

@@ -3,7 +3,7 @@
 Two patterns that overlap, alternatives that are not disjoint, a pattern that looks around: whether llguidance takes
 them cannot be read off a schema. Where it refuses, the subschemas that it may mean are compiled one by one, and those
 that it refuses lose the keyword, or keep a wider one. Nothing is ever narrowed. Runs in a confined process; see
-:mod:`proseform.infer.examine`.
+:mod:`proseform.infer.grammars.examine`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from proseform.bounds import escaped
-from proseform.infer.compile import matcher
+from proseform.infer.grammars.compile import matcher
+from proseform.schema.bounds import escaped
 
 Node = dict[str, Any]
 
@@ -37,7 +37,7 @@ def settle(asked: Mapping[str, Any]) -> dict[str, Any]:
     """Compile a grammar, widened as far as it must be.
 
     Args:
-        asked: ``grammar``: a document of :class:`proseform.grammar.Grammar`; ``lexical``: whether to leave everything
+        asked: ``grammar``: a document of :class:`proseform.schema.grammar.Grammar`; ``lexical``: whether to leave everything
             about the characters of strings and numbers to the verifier, as compiling it took too long.
 
     Returns:

@@ -1,7 +1,7 @@
 """Keeps a constrained completion within its budget: watches for the place from which an ending still fits.
 
 A model writes freely for as long as an ending is far. From time to time, ever more often as the budget runs out, an
-ending is looked for (:mod:`proseform.infer.endings`); the last place from which one fits is remembered, and when one
+ending is looked for (:mod:`proseform.infer.endings.search`); the last place from which one fits is remembered, and when one
 fits no more, what was written behind the best place is taken back. Near the end every token is checked: the model's
 choice is kept where an ending still fits behind it, with a little room for each free text that is still to come; else
 the next likeliest, else the ending's own. A completion that ends within half of its budget is never looked at.
@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from proseform.errors import Refusal
-from proseform.infer.cut import Mark, pointers
-from proseform.infer.endings import STEPS, Endings, Place
-from proseform.infer.lapses import Lapses
+from proseform.infer.endings.cut import Mark, pointers
+from proseform.infer.endings.lapses import Lapses
+from proseform.infer.endings.search import STEPS, Endings, Place
 
 STEPS_IN_ALL = 20 * STEPS
 """Steps of all searches for one completion; then the ending that is known is written as it is."""
@@ -132,7 +132,7 @@ class Budget:
         return self._taken(ids, ranked, 1, plan.tokens[0], self._followed(plan))
 
     def cut(self, ids: Sequence[int]) -> tuple[str, ...]:
-        """The JSON pointers of what was cut in the completed document; see :func:`proseform.infer.cut.pointers`."""
+        """The JSON pointers of what was cut in the completed document; see :func:`proseform.infer.endings.cut.pointers`."""
         return pointers(self.prefill + self.decode(ids), self.marks)
 
     @cached_property

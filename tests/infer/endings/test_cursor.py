@@ -6,8 +6,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proseform.infer.cursor import Cursor
-from proseform.infer.cut import Mark, pointers
+from proseform.infer.endings.cursor import Cursor
+from proseform.infer.endings.cut import Mark, pointers
 
 NAMES = st.text(max_size=4) | st.sampled_from(["a/b", "~", '"', "\\", "é"])
 LEAVES = st.none() | st.booleans() | st.integers(-999, 999) | st.floats(-9, 9) | st.text(max_size=6)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from proseform.infer import samples
+from proseform.infer.endings import samples
 
 KINDS = ("null", "boolean", "integer", "number", "string", "array", "object")
 

@@ -19,10 +19,10 @@ import numpy as np
 
 from proseform import digest
 from proseform.errors import InputError
-from proseform.infer.budget import Budget
-from proseform.infer.compile import matcher as compiled
-from proseform.infer.endings import Endings
-from proseform.infer.examine import checked
+from proseform.infer.endings.budget import Budget
+from proseform.infer.endings.search import Endings
+from proseform.infer.grammars.compile import matcher as compiled
+from proseform.infer.grammars.examine import checked
 
 if TYPE_CHECKING:
     from llguidance import LLMatcher

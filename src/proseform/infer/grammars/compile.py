@@ -1,7 +1,7 @@
 """Grammars for engines: how constrained JSON is written, and the compiler with its limits.
 
 The compiler is llguidance, also behind vLLM. What a stranger's schema can make it cost is found out in a process that
-can be killed (:mod:`proseform.infer.examine`) before it is compiled here.
+can be killed (:mod:`proseform.infer.grammars.examine`) before it is compiled here.
 """
 
 from __future__ import annotations

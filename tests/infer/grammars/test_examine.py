@@ -5,7 +5,7 @@ import time
 import pytest
 
 from proseform.errors import InputError, Refusal
-from proseform.infer.examine import Examiner, checked, examined
+from proseform.infer.grammars.examine import Examiner, checked, examined
 from proseform.schema import Schema
 
 TEXT = {"type": "string"}

@@ -1,4 +1,4 @@
-"""The keywords of strings, numbers and constants as a grammar has them; part of :mod:`proseform.grammar`."""
+"""The keywords of strings, numbers and constants as a grammar has them; part of :mod:`proseform.schema.writer`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from proseform import writable
-from proseform.draft import CONST_SINCE, Number
+from proseform.schema import writable
+from proseform.schema.draft import CONST_SINCE, Number
 
 _COPIED = ("type", "minLength", "maxLength", "pattern", "minItems", "maxItems", "required")
 _LENGTHS = ("minLength", "maxLength", "minItems", "maxItems")

@@ -2,7 +2,7 @@
 
 A grammar is compiled in a process of its own first (:mod:`proseform.confined`): 43 bytes of schema can make a compiler
 take 11 GB. What compiles there within the limits compiles here too, and what an engine behind a URL would refuse is
-refused here, before the evaluator runs. What only compiling tells is widened (:mod:`proseform.infer.widening`).
+refused here, before the evaluator runs. What only compiling tells is widened (:mod:`proseform.infer.grammars.widening`).
 """
 
 from __future__ import annotations
@@ -18,9 +18,8 @@ from typing import Any
 from proseform import digest
 from proseform.confined import Confined, Exceeded
 from proseform.errors import InputError, Refusal
-from proseform.grammar import Widening
-from proseform.infer.widening import NOTHING_BEGINS
-from proseform.schema import Schema
+from proseform.infer.grammars.widening import NOTHING_BEGINS
+from proseform.schema import Schema, Widening
 
 MEMORY = 256 << 20
 """Bytes that compiling a grammar may need."""
@@ -64,7 +63,7 @@ class Examiner:
     """
 
     def __init__(self, memory: int = MEMORY, seconds: float = SECONDS, cache: int = CACHE) -> None:
-        self._confined = Confined("proseform.infer.widening:settle", memory=memory, seconds=seconds)
+        self._confined = Confined("proseform.infer.grammars.widening:settle", memory=memory, seconds=seconds)
         self._known: OrderedDict[str, tuple[Examination, int]] = OrderedDict()
         self._lock = threading.Lock()
         self._left = self._cache = cache

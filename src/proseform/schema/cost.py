@@ -2,7 +2,7 @@
 
 A validator looks at a subschema once for each way that leads to it: an ``allOf`` chain of 27 links that each refer
 twice to the next is 1.9 kB and 2^27 looks. Looks are counted here without making them. Steps are counted for one value;
-by the graph of :mod:`proseform.subschemas`, each pair of subschema and part of the value once.
+by the graph of :mod:`proseform.schema.graph`, each pair of subschema and part of the value once.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from proseform.errors import InputError
-from proseform.subschemas import Edge, Node
+from proseform.schema.graph import Edge, Node
 
 MAX_LOOKS = 100_000
 """At one value, by all ways (1 ms in jsonschema-rs, without words for the fault). Public schemas need 4,200."""
@@ -45,7 +45,7 @@ def looks(nodes: Mapping[str, Node], where: str) -> int:
 def steps(nodes: Mapping[str, Node], value: Any) -> int:
     """How often a validator looks at a subschema to check one value; stops counting above :data:`MAX_STEPS`.
 
-    >>> from proseform.subschemas import graph
+    >>> from proseform.schema.graph import graph
     >>> twice = graph({"allOf": [{"items": {"$ref": "#"}}, {"items": {"$ref": "#"}}]}, 2020, "schema")
     >>> [steps(twice, value) for value in ([], [[]], [[[]]])]
     [3, 11, 27]
