@@ -145,6 +145,12 @@ def installed() -> dict[str, importlib.metadata.EntryPoint]:
     return {point.name: point for point in importlib.metadata.entry_points(group=GROUP)}
 
 
+def shipped(name: str) -> bool:
+    """True if a task of that name is installed and its code comes with this package."""
+    point = installed().get(name)
+    return point is not None and point.value.startswith("proseform.")
+
+
 def load(name: str) -> Task:
     """The installed task of that name.
 

@@ -129,7 +129,7 @@ CODE = [
     ("stages/assembly.py", "", MOVED_BY_CODE, {"records"}, "how a bundle is put together"),
     ("stages/cache.py", "", MOVED_BY_CODE, frozenset(), "how results are kept"),
     ("launch.py", "", MOVED_BY_CODE, frozenset(), "how workers are started"),
-    ("laws.py", "", MOVED_BY_CODE, frozenset(), "a guard"),
+    ("laws/owed.py", "", MOVED_BY_CODE, frozenset(), "a guard"),
     ("errors.py", "", MOVED_BY_CODE, frozenset(), "words of errors"),
     ("serve/server.py", "", MOVED_BY_CODE, frozenset(), "the server"),
     ("kube/jobs.py", "", MOVED_BY_CODE, frozenset(), "manifests of jobs"),

@@ -12,17 +12,14 @@ Left out: a limit on memory (the rank's own pod or machine has one).
 from __future__ import annotations
 
 import json
-import os
-import select
-import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
-from proseform import lifetime, reward
+from proseform import reward
 from proseform import task as tasks
 from proseform.case import Case
+from proseform.child import Child, answers
 from proseform.errors import StageError
 from proseform.reward import Score
 from proseform.rubric import Rubric
@@ -55,7 +52,7 @@ class Scorer:
             "rubric": rubric and {"weights": dict(rubric.weights), "exponents": dict(rubric.exponents)},
         }
         self._limit_s = limit_s
-        self._child: _Child | None = None
+        self._child: Child | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -101,11 +98,10 @@ class Scorer:
             self._child.kill()
             self._child = None
 
-    def _start(self) -> _Child:
+    def _start(self) -> Child:
         """The child, started where there is none."""
         if self._child is None:
-            child = _Child()
-            self._child = child
+            self._child = child = Child(__name__)
             try:
                 child.send(self._spec)
                 hello = child.receive(START_S)
@@ -120,70 +116,6 @@ class Scorer:
                 self.close()
                 raise StageError(f"The scorer cannot load task '{self._spec['task']}': {words}")
         return self._child
-
-
-class _Child:
-    """A process that judges, spoken to by lines of JSON over its standard streams."""
-
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            bufsize=0,
-        )
-        self._read = b""
-
-    def send(self, value: Mapping[str, Any]) -> None:
-        """Write one line; a child that is gone is found out by :meth:`receive`."""
-        stream = self._process.stdin
-        if stream is None:
-            raise RuntimeError("the child has no standard input")
-        data = memoryview(json.dumps(value).encode() + b"\n")
-        try:
-            while data:
-                data = data[stream.write(data) or 0 :]
-        except BrokenPipeError:
-            return
-
-    def receive(self, limit_s: float) -> dict[str, Any]:
-        """The next line.
-
-        Raises:
-            TimeoutError: It is not there in time.
-            EOFError: The child has ended.
-        """
-        stream = self._process.stdout
-        if stream is None:
-            raise RuntimeError("the child has no standard output")
-        until = time.monotonic() + limit_s
-        while b"\n" not in self._read:
-            ready, _, _ = select.select([stream], [], [], max(0.0, until - time.monotonic()))
-            if not ready:
-                raise TimeoutError
-            part = os.read(stream.fileno(), 1 << 16)
-            if not part:
-                raise EOFError
-            self._read += part
-        line, _, self._read = self._read.partition(b"\n")
-        row: dict[str, Any] = json.loads(line)
-        return row
-
-    def ending(self) -> str:
-        """How it ended, in words; it is killed where it has not."""
-        try:
-            code = self._process.wait(1.0)
-        except subprocess.TimeoutExpired:
-            return "it hung"
-        return f"signal {-code}" if code < 0 else f"exit code {code}"
-
-    def kill(self) -> None:
-        """End it at once."""
-        self._process.kill()
-        self._process.wait()
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream is not None:
-                stream.close()
 
 
 class Rewards:
@@ -243,17 +175,15 @@ def _score(row: Mapping[str, Any]) -> Score:
 
 def _judge() -> None:
     """The child: load the task that the first line names, then answer batches until the stream ends."""
-    lifetime.end_with_parent()
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # what a task prints goes to the log and not among the answers
+    stream = answers()
     spec = json.loads(sys.stdin.readline())
     try:
         task = tasks.load(spec["task"])
     except Exception as error:  # noqa: BLE001 - a task's own modules are run, which may raise anything
-        print(json.dumps({"error": str(error)}), file=answers, flush=True)
+        print(json.dumps({"error": str(error)}), file=stream, flush=True)
         return
     rubric = Rubric(**spec["rubric"]) if spec["rubric"] else None
-    print(json.dumps({"error": ""}), file=answers, flush=True)
+    print(json.dumps({"error": ""}), file=stream, flush=True)
     for line in sys.stdin:
         batch = json.loads(line)
         known: dict[str, Case] = {}
@@ -261,7 +191,7 @@ def _judge() -> None:
             case = known.get(about) or known.setdefault(about, Case.from_json(about))
             score = reward.score(text, case, task, rubric)
             row = {"terms": dict(score.terms), "composite": score.composite, "fault": score.fault}
-            print(json.dumps(row), file=answers, flush=True)
+            print(json.dumps(row), file=stream, flush=True)
 
 
 if __name__ == "__main__":
