@@ -179,6 +179,7 @@ def test_the_pipeline_may_do_what_launcher_and_deployment_need_and_nothing_else(
         "/pods": {"get", "list", "watch"},
         "/pods/log": {"get", "list", "watch"},
         "/events": {"get", "list", "watch"},
+        "discovery.k8s.io/endpointslices": {"get", "list", "watch"},
         "/namespaces": {"get"},
         "/persistentvolumeclaims": {"get"},
         "argoproj.io/workflowtaskresults": {"create", "patch"},

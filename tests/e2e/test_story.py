@@ -138,6 +138,16 @@ print(json.dumps([ask(body) for body in json.loads(sys.argv[2])]))
     assert (long[0], long[1]["error"]["reason"]) == (413, "too_long")
 
 
+def warnings(world):
+    """What the cluster has warned of lately, to explain a failure."""
+    events = world.api.find("v1", "Event", fields="type=Warning")
+    latest = sorted(events, key=lambda event: event.get("lastTimestamp") or "")[-20:]
+    return [
+        (event.get("lastTimestamp"), event["involvedObject"].get("name"), event.get("message", "")[:200])
+        for event in latest
+    ]
+
+
 class Traffic:
     """Requests one after the other, a second apart, until it is told to stop: two cores hold the training and two engines beside them."""
 
@@ -173,7 +183,8 @@ def test_a_second_version_is_promoted_under_traffic_without_one_failure(world, f
     assert set(second.jobs(world)) == {"records"}, (
         "what is trained already is adopted; a bundle with another budget is another one, and is measured anew"
     )
-    assert [each for each in traffic.answers if each[0] != 200] == []
+    failures = [answer for answer in traffic.answers if answer[0] != 200]
+    assert failures == [], f"after {traffic.answers.index(failures[0])} answers; {warnings(world)}"
     by = Counter(bundle for _, bundle in traffic.answers)
     assert set(by) == {one, two}
     with capsys.disabled():

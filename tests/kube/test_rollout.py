@@ -5,7 +5,8 @@ A real one where there is one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +21,22 @@ from tests.kube.server import Answer, Server, reached
 SERVICES = "/apis/serving.kserve.io/v1beta1/namespaces/proseform/inferenceservices"
 ROUTE = "/apis/gateway.networking.k8s.io/v1/namespaces/proseform/httproutes/proseform-toy"
 PODS, EVENTS = "/api/v1/namespaces/proseform/pods", "/api/v1/namespaces/proseform/events"
+ENDPOINTS = "/apis/discovery.k8s.io/v1/namespaces/proseform/endpointslices"
 QUICK = {"serving": {"drain_s": 0, "pending_s": 1}}
 READY = {"conditions": [{"type": "Ready", "status": "True"}]}
 
 
 class Cluster(Server):
-    """A server with a KServe that says ready at once, and a gateway that takes every route."""
+    """A server with a KServe that says ready at once, Services with endpoints, and a gateway that takes every route."""
 
     works = True
+    endpoints: Sequence[bool] = (True,)
 
     def answer(self, method: str, target: str, body: Any) -> Answer:
         given = super().answer(method, target, body)
+        if given[0] == HTTPStatus.NOT_FOUND and target.startswith(ENDPOINTS):
+            endpoints = [{"addresses": ["10.1.0.9"], "conditions": {"ready": ready}} for ready in self.endpoints]
+            return 200, {"items": [{"metadata": {}, "endpoints": endpoints or None}]}
         for path, each in self.objects.items():
             if self.works and path.startswith(SERVICES):
                 each["status"] = READY
@@ -55,6 +61,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rollout, "_POLL_S", 0.02)
     monkeypatch.setattr(rollout, "_ROUTE_S", 0.3)
     monkeypatch.setattr(rollout, "_GONE_S", 0.3)
+    monkeypatch.setattr(rollout, "_ENDPOINTS_S", 0.3)
 
 
 def stand(api: Api, version: str, **knobs: Any) -> services.Served:
@@ -94,6 +101,48 @@ def test_two_versions_stand_and_share_the_traffic(server: Cluster, api: Api) -> 
     move(api, v9=75, v10=25)
     assert weights(server) == {one.service: 75, two.service: 25}
     assert rollout.weights(api, "proseform-toy", rollout.versions(api, "toy")) == {"9": 75, "10": 25}
+
+
+@pytest.mark.parametrize("endpoints", [(), (False,)])
+def test_a_version_without_endpoints_takes_no_traffic(endpoints: tuple[bool, ...], server: Cluster, api: Api) -> None:
+    """KServe calls a version ready by its pods; until its Service has them, a gateway would answer 503."""
+    one, two = stand(api, "1"), stand(api, "2", form="wide")
+    move(api, v1=100)
+    server.endpoints = endpoints
+    with pytest.raises(ClusterError, match=f"Service {two.service} has no ready endpoint") as caught:
+        move(api, v1=0, v2=100)
+    assert weights(server) == {one.service: 100}
+    assert "describe service" in caught.value.hint
+
+
+def test_endpoints_that_come_late_are_waited_for(server: Cluster, api: Api) -> None:
+    stand(api, "1")
+    looks = iter([(), (False,), (False, True)])
+
+    def look(_method: str, path: str) -> None:
+        if path == ENDPOINTS:
+            server.endpoints = next(looks)
+
+    server.before = look
+    move(api, v1=100)
+    assert list(looks) == []
+
+
+def test_who_joins_a_route_waits_until_gateways_know_it_and_a_rollback_does_not(
+    server: Cluster, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    stand(api, "1")
+    stand(api, "2")
+    monkeypatch.setattr(rollout.time, "sleep", pauses.append)
+    place = served({"serving": {"drain_s": 7}}).place
+    steps = [{"1": 100}, {"1": 0, "2": 100}, {"1": 100, "2": 0}]
+    waited = []
+    for given in steps:
+        rollout.move(api, "toy", "proseform-toy", given, place)
+        waited.append(7 in pauses)
+        pauses.clear()
+    assert waited == [False, True, False]
 
 
 def test_applying_again_changes_nothing(server: Cluster, api: Api) -> None:
@@ -278,7 +327,9 @@ def test_idle_versions_but_the_newest_are_removed_after_a_promotion(server: Clus
 
 def test_a_route_that_no_gateway_takes_is_told(server: Cluster, api: Api) -> None:
     stand(api, "1")
-    server.before = lambda method, path: (200, {"metadata": {}}) if (method, path) == ("GET", ROUTE) else None
+    server.before = lambda method, path: (
+        (200, {"metadata": {}, "spec": {}}) if (method, path) == ("GET", ROUTE) else None
+    )
     with pytest.raises(ClusterError, match="no gateway has taken it") as caught:
         move(api, v1=100)
     assert "Gateway proseform" in caught.value.hint

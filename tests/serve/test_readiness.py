@@ -54,7 +54,7 @@ def trouble(status: int = 200, **spec: str) -> tuple[str, Models]:
         models.status = status
         async with models.up() as url:
             engine = HttpEngine(EngineSpec(url, **spec), BUNDLE)
-            words = await engine.trouble(30)
+            words = await engine.trouble()
             await engine.close()
             return words, models
 
@@ -79,7 +79,7 @@ def test_a_server_that_cannot_answer_is_told_in_words(status, words):
 def test_a_server_that_is_away_is_told():
     async def run() -> str:
         engine = HttpEngine(EngineSpec("http://127.0.0.1:9"), BUNDLE)
-        words = await engine.trouble(30)
+        words = await engine.trouble()
         await engine.close()
         return words
 
@@ -99,11 +99,13 @@ class Scripted:
     bundle = BUNDLE
 
     def __init__(self, words: str = "") -> None:
-        self.words, self.asked = words, 0
+        self.words, self.asked, self.silent = words, 0, False
 
-    async def trouble(self, limit_s: float) -> str:
+    async def trouble(self) -> str:
         self.asked += 1
         await asyncio.sleep(0)
+        if self.silent:
+            raise TimeoutError
         return self.words
 
 
@@ -168,3 +170,41 @@ def get(path: str, engine: Scripted) -> httpx.Response:
             return await client.get(path)
 
     return asyncio.run(run())
+
+
+def asked(engine: Scripted, *silent: bool, patience_s: float = 3600) -> list[str]:
+    """What is told of an engine that is asked anew each time, and is silent where so said."""
+
+    async def run() -> list[str]:
+        readiness = Readiness([Weighted(engine)], holds_s=0, limit_s=3600, patience_s=patience_s)
+        troubles = []
+        for engine.silent in silent:
+            troubles.append(await readiness.trouble())
+        return troubles
+
+    return asyncio.run(run())
+
+
+def test_a_probe_waits_no_longer_for_an_engine_than_it_may():
+    class Hanging(Scripted):
+        async def trouble(self) -> str:
+            await asyncio.sleep(3600)
+            return ""
+
+    assert asyncio.run(Readiness([Weighted(Hanging())], limit_s=0.01).trouble()) == "No engine has answered yet."
+
+
+def test_an_engine_that_is_slow_stays_what_it_was():
+    """Late answers are better than none: a server that leaves its Service gives none."""
+    assert asked(Scripted(), False, True, True) == ["", "", ""]
+    assert asked(Scripted("away"), False, True) == ["away", "away"]
+
+
+def test_an_engine_that_has_never_answered_is_not_ready():
+    assert asked(Scripted(), True, False) == ["No engine has answered yet.", ""]
+
+
+def test_an_engine_that_is_silent_for_too_long_is_away_until_it_answers():
+    _, silent, after = asked(Scripted(), False, True, False, patience_s=0)
+    assert silent.startswith("No engine has answered for")
+    assert after == ""

@@ -143,8 +143,8 @@ class Engine(Protocol):
 class Remote(Protocol):
     """An engine elsewhere, which may be away."""
 
-    async def trouble(self, limit_s: float) -> str:
-        """Why it answers nothing now, in words; empty where it answers. Takes no longer than ``limit_s`` seconds."""
+    async def trouble(self) -> str:
+        """Why it answers nothing now, in words; empty where it answers. How long to wait is the caller's to say."""
 
 
 def ask(

@@ -137,12 +137,11 @@ class HttpEngine:
             self._without_counting.add(root)
         return room
 
-    async def trouble(self, limit_s: float) -> str:
+    async def trouble(self) -> str:
         """See :meth:`proseform.infer.Remote.trouble`: each server is asked for its models, by an address of OpenAI's API."""
         for root in dict.fromkeys(self.spec.root(role) for role in self.bundle.parts):
             try:
                 async with (
-                    asyncio.timeout(limit_s),
                     self._connections.session() as session,
                     session.get(f"{root}/v1/models", allow_redirects=False) as response,
                 ):

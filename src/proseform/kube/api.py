@@ -23,6 +23,7 @@ _PLURALS = {
     "ConfigMap": "configmaps", "Event": "events", "Namespace": "namespaces", "PersistentVolume": "persistentvolumes",
     "PersistentVolumeClaim": "persistentvolumeclaims", "Pod": "pods", "Secret": "secrets", "Service": "services",
     "ServiceAccount": "serviceaccounts", "Deployment": "deployments", "PodDisruptionBudget": "poddisruptionbudgets",
+    "EndpointSlice": "endpointslices",
     "HorizontalPodAutoscaler": "horizontalpodautoscalers", "NetworkPolicy": "networkpolicies", "Role": "roles",
     "RoleBinding": "rolebindings", "Job": "jobs", "PyTorchJob": "pytorchjobs", "TrainJob": "trainjobs",
     "TrainingRuntime": "trainingruntimes",

@@ -20,10 +20,13 @@ from proseform.kube.scaling import SERVICE
 _POLL_S = 2.0
 _ROUTE_S = 60.0
 """Seconds in which a gateway takes a route."""
+_ENDPOINTS_S = 60.0
+"""Seconds in which the pods of a version that is ready become endpoints of its Service."""
 _GONE_S = 120.0
 """Seconds in which the services of a removed version go."""
 _LOG_LINES = 8
 _ROUTE = ("gateway.networking.k8s.io/v1", "HTTPRoute")
+_ENDPOINTS = ("discovery.k8s.io/v1", "EndpointSlice")
 _KINDS = (
     (services.SERVING, "InferenceService"),
     ("policy/v1", "PodDisruptionBudget"),
@@ -143,6 +146,10 @@ def weights(api: Api, model: str, standing: Mapping[str, Standing]) -> dict[str,
 def move(api: Api, task: str, model: str, given: Mapping[str, int], place: config.Place) -> None:
     """Give versions their weights, by one patch, and wait until the gateway has taken it.
 
+    A version gains weight once its Service has endpoints: KServe calls it ready by its pods, a gateway reaches it by its
+    endpoints. One that joins the route of others waits ``drain_s`` more, until every gateway has learnt them; one that
+    stands in it already, as for a rollback, takes over at once.
+
     Args:
         api: The API server.
         task: The task's name.
@@ -152,12 +159,19 @@ def move(api: Api, task: str, model: str, given: Mapping[str, int], place: confi
 
     Raises:
         InputError: Weights that are none; see :func:`proseform.kube.traffic.route`.
-        ClusterError: No gateway takes the route.
+        ClusterError: A version has no endpoints, or no gateway takes the route.
     """
-    standing = _services(versions(api, task))
-    there = {version: service for version, service in standing.items() if version in given}
-    made = traffic.route(task, model, there, given, place)
-    api.apply(made)
+    standing = versions(api, task)
+    services_of = {version: service for version, service in _services(standing).items() if version in given}
+    route = traffic.route(task, model, services_of, given, place)
+    standing_route = api.get(*_ROUTE, traffic.route_name(model))
+    before = traffic.weights(standing_route, services_of) if standing_route else {}
+    gaining = [version for version in services_of if given[version] > before.get(version, 0)]
+    for version in gaining:
+        _await_endpoints(api, services_of[version])
+    if before and not before.keys() >= set(gaining):
+        time.sleep(place.serving.drain_s)
+    api.apply(route)
     _await_route(api, model, place)
 
 
@@ -214,6 +228,22 @@ def prune(api: Api, task: str, model: str, place: config.Place, say: Say) -> Non
     idle = [version for version in standing if not now[version]]
     for version in idle[: max(0, len(idle) - place.serving.keep)]:
         remove(api, task, version, place, model, force=False, say=say)
+
+
+def _await_endpoints(api: Api, service: str) -> None:
+    """Wait until a Service has an endpoint that is ready."""
+    until = time.monotonic() + _ENDPOINTS_S
+    while not any(
+        endpoint.get("conditions", {}).get("ready", True)  # unknown counts as ready (discovery.k8s.io/v1)
+        for endpoints in api.find(*_ENDPOINTS, f"kubernetes.io/service-name={service}")
+        for endpoint in endpoints.get("endpoints") or ()
+    ):
+        if time.monotonic() > until:
+            raise ClusterError(
+                f"Service {service} has no ready endpoint after {_ENDPOINTS_S:g} s.",
+                hint=f"kubectl describe service {service} shows its selector and its pods.",
+            )
+        time.sleep(_POLL_S / 4)
 
 
 def _await_route(api: Api, model: str, place: config.Place) -> None:

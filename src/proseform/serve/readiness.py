@@ -1,7 +1,8 @@
 """Whether this server can answer: its engines are asked, seldom and briefly.
 
 Readiness takes a server off its Service where no engine stands behind it; liveness asks no engine, since a new start of
-this process mends none. What was found holds for a while, so that many probes cost an engine one request.
+this process mends none. An outcome holds for a while, so that many probes cost an engine one request.
+An engine that is slow is not away: taking its servers off their Service would turn late answers into none.
 """
 
 from __future__ import annotations
@@ -21,22 +22,36 @@ class Readiness:
         engines: Those in this process are always there.
         holds_s: How long an outcome holds, in seconds.
         limit_s: Longest wait for the engines, in seconds.
+        patience_s: How long engines may stay silent, in seconds, before they count as away.
     """
 
-    def __init__(self, engines: Sequence[Weighted], holds_s: float = 5.0, limit_s: float = 3.0) -> None:
+    def __init__(
+        self, engines: Sequence[Weighted], holds_s: float = 5.0, limit_s: float = 3.0, patience_s: float = 60.0
+    ) -> None:
         self._engines = [
             weighted.engine for weighted in engines if weighted.weight and isinstance(weighted.engine, Remote)
         ]
-        self._holds_s, self._limit_s = holds_s, limit_s
+        self._holds_s, self._limit_s, self._patience_s = holds_s, limit_s, patience_s
         self._lock = asyncio.Lock()
         self._until = 0.0
-        self._trouble = ""
+        self._trouble = "No engine has answered yet." if self._engines else ""
+        self._answered = time.monotonic()
 
     async def trouble(self) -> str:
         """Why no answer can be given now, in words; empty where one can."""
         async with self._lock:  # whoever comes meanwhile waits for the one request
             if time.monotonic() >= self._until:
-                found = await asyncio.gather(*(engine.trouble(self._limit_s) for engine in self._engines))
-                self._trouble = next(filter(None, found), "")
+                self._trouble = await self._asked()
                 self._until = time.monotonic() + self._holds_s
         return self._trouble
+
+    async def _asked(self) -> str:
+        """The engines' trouble; the last outcome stands while they are merely slow."""
+        try:
+            async with asyncio.timeout(self._limit_s):
+                troubles = await asyncio.gather(*(engine.trouble() for engine in self._engines))
+        except TimeoutError:
+            silent_s = time.monotonic() - self._answered
+            return self._trouble if silent_s < self._patience_s else f"No engine has answered for {silent_s:.0f} s."
+        self._answered = time.monotonic()
+        return next(filter(None, troubles), "")
