@@ -14,7 +14,7 @@ from proseform.suites import Study, blind
 from proseform.thresholds import GateVerdict
 
 BUNDLE, TASK = digest.of_json("bundle"), digest.of_json("task")
-META = {"task_contract": TASK, "digests": {"bundle": BUNDLE}}
+META = {"task_contract": TASK, "split": "test", "digests": {"bundle": BUNDLE}}
 LOW = {"value": 0.4, "low": 0.35, "high": 0.45, "n": 200, "how": "one evaluation for all cases"}
 ANYTHING = Gate(above_blind=False, **{name: Check(at_least=-1.0, cases=1) for name in FIGURES})
 
@@ -85,20 +85,23 @@ def test_an_empty_report_closes_it(raw):
     [
         ({**META, "task_contract": digest.of_json("other")}, "task"),
         ({**META, "digests": {"bundle": digest.of_json("other")}}, "bundle"),
-        ({"digests": {"bundle": BUNDLE}}, "task (none)"),
-        ({"task_contract": TASK}, "bundle (none)"),
-        ({"task_contract": TASK, "digests": {}}, "bundle (none)"),
-        ({"task_contract": TASK, "digests": {"bundle": ""}}, "bundle (none)"),
+        ({"split": "test", "digests": {"bundle": BUNDLE}}, "task (none)"),
+        ({"split": "test", "task_contract": TASK}, "bundle (none)"),
+        ({**META, "digests": {}}, "bundle (none)"),
+        ({**META, "digests": {"bundle": ""}}, "bundle (none)"),
+        ({**META, "split": "valid"}, "the split valid, not of test"),
+        ({**META, "split": ""}, "the split (none), not of test"),
+        ({name: value for name, value in META.items() if name != "split"}, "the split (none), not of test"),
     ],
 )
-def test_a_digest_that_is_missing_or_another_closes_it(meta, what):
+def test_a_digest_or_a_split_that_is_missing_or_another_closes_it(meta, what):
     verdict = judge(report(meta=meta))
     assert len(verdict.reasons) == 1
     assert verdict.reasons[0].startswith(f"the report is of {what}")
 
 
 def test_a_bundle_without_a_digest_closes_it():
-    meta = {"task_contract": TASK, "digests": {"bundle": ""}}
+    meta = {**META, "digests": {"bundle": ""}}
     assert not thresholds.judge(report(meta=meta), Gate(), "", TASK).open
 
 

@@ -95,17 +95,18 @@ def with_texts(outcomes: Sequence[Outcome], path: Path) -> list[Outcome]:
 
 
 def study(dataset: Path, task: Task, run: config.Run) -> Study:
-    """What a run measures, from a dataset's folder."""
+    """What a run measures, from a dataset's folder: its ``evaluate.split``."""
     about = json.loads((dataset / "dataset.json").read_text(encoding="utf-8"))
     knobs = run.evaluate
-    strange = jsonl.rows(dataset / "schemas-test.jsonl")[: knobs.schemas]
+    strange = jsonl.rows(dataset / f"schemas-{knobs.split}.jsonl")[: knobs.schemas]
     return Study(
         task=task,
         rubric=task.rubric(run.grpo.rubric, run.grpo.accuracy_exponent),
         schema=Schema(about["schema"]),
         level=str(about["level"]),
-        cases=_first(dataset / "cases-test.jsonl", knobs.cases),
-        harder={level: _first(dataset / f"cases-test-{level}.jsonl", knobs.cases) for level in knobs.levels},
+        split=knobs.split,
+        cases=_first(dataset / f"cases-{knobs.split}.jsonl", knobs.cases),
+        harder={level: _first(dataset / f"cases-{knobs.split}-{level}.jsonl", knobs.cases) for level in knobs.levels},
         strange=tuple(Strange(row["id"], Schema(row["schema"]), row["prose"], row["answer"]) for row in strange),
         train=_first(dataset / "cases-train.jsonl", _TRAIN),
         samples=knobs.samples,

@@ -60,6 +60,7 @@ def summarise(
         "title": study.task.title,
         "task_contract": study.task.contract,
         "task_data": study.task.data,
+        "split": study.split,
         "level": study.level,
         "shipped": shipped,
         "headline": headline(study.task),

@@ -70,7 +70,8 @@ class GateVerdict:
 
     Attributes:
         checks: A row for each threshold.
-        faults: Other reasons to stay closed: the report is of another bundle, or a threshold asks for too little.
+        faults: Other reasons to stay closed: the report is of another bundle or split, or a threshold asks for too
+            little.
         report: Digest of the report.
         bundle: Digest of the bundle that the report measured.
         task: Digest of the task.
@@ -127,7 +128,8 @@ def judge(report: Mapping[str, Any], gate: config.Gate, bundle_digest: str, task
             ``baseline`` what can be earned of them without reading an input.
         gate: The checks.
         bundle_digest: Of the bundle to be promoted; ``report["meta"]["digests"]["bundle"]`` must be this.
-        task_contract: Of the bundle's task; ``report["meta"]["task_contract"]`` must be this.
+        task_contract: Of the bundle's task; ``report["meta"]["task_contract"]`` must be this, and
+            ``report["meta"]["split"]`` must be ``test``.
     """
     figures = report.get("figures", {})
     rows = {name: getattr(gate, name) for name in type(gate).model_fields if name != "above_blind"}
@@ -139,6 +141,9 @@ def judge(report: Mapping[str, Any], gate: config.Gate, bundle_digest: str, task
         for name, own in (("task", task_contract), ("bundle", bundle_digest))
         if not own or stated[name] != own
     ]
+    split = meta.get("split") or "(none)"
+    if split != "test":
+        faults.append(f"the report is of the split {split}, not of test, which tuning has not looked at")
     if gate.above_blind:
         faults += _blind(checks, report.get("baseline"))
     return GateVerdict(checks, tuple(faults), digest.of_json(report), bundle_digest, task_contract)

@@ -40,6 +40,18 @@ def test_files_have_the_asked_number_of_rows(tmp_path: Path) -> None:
     )
 
 
+def test_what_tuning_looks_at_is_measured_as_the_test_split_is_and_shares_nothing_with_it(tmp_path: Path) -> None:
+    """Cases of the level, of further levels, and random schemas: of valid as of test, with no case in both."""
+    counts = splits.write(TASK, config.Dataset(train=9, valid=8, test=12), {"hard": 7}, tmp_path, lambda *_: None)
+    for name, valid, test in (("cases-{}", 8, 12), ("cases-{}-hard", 7, 7), ("schemas-{}", 8, 12)):
+        assert (counts[name.format("valid")], counts[name.format("test")]) == (valid, test)
+        texts = [(tmp_path / f"{name.format(split)}.jsonl").read_text().splitlines() for split in ("valid", "test")]
+        held = [
+            {json.dumps(json.loads(line).get("inputs") or json.loads(line)["schema"]) for line in one} for one in texts
+        ]
+        assert not held[0] & held[1]
+
+
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not(tmp_path: Path) -> None:
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         (tmp_path / name).mkdir()

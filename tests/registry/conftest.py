@@ -61,7 +61,7 @@ def verdict():
         task = toy_task().contract
         unread = {"value": 0.4, "low": 0.3, "high": 0.5, "n": 200}
         report = {
-            "meta": {"task_contract": task, "digests": {"bundle": bundle}},
+            "meta": {"task_contract": task, "split": "test", "digests": {"bundle": bundle}},
             "figures": figures,
             "baseline": {"evaluator_reward": unread, "recommendation_right": unread},
         }

@@ -50,7 +50,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         version = models.register(opened, folder)
         figure = {"value": 1.0, "low": 0.98, "high": 1.0, "n": 200}
         report = {
-            "meta": {"task_contract": task.contract, "digests": {"bundle": version.bundle}},
+            "meta": {"task_contract": task.contract, "split": "test", "digests": {"bundle": version.bundle}},
             "figures": dict.fromkeys(config.Gate.model_fields, figure),
             "baseline": {"evaluator_reward": {**figure, "high": 0.5}},
         }

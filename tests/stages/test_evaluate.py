@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from proseform import launch, records, testing
+from proseform import config, jsonl, launch, records, testing, thresholds
 from proseform import task as tasks
 from proseform.case import Case
 from proseform.errors import StoreError
@@ -125,6 +125,23 @@ def test_records_are_generated_once_and_judged_as_often_as_asked(
     assert (tmp_path / "again" / records.RECORDS).read_bytes() == (folder / records.RECORDS).read_bytes()
     with pytest.raises(StoreError, match=r"no measured\.json here"):
         evaluate.recompute(tmp_path, tmp_path / "never")
+
+
+def test_what_tuning_looks_at_is_measured_and_opens_no_gate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the split valid: other cases, said at the head of the report, and refused by the gate in words."""
+    made = world(tmp_path, monkeypatch, str(MICRO))
+    folder = made.evaluate(f'extends = "{MICRO}"\n[evaluate]\nsplit = "valid"\nlevels = []\n')
+    known = {row["id"] for row in jsonl.rows(cache.folder(made.data) / "cases-valid.jsonl")}
+    asked = {row.case for row in records.read(folder / records.RECORDS) if row.suite != "formatter"}
+    assert asked
+    assert asked <= known
+    report = json.loads((folder / "report.json").read_text())
+    assert report["meta"]["split"] == "valid"
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "the gate takes reports of the split “test” alone" in page[: page.index("<h2>")]
+    meta = report["meta"]
+    verdict = thresholds.judge(report, config.Gate(), meta["digests"]["bundle"], meta["task_contract"])
+    assert "the report is of the split valid, not of test, which tuning has not looked at" in verdict.faults
 
 
 def test_a_users_own_words_lie_apart_and_nothing_that_is_registered_holds_them(

@@ -76,7 +76,7 @@ class Dataset(Section):
     train: Positive = 5000
     """Training cases; of a file, at most so many."""
     valid: Positive = 200
-    """Validation cases, which tuning may look at; of a file, at most so many."""
+    """Validation cases, which tuning may look at (evaluate.split); of a file, at most so many."""
     test: Positive = 200
     """Held-out cases, never seen in training or tuning; of a file, at most so many."""
     seed: Count = 0
@@ -188,6 +188,8 @@ class Generation(Section):
 class Evaluate(Section):
     """The evaluate stage."""
 
+    split: Literal["test", "valid"] = "test"
+    """Which split is measured: test, by which the gate judges, or valid, which tuning may look at."""
     cases: Positive = 200
     """Held-out cases that each variant of the evaluator is measured on."""
     samples: Count = 4

@@ -26,6 +26,8 @@ from proseform.task import Task
 
 _SCHEMA_SEEDS = {"train": 1, "valid": 2, "test": 3}
 """Random schemas are drawn from seeds of their own, so that splits never share a stream."""
+MEASURED: tuple[Split, ...] = ("valid", "test")
+"""Splits that can be measured (``evaluate.split``): they have further levels and random schemas too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,8 @@ def write(
     Args:
         task: The task.
         dataset: Sizes, level, format, seed, whose annotations.
-        tests: Further levels to their number of held-out cases; written as ``cases-test-<level>.jsonl``.
+        tests: Further levels to their number of cases in each split that is measured; written as
+            ``cases-<split>-<level>.jsonl``.
         folder: Must exist.
         progress: Told (done, total) files.
         rubric: See :func:`check`.
@@ -69,8 +72,8 @@ def write(
         RowError: ``dataset.file`` does not fit.
     """
     sources = check(task, dataset, tests, rubric)
-    # cases of every split, rows of both roles in all but the test split, further levels, random schemas
-    total = len(SPLITS) + 2 * (len(SPLITS) - 1) + len(tests) + 1
+    # cases of every split, rows of both roles in all but the test split; further levels and random schemas, measured
+    total = len(SPLITS) + 2 * (len(SPLITS) - 1) + len(MEASURED) * (len(tests) + 1)
     counts: dict[str, int] = {}
 
     def put(name: str, lines: Iterable[str]) -> None:
@@ -83,16 +86,18 @@ def write(
         if split != "test":
             put(f"evaluator-{split}", _dumped(evaluator_rows(task, cases, dataset)))
             put(f"formatter-{split}", _dumped(formatter_rows(task, cases, sources.schema, dataset, split)))
-    for name, count in tests.items():
-        put(f"cases-test-{name}", (case.to_json() for case in task.generate(name, "test", dataset.test_seed, count)))
-    strange = schemas.rows(dataset.test_seed * 10 + _SCHEMA_SEEDS["test"], dataset.test)
-    put(
-        "schemas-test",
-        (
-            json.dumps({"id": f"schema-{n}", "schema": r.schema, "prose": r.prose, "answer": r.answer})
-            for n, r in enumerate(strange)
-        ),
-    )
+    for split in MEASURED:
+        seed = _seed(dataset, split)
+        for name, count in tests.items():
+            put(f"cases-{split}-{name}", (case.to_json() for case in task.generate(name, split, seed, count)))
+        strange = schemas.rows(seed * 10 + _SCHEMA_SEEDS[split], getattr(dataset, split))
+        put(
+            f"schemas-{split}",
+            (
+                json.dumps({"id": f"schema-{n}", "schema": r.schema, "prose": r.prose, "answer": r.answer})
+                for n, r in enumerate(strange)
+            ),
+        )
     about = {
         "task": task.name,
         "task_contract": task.contract,
@@ -191,8 +196,12 @@ def _cases(task: Task, sources: Sources, split: Split, dataset: config.Dataset) 
     if sources.own is not None:
         yield from sources.own.cases[split]
     else:
-        seed = dataset.test_seed if split == "test" else dataset.seed
-        yield from task.generate(sources.level, split, seed, getattr(dataset, split))
+        yield from task.generate(sources.level, split, _seed(dataset, split), getattr(dataset, split))
+
+
+def _seed(dataset: config.Dataset, split: Split) -> int:
+    """The seed of a split."""
+    return dataset.test_seed if split == "test" else dataset.seed
 
 
 def _dumped(rows: Iterable[dict[str, Any]]) -> Iterator[str]:

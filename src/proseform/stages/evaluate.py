@@ -103,6 +103,8 @@ def run(
         found = _report(folder, study, measurement, out)
         figures = {name: figure["value"] for name, figure in found["figures"].items() if figure}
         words = [f"{words} {figures[name]:.2f}" for name, words in _KEY.items() if name in figures]
+        if study.split != "test":
+            words.append(f"on the split {study.split}")
         left_out = len(about["left_out"])
         if left_out:
             words.append(f"{left_out} cases too long and left out")

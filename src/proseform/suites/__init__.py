@@ -23,7 +23,7 @@ from typing import Any
 
 from proseform import stats
 from proseform.bundle import Role
-from proseform.case import Case
+from proseform.case import Case, Split
 from proseform.outcome import Outcome
 from proseform.prompt import Prompt
 from proseform.rubric import Rubric
@@ -73,6 +73,7 @@ class Study:
         temperature: Of the sampling.
         shots: Examples that an untrained subject is shown; 0 asks it without.
         blind: Cases that are asked with an input of another case, for each input; 0 asks none.
+        split: Which split the cases are of; ``test`` is the one that tuning has not looked at.
     """
 
     task: Task
@@ -87,6 +88,7 @@ class Study:
     temperature: float = 1.0
     shots: int = 0
     blind: int = 0
+    split: Split = "test"
 
     def without(self, left_out: Iterable[str]) -> Study:
         """The same study without some held-out cases, by id: those that are longer than the context."""
