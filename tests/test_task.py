@@ -11,7 +11,7 @@ import pytest
 from proseform import task
 from proseform.errors import TaskError
 
-CV = Path(task.__file__).parent / "tasks" / "cv"
+CV = Path(task.__file__).parents[1] / "tasks" / "cv"
 
 
 @pytest.fixture

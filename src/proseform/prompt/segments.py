@@ -1,31 +1,23 @@
-"""A prompt: fixed text with named placeholders, as chat or as plain text, with an optional prefill.
+"""A rendered prompt, which keeps apart what is *ours* (the template) and what is *theirs* (the values).
 
-A rendered prompt keeps apart what is *ours* (the template) and what is *theirs* (the values: inputs, prose that a model
-or a person wrote, a caller's schema), so that text of theirs never becomes a control token:
-:mod:`proseform.infer.tokens` turns segments into token ids.
-
-Plain text is for the formatter: its training rows are TRL's *standard* prompt/completion strings, since the
-chat format is what starts the chatter. A prefill such as ``{"`` is the beginning of the completion, given.
+Values are inputs, prose that a model or a person wrote, a caller's schema. Kept apart, text of theirs never becomes a
+control token: :mod:`proseform.infer.tokens` turns segments into token ids.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from proseform import jsonl
-from proseform.errors import InputError, RowError, TaskError
-from proseform.input import Input
+from proseform.errors import RowError
 
 TOKENISATION = "segments/1"
 """How prompts become token ids, as a bundle states it: ours and theirs apart (:mod:`proseform.infer.tokens`)."""
 
 Style = Literal["chat", "plain"]
 Message = dict[str, str]
-_PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
-_HEADING = re.compile(r"^# (system|user|prefill)\n", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,19 +81,20 @@ class Rendered:
     def with_ours(self, addition: str) -> Rendered:
         """The same prompt with text of ours at the end of its last turn."""
         *before, last = self.turns
-        return replace(self, turns=(*before, Turn(last.role, _joined((*last.segments, Segment(addition))))))
+        return replace(self, turns=(*before, Turn(last.role, joined((*last.segments, Segment(addition))))))
 
     def folded(self) -> Rendered:
         """The same chat without a system turn: its text, and a blank line, begin the first user's turn."""
         if len(self.turns) < 2 or self.turns[0].role != "system":  # noqa: PLR2004 - one to fold, one to fold it into
             return self
         system, user, *rest = self.turns
-        first = Turn(user.role, _joined((*system.segments, Segment("\n\n"), *user.segments)))
+        first = Turn(user.role, joined((*system.segments, Segment("\n\n"), *user.segments)))
         return replace(self, turns=(first, *rest))
 
     def to_json(self) -> list[dict[str, Any]] | list[str | list[str]]:
         """As JSON, for dataset rows: text of ours as a string, text of theirs as a list of one string.
 
+        >>> from proseform.prompt import Prompt
         >>> Prompt("chat", "Weigh.", "Parcel: {parcel}").render({"parcel": "a map"}).to_json()
         [{'role': 'system', 'content': ['Weigh.']}, {'role': 'user', 'content': ['Parcel: ', ['a map']]}]
         """
@@ -131,70 +124,7 @@ class Rendered:
             ) from error
 
 
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """A prompt template.
-
-    Attributes:
-        style: ``chat`` renders to messages, ``plain`` to one string.
-        system: The instructions; the system turn of a chat.
-        user: The template, with ``{name}`` placeholders.
-        prefill: The beginning of every completion; may be empty.
-    """
-
-    style: Style
-    system: str
-    user: str
-    prefill: str = ""
-
-    @property
-    def placeholders(self) -> frozenset[str]:
-        """The names that :meth:`render` needs values for."""
-        return frozenset(_PLACEHOLDER.findall(self.user))
-
-    def render(self, values: Mapping[str, Input | str]) -> Rendered:
-        """Fill the placeholders. Values are theirs: cleaned (:mod:`proseform.input`), and never read as templates.
-
-        Raises:
-            InputError: A placeholder without a value.
-        """
-        missing = self.placeholders - values.keys()
-        if missing:
-            raise InputError(
-                f"The prompt needs {', '.join(sorted(missing))}.", hint=f"Given: {', '.join(values) or 'nothing'}."
-            )
-        user: list[Segment] = []
-        for index, piece in enumerate(_PLACEHOLDER.split(self.user)):
-            user.append(Segment(_text(values[piece]), ours=False) if index % 2 else Segment(piece))
-        if self.style == "plain":
-            system = [Segment(f"{self.system}\n")] if self.system else []
-            return Rendered("plain", (Turn("", _joined((*system, *user, Segment("\n")))),))
-        turns = [Turn("system", (Segment(self.system),))] if self.system else []
-        return Rendered("chat", (*turns, Turn("user", _joined(user))))
-
-    @classmethod
-    def from_markdown(cls, text: str, style: Style, where: str) -> Prompt:
-        """Read a file of ``# system``, ``# user`` and ``# prefill`` sections.
-
-        Raises:
-            TaskError: No ``# user`` section.
-        """
-        pieces = _HEADING.split(text)
-        sections = dict(zip(pieces[1::2], (piece.strip("\n") for piece in pieces[2::2]), strict=True))
-        if not sections.get("user"):
-            raise TaskError(
-                f"{where}: no '# user' section.",
-                hint="A prompt file has '# system', '# user' and, where one is needed, '# prefill'.",
-            )
-        return cls(style, sections.get("system", ""), sections["user"], sections.get("prefill", ""))
-
-
-def _text(value: Input | str) -> str:
-    """A value as the model sees it; a bare string is cleaned as an input is."""
-    return Input.of(value).text
-
-
-def _joined(segments: Iterable[Segment]) -> tuple[Segment, ...]:
+def joined(segments: Iterable[Segment]) -> tuple[Segment, ...]:
     """Segments without empty ones, and with neighbours of ours as one."""
     joined: list[Segment] = []
     for segment in segments:

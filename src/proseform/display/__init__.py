@@ -1,0 +1,10 @@
+"""What people see of a run and of an answer.
+
+- :mod:`~proseform.display.watch`: a run while it goes on
+- :mod:`~proseform.display.results`: what came of it, an answer, and tables
+"""
+
+from proseform.display.results import answered, conclude, show, summary
+from proseform.display.watch import Tail, follow, note
+
+__all__ = ["Tail", "answered", "conclude", "follow", "note", "show", "summary"]

@@ -1,0 +1,89 @@
+"""What a run has come to, an answer, and tables: for people, or as JSON for machines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+import typer
+from rich.console import Console
+from rich.json import JSON
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from proseform import digest
+
+
+def summary(steps: dict[str, dict[str, Any]]) -> Table:
+    """Stage, time and key figure; reused stages state the time that they took when they ran."""
+    table = Table("stage", "time", "key figure", title="What was done", title_justify="left")
+    for step, event in steps.items():
+        how = "" if event["state"] == "done" else f" ({event['state']})"
+        table.add_row(
+            step,
+            f"{event.get('seconds', 0):.1f} s{how}",
+            str(event.get("figures", {}).get("key", event.get("message", ""))),
+        )
+    return table
+
+
+def conclude(run: Path, steps: dict[str, dict[str, Any]], console: Console) -> None:
+    """The end of a run: the champion's answer to the example, whether the gate is closed, and where the report lies."""
+    probe = run / "probe.json"
+    answer = json.loads(probe.read_text()).get("example") if probe.exists() else None
+    if answer and "answer" in answer:
+        console.print(
+            Panel(
+                Text(answer["prose"]),
+                title="The evaluator's prose",
+                title_align="left",
+                subtitle=answer["prose_verdict"],
+            )
+        )
+        title = f"The answer: {answer['verdict']}, by bundle {digest.short(answer['bundle'])}"
+        console.print(Panel(JSON.from_data(answer["answer"], ensure_ascii=False), title=title, title_align="left"))
+    elif answer:
+        console.print(
+            Panel(f"{answer['message']} {answer['hint']}", title=f"Refused: {answer['reason']}", title_align="left")
+        )
+    if steps.get("gate", {}).get("figures", {}).get("key", "").startswith("closed"):
+        console.print("The gate is closed, so nothing was promoted; the table says why.")
+    report = Path(urlparse(str(steps.get("evaluate", {}).get("uri", ""))).path) / "report.html"
+    console.print(f"Report: {report}", soft_wrap=True)
+
+
+def answered(answer: dict[str, Any], *, as_json: bool) -> None:
+    """One answer, for people or as JSON for machines.
+
+    Args:
+        answer: As :meth:`proseform.infer.answer.Answer.as_dict` gives it.
+        as_json: Print JSON.
+    """
+    if as_json:
+        typer.echo(json.dumps(answer, ensure_ascii=False))
+        return
+    console = Console()
+    console.print(answer["prose"], markup=False, highlight=False)
+    console.print_json(json.dumps(answer["answer"], ensure_ascii=False))
+    for name, findings in answer.get("findings", {}).items():
+        for finding in findings:
+            place = "" if finding["start"] is None else f", at {finding['start']}"
+            console.print(f"{name}{place}: {finding['message']}", style="yellow", markup=False, highlight=False)
+    seconds = sum(answer["seconds"].values())
+    words = f"JSON verified; prose {answer['prose_verdict']}; bundle {answer['bundle']}; {seconds:.2f} s"
+    console.print(words, style="dim", markup=False)
+
+
+def show(columns: Sequence[str], rows: Iterable[Sequence[str]], *, as_json: bool) -> None:
+    """A table for people, a list of objects for machines."""
+    if as_json:
+        typer.echo(json.dumps([dict(zip(columns, row, strict=True)) for row in rows], ensure_ascii=False))
+        return
+    table = Table(*columns)
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)

@@ -1,0 +1,94 @@
+"""A task as one frozen value: what is judged, by which prompts, schema, rubric and code."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from proseform.case import Case
+from proseform.errors import InputError
+from proseform.input import Input
+from proseform.prompt import Prompt
+from proseform.rubric import Rubric
+from proseform.schema import Schema
+from proseform.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Task:
+    """One domain.
+
+    Attributes:
+        name: The word that selects it; lower case.
+        title: One line for people.
+        inputs: The names of what is judged, as given to ``proseform answer --input NAME=FILE``.
+        levels: Difficulties of generated cases, easiest first.
+        formats: Named sets of the schema's fields, smallest first; the last is the whole schema.
+        schema: The whole schema.
+        evaluator: The evaluator's prompt; its placeholders are ``inputs``.
+        formatter: The formatter's prompt; its placeholders are ``prose`` and ``schema``.
+        rubrics: The raw rubric table; see :meth:`rubric`.
+        variant: The rubric variant in force unless a run names another.
+        gold: Gold cases for the laws and examples.
+        generate: ``(level, split, seed, count)`` to cases; pure, disjoint across splits in their ``groups``.
+        annotate: ``(case, rng)`` to the case's evaluation as a careless human annotator would write it.
+        read: ``(prose, inputs)`` to a verdict whose value is the JSON that the prose states, of the whole schema.
+        terms: Term name to ``(prose, case) -> score in [0, 1]``.
+        from_json: ``(input name, parsed JSON)`` to that input's text, or None where the task reads no JSON inputs.
+        contract: Digest of what a bundle must agree with.
+        data: Digest of all else.
+        whole: Digest of the folder's files byte by byte, which bundles of format 0 state; empty where there are none.
+        identify: A case to the groups that it belongs to, for cases that state none; None where the task cannot tell.
+        guide: Form and rule in words, for models that were not trained on the task; may be empty.
+        unread: A case to evaluations that could be written without reading all of its inputs, the same number for
+            every case; None where the task knows none. The report's blind baseline takes the best of them.
+    """
+
+    name: str
+    title: str
+    inputs: tuple[str, ...]
+    levels: tuple[str, ...]
+    formats: Mapping[str, tuple[str, ...]]
+    schema: Schema
+    evaluator: Prompt
+    formatter: Prompt
+    rubrics: Mapping[str, Any]
+    variant: str
+    gold: tuple[Case, ...]
+    generate: Callable[[str, str, int, int], Iterator[Case]]
+    annotate: Callable[[Case, random.Random], str]
+    read: Callable[[str, Mapping[str, Input]], Verdict]
+    terms: Mapping[str, Callable[[str, Case], float]]
+    from_json: Callable[[str, Any], str] | None
+    contract: str
+    data: str
+    whole: str = ""
+    identify: Callable[[Case], tuple[str, ...]] | None = None
+    guide: str = ""
+    unread: Callable[[Case], Sequence[str]] | None = None
+
+    def rubric(self, variant: str = "", accuracy_exponent: float | None = None) -> Rubric:
+        """The rubric in force: a variant's, the task's own by default, with a run's exponent where it gives one.
+
+        Args:
+            variant: A name below ``[variants]``; empty takes the task's own.
+            accuracy_exponent: Replaces the exponent of the term ``accuracy``; None keeps it.
+
+        Raises:
+            TaskError: Unknown variant, or weights that break the rubric's laws.
+            ConfigError: An exponent for ``accuracy``, and the rubric has no such term.
+        """
+        rubric = Rubric.from_toml(self.rubrics, variant or self.variant, f"task '{self.name}', rubric.toml")
+        return rubric if accuracy_exponent is None else rubric.with_accuracy_exponent(accuracy_exponent)
+
+    def format(self, name: str) -> Schema:
+        """The schema of a named format.
+
+        Raises:
+            InputError: Unknown format; the existing ones are named.
+        """
+        if name not in self.formats:
+            raise InputError(f"Task '{self.name}' has no format '{name}'; there are: {', '.join(self.formats)}.")
+        return self.schema.project(self.formats[name])

@@ -1,0 +1,127 @@
+"""Reading a task from its folder, a Python package that the entry-point group ``proseform.tasks`` names."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import json
+import tomllib
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from proseform import jsonl
+from proseform.case import read_cases
+from proseform.errors import InputError, TaskError
+from proseform.prompt import Prompt
+from proseform.schema import Schema
+from proseform.task import contract
+from proseform.task.domain import Task
+
+GROUP = "proseform.tasks"
+GUIDE = "guide.md"
+FILES = (
+    "task.toml",
+    "schema.json",
+    "evaluator.md",
+    "formatter.md",
+    "rubric.toml",
+    "cases.jsonl",
+    "source.py",
+    "rewards.py",
+)
+
+
+def installed() -> dict[str, importlib.metadata.EntryPoint]:
+    """Installed tasks by name."""
+    return {point.name: point for point in importlib.metadata.entry_points(group=GROUP)}
+
+
+def shipped(name: str) -> bool:
+    """True if a task of that name is installed and its code comes with this package."""
+    point = installed().get(name)
+    return point is not None and point.value.startswith("proseform.")
+
+
+def load(name: str) -> Task:
+    """The installed task of that name.
+
+    Raises:
+        TaskError: No such task (the installed ones are named), or its folder is incomplete or malformed.
+    """
+    points = installed()
+    if name not in points:
+        raise TaskError(f"No task '{name}'; installed: {', '.join(sorted(points)) or 'none'}.")
+    try:
+        package = importlib.import_module(points[name].value)
+    except ImportError as error:
+        raise TaskError(f"Task '{name}' cannot be imported from {points[name].value}: {error}.") from error
+    return from_package(package)
+
+
+def from_package(package: ModuleType) -> Task:
+    """Read a task from its package.
+
+    Raises:
+        TaskError: A file is missing or malformed, or a hook is absent; the file is named.
+    """
+    folder = Path(str(package.__file__)).parent
+    missing = [name for name in FILES if not (folder / name).is_file()]
+    if missing:
+        raise TaskError(
+            f"Task folder '{folder.name}' lacks {', '.join(missing)}.", hint=f"A task has {', '.join(FILES)}."
+        )
+    head = _toml(folder / "task.toml")
+    source = importlib.import_module(f"{package.__name__}.source")
+    rewards = importlib.import_module(f"{package.__name__}.rewards")
+    try:
+        schema = Schema(json.loads((folder / "schema.json").read_text()), f"{folder.name}/schema.json")
+    except json.JSONDecodeError as error:
+        raise TaskError(f"{folder.name}/schema.json: not JSON ({error}).") from error
+    except InputError as error:
+        raise TaskError(error.message, hint=error.hint) from error
+    try:
+        return Task(
+            name=head["name"],
+            title=head["title"],
+            inputs=tuple(head["inputs"]),
+            levels=tuple(head["levels"]),
+            formats={key: tuple(fields) for key, fields in head["formats"].items()},
+            schema=schema,
+            evaluator=Prompt.from_markdown(
+                (folder / "evaluator.md").read_text(), "chat", f"{folder.name}/evaluator.md"
+            ),
+            formatter=Prompt.from_markdown(
+                (folder / "formatter.md").read_text(), "plain", f"{folder.name}/formatter.md"
+            ),
+            rubrics=_toml(folder / "rubric.toml"),
+            variant=head["rubric"],
+            gold=tuple(read_cases(jsonl.read(folder / "cases.jsonl"), f"{folder.name}/cases.jsonl")),
+            generate=source.generate,
+            annotate=source.annotate,
+            read=rewards.read,
+            terms=dict(rewards.TERMS),
+            from_json=getattr(source, "from_json", None),
+            **contract.digests(package.__name__, folder, head, getattr(source, "from_json", None)),
+            identify=getattr(source, "identify", None),
+            guide=(folder / GUIDE).read_text(encoding="utf-8").strip() if (folder / GUIDE).is_file() else "",
+            unread=getattr(source, "unread", None),
+        )
+    except KeyError as error:
+        raise TaskError(
+            f"{folder.name}/task.toml: field {error} is missing.",
+            hint="It has name, title, inputs, levels, formats and rubric.",
+        ) from error
+    except AttributeError as error:
+        raise TaskError(
+            f"Task folder '{folder.name}': {error}.",
+            hint="source.py gives generate and annotate; rewards.py gives read and TERMS.",
+        ) from error
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    """A TOML file of a task."""
+    try:
+        return tomllib.loads(path.read_text())
+    except tomllib.TOMLDecodeError as error:
+        raise TaskError(f"{path.parent.name}/{path.name}: not TOML ({error}).") from error
