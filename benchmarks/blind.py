@@ -1,6 +1,6 @@
 """What is earned on a task without reading an input, level by level: `python -m benchmarks.blind`.
 
-No model is asked: these are the ways of :mod:`proseform.suites.blind` that only look at training cases. A run's
+No model is asked: these are the baselines of :mod:`proseform.suites.blind` that look at training cases alone. A run's
 thresholds must lie above them. Writes docs/results/blind.md.
 """
 
@@ -21,8 +21,8 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--task", default="cv")
     options.add_argument("--out", type=Path, default=Path("docs/results/blind.md"))
-    given = options.parse_args()
-    the_task, seeds = task.load(given.task), config.Dataset()
+    chosen = options.parse_args()
+    the_task, seeds = task.load(chosen.task), config.Dataset()
     lines = [
         f"# What the task `{the_task.name}` gives without reading", "",
         f"Printed by `python -m benchmarks.blind --task {the_task.name}`. {CASES} held-out cases of each level;",
@@ -39,12 +39,12 @@ def main() -> None:
             cases=tuple(the_task.generate(level, "test", seeds.test_seed, CASES)),
             train=tuple(the_task.generate(level, "train", seeds.seed, TRAIN)),
         )
-        found = blind.summarise([], study)["blind"]
-        rows = [(row["how"], row["reward"], row["headline_right"]) for row in found["rows"]]
-        if chance := found["chance"]:
+        baseline = blind.summarise([], study)["blind"]
+        rows = [(row["how"], row["reward"], row["headline_right"]) for row in baseline["rows"]]
+        if chance := baseline["chance"]:
             rows.append((f"chance: always `{chance['label']}`", None, chance["right"]))
         lines += [f"| {level} | {how} | {_figure(reward)} | {_figure(right)} |" for how, reward, right in rows]
-    given.out.write_text("\n".join(lines) + "\n")
+    chosen.out.write_text("\n".join(lines) + "\n")
     print("\n".join(lines))
 
 

@@ -169,10 +169,10 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--rounds", type=int, default=2000, help="simulated samples of each truth at n = 50")
     options.add_argument("--out", type=Path, default=Path("docs/results/coverage.md"))
-    given = options.parse_args()
+    chosen = options.parse_args()
     lines = [
         "# Coverage of the report's intervals", "",
-        f"Printed by `python -m benchmarks.coverage --rounds {given.rounds}` "
+        f"Printed by `python -m benchmarks.coverage --rounds {chosen.rounds}` "
         "(seeded: the same figures on every machine).",
         "How often a 95 % interval contains the truth. "
         "Shares and paired shares: exact, by enumeration of all outcomes.",
@@ -180,10 +180,10 @@ def main() -> None:
         "| interval | n | truths | mean | least | least at |", "|---|---|---|---|---|---|",
     ]  # fmt: skip
     print("\n".join(lines), flush=True)
-    for row in _measured(given.rounds):
+    for row in _measured(chosen.rounds):
         lines.append(row.row())
         print(lines[-1], flush=True)
-    given.out.write_text("\n".join(lines) + "\n")
+    chosen.out.write_text("\n".join(lines) + "\n")
 
 
 def _measured(rounds: int) -> Iterator[Coverage]:

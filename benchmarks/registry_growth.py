@@ -56,7 +56,8 @@ def main() -> None:
                 grown.append(size(home / "mlartifacts") - before)
                 before += grown[-1]
             print(
-                f"{shape}\n  a bundle is {size(folder):.1f} MB; versions added {', '.join(f'{mb:.1f}' for mb in grown)} MB"
+                f"{shape}\n  a bundle is {size(folder):.1f} MB; "
+                f"versions added {', '.join(f'{mb:.1f}' for mb in grown)} MB"
             )
 
 

@@ -1,4 +1,7 @@
-"""How many completions a second the judgement code scores, and cases the CV task generates, on one core: `python -m benchmarks.scoring`."""
+"""Completions that the judgement code scores, and cases that the CV task generates, a second on one core.
+
+Run it as `python -m benchmarks.scoring`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""How many GPUs, and what a day costs, for 10 thousand, 1 million and 100 million evaluations: `python -m benchmarks.sizing`.
+"""How many GPUs, and what a day costs, for 10 thousand, 1 million and 100 million evaluations a day.
+
+Run it as `python -m benchmarks.sizing`.
 
 Arithmetic on stated assumptions, not a measurement: put in what a load test of your own model on your own GPU prints.
 One evaluation is two requests, the evaluator's and the formatter's. A GPU-second is prompt tokens over the prefill rate
@@ -69,7 +71,8 @@ def main() -> None:
 def table(load: Load) -> str:
     """The arithmetic in words, and one line for each volume, as Markdown."""
     lines = [
-        f"GPU-seconds of one evaluation: {load.prompt} / {load.prefill:g} + {load.completion} / {load.decode:g} = {load.gpu_seconds:.3f}",
+        f"GPU-seconds of one evaluation: {load.prompt} / {load.prefill:g} + {load.completion} / {load.decode:g} = "
+        f"{load.gpu_seconds:.3f}",
         "",
         "| evaluations a day | a second, mean | a second, busiest hour | GPUs | a day | a thousand evaluations |",
         "|---|---|---|---|---|---|",
@@ -77,7 +80,8 @@ def table(load: Load) -> str:
     for a_day in VOLUMES:
         mean, cost = a_day / 86_400, load.cost(a_day)
         lines.append(
-            f"| {a_day:,} | {mean:,.2f} | {mean * load.peak:,.1f} | {load.gpus(a_day):,} | {cost:,.0f} | {1000 * cost / a_day:,.3f} |"
+            f"| {a_day:,} | {mean:,.2f} | {mean * load.peak:,.1f} | {load.gpus(a_day):,} | {cost:,.0f} "
+            f"| {1000 * cost / a_day:,.3f} |"
         )
     return "\n".join(lines)
 

@@ -58,11 +58,11 @@ def spans(run: Path) -> list[Span]:
     return finished
 
 
-def table(found: list[Span]) -> str:
+def table(spans: list[Span]) -> str:
     """The spans as a Markdown table with their sums."""
     lines = ["| step | before it | starting | working | ending | all |", "|---|---|---|---|---|---|"]
-    columns = [[span.before, span.starting, span.working, span.ending, span.total] for span in found]
-    for span, row in zip(found, columns, strict=True):
+    columns = [[span.before, span.starting, span.working, span.ending, span.total] for span in spans]
+    for span, row in zip(spans, columns, strict=True):
         lines.append(f"| {astuple(span)[0]} | {' | '.join(f'{seconds:.1f}' for seconds in row)} |")
     sums = [sum(column) for column in zip(*columns, strict=True)]
     return "\n".join([*lines, f"| all | {' | '.join(f'{seconds:.1f}' for seconds in sums)} |"])

@@ -1,7 +1,7 @@
 """The variants base, SFT and GRPO over seeds, and clean SFT at equal compute: `python -m benchmarks.variants`.
 
-One dataset and one formatter; for each seed its own initial weights, order and sampling. Everything goes through the
-stages, so a run that was cut short goes on, and what a demo has made is adopted. Writes docs/results/<run>.md.
+One dataset and one formatter; each seed has its own initial weights, order and sampling. Everything goes through the
+stages, so that an interrupted run goes on and results of `make demo` are adopted. Writes docs/results/<run>.md.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ SCORES = {
 """Scores in the words of the page."""
 
 
-class Made(cache.Slot):
-    """An artifact with its time."""
+class Timed(cache.Slot):
+    """An artifact that knows how long its stage took."""
 
     def seconds(self) -> float:
         """How long the stage took when it ran."""
@@ -47,21 +47,21 @@ def main() -> None:
     )
     options.add_argument("--note", default="", help="a sentence for the page, such as what ran beside it")
     options.add_argument("--out", type=Path, help="default: docs/results/<run>.md")
-    given = options.parse_args()
-    base = config.load(given.run)
-    data, formatter = Made(), Made()
-    dataset.run(given.task, given.run, data)
-    sft.run(given.task, given.run, "formatter", data, formatter)
+    chosen = options.parse_args()
+    base = config.load(chosen.run)
+    data, formatter = Timed(), Timed()
+    dataset.run(chosen.task, chosen.run, data)
+    sft.run(chosen.task, chosen.run, "formatter", data, formatter)
     rows, times = [], {"dataset": data.seconds(), "sft-formatter": formatter.seconds()}
-    for seed in range(given.seeds):
-        report, took = _seed(given.task, _seeded(given.run, base, seed), data, formatter)
+    for seed in range(chosen.seeds):
+        report, took = _seed(chosen.task, _seeded(chosen.run, base, seed), data, formatter)
         rows.append(report)
         times |= took if seed == 0 else {}
         print(_line(seed, report), flush=True)
     extra = round(base.sft.evaluator.steps * times["grpo"] / times["sft-evaluator"])
-    clean = _clean(given.task, given.run, base, extra, formatter) if given.clean else None
-    page = _page(base, rows, clean, extra, times) + (f"\n{given.note}\n" if given.note else "")
-    out = given.out or Path("docs/results") / f"{base.name}.md"
+    clean = _clean(chosen.task, chosen.run, base, extra, formatter) if chosen.clean else None
+    page = _page(base, rows, clean, extra, times) + (f"\n{chosen.note}\n" if chosen.note else "")
+    out = chosen.out or Path("docs/results") / f"{base.name}.md"
     out.write_text(page)
     print(page)
 
@@ -72,9 +72,9 @@ def _seeded(run: str, base: config.Run, seed: int) -> str:
     return f'extends = "{run}"\n{tiny}[sft.evaluator]\nseed = {seed}\n[grpo]\nseed = {seed}\n'
 
 
-def _seed(task: str, run: str, data: Made, formatter: Made) -> tuple[Report, dict[str, float]]:
+def _seed(task: str, run: str, data: Timed, formatter: Timed) -> tuple[Report, dict[str, float]]:
     """One seed: SFT, GRPO, and the report on both."""
-    imitator, evaluator, measured = Made(), Made(), Made()
+    imitator, evaluator, measured = Timed(), Timed(), Timed()
     sft.run(task, run, "evaluator", data, imitator)
     grpo.run(task, run, data, imitator, evaluator)
     evaluate.run(task, run, data, imitator, evaluator, formatter, measured)
@@ -82,27 +82,27 @@ def _seed(task: str, run: str, data: Made, formatter: Made) -> tuple[Report, dic
     return _report(measured), took
 
 
-def _clean(task: str, run: str, base: config.Run, extra: int, formatter: Made) -> Report:
+def _clean(task: str, run: str, base: config.Run, extra: int, formatter: Timed) -> Report:
     """SFT on clean annotations, with GRPO's compute spent on more steps of it."""
     steps = base.sft.evaluator.steps + extra
     text = f'extends = "{run}"\n[dataset]\nannotations = "clean"\n[sft.evaluator]\nsteps = {steps}\n'
-    data, policy, measured = Made(), Made(), Made()
+    data, policy, measured = Timed(), Timed(), Timed()
     dataset.run(task, text, data)
     sft.run(task, text, "evaluator", data, policy)
     evaluate.run(task, text, data, policy, policy, formatter, measured)
     return _report(measured)
 
 
-def _report(measured: Made) -> Report:
+def _report(measured: Timed) -> Report:
     """The report behind an artifact."""
-    found: Report = json.loads((cache.folder(measured) / "report.json").read_text())
-    return found
+    report: Report = json.loads((cache.folder(measured) / "report.json").read_text())
+    return report
 
 
 def _variant(report: Report, variant: str) -> Report:
     """One variant of the evaluator."""
-    found: Report = next(row for row in report["variants"] if row["variant"] == variant)
-    return found
+    figures: Report = next(row for row in report["variants"] if row["variant"] == variant)
+    return figures
 
 
 def _figure(estimate: dict[str, Any] | None) -> str:

@@ -11,8 +11,8 @@ LIBRARIES = (
 _PINNED = re.compile(r"^([A-Za-z0-9._-]+)==([^\s\\;]+)", re.MULTILINE)
 _FILES = ("platform.txt", "torch.txt", "weights.txt")
 _HEAD = """\
-# Rendered from requirements/ by `make render`; do not edit. Versions of the libraries that decide results: they are part of
-# every stage's key (proseform.stages.keys), and a worker refuses to start on others.
+# Rendered from requirements/ by `make render`; do not edit. Versions of the libraries that decide results: they are
+# part of every stage's key (proseform.stages.keys), and a worker refuses to start on others.
 [libraries]
 """
 

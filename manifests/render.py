@@ -1,4 +1,4 @@
-"""Writes what is derived from chart and builders: the chart's values, their schema, their table, and plain manifests.
+"""Writes what is derived from chart and builders: the chart's values, their schema and table, and plain manifests.
 
 ::
 
@@ -32,29 +32,31 @@ CHART = ROOT / "charts" / "proseform"
 NAME = "proseform"
 """Of the release and its namespace, as ``config.Place`` has them by default."""
 _SCHEMA = "https://json-schema.org/draft/2020-12/schema"
+_Key = tuple[str, str]
+"""Kind and name of an object."""
 _TABLE = ("<!-- values -->\n", "<!-- /values -->\n")
 
 
 def files() -> dict[Path, str]:
     """Every derived file by its path."""
-    base = {(each["kind"], each["metadata"]["name"]): each for each in objects()}
-    every = {(each["kind"], each["metadata"]["name"]): each for each in objects({"monitoring": {"create": True}})}
-    # A policy that monitoring changes is there whole: the component takes the place of the base's.
-    added = {key: each for key, each in every.items() if each != base.get(key)}
+    base = _by_key(objects())
+    every = _by_key(objects({"monitoring": {"create": True}}))
+    # The component holds a policy that monitoring changes as a whole, in the place of the base's.
+    added = {key: manifest for key, manifest in every.items() if manifest != base.get(key)}
     return {
         **chart_files(),
         ROOT / "src/proseform/locked.toml": locked.text(ROOT / "requirements"),
         **_folder("base", base, set()),
         **_folder("monitoring", added, {key for key in added if key in base}),
         **{
-            ROOT / "manifests/samples" / f"{name}.yaml": _yaml(*found, of="src/proseform/kube")
-            for name, found in samples.every().items()
+            ROOT / "manifests/samples" / f"{name}.yaml": _yaml(*manifests, of="src/proseform/kube")
+            for name, manifests in samples.every().items()
         },
     }
 
 
 def chart_files() -> dict[Path, str]:
-    """What is derived from the values' model alone, without Helm."""
+    """The files that are derived from the model of the values alone, without Helm."""
     texts = {
         "values.yaml": values(),
         "values.schema.json": json.dumps(schema(), indent=2) + "\n",
@@ -63,33 +65,32 @@ def chart_files() -> dict[Path, str]:
     return {CHART / name: text for name, text in texts.items()}
 
 
-def objects(given: dict[str, Any] | None = None, *, hooks: bool = False) -> list[dict[str, Any]]:
+def objects(changes: dict[str, Any] | None = None, *, hooks: bool = False) -> list[dict[str, Any]]:
     """The chart's objects, rendered by Helm.
 
     Args:
-        given: Values that differ from the defaults.
-        hooks: Whether the pods of ``helm test`` are among them.
+        changes: Values that differ from the defaults.
+        hooks: Include the pods of ``helm test``.
 
     Raises:
         helm_python.HelmError: Values that the schema or a template refuses.
     """
     with Chart.load(CHART) as chart:
-        texts = chart.render(given or {}, name=NAME, namespace=NAME, is_install=True)
-    found = [
-        each for path in sorted(texts) if path.endswith(".yaml") for each in yaml.safe_load_all(texts[path]) if each
-    ]
-    return [each for each in found if hooks or "helm.sh/hook" not in each["metadata"].get("annotations", {})]
+        texts = chart.render(changes or {}, name=NAME, namespace=NAME, is_install=True)
+    documents = [text for path, text in sorted(texts.items()) if path.endswith(".yaml")]
+    manifests = [manifest for text in documents for manifest in yaml.safe_load_all(text) if manifest]
+    return [one for one in manifests if hooks or "helm.sh/hook" not in one["metadata"].get("annotations", {})]
 
 
 def schema() -> dict[str, Any]:
-    """``values.schema.json``: every key required, so that a default that someone sets to null is missed by name."""
-    made = _tight(Values.model_json_schema())
-    # Helm hands every chart of a chart the values that its parent has for all of them.
-    made["properties"] = {
-        **made["properties"],
+    """``values.schema.json``: every key is required, so that one which somebody sets to null is named as missing."""
+    document = _tight(Values.model_json_schema())
+    # Helm passes a parent chart's global values to every subchart.
+    document["properties"] = {
+        **document["properties"],
         "global": {"type": "object", "description": "A parent chart's values for all."},
     }
-    return {"$schema": _SCHEMA, **made}
+    return {"$schema": _SCHEMA, **document}
 
 
 def values() -> str:
@@ -110,21 +111,21 @@ def readme() -> str:
     return before + _TABLE[0] + "| value | default | |\n|---|---|---|\n" + "".join(rows) + _TABLE[1] + after
 
 
-def _rows(model: type[Section], given: Section, path: str) -> Iterator[tuple[str, Any, str]]:
+def _rows(model: type[Section], section: Section, path: str) -> Iterator[tuple[str, Any, str]]:
     """Path, default and sentence of every value."""
     for name, field in model.model_fields.items():
-        value = getattr(given, name)
+        value = getattr(section, name)
         if isinstance(value, Section):
             yield from _rows(type(value), value, f"{path}{name}.")
         else:
             yield f"{path}{name}", value, field.description or ""
 
 
-def _lines(model: type[Section], given: Section, depth: int) -> Iterator[str]:
+def _lines(model: type[Section], section: Section, depth: int) -> Iterator[str]:
     """The lines of ``values.yaml``."""
     indent = "  " * depth
     for name, field in model.model_fields.items():
-        value = getattr(given, name)
+        value = getattr(section, name)
         if isinstance(value, Section):
             yield f"{indent}# {_sentence(field, value)}\n{indent}{name}:\n"
             yield from _lines(type(value), value, depth + 1)
@@ -143,23 +144,28 @@ def _cell(words: str) -> str:
 
 
 def _tight(node: Any) -> Any:
-    """A schema without pydantic's titles, which repeat the names, where every key is required and no other allowed."""
+    """A schema without pydantic's titles, which repeat the names; every key is required, and no other is allowed."""
     if isinstance(node, list):
-        return [_tight(each) for each in node]
+        return [_tight(item) for item in node]
     if not isinstance(node, dict):
         return node
-    made = {key: _tight(value) for key, value in node.items() if not (key == "title" and isinstance(value, str))}
-    if "properties" in made:
-        made["required"] = list(made["properties"])
-    if "patternProperties" in made:
-        made["additionalProperties"] = False
-    return made
+    tight = {key: _tight(value) for key, value in node.items() if not (key == "title" and isinstance(value, str))}
+    if "properties" in tight:
+        tight["required"] = list(tight["properties"])
+    if "patternProperties" in tight:
+        tight["additionalProperties"] = False
+    return tight
 
 
-def _folder(name: str, found: dict[tuple[str, str], dict[str, Any]], patches: set[tuple[str, str]]) -> dict[Path, str]:
-    """A folder of plain manifests: one file an object, and the kustomization that lists them."""
+def _by_key(manifests: list[dict[str, Any]]) -> dict[_Key, dict[str, Any]]:
+    """Manifests by kind and name."""
+    return {(manifest["kind"], manifest["metadata"]["name"]): manifest for manifest in manifests}
+
+
+def _folder(name: str, manifests: dict[_Key, dict[str, Any]], patches: set[_Key]) -> dict[Path, str]:
+    """A folder of plain manifests: a file for each object, and the kustomization that lists them."""
     folder = ROOT / "manifests" / name
-    paths = {key: f"{key[0].lower()}-{key[1]}.yaml" for key in sorted(found)}
+    paths = {key: f"{key[0].lower()}-{key[1]}.yaml" for key in sorted(manifests)}
     resources = [path for key, path in paths.items() if key not in patches]
     whole: dict[str, Any] = {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
@@ -169,49 +175,47 @@ def _folder(name: str, found: dict[tuple[str, str], dict[str, Any]], patches: se
     if patches:
         whole = {**whole, "apiVersion": "kustomize.config.k8s.io/v1alpha1", "kind": "Component"}
         whole["patches"] = [{"path": path} for key, path in paths.items() if key in patches]
-    written = {folder / path: _yaml(_plain(found[key])) for key, path in paths.items()}
+    written = {folder / path: _yaml(_plain(manifests[key])) for key, path in paths.items()}
     return {folder / "kustomization.yaml": _yaml(whole), **written}
 
 
-def _plain(found: dict[str, Any]) -> dict[str, Any]:
-    """An object without what only Helm reads."""
-    about = {key: value for key, value in found["metadata"].items() if key != "annotations"}
-    labels = {key: value for key, value in about["labels"].items() if key != "app.kubernetes.io/managed-by"}
-    notes = {
-        key: value for key, value in found["metadata"].get("annotations", {}).items() if not key.startswith("helm.sh/")
-    }
-    return {**found, "metadata": {**about, "labels": labels, **({"annotations": notes} if notes else {})}}
+def _plain(manifest: dict[str, Any]) -> dict[str, Any]:
+    """An object without the labels and annotations that only Helm reads."""
+    metadata = {key: value for key, value in manifest["metadata"].items() if key != "annotations"}
+    labels = {key: value for key, value in metadata["labels"].items() if key != "app.kubernetes.io/managed-by"}
+    annotations = manifest["metadata"].get("annotations", {})
+    kept = {key: value for key, value in annotations.items() if not key.startswith("helm.sh/")}
+    return {**manifest, "metadata": {**metadata, "labels": labels, **({"annotations": kept} if kept else {})}}
 
 
 def _yaml(*values: Any, of: str = "charts/proseform") -> str:
-    """YAML, with texts of several lines as such."""
+    """YAML; texts of several lines are block scalars."""
     return f"# Written by manifests/render.py from {of}.\n{as_yaml(values)}"
 
 
 def stale() -> list[Path]:
-    """Derived files that are not as they would be written now, and files in derived folders that nothing writes."""
-    wanted = files()
-    left = {path for name in ("base", "monitoring", "samples") for path in (ROOT / "manifests" / name).glob("*")} - set(
-        wanted
-    )
-    return sorted(left | {path for path, text in wanted.items() if not path.exists() or path.read_text() != text})
+    """Derived files that differ from what would be written now, and files in derived folders that nothing writes."""
+    texts = files()
+    folders = [ROOT / "manifests" / name for name in ("base", "monitoring", "samples")]
+    orphans = {path for folder in folders for path in folder.glob("*")} - set(texts)
+    return sorted(orphans | {path for path, text in texts.items() if not path.exists() or path.read_text() != text})
 
 
 def main(arguments: list[str]) -> int:
     """Write, or check."""
     if "--check" in arguments:
-        for path in (found := stale()):
+        for path in (outdated := stale()):
             print(f"stale: {path.relative_to(ROOT)}; run: make render")  # noqa: T201
-        return bool(found)
+        return bool(outdated)
     for path, text in chart_files().items():  # first: the manifests are rendered from them
         path.write_text(text)
-    wanted = files()
+    texts = files()
     for path in stale():
-        if path not in wanted:
+        if path not in texts:
             path.unlink()
             continue
         path.parent.mkdir(exist_ok=True)
-        path.write_text(wanted[path])
+        path.write_text(texts[path])
         print(f"written: {path.relative_to(ROOT)}")  # noqa: T201
     return 0
 

@@ -1,4 +1,4 @@
-"""What the builders of `proseform.kube` make, for people to read: training jobs, and a bundle in both forms.
+"""Samples of what the builders of `proseform.kube` make, for people to read: training jobs, and both forms of serving.
 
 Names and digests are made up; `proseform deploy --dry-run client` prints the objects of a real bundle.
 """
@@ -53,5 +53,5 @@ def _served(form: str) -> list[dict[str, Any]]:
         {"dtype": "bfloat16"},
     )
     where = f"pvc://{place.claim}/bundles/{digest.short(bundle.digest)}"
-    made = services.Served(bundle, "3", "proseform-cv", where, place, 4096, {"evaluator": 32, "formatter": 64})
-    return [*services.build(made), traffic.route(cv.name, made.model, {"3": made.service}, {"3": 100}, place)]
+    version = services.Served(bundle, "3", "proseform-cv", where, place, 4096, {"evaluator": 32, "formatter": 64})
+    return [*services.build(version), traffic.route(cv.name, version.model, {"3": version.service}, {"3": 100}, place)]

@@ -76,16 +76,16 @@ def reached(root: Path, package: str, roots: Iterable[str], *, stops: Callable[[
     for name in roots:
         if not (name == package or name.startswith(f"{package}.")) or _file(root, package, name) is None:
             raise ValueError(f"{name} is no module of {package}")
-    found: set[str] = set()
+    files: set[str] = set()
     words: set[tuple[Path, str]] = set()
     left = [module for name in roots for module in _with_parents(package, name)]
     while left:
         module = left.pop()
         path = _file(root, package, module)
         name = path.relative_to(root).as_posix() if path else ""
-        if path is None or name in found or (stops is not None and stops(module)):
+        if path is None or name in files or (stops is not None and stops(module)):
             continue
-        found.add(name)
+        files.add(name)
         names, texts = _named(path.read_bytes(), module, path.name == "__init__.py")
         for used in names:
             left += _with_parents(package, used)
@@ -93,7 +93,7 @@ def reached(root: Path, package: str, roots: Iterable[str], *, stops: Callable[[
             words.add((path.parent, text))
             if text.startswith(f"{package}."):
                 left += _with_parents(package, text)
-    return found | _data(root, words)
+    return files | _data(root, words)
 
 
 def imported(root: Path, files: Iterable[str]) -> set[str]:
@@ -166,13 +166,13 @@ def _strings(tree: ast.AST) -> Iterator[str]:
 def _data(root: Path, words: set[tuple[Path, str]]) -> set[str]:
     """Data files that strings name, from the folder of the module that has them or from the package's."""
     suffixes = {text for _, text in words if text.startswith(".")}
-    found: set[Path] = set()
+    candidates: set[Path] = set()
     for folder, text in words:
         if text.startswith(("/", ".")) or ".." in text:
             continue
         stems = [text + suffix for suffix in suffixes] if "/" not in text else []
-        found |= {place / name for place in (folder, root) for name in (text, *stems)}
-    return {path.relative_to(root).as_posix() for path in found if path.suffix not in _CODE and path.is_file()}
+        candidates |= {place / name for place in (folder, root) for name in (text, *stems)}
+    return {path.relative_to(root).as_posix() for path in candidates if path.suffix not in _CODE and path.is_file()}
 
 
 def _meaning(node: Any) -> Any:

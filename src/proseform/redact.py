@@ -1,4 +1,4 @@
-"""Passwords stay out of what is printed, logged or kept: the display form of URIs, and of texts that quote them."""
+"""URIs without their passwords, and texts that quote such URIs, for whatever is printed, logged or kept."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def uri(text: str) -> str:
     >>> uri("http://mlflow:5000"), uri("s3://key:secret@bucket/a?token=x&b=1")
     ('http://mlflow:5000', 's3://key:***@bucket/a?token=***&b=1')
     """
-    text = _USERINFO.sub(lambda found: f"{found['user']}:{HIDDEN}@", text)
-    return _IN_QUERY.sub(lambda found: f"{found['name']}={HIDDEN}", text)
+    text = _USERINFO.sub(lambda match: f"{match['user']}:{HIDDEN}@", text)
+    return _IN_QUERY.sub(lambda match: f"{match['name']}={HIDDEN}", text)
 
 
 def text(words: str, *uris: str) -> str:
@@ -28,17 +28,17 @@ def text(words: str, *uris: str) -> str:
     >>> text("login of proseform with p@ss failed", "mysql://proseform:p%40ss@db/x")
     'login of proseform with *** failed'
     """
-    for found in (found for where in uris for found in secrets(where)):
-        words = words.replace(found, HIDDEN)
+    for secret in (secret for address in uris for secret in secrets(address)):
+        words = words.replace(secret, HIDDEN)
     return uri(words)
 
 
 def secrets(where: str) -> list[str]:
-    """The passwords in a URI, as they stand there and unquoted; longest first.
+    """The passwords in a URI, as written and percent-decoded; longest first.
 
     >>> secrets("mysql://u:p%40ss@db/x"), secrets("http://u@host/"), secrets("sqlite:///x.db")
     (['p%40ss', 'p@ss'], [], [])
     """
-    found = [match["password"] for match in _USERINFO.finditer(where)]
-    found += [match["value"] for match in _IN_QUERY.finditer(where)]
-    return sorted({form for word in found if word for form in (word, unquote(word))}, key=len, reverse=True)
+    passwords = [match["password"] for match in _USERINFO.finditer(where)]
+    passwords += [match["value"] for match in _IN_QUERY.finditer(where)]
+    return sorted({form for word in passwords if word for form in (word, unquote(word))}, key=len, reverse=True)

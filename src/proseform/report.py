@@ -121,8 +121,8 @@ def _fields(
         {
             "field": name,
             **{
-                of: figure(there, f"{FIELD}{name}")
-                for of, there in (("prose", prose), ("answer", ends), ("formatter", gold))
+                of: figure(column, f"{FIELD}{name}")
+                for of, column in (("prose", prose), ("answer", ends), ("formatter", gold))
             },
         }
         for name in study.task.schema.fields

@@ -1,6 +1,6 @@
-"""Strict JSON for :mod:`json`: what Python reads and RFC 8259 does not allow, or leaves open.
+"""Hooks for :mod:`json` that refuse what RFC 8259 does not allow or leaves open.
 
-Python takes ``NaN`` and ``Infinity``, reads ``1e999`` as an infinity, and of a key that stands twice keeps the last.
+By default Python reads ``NaN`` and ``Infinity``, takes ``1e999`` for an infinity, and keeps the last of two equal keys.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ class DuplicateKeyError(ValueError):
     """A key that stands twice in one object.
 
     Args:
-        key: The first key that is met again.
+        key: The first key that is repeated.
     """
 
     def __init__(self, key: str) -> None:
@@ -24,15 +24,15 @@ class DuplicateKeyError(ValueError):
 
 
 def unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    """An object whose keys each stand once; for ``object_pairs_hook``.
+    """An object whose keys are distinct; for ``object_pairs_hook``.
 
     Raises:
-        DuplicateKeyError: One stands twice.
+        DuplicateKeyError: A key is repeated.
     """
     value = dict(pairs)
     if len(value) != len(pairs):
-        met: set[str] = set()
-        raise DuplicateKeyError(next(key for key, _ in pairs if key in met or met.add(key)))  # type: ignore[func-returns-value]
+        keys = [key for key, _ in pairs]
+        raise DuplicateKeyError(next(key for index, key in enumerate(keys) if key in keys[:index]))
     return value
 
 

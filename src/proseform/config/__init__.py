@@ -2,8 +2,8 @@
 
 Two kinds of file, both TOML. A run says what is trained, measured and promoted; ``runs/`` holds the shipped ones
 (``small``, ``smollm2``, ``default``). A place says where and how that runs on a Kubernetes, and changes no result;
-``places/`` holds the shipped ones (``default``). Either may begin with ``extends = "default"`` and then states only what
-differs. Every knob stands in one of the sections' modules, once, with its sentence; there is no second place for it.
+``places/`` holds the shipped ones (``default``). Either may begin with ``extends = "default"`` and then states only
+what differs. Every knob is defined once, in the module of its section, with its sentence.
 """
 
 from __future__ import annotations
@@ -88,11 +88,11 @@ _MOVED = {
     "evaluate.evaluator_tokens": "It is generation.evaluator.max_tokens now.",
     "evaluate.formatter_tokens": "It is generation.formatter.max_tokens now.",
 }
-"""Keys of earlier versions, and what to do about each."""
+"""Keys of earlier versions, each with what to write instead."""
 
 
 class Run(Section):
-    """A run: what the pipeline is given."""
+    """A run: what is trained, measured and promoted."""
 
     name: Annotated[Word, Field(min_length=1)]
     """The run's name."""
@@ -112,7 +112,7 @@ class Run(Section):
 
     @model_validator(mode="after")
     def _fits(self) -> Run:
-        """What an optimiser step takes is shared out among the processes, and a completion leaves room for its prompt."""
+        """The rows of an optimiser step divide among the processes, and a completion leaves room for its prompt."""
         batches = {
             "sft.evaluator.batch": self.sft.evaluator.batch,
             "sft.formatter.batch": self.sft.formatter.batch,
@@ -121,13 +121,15 @@ class Run(Section):
         for name, batch in batches.items():
             if batch % self.launch.processes:
                 raise ValueError(
-                    f"{name}: {batch} rows do not divide among the {self.launch.processes} processes of launch.processes"
+                    f"{name}: {batch} rows do not divide among the {self.launch.processes} processes of "
+                    "launch.processes"
                 )
         for role in ("evaluator", "formatter"):
             longest = getattr(self.generation, role).max_tokens
             if longest >= self.model.max_length:
                 raise ValueError(
-                    f"generation.{role}.max_tokens: {longest} tokens leave no prompt in the {self.model.max_length} of model.max_length"
+                    f"generation.{role}.max_tokens: {longest} tokens leave no prompt in the {self.model.max_length} of "
+                    "model.max_length"
                 )
         return self
 
@@ -141,4 +143,4 @@ RUNS = Files(Run, "run", "proseform.runs", _MOVED)
 PLACES = Files(Place, "place", "proseform.places")
 
 shipped, load, parse, toml = RUNS.shipped, RUNS.load, RUNS.parse, RUNS.portable
-"""Of runs, which most of the code reads."""
+"""The functions of :data:`RUNS`, which most of the code reads."""

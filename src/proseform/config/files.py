@@ -1,7 +1,7 @@
 """The files that people write, runs and places alike: TOML by name, path or text, and errors that name the field.
 
-A file may begin with ``extends = "default"`` (a shipped name, or a path) and then states only what differs. What travels
-to where the file is not is its text; where it extends another file, the merged tables as JSON.
+A file may begin with ``extends = "default"`` (a shipped name, or a path) and then states only what differs. A machine
+that does not have the file is sent its text, or, where it extends another file, the merged tables as JSON.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Files(Generic[_Model]):
         model: What a file of this kind is read into.
         noun: What people call it, such as ``run``.
         package: The package whose TOML files are shipped.
-        moved: Tables that stand elsewhere now, each with what to do about it.
+        moved: Keys of earlier versions, each with what to write instead.
     """
 
     model: type[_Model]
@@ -44,27 +44,30 @@ class Files(Generic[_Model]):
         names = (path.name for path in resources.files(self.package).iterdir())
         return sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml"))
 
-    def load(self, given: str) -> _Model:
-        """The value of a shipped name, a path to a TOML file, TOML text, or a JSON object.
+    def load(self, source: str) -> _Model:
+        """The value of a file.
+
+        Args:
+            source: A shipped name, a path to a TOML file, TOML text, or a JSON object.
 
         Raises:
             ConfigError: No such file, not TOML, an unknown key or a value out of range; the field is named.
         """
-        return self.parse(self._text(given), where=self.noun if _is_text(given) else given)
+        return self.parse(self._text(source), where=self.noun if _is_text(source) else source)
 
-    def portable(self, given: str) -> str:
-        """The same in a form that travels to where the file is not; a shipped name stays a name.
+    def portable(self, source: str) -> str:
+        """The source in a form that another machine can read; a shipped name stays a name.
 
         Raises:
             ConfigError: No such file, or not TOML.
         """
-        if given in self.shipped():
-            return given
-        text = self._text(given)
-        parent = _table(text, given).get("extends")
+        if source in self.shipped():
+            return source
+        text = self._text(source)
+        parent = _table(text, source).get("extends")
         if parent is None or parent in self.shipped():
             return text
-        return json.dumps(self._resolved(text, given, ()))
+        return json.dumps(self._resolved(text, source, ()))
 
     def parse(self, text: str, where: str = "") -> _Model:
         """The value of TOML text or a JSON object; see :meth:`load`."""
@@ -75,36 +78,36 @@ class Files(Generic[_Model]):
             raise self._refused(error, where) from error
 
     def _refused(self, error: ValidationError, where: str) -> ConfigError:
-        """The first fault in our words, a misspelt key before the key that it leaves missing; with the keys that exist."""
+        """The first fault in our words, with the keys that exist; a misspelt key before the one that it leaves missing."""
         faults = error.errors()
         first = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
         if not first["loc"]:  # a rule between fields, which names them itself
             return ConfigError(f"{where}: {first['msg'].removeprefix('Value error, ')}.")
         name = ".".join(str(step) for step in first["loc"])
-        given = (
+        value = (
             "" if first["type"] in {"missing", "extra_forbidden", "value_error"} else f" (given: {first['input']!r})"
         )
         more = f" and {error.error_count() - 1} more" if error.error_count() > 1 else ""
         hint = ""
         if first["type"] == "extra_forbidden":
             hint = self.moved.get(name, f"There are: {', '.join(_known(self.model, first['loc'][:-1]))}.")
-        return ConfigError(f"{where}: {name}: {_words(first['type'], first['msg'])}{given}{more}.", hint=hint)
+        return ConfigError(f"{where}: {name}: {_words(first['type'], first['msg'])}{value}{more}.", hint=hint)
 
-    def _text(self, given: str) -> str:
-        """The text behind a name, a path or the text itself."""
-        if _is_text(given):
-            return given
-        if given in self.shipped():
-            return (resources.files(self.package) / f"{given}.toml").read_text(encoding="utf-8")
+    def _text(self, source: str) -> str:
+        """The text of a source; see :meth:`load`."""
+        if _is_text(source):
+            return source
+        if source in self.shipped():
+            return (resources.files(self.package) / f"{source}.toml").read_text(encoding="utf-8")
         with suppress(OSError, ValueError):  # a name too long for a file, or with a null character, is no file
-            if Path(given).is_file():
-                return _read(Path(given))
+            if Path(source).is_file():
+                return _read(Path(source))
         raise ConfigError(
-            f"No {self.noun} '{given}'; shipped: {', '.join(self.shipped())}.", hint="Or give the path of a TOML file."
+            f"No {self.noun} '{source}'; shipped: {', '.join(self.shipped())}.", hint="Or give the path of a TOML file."
         )
 
     def _resolved(self, text: str, where: str, seen: tuple[str, ...]) -> dict[str, Any]:
-        """The table with what it extends beneath it."""
+        """The table of a file, merged over that of the file which it extends."""
         table = _table(text, where)
         parent = table.pop("extends", None)
         if parent is None:
@@ -133,9 +136,9 @@ def knobs(model: type[Section], path: str = "") -> Iterator[tuple[str, Any, str]
             yield here, default, about.description or ""
 
 
-def _is_text(given: str) -> bool:
-    """Whether this is the file's content rather than its name: neither names nor paths have lines or equal signs."""
-    return "\n" in given or "=" in given or given.startswith("{")
+def _is_text(source: str) -> bool:
+    """True if this is a file's content rather than its name: neither names nor paths have lines or equal signs."""
+    return "\n" in source or "=" in source or source.startswith("{")
 
 
 def _read(path: Path) -> str:
@@ -165,14 +168,14 @@ def _table(text: str, where: str) -> dict[str, Any]:
 
 
 _NOT_INHERITED = {("dataset", "file"): "annotations"}
-"""Section and key to the key beside it that is not inherited by a file which sets the first.
+"""(Section, key) to another key of the section, which a file that sets the first does not inherit.
 
-A shipped run that shows what careless annotations cost must not throw a user's own prose away.
+Otherwise a shipped run that shows what careless annotations cost would throw a user's own prose away.
 """
 
 
 def _inherited(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    """What a file gets from the one that it extends; see :data:`_NOT_INHERITED`."""
+    """The part of a table that a file inherits from it; see :data:`_NOT_INHERITED`."""
     for (section, key), beside in _NOT_INHERITED.items():
         own, parents = over.get(section), under.get(section)
         if isinstance(own, dict) and own.get(key) and isinstance(parents, dict):
@@ -190,14 +193,14 @@ def _merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 
 
 def _words(kind: str, message: str) -> str:
-    """Pydantic's words, in lower case, ours for the unknown key; a validator's own as they are."""
+    """Pydantic's message in lower case; our own for an unknown key, and a validator's unchanged."""
     if kind == "value_error":
         return message.removeprefix("Value error, ")
     return "unknown key" if kind == "extra_forbidden" else message[0].lower() + message[1:]
 
 
 def _known(model: type[Section], path: tuple[Any, ...]) -> list[str]:
-    """The keys that exist at a place of a file."""
+    """The keys of the section at a path."""
     section: type[Section] = model
     for step in (step for step in path if isinstance(step, str)):  # a number is a place in a list
         about = next((f for name, f in section.model_fields.items() if step in {name, f.alias}), None)

@@ -1,7 +1,7 @@
 """A place: where and how training jobs and services run on a Kubernetes.
 
-No knob here changes what a stage makes, so no stage's key depends on one. Beside a run file, a place is a file of its own
-(``--place``): one run goes to many clusters, and one cluster takes many runs.
+No knob here changes what a stage makes, so no stage's key depends on one. A place is a file apart from the run file
+(``--place``), since one run may go to several clusters and one cluster take several runs.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Images(Section):
 
 
 class EvaluateJob(Placed):
-    """The job that generates for the evaluate stage: one pod, one process, the models in it one after the other."""
+    """The job that generates for the evaluate stage: one pod and one process, which loads one model after another."""
 
     cpu: Quantity = "1"
     """CPU request of the pod; also its limit if cpu_limits is true."""
@@ -74,7 +74,7 @@ class Jobs(Placed):
     account: OptionalName = ""
     """Service account of the pods; empty: the namespace's default. No token is mounted."""
     hub_secret: OptionalName = ""
-    """A Secret whose key token opens gated models of the hub; only the job that fetches the base mounts it. Empty: none."""
+    """A Secret whose key token opens gated models of the hub; the job that fetches the base mounts it. Empty: none."""
     environment: Environment | None = None
     """A Python environment on a claim; absent: the image's."""
 
@@ -97,14 +97,14 @@ class Steps(Placed):
 
 
 class Place(Section):
-    """A place: a namespace of a Kubernetes, and what runs there how."""
+    """A place: a namespace of a Kubernetes cluster, and how jobs and services run there."""
 
     description: str = ""
     """One sentence for people."""
     namespace: Name = "proseform"
     """The namespace of all jobs and services."""
     claim: Name = "proseform-store"
-    """The PersistentVolumeClaim of home folder and store; pods mount it under the launcher's own path of the home folder."""
+    """The PersistentVolumeClaim of home folder and store; pods mount it at the launcher's path of the home folder."""
     user: Positive = 10001
     """Numeric user and group of every container, as PodSecurity "restricted" requires."""
     cpu_limits: bool = True
@@ -112,7 +112,7 @@ class Place(Section):
     pull_secrets: Annotated[tuple[Name, ...], Field(strict=False)] = ()
     """Secrets with which nodes pull images, for every pod."""
     ipv6: bool = False
-    """Whether services listen on IPv6 too, as clusters with IPv6 addresses need."""
+    """true: services listen on IPv6 too, as clusters with IPv6 addresses need."""
     images: Images = Images()
     jobs: Jobs = Jobs()
     evaluate: EvaluateJob = EvaluateJob()

@@ -1,4 +1,4 @@
-"""What the sections of a place share: names and quantities of Kubernetes, and where pods may run."""
+"""Types that the sections of a place share: names and quantities of Kubernetes, and where pods may run."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Environment(Section):
     path: Folder
     """Where pods mount it."""
     packages: Folder
-    """The folder of packages in it, put on PYTHONPATH. Name it site-packages: elsewhere dill pickles libraries whole, and fails."""
+    """Its folder of packages, put on PYTHONPATH. Name it site-packages, or dill pickles libraries whole and fails."""
 
 
 class Toleration(Section):
@@ -60,7 +60,7 @@ class Toleration(Section):
 
 
 class Placed(Section):
-    """Which nodes pods may run on, and what others are told about them."""
+    """Which nodes pods may run on, and the annotations of the pods."""
 
     node_selector: dict[Key, Label] = Field(default_factory=dict)
     """Labels that a node must have."""

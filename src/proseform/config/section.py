@@ -1,4 +1,4 @@
-"""What every section of a run file has in common."""
+"""What every section of a run or place file has in common."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Rate = Annotated[float, Field(gt=0, lt=1)]
 
 
 def _word(text: str) -> str:
-    """A name, or nothing.
+    """A name, or the empty string.
 
     Raises:
-        ValueError: It is no name; in words.
+        ValueError: Neither; the message says why.
     """
     if text and (against := naming.fault(text)):
         raise ValueError(against)
@@ -26,11 +26,11 @@ def _word(text: str) -> str:
 
 
 Word = Annotated[str, AfterValidator(_word)]
-"""A name of ours, which is also a folder, a segment of a URL and a label in Kubernetes; or empty."""
+"""A name that also serves as a folder, a segment of a URL and a Kubernetes label; or empty."""
 
 
 class Section(BaseModel):
-    """Frozen, no key but the known ones, and nothing converted: TOML has types, so ``true`` or ``"5"`` is no number."""
+    """Frozen; unknown keys are refused, and nothing is converted: TOML has types, so ``"5"`` or ``true`` is no number."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True

@@ -1,4 +1,4 @@
-"""The sections of a run file that say what is trained, measured and promoted: one a stage, and what they share."""
+"""The sections of a run file: one for each stage, and what they share."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ class Tiny(Section):
     feed_forward: Positive = 384
     """Inner size of the MLP."""
     init_range: Annotated[float, Field(gt=0)] = 0.06
-    """Standard deviation of the other initial weights."""
+    """Standard deviation of the initial weights other than embeddings."""
     mimetic: bool = True
-    """Start with K = Q in layers after the first, O = V transposed and silent MLPs, which forms lookup sooner."""
+    """Start with K = Q after the first layer, O = V transposed, and MLPs that give 0; lookup then forms sooner."""
     embedding_range: Annotated[float, Field(gt=0)] = 0.3
-    """Standard deviation of the initial embeddings; large, so that attention does not drown a token's own word."""
+    """Standard deviation of the initial embeddings; large, so that attention does not drown the token itself."""
     look_back: Annotated[tuple[Positive, ...], Field(strict=False)] = (1, 2)
-    """Start with heads in the first layer that look back so many tokens; without them lookup forms late or never."""
+    """How many tokens heads of the first layer look back at the start; without them lookup forms late or never."""
     seed: Count = 0
     """Seed of the initial weights."""
 
@@ -60,7 +60,7 @@ class Model(Section):
     dtype: Literal["float32", "bfloat16"] = "bfloat16"
     """Weights and arithmetic in training and in the in-process engine."""
     quantize: Literal["none", "8bit", "4bit"] = "none"
-    """Load the frozen base quantised (QLoRA); wants bitsandbytes and a GPU."""
+    """Load the frozen base quantised (QLoRA); needs bitsandbytes and a GPU."""
     max_length: Positive = 1024
     """Longest prompt and completion together, in tokens."""
     tiny: Tiny = Tiny()
@@ -74,15 +74,15 @@ class Dataset(Section):
     format: str = ""
     """The named set of fields that is answered as JSON; empty takes the whole schema."""
     train: Positive = 5000
-    """Training cases; of a file, at most so many."""
+    """Training cases; if file is set, the most it may hold."""
     valid: Positive = 200
-    """Validation cases, which tuning may look at (evaluate.split); of a file, at most so many."""
+    """Validation cases, which tuning may look at (evaluate.split); if file is set, the most it may hold."""
     test: Positive = 200
-    """Held-out cases, never seen in training or tuning; of a file, at most so many."""
+    """Held-out cases, never seen in training or tuning; if file is set, the most it may hold."""
     seed: Count = 0
     """Seed of everything that is generated."""
     test_seed: Count = 1
-    """Seed of the held-out test cases: one on which nothing was tuned (the recipes' log looked at those of seed 0)."""
+    """Seed of the held-out test cases; the shipped recipes were tuned on those of seed 0."""
     annotations: Literal["careless", "clean"] = "clean"
     """Whose prose the evaluator imitates: the cases' own, or careless annotators'. Not inherited beside a file."""
     file: str = ""
@@ -94,7 +94,7 @@ class Dataset(Section):
 
 
 class Training(Section):
-    """What SFT and GRPO have in common."""
+    """Settings that SFT and GRPO have in common."""
 
     steps: Positive = 500
     """Optimiser steps."""
@@ -109,24 +109,24 @@ class Training(Section):
     matrix_rate: Rate = 0.02
     """Peak learning rate of the matrices under muon; learning_rate is the rest's."""
     beta2: Share = 0.98
-    """AdamW's second moment."""
+    """Decay rate of AdamW's second moment."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     """AdamW's weight decay."""
     max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
     """Gradients are clipped to this norm."""
     save_every: Positive = 50
-    """Steps between checkpoints: what an interruption can cost at most."""
+    """Steps between checkpoints: the most that an interruption can cost."""
     seed: Count = 0
     """Seed of order, initialisation and sampling."""
 
 
 class Sft(Training):
-    """An sft stage, of one role."""
+    """The sft stage of one role."""
 
     batch: Positive = 16
-    """Rows an optimiser step, over all processes."""
+    """Rows of an optimiser step, over all processes."""
     micro_batch: Positive = 16
-    """Rows a forward pass, of each process."""
+    """Rows of a forward pass, in each process."""
     lora: Lora | None = None
     """Train an adapter of this shape; absent trains all weights."""
 
@@ -139,7 +139,7 @@ class SftRoles(Section):
 
 
 class Grpo(Training):
-    """The grpo stage; it goes on with what SFT trained, adapter or whole model."""
+    """The grpo stage; it continues from what SFT trained, an adapter or a whole model."""
 
     steps: Count = 200
     """Optimiser steps; 0 leaves the SFT policy as it is."""
@@ -148,11 +148,11 @@ class Grpo(Training):
     schedule: Literal["cosine", "constant_with_warmup", "linear"] = "constant_with_warmup"
     """Learning-rate schedule."""
     prompts: Positive = 8
-    """Prompts a step, over all processes."""
+    """Prompts of a step, over all processes."""
     generations: Annotated[int, Field(ge=2)] = 8
     """Completions of each prompt: a group."""
     micro_batch: Positive = 64
-    """Completions a forward pass, of each process."""
+    """Completions of a forward pass, in each process."""
     temperature: Annotated[float, Field(gt=0)] = 1.0
     """Sampling temperature."""
     beta: Annotated[float, Field(ge=0)] = 0.01
@@ -162,11 +162,11 @@ class Grpo(Training):
     rubric: str = ""
     """Rubric variant; empty takes the task's own."""
     accuracy_exponent: Annotated[float, Field(ge=1)] | None = None
-    """Overrides the rubric's power on accuracy; absent keeps it."""
+    """Overrides the rubric's exponent of accuracy; absent keeps it."""
     reward: Literal["prose", "json"] = "prose"
     """What is rewarded: prose by the rubric, or JSON directly by the gated reward."""
     signal_window: Positive = 20
-    """Stop when no group has carried a signal for so many steps: early where all is perfect, else with an error."""
+    """Zero-variance steps in a row after which the stage stops; an error, unless all rewards are perfect."""
 
 
 class Completions(Section):
@@ -177,19 +177,19 @@ class Completions(Section):
 
 
 class Generation(Section):
-    """How both roles generate: one budget for GRPO, measurement and serving, which the bundle carries."""
+    """How both roles generate, in GRPO, measurement and serving alike; the bundle states it."""
 
     evaluator: Completions = Completions()
     formatter: Completions = Completions(max_tokens=384)
     retry_temperature: Annotated[float, Field(gt=0, le=2)] = 0.7
-    """Sampling temperature of a second try; a first one is greedy."""
+    """Sampling temperature of a second try; the first one is greedy."""
 
 
 class Evaluate(Section):
     """The evaluate stage."""
 
     split: Literal["test", "valid"] = "test"
-    """Which split is measured: test, by which the gate judges, or valid, which tuning may look at."""
+    """Which split is measured: test, for the gate, or valid, for tuning."""
     cases: Positive = 200
     """Held-out cases that each variant of the evaluator is measured on."""
     samples: Count = 4
@@ -197,15 +197,15 @@ class Evaluate(Section):
     schemas: Positive = 100
     """Random schemas that the formatter is measured on."""
     levels: Annotated[tuple[str, ...], Field(strict=False)] = ()
-    """Harder levels that are reported too."""
+    """Further, harder levels to measure."""
     batch: Positive = 32
     """Cases generated at once."""
     shots: Annotated[int, Field(ge=0, le=9)] = 1
-    """Examples that the base is shown beside form and rule, in a variant of its own; 0 leaves that variant out."""
+    """Examples in the few-shot prompt of the untrained base, beside the task's guide; 0 leaves that variant out."""
     blind: Count = 100
-    """Cases that are asked with an input of another case, for each input: the blind baseline; 0 asks none."""
+    """Cases of the blind baseline, for each input, which is taken from another case; 0 leaves it out."""
     retention_days: Positive = 90
-    """Days for which texts of your own cases are kept, readable by their owner alone; records hold digests."""
+    """Days for which texts of your own cases are kept, readable by their owner alone; records hold only digests."""
 
 
 class Register(Section):
@@ -216,20 +216,20 @@ class Register(Section):
 
 
 class Check(Section):
-    """One check of the gate: which way a figure of the report must lie, how surely, and on how many cases."""
+    """One check of the gate: a bound on a figure of the report, how it is compared, and on how many cases."""
 
     at_least: Signed | None = None
-    """The least that passes; a check has this or at_most."""
+    """The lowest figure that passes; a check has either this or at_most."""
     at_most: Signed | None = None
-    """The most that passes."""
+    """The highest figure that passes."""
     by: Literal["interval", "value"] = "interval"
-    """What decides: the whole 95 % interval (its low end for at_least, its high end for at_most), or the value alone."""
+    """Which must pass: the whole 95 % interval (its low end for at_least, high end for at_most), or the value alone."""
     cases: Positive = 50
     """Fewest cases that the figure must have been measured on."""
 
     @model_validator(mode="after")
     def _one_direction(self) -> Check:
-        """A check looks one way."""
+        """A check has exactly one bound."""
         if (self.at_least is None) == (self.at_most is None):
             raise ValueError("a check has at_least or at_most")
         return self
@@ -249,19 +249,19 @@ class Gate(Section):
     lift: Check = Check(at_least=0.0)
     """What GRPO adds to the sampled reward over SFT, paired by case."""
     above_blind: bool = True
-    """Stay closed where a threshold does not lie above what the report's blind baseline may reach."""
+    """Close the gate where a threshold is within the interval of the report's blind baseline, or below it."""
 
     @model_validator(mode="before")
     @classmethod
     def _over_defaults(cls, table: Any) -> Any:
-        """A check states only what differs from its default; another direction takes the default's place."""
+        """A check states only what differs from its default; a bound replaces the default's, whichever it is."""
         if not isinstance(table, dict):
             return table
         return {name: cls._over_default(name, check) for name, check in table.items()}
 
     @classmethod
     def _over_default(cls, name: str, check: Any) -> Any:
-        """One check over its default."""
+        """One check, merged over its default."""
         default = cls.model_fields[name].default if name in cls.model_fields else None
         if not isinstance(default, Check) or not isinstance(check, dict):
             return check
@@ -282,15 +282,15 @@ class Probe(Section):
     """The probe stage: real answers from the promoted bundle."""
 
     cases: Positive = 3
-    """Held-out cases asked beside the example."""
+    """Held-out cases to answer, beside the example."""
 
 
 class Launch(Section):
-    """How a worker is started."""
+    """How workers are started."""
 
     processes: Positive = 1
     """torchrun processes on this machine."""
     threads: Positive = 1
     """Threads of each process."""
     gpu_memory_gb: Annotated[float, Field(ge=0)] = 0.0
-    """Memory of each GPU in GB, by which a run that cannot fit is refused beforehand; 0 asks the machine."""
+    """Memory of each GPU in GB, to refuse a run that cannot fit before it starts; 0 asks the machine."""

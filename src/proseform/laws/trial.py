@@ -61,7 +61,7 @@ def _try(name: str, limit_s: float) -> None:
     Raises:
         TaskError: What the child found, or the call that did not end.
     """
-    call, given, limit = "importing it", "", START_S
+    call, arguments, limit = "importing it", "", START_S
     child = Child(__name__)
     try:
         child.send({"task": name})
@@ -69,13 +69,13 @@ def _try(name: str, limit_s: float) -> None:
             try:
                 line = child.receive(limit)
             except TimeoutError:
-                raise owed.error(name, f"{call} did not return within {limit:g} s{given}") from None
+                raise owed.error(name, f"{call} did not return within {limit:g} s{arguments}") from None
             except EOFError:
-                raise owed.error(name, f"{call} ended its process ({child.ending()}){given}") from None
+                raise owed.error(name, f"{call} ended its process ({child.ending()}){arguments}") from None
             if "call" in line:
-                call, given, limit = line["call"], line["given"], limit_s
+                call, arguments, limit = line["call"], line["arguments"], limit_s
             elif "raised" in line:
-                raise owed.error(name, f"{call} raised {line['raised']}{given}")
+                raise owed.error(name, f"{call} raised {line['raised']}{arguments}")
             elif line["error"]:
                 raise TaskError(line["error"], hint=line["hint"])
             else:
@@ -119,7 +119,7 @@ def _child() -> None:
 
     name = json.loads(sys.stdin.readline())["task"]
     try:
-        owed.check(_announced(tasks.load(name), lambda call, given: tell(call=call, given=given)))
+        owed.check(_announced(tasks.load(name), lambda call, arguments: tell(call=call, arguments=arguments)))
     except TaskError as error:
         tell(error=error.message, hint=error.hint)
     except Exception as error:  # noqa: BLE001 - a task's own code, which may raise anything

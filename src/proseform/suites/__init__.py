@@ -145,12 +145,12 @@ def where(outcomes: Iterable[Outcome], **fields: Any) -> list[Outcome]:
 
 def scored(outcomes: Iterable[Outcome], score: str) -> dict[str, list[float]]:
     """Case to its scores of one name, without those that do not apply."""
-    found: dict[str, list[float]] = {}
+    values: dict[str, list[float]] = {}
     for outcome in outcomes:
         value = outcome.scores.get(score)
         if value is not None:
-            found.setdefault(outcome.case, []).append(value)
-    return found
+            values.setdefault(outcome.case, []).append(value)
+    return values
 
 
 def figure(outcomes: Iterable[Outcome], score: str) -> dict[str, Any] | None:

@@ -58,9 +58,9 @@ def summarise(outcomes: Sequence[Outcome], study: Study) -> dict[str, Any]:
     chance = _chance(study)
     ways = [*rows, *([{"how": "chance", "headline_right": chance["right"]}] if chance else [])]
     best = {
-        score: max(there, key=lambda row: row[score]["high"])
+        score: max(scored, key=lambda row: row[score]["high"])
         for score in SCORES
-        if (there := [row for row in ways if row.get(score)])
+        if (scored := [row for row in ways if row.get(score)])
     }
     return {
         "blind": {

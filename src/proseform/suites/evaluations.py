@@ -51,11 +51,11 @@ def summarise(outcomes: Sequence[Outcome], study: Study) -> dict[str, Any]:
     return {
         "variants": [_variant(key, rows[key]) for key in variants],
         "lifts": [
-            {"before": name(before), "after": name(after), "score": score, "decoding": decoding, **found}
+            {"before": name(before), "after": name(after), "score": score, "decoding": decoding, **figures}
             for before, after in itertools.combinations(variants, 2)
             for decoding in ("greedy", "sampled")
             for score in LIFTED
-            if (found := lift(where(rows[before], decoding=decoding), where(rows[after], decoding=decoding), score))
+            if (figures := lift(where(rows[before], decoding=decoding), where(rows[after], decoding=decoding), score))
         ],
     }
 

@@ -40,7 +40,7 @@ def judge(outcome: Outcome, study: Study) -> Outcome:
 
 def summarise(outcomes: Sequence[Outcome], study: Study) -> dict[str, Any]:
     """``levels``: the figures of each other level, in the order of the task's levels."""
-    there = {row.level for row in outcomes}
+    measured = {row.level for row in outcomes}
     return {
         "levels": [
             {
@@ -49,6 +49,6 @@ def summarise(outcomes: Sequence[Outcome], study: Study) -> dict[str, Any]:
                 "constrained": figures(where(outcomes, level=level, decoding="constrained"), answers.SCORES),
             }
             for level in study.task.levels
-            if level in there
+            if level in measured
         ]
     }

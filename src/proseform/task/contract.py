@@ -38,13 +38,14 @@ def digests(
     }
     reader = [f"{package}.rewards", *([from_json.__module__] if from_json else [])]
     read = closure.reached(folder, package, reader) - {"task.toml"}
-    made = closure.reached(folder, package, [f"{package}.source"])
+    generating = closure.reached(folder, package, [f"{package}.source"])
     stated = set(head.get("data", ()))
     if strange := sorted(stated - files) or sorted(stated & (read | CONTRACT)):
         raise TaskError(
-            f"{folder.name}/task.toml: data: {strange[0]} is no file of this folder that may change without a new bundle."
+            f"{folder.name}/task.toml: data: {strange[0]} is no file of this folder that may change without a new "
+            "bundle."
         )
-    data = ((DATA | made | stated | {name for name in files if name.endswith(".md")}) - read - CONTRACT) & files
+    data = ((DATA | generating | stated | {name for name in files if name.endswith(".md")}) - read - CONTRACT) & files
     contract = {name: closure.of_file(folder / name) for name in sorted(files - data - {"task.toml"})}
     described = {name: closure.of_file(folder / name) for name in sorted(data)}
     agreed = {key: value for key, value in head.items() if key in CONTRACT_KEYS}

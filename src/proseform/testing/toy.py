@@ -111,10 +111,10 @@ def _annotate(case: Case, rng: random.Random) -> str:
 
 def _read(prose: str, _inputs: Mapping[str, Input]) -> Verdict:
     """What the prose states."""
-    found = _PROSE.fullmatch(prose.strip())
-    if found is None:
+    match = _PROSE.fullmatch(prose.strip())
+    if match is None:
         return Verdict(reason=Reason.FORM, where="prose", detail="not 'The parcel weighs … Verdict: ….'")
-    return Verdict({"verdict": found[4], "grams": int(found[1]), "note": found[3]})
+    return Verdict({"verdict": match[4], "grams": int(match[1]), "note": match[3]})
 
 
 def _right(prose: str, case: Case) -> float:

@@ -13,7 +13,8 @@ from proseform.task import Task
 from proseform.testing.toy import toy_bundle
 
 CHATML = (
-    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}{% endfor %}"
+    "{% for message in messages %}"
+    "{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
 )
 
@@ -32,9 +33,10 @@ def tokenizer(texts: Sequence[str], entries: int = 400) -> Any:
         vocab_size=entries, special_tokens=special, initial_alphabet=alphabet, show_progress=False
     )
     core.train_from_iterator(texts, trainer)
-    made = PreTrainedTokenizerFast(tokenizer_object=core, pad_token="<|pad|>", eos_token="<|im_end|>")  # noqa: S106 - tokens, no secrets
-    made.chat_template = CHATML
-    return made
+    padding, _, end = special
+    fast = PreTrainedTokenizerFast(tokenizer_object=core, pad_token=padding, eos_token=end)
+    fast.chat_template = CHATML
+    return fast
 
 
 def random_bundle(folder: Path, task: Task, *, seed: int = 0, adapters: bool = False, max_length: int = 2048) -> Path:
@@ -59,10 +61,20 @@ def random_bundle(folder: Path, task: Task, *, seed: int = 0, adapters: bool = F
         ]
     )
     config = Qwen3Config(
-        vocab_size=len(words), hidden_size=64, intermediate_size=128, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=2,
-        head_dim=32, max_position_embeddings=max_length, tie_word_embeddings=True, initializer_range=0.2, bos_token_id=None,
-        eos_token_id=words.eos_token_id, pad_token_id=words.pad_token_id,
-    )  # fmt: skip
+        vocab_size=len(words),
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+        head_dim=32,
+        max_position_embeddings=max_length,
+        tie_word_embeddings=True,
+        initializer_range=0.2,
+        bos_token_id=None,
+        eos_token_id=words.eos_token_id,
+        pad_token_id=words.pad_token_id,
+    )
 
     def save(name: str, at: int) -> dict[str, str]:
         torch.manual_seed(at)
@@ -78,13 +90,13 @@ def random_bundle(folder: Path, task: Task, *, seed: int = 0, adapters: bool = F
         }
     else:
         parts = {role: save(role, seed + step) for step, role in enumerate(("evaluator", "formatter"))}
-    made = toy_bundle(
+    bundle = toy_bundle(
         task,
         evaluator=Part(prompt=task.evaluator, generation=Generation(48, max_length), **parts["evaluator"]),
         formatter=Part(prompt=task.formatter, generation=Generation(160, max_length), **parts["formatter"]),
         settings={"dtype": "float32"},
     )
-    made.write(folder)
+    bundle.write(folder)
     return folder
 
 

@@ -1,6 +1,7 @@
 """Training: the workers that a launcher starts by name, and what they share.
 
-- :mod:`~proseform.train.base` makes the model that both roles start from; :mod:`~proseform.train.tiny` is one from nothing
+- :mod:`~proseform.train.base` makes the model that both roles start from; :mod:`~proseform.train.tiny` makes one from
+  nothing
 - :mod:`~proseform.train.sft` imitates: prose for the evaluator, JSON for the formatter
 - :mod:`~proseform.train.grpo` enforces: the rubric on a policy that imitates careless annotators
 - :mod:`~proseform.train.scorer`, :mod:`~proseform.train.prompts`, :mod:`~proseform.train.stopping`: what GRPO earns,

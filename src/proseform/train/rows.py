@@ -48,8 +48,8 @@ def read(path: Path) -> list[Row]:
         RowError: The file is missing or empty, or a row has the wrong shape; line and field are named.
     """
     if not path.is_file():
-        there = sorted(p.name for p in path.parent.glob("*.jsonl"))
-        raise RowError(f"{path.name}: the dataset has no such file.", hint=f"It has {', '.join(there) or 'none'}.")
+        files = sorted(p.name for p in path.parent.glob("*.jsonl"))
+        raise RowError(f"{path.name}: the dataset has no such file.", hint=f"It has {', '.join(files) or 'none'}.")
     rows = [
         _row(line, f"{path.name}, line {number}")
         for number, line in enumerate(jsonl.read(path), start=1)

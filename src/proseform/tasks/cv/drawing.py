@@ -111,9 +111,9 @@ def data(name: str) -> Mapping[str, Any]:
 def person(rng: random.Random, split: Split, *, plain: bool) -> str:
     """A full name that this split may use."""
     names = data("people")
-    given, family = (names[part][:PLAIN] if plain else names[part] for part in ("given", "family"))
+    first, last = (names[part][:PLAIN] if plain else names[part] for part in ("given", "family"))
     while True:
-        name = f"{rng.choice(given)} {rng.choice(family)}"
+        name = f"{rng.choice(first)} {rng.choice(last)}"
         if _person_split(name) == split:
             return name
 
