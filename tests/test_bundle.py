@@ -37,10 +37,10 @@ def folder(tmp_path):
 
 
 def test_a_bundle_comes_back_from_its_folder(folder):
-    found = bundle.read(folder)
-    assert found.task == "toy"
-    assert found.parts["formatter"].prompt == toy_task().formatter
-    assert found.compiled().digest == toy_task().schema.digest
+    stored = bundle.read(folder)
+    assert stored.task == "toy"
+    assert stored.parts["formatter"].prompt == toy_task().formatter
+    assert stored.compiled().digest == toy_task().schema.digest
 
 
 def test_the_digest_is_the_same_wherever_the_folder_lies(folder, tmp_path_factory):
@@ -131,30 +131,30 @@ FIXTURES = Path(__file__).parent / "fixtures" / "bundles"
 @pytest.mark.parametrize("name", sorted(path.name for path in FIXTURES.iterdir()))
 def test_bundles_of_every_format_are_read_with_their_own_digest(name):
     """Each fixture was written by the version that wrote its format."""
-    found = bundle.read(FIXTURES / name)
-    assert found.format == int(name[0])
-    assert found.digest == json.loads((FIXTURES / name / "bundle.json").read_text())["digest"]
-    assert found.evaluator.generation.max_tokens == 48
-    assert bool(found.bases) == name.endswith("adapters")
-    assert found.compiled().fields == ("verdict", "grams", "note")
-    assert found.tokenisation == ""  # not stated yet
+    stored = bundle.read(FIXTURES / name)
+    assert stored.format == int(name[0])
+    assert stored.digest == json.loads((FIXTURES / name / "bundle.json").read_text())["digest"]
+    assert stored.evaluator.generation.max_tokens == 48
+    assert bool(stored.bases) == name.endswith("adapters")
+    assert stored.compiled().fields == ("verdict", "grams", "note")
+    assert stored.tokenisation == ""  # not stated yet
 
 
 def test_a_bundle_of_format_0_agrees_with_the_very_folder_it_was_made_from():
     """It states one digest for a task; whether its contract alone stands, nobody can tell."""
-    found = bundle.read(FIXTURES / "0-whole")
-    same = replace(toy_task(), whole=found.task_contract)
-    agree(found, same)
+    stored = bundle.read(FIXTURES / "0-whole")
+    same = replace(toy_task(), whole=stored.task_contract)
+    agree(stored, same)
     with pytest.raises(TaskError, match="was made for task 'toy'"):
-        agree(found, toy_task())
+        agree(stored, toy_task())
 
 
 def test_a_bundle_agrees_by_the_contract_alone():
     """A typo in a README refuses no champion."""
-    found = toy_bundle(toy_task())
-    agree(found, replace(toy_task(), data=digest.of_json("other")))
+    stored = toy_bundle(toy_task())
+    agree(stored, replace(toy_task(), data=digest.of_json("other")))
     with pytest.raises(TaskError, match="was made for task 'toy'"):
-        agree(found, replace(toy_task(), contract=digest.of_json("other")))
+        agree(stored, replace(toy_task(), contract=digest.of_json("other")))
 
 
 @pytest.mark.parametrize("number", [2, -1, "1", None, 1.5, [], {}])
@@ -176,13 +176,13 @@ def test_a_field_with_a_default_that_comes_later_changes_no_digest(folder):
 
 
 def test_what_was_read_is_written_as_it_was(folder, tmp_path_factory):
-    found = bundle.read(FIXTURES / "0-adapters")
+    stored = bundle.read(FIXTURES / "0-adapters")
     copy = tmp_path_factory.mktemp("copy") / "bundle"
     shutil.copytree(FIXTURES / "0-adapters", copy)
-    found.write(copy)
-    assert bundle.read(copy) == found
-    assert bundle.read(copy).digest == found.digest
-    assert replace(found, task="other").digest != found.digest
+    stored.write(copy)
+    assert bundle.read(copy) == stored
+    assert bundle.read(copy).digest == stored.digest
+    assert replace(stored, task="other").digest != stored.digest
 
 
 def test_files_are_left_alone_where_nobody_asks(folder):

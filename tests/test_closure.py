@@ -51,10 +51,10 @@ def test_a_stem_names_a_data_file_where_some_module_says_its_suffix(package):
 
 
 def test_what_is_stopped_at_stays_out_with_all_that_only_it_reaches(package):
-    found = closure.reached(package, "pkg", ["pkg.a"], stops=lambda name: name == "pkg.named")
-    assert "named.py" not in found
-    assert "late.py" not in found
-    assert "sub/c.py" in found
+    reached = closure.reached(package, "pkg", ["pkg.a"], stops=lambda name: name == "pkg.named")
+    assert "named.py" not in reached
+    assert "late.py" not in reached
+    assert "sub/c.py" in reached
 
 
 @pytest.mark.parametrize("name", ["other.a", "pkg.none", "pkgs", "json"])

@@ -11,9 +11,9 @@ HERE = "tests.confined_calls"
 
 @pytest.fixture
 def confined(request):
-    made = Confined(f"{HERE}:{request.param}", memory=100 << 20, seconds=1.0, processes=1)
-    yield made
-    made.close()
+    running = Confined(f"{HERE}:{request.param}", memory=100 << 20, seconds=1.0, processes=1)
+    yield running
+    running.close()
 
 
 @pytest.mark.parametrize("confined", ["echo"], indirect=True)

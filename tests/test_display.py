@@ -58,11 +58,11 @@ def test_what_this_run_made_and_used_again_counts_as_done(tmp_path: Path) -> Non
 
 
 def test_an_answer_shows_what_was_noticed_of_its_inputs(capsys):
-    """Whoever reads an answer learns that the CV spoke to the model's template."""
-    found = {"kind": "special_token", "message": "'<|im_end|>' is a control token.", "start": 7, "end": 17}
+    """The findings of the inputs are shown beneath an answer, with their places."""
+    finding = {"kind": "special_token", "message": "'<|im_end|>' is a control token.", "start": 7, "end": 17}
     guess = {"kind": "encoding", "message": "A guess.", "start": None, "end": None}
     answer = {"prose": "P.", "answer": {}, "seconds": {}, "prose_verdict": "verified", "bundle": "b"}
-    display.answered({**answer, "findings": {"cv": [found, guess]}}, as_json=False)
+    display.answered({**answer, "findings": {"cv": [finding, guess]}}, as_json=False)
     shown = capsys.readouterr().out
     assert "cv, at 7: '<|im_end|>' is a control token." in shown
     assert "cv: A guess." in shown

@@ -1,4 +1,4 @@
-"""Names that people give reach folders, URLs, MLflow and Kubernetes: refused at once, or mapped so that no two ever meet."""
+"""People's names reach folders, URLs, MLflow and Kubernetes: refused at once, or mapped without collisions."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ META = {"run": "small", "machine": "2 cores", "digests": {"dataset": "sha256:" +
 STUDY = study()
 
 
-def made(shipped="grpo", of=STUDY, rows=None, **changes):
+def summary(shipped="grpo", of=STUDY, rows=None, **changes):
     rows = outcomes(of, **changes) if rows is None else rows
     return report.summarise(rows, of, meta=META, shipped=shipped, metrics=METRICS)
 
@@ -32,7 +32,7 @@ def mean(rows, score, **fields):
 
 def test_the_figures_are_those_of_the_records():
     rows = outcomes(STUDY)
-    figures = {name: figure["value"] for name, figure in made()["figures"].items()}
+    figures = {name: figure["value"] for name, figure in summary()["figures"].items()}
     sampled = {
         name: mean(rows, "reward", suite="evaluations", subject=name, decoding="sampled") for name in ("sft", "grpo")
     }
@@ -52,7 +52,7 @@ def test_the_figures_are_those_of_the_records():
 
 
 def test_variants_are_those_of_the_records_in_their_order():
-    whole = made()
+    whole = summary()
     assert [variant["variant"] for variant in whole["variants"]] == ["base", "base, few-shot", "sft", "grpo"]
     assert [variant["greedy"]["reward"]["n"] for variant in whole["variants"]] == [20, 20, 20, 20]
     assert whole["variants"][0]["reasons"] == {"form": 20}
@@ -64,7 +64,7 @@ def test_lifts_are_paired_and_stand_between_any_two_variants():
     rows = outcomes(STUDY)
     lifts = {
         (lift["before"], lift["after"]): lift
-        for lift in made()["lifts"]
+        for lift in summary()["lifts"]
         if (lift["score"], lift["decoding"]) == ("reward", "greedy")
     }
     assert len(lifts) == 6
@@ -74,21 +74,21 @@ def test_lifts_are_paired_and_stand_between_any_two_variants():
 
 
 def test_the_baseline_is_the_best_blind_way():
-    whole = made()
+    whole = summary()
     best = whole["blind"]["best"]
     assert whole["baseline"] == {"evaluator_reward": best["reward"], "recommendation_right": best["headline_right"]}
     assert best["reward"]["how"]
 
 
 def test_the_confusion_matrix_counts_every_answer_once():
-    confusion = made()["confusion"]
+    confusion = summary()["confusion"]
     assert confusion["labels"] == ["send", "refuse"]
     assert confusion["columns"][-1] == NO_LABEL
     assert sum(map(sum, confusion["counts"])) == 20
 
 
 def test_examples_hold_right_and_wrong_ones():
-    examples = made()["examples"]
+    examples = summary()["examples"]
     assert {example["right"] for example in examples} == {True, False}
     assert all(example["wrong_fields"] or example["right"] or example["verdict"] != "verified" for example in examples)
 
@@ -104,10 +104,10 @@ def test_a_users_own_cases_are_not_shown():
 
 
 def test_a_report_is_json_and_equal_records_give_equal_reports():
-    whole = made()
+    whole = summary()
     assert json.loads(json.dumps(whole, allow_nan=False)) == whole
-    assert made() == whole
-    assert report.render(made()) == report.render(whole)
+    assert summary() == whole
+    assert report.render(summary()) == report.render(whole)
 
 
 def test_nothing_measured_is_none_and_still_a_page():
@@ -118,7 +118,7 @@ def test_nothing_measured_is_none_and_still_a_page():
 
 def test_greedy_stands_in_for_samples_that_were_not_drawn():
     rows = [row for row in outcomes(STUDY) if row.decoding != "sampled"]
-    whole = made(rows=rows)
+    whole = summary(rows=rows)
     assert whole["figures"]["lift"]["value"] > 0
     assert "Most likely text (greedy)" in report.render(whole)
 
@@ -151,7 +151,7 @@ class Page(HTMLParser):
 
 
 def test_the_page_is_well_formed_and_fetches_nothing():
-    text = report.render(made())
+    text = report.render(summary())
     page = Page(text)
     assert page.open == []
     assert not {"script", "img", "link", "iframe", "object"} & set(page.tags)
@@ -161,7 +161,7 @@ def test_the_page_is_well_formed_and_fetches_nothing():
 
 
 def test_hostile_text_stays_text():
-    page = Page(report.render(made(bad=HOSTILE)))
+    page = Page(report.render(summary(bad=HOSTILE)))
     assert page.open == []
     assert not {"script", "img"} & set(page.tags)
     assert not any(name.startswith("on") for name, _ in page.attributes)
@@ -180,7 +180,7 @@ def test_hostile_names_stay_text_too():
 
 
 def test_the_page_says_what_the_figures_say():
-    whole = made()
+    whole = summary()
     text = " ".join(Page(report.render(whole)).texts)
     assert "sha256:" + "a" * 64 in text
     for heading in (

@@ -16,11 +16,11 @@ COUNTS = st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.j
 
 @given(SHARES)
 def test_an_interval_holds_its_value_lies_in_the_unit_interval_and_is_never_a_point(values):
-    found = stats.mean(values)
-    assert 0 <= found.low <= found.value <= found.high <= 1
-    assert found.low < found.high
-    assert found.value == pytest.approx(math.fsum(values) / len(values), abs=1e-5)
-    assert found.n == len(values)
+    estimate = stats.mean(values)
+    assert 0 <= estimate.low <= estimate.value <= estimate.high <= 1
+    assert estimate.low < estimate.high
+    assert estimate.value == pytest.approx(math.fsum(values) / len(values), abs=1e-5)
+    assert estimate.n == len(values)
 
 
 @given(st.dictionaries(st.integers(0, 50), st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1))
@@ -58,8 +58,8 @@ def test_a_share_and_its_complement_have_mirrored_intervals(counts):
 def test_a_paired_share_has_tangos_interval(gained, lost, alike):
     """By its defining equation: at the ends the score statistic equals the normal quantile."""
     n = gained + lost + alike
-    found = stats.paired_proportions(gained, lost, n)
-    for end, sign in ((found.low, 1), (found.high, -1)):
+    estimate = stats.paired_proportions(gained, lost, n)
+    for end, sign in ((estimate.low, 1), (estimate.high, -1)):
         if -1 < end < 1:
             assert stats._tango(gained, lost, n, end) == pytest.approx(sign * stats.Z, abs=1e-3)
 
@@ -67,16 +67,16 @@ def test_a_paired_share_has_tangos_interval(gained, lost, alike):
 @pytest.mark.parametrize("value", [0.0, 0.1, 0.5, 1.0])
 @pytest.mark.parametrize("n", [1, 2, 20, 1000])
 def test_unanimity_is_not_certainty(value, n):
-    found = stats.mean([value] * n)
-    assert found.low < found.high
-    assert found.high - found.low == pytest.approx(1 - 0.025 ** (1 / n), abs=2e-6)
+    estimate = stats.mean([value] * n)
+    assert estimate.low < estimate.high
+    assert estimate.high - estimate.low == pytest.approx(1 - 0.025 ** (1 / n), abs=2e-6)
 
 
 @pytest.mark.parametrize("lift", [0.0, 0.05, -0.05])
 def test_an_equal_lift_in_every_case_is_nearly_certain(lift):
-    found = stats.paired(dict.fromkeys(range(200), 0.4), dict.fromkeys(range(200), 0.4 + lift))
-    assert found.value == pytest.approx(lift)
-    assert lift - 0.02 < found.low < lift < found.high < lift + 0.02
+    estimate = stats.paired(dict.fromkeys(range(200), 0.4), dict.fromkeys(range(200), 0.4 + lift))
+    assert estimate.value == pytest.approx(lift)
+    assert lift - 0.02 < estimate.low < lift < estimate.high < lift + 0.02
 
 
 def test_pairing_removes_what_differs_between_cases():
@@ -92,7 +92,7 @@ def test_cases_that_only_one_subject_has_are_left_out():
 
 
 def test_more_cases_make_it_narrower():
-    widths = [found.high - found.low for n in (5, 50, 500) if (found := stats.mean([1, 1, 1, 0.5] * n))]
+    widths = [estimate.high - estimate.low for n in (5, 50, 500) if (estimate := stats.mean([1, 1, 1, 0.5] * n))]
     assert widths == sorted(widths, reverse=True)
 
 

@@ -30,11 +30,11 @@ def copied(tmp_path, monkeypatch):
             (folder / file).write_text(text.replace(old, new, 1) if old else text + new)
         monkeypatch.syspath_prepend(str(folder.parent))
         try:
-            made = task.from_package(importlib.import_module("copied"))
+            read = task.from_package(importlib.import_module("copied"))
         finally:
             for module in [module for module in sys.modules if module.split(".")[0] == "copied"]:
                 del sys.modules[module]
-        return made.contract, made.data
+        return read.contract, read.data
 
     return make
 

@@ -50,6 +50,6 @@ def test_from_data_to_a_verified_answer() -> None:
     folder = cache.home().root / "bundle"
     bundle = policy.assemble(folder, cv, run, policy.of(evaluator), policy.of(formatter))
     assert json.loads((cache.folder(report) / "report.json").read_text())["meta"]["digests"]["bundle"] == bundle.digest
-    given = answer(LocalEngine(folder), cv, dict(cv.gold[0].inputs))
-    assert given.bundle == bundle.digest
-    assert bundle.compiled().fault(given.value) is None
+    result = answer(LocalEngine(folder), cv, dict(cv.gold[0].inputs))
+    assert result.bundle == bundle.digest
+    assert bundle.compiled().fault(result.value) is None

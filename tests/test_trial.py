@@ -1,4 +1,4 @@
-"""The laws of a task that does not come with the package: what hangs or dies is a broken law, and the caller goes on."""
+"""The laws of a task that does not come with the package: code that hangs or dies breaks one, and no caller."""
 
 from __future__ import annotations
 

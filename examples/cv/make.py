@@ -136,9 +136,9 @@ def files(case: Case) -> dict[str, bytes]:
         "job.md": job(case.inputs["job"]),
     }
     for name, data in contents.items():
-        given, text = case.inputs["job" if name == "job.md" else "cv"], read_bytes(data, name).text
-        if text != given:
-            raise SystemExit(f"{name} does not read as the case's input:\n{text!r}\n{given!r}")
+        expected, text = case.inputs["job" if name == "job.md" else "cv"], read_bytes(data, name).text
+        if text != expected:
+            raise SystemExit(f"{name} does not read as the case's input:\n{text!r}\n{expected!r}")
     return contents
 
 

@@ -87,12 +87,21 @@ def test_any_text_may_follow_in_an_input(text: str, tmp_path: Path) -> None:
 REFUSED: dict[str, tuple[list[Row], str]] = {
     "a blank input": (changed(2, inputs={"cv": " \n\t"}), "line 3: field 'inputs.cv': the input is blank"),
     "an input of null": (changed(1, inputs={"job": None}), "line 2: field 'inputs.job' is null, expected text"),
-    "an input too many": (changed(0, inputs={"photo": "x"}), "line 1: field 'inputs': it has the inputs cv, job, photo"),
+    "an input too many": (
+        changed(0, inputs={"photo": "x"}),
+        "line 1: field 'inputs': it has the inputs cv, job, photo",
+    ),
     "an id that stands twice": (changed(4, id=rows()[1]["id"]), "line 5: field 'id': .* stands on line 2 already"),
     "a blank id": (changed(4, id=" "), "line 5: field 'id': it is blank"),
-    "an unknown level": (changed(3, level="grandmaster"), "line 4: field 'level': .*no level 'grandmaster'; there are starter"),
+    "an unknown level": (
+        changed(3, level="grandmaster"),
+        "line 4: field 'level': .*no level 'grandmaster'; there are starter",
+    ),
     "empty prose": (changed(2, prose=" \n"), "line 3: field 'prose': the evaluation is empty"),
-    "prose that is none": (changed(0, prose="He is fine, hire him."), "line 1: field 'prose': the gold prose is not accepted"),
+    "prose that is none": (
+        changed(0, prose="He is fine, hire him."),
+        "line 1: field 'prose': the gold prose is not accepted",
+    ),
     "prose with a word too many, among prose in form": (
         changed(0, prose="In short: " + rows()[0]["prose"]),
         "line 1: field 'prose': the gold prose is not accepted",
@@ -101,8 +110,14 @@ REFUSED: dict[str, tuple[list[Row], str]] = {
         changed(0, prose=rows()[1]["prose"]),
         "line 1: field 'prose': .*another answer than the gold JSON: candidate",
     ),
-    "an answer out of range": (changed(1, answer={"score": 1000}), r"line 2: field 'answer\.score': .*greater than the maximum of 100"),
-    "an answer that is not the prose's": (changed(1, answer={"score": 7}), "line 2: field 'prose': .*score is .* in the prose and 7"),
+    "an answer out of range": (
+        changed(1, answer={"score": 1000}),
+        r"line 2: field 'answer\.score': .*greater than the maximum of 100",
+    ),
+    "an answer that is not the prose's": (
+        changed(1, answer={"score": 7}),
+        "line 2: field 'prose': .*score is .* in the prose and 7",
+    ),
     "a person in two splits": (
         changed(3, groups=rows()[0]["groups"][:1]),
         "line 4: field 'groups': 'person:.*' is in split 'train' too .line 1.",
@@ -179,11 +194,17 @@ TEXTS: dict[str, tuple[str, str]] = {
     "NaN": (raw(score="NaN"), r"line 2: field 'answer\.score' is no finite number"),
     "Infinity": (raw(score="-Infinity"), r"line 2: field 'answer\.score' is no finite number"),
     "a number that overflows": (raw(score="1e999"), r"line 2: field 'answer\.score' is no finite number"),
-    "a lone surrogate": (raw().replace("Skills", r"Skills\ud800"), r"line 2: field 'inputs\.cv' holds a lone surrogate"),
+    "a lone surrogate": (
+        raw().replace("Skills", r"Skills\ud800"),
+        r"line 2: field 'inputs\.cv' holds a lone surrogate",
+    ),
     "a key that stands twice": (raw(score='1, "score": 2'), "line 2: not a line of JSON .the key 'score' stands twice"),
     "half a line": (raw()[:100], "line 2: not a line of JSON"),
     "two objects on a line": (f"{raw()} {raw()}", "line 2: not a line of JSON .Extra data"),
-    "an object over several lines": (json.dumps(rows()[0], indent=1), "line 2: not a line of JSON.*one line of its own"),
+    "an object over several lines": (
+        json.dumps(rows()[0], indent=1),
+        "line 2: not a line of JSON.*one line of its own",
+    ),
     "an array of cases": (f"[{raw()}]", "line 2: expected an object, found an array"),
 }  # fmt: skip
 
@@ -217,7 +238,10 @@ FILES: dict[str, tuple[Callable[[bytes, Path], Any], str]] = {
         lambda data, path: path.write_bytes(data[:-400] + data[-400:].replace(b"}", b"\xfc}", 1)),
         "line 9: is not UTF-8 .byte 0xfc",
     ),
-    "an array": (lambda data, path: path.write_bytes(b"[" + b",".join(data.split(b"\n")[:-1]) + b"]"), "begins an array"),
+    "an array": (
+        lambda data, path: path.write_bytes(b"[" + b",".join(data.split(b"\n")[:-1]) + b"]"),
+        "begins an array",
+    ),
     "nothing": (lambda _, path: path.write_bytes(b""), "no case of split 'train'"),
     "no file": (lambda _, path: None, "dataset.file: there is no file"),
     "a folder": (lambda _, path: path.mkdir(), "dataset.file: there is no file"),
@@ -244,7 +268,7 @@ def test_more_cases_than_the_run_takes_are_refused_with_the_number_to_set(tmp_pa
 
 
 def test_an_input_may_be_shared_by_splits_where_the_run_says_so(tmp_path: Path) -> None:
-    """Jobs that stand once but for one are told apart from a job for every CV, whose text says nothing of the answer."""
+    """If nearly every job occurs once, a job identifies its case; one job for every CV says nothing of the answer."""
     assert load(write(tmp_path, [{**case, "inputs": {**case["inputs"], "job": "Any job."}} for case in rows()]))
     path = write(tmp_path, changed(3, inputs={"job": rows()[0]["inputs"]["job"]}))
     assert load(path, shared=("job",))

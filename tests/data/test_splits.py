@@ -21,8 +21,8 @@ TASK = toy_task()
 
 def _write(folder: Path, **changes: Any) -> dict[str, int]:
     """A small dataset."""
-    wanted = config.Dataset(**{"train": 60, "valid": 10, "test": 12, **changes})
-    return splits.write(TASK, wanted, {}, folder, lambda _done, _total: None)
+    dataset = config.Dataset(**{"train": 60, "valid": 10, "test": 12, **changes})
+    return splits.write(TASK, dataset, {}, folder, lambda _done, _total: None)
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:

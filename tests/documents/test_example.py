@@ -51,7 +51,10 @@ def test_the_example_is_made_the_same_twice(make: Any, tmp_path: Path) -> None:
 
 def test_a_text_with_blank_lines_and_bullets_survives_as_well(make: Any) -> None:
     """The form of the higher levels."""
-    text = "Ana Silva\nData Engineer\n\nA summary.\n\nExperience\n2015-03 to 2018-02, Lume\n\nSkills:\n- basic Python\n- advanced SQL"
+    text = (
+        "Ana Silva\nData Engineer\n\nA summary.\n\nExperience\n2015-03 to 2018-02, Lume\n\n"
+        "Skills:\n- basic Python\n- advanced SQL"
+    )
     assert read_bytes(make.pdf(text), "cv.pdf").text == text
     assert read_bytes(make.docx(text), "cv.docx").text == text
     assert read_bytes(make.job(text), "job.md").text == text

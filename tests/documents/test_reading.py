@@ -117,7 +117,10 @@ def test_lines_set_by_one_text_object_get_their_blank_lines() -> None:
 
 def test_a_second_column_is_a_block_of_its_own() -> None:
     """Reading order is the content stream's."""
-    content = b"BT /F 10 Tf 12 TL 50 700 Td (Left) Tj T* (one) Tj T* (two) Tj ET BT /F 10 Tf 12 TL 300 700 Td (Right) Tj T* (three) Tj ET"
+    content = (
+        b"BT /F 10 Tf 12 TL 50 700 Td (Left) Tj T* (one) Tj T* (two) Tj ET "
+        b"BT /F 10 Tf 12 TL 300 700 Td (Right) Tj T* (three) Tj ET"
+    )
     assert read_bytes(build.pdf_by_hand(content), "cv.pdf").text == "Left\none\ntwo\n\nRight\nthree"
 
 
@@ -160,7 +163,8 @@ def test_a_docx_keeps_what_templates_are_made_of() -> None:
     box = "<w:txbxContent><w:p><w:r><w:t>boxed</w:t></w:r></w:p></w:txbxContent>"
     body = (
         "<w:sdt><w:sdtContent><w:p><w:r><w:t>control</w:t></w:r></w:p></w:sdtContent></w:sdt>"
-        "<w:p><w:hyperlink><w:r><w:t>link</w:t></w:r></w:hyperlink><w:ins><w:r><w:tab/><w:t>inserted</w:t></w:r></w:ins>"
+        "<w:p><w:hyperlink><w:r><w:t>link</w:t></w:r></w:hyperlink>"
+        "<w:ins><w:r><w:tab/><w:t>inserted</w:t></w:r></w:ins>"
         "<w:del><w:r><w:delText>deleted</w:delText></w:r></w:del><w:r><w:instrText>PAGE</w:instrText></w:r></w:p>"
         f"<w:p {ns}><w:r><w:t>anchor</w:t><mc:AlternateContent><mc:Choice Requires='wps'>{box}</mc:Choice>"
         f"<mc:Fallback><w:pict><v:textbox>{box}</v:textbox></w:pict></mc:Fallback></mc:AlternateContent></w:r></w:p>"
@@ -171,7 +175,10 @@ def test_a_docx_keeps_what_templates_are_made_of() -> None:
 
 def test_importing_documents_imports_no_reader() -> None:
     """The command line must answer --help at once."""
-    code = "import sys, proseform.documents; print([m for m in ('pypdf', 'docx', 'lxml', 'markdown_it') if m in sys.modules])"
+    code = (
+        "import sys, proseform.documents\n"
+        "print([name for name in ('pypdf', 'docx', 'lxml', 'markdown_it') if name in sys.modules])"
+    )
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
     )

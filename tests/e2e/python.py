@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.cluster import debian, images
 from tests.cluster.places import CACHE
-from tests.images import made
+from tests.images import build
 
 FOLDER = CACHE / "python"
 """Holds the sets; the volume."""
@@ -42,7 +42,7 @@ def packages(name: str) -> str:
     """
     locks = [f"requirements/{lock}.txt" for lock in _LOCKS[name]]
     words = [word for lock in locks for word in ("-r", lock)]
-    heavy = _kept(f"{name}-{made.key(locks)}", lambda folder: _install(folder, "--require-hashes", *words))
+    heavy = _kept(f"{name}-{build.key(locks)}", lambda folder: _install(folder, "--require-hashes", *words))
     folders = [_proseform(), heavy] if name == "platform" else [heavy]
     return ":".join(f"{MOUNT}/{folder}/{_PACKAGES}" for folder in folders)
 
@@ -51,11 +51,11 @@ def _proseform() -> str:
     """The folder of Proseform's own code."""
 
     def fill(folder: Path) -> None:
-        _install(folder, str(made.wheel()))
+        _install(folder, str(build.wheel()))
         for ours in _OURS:
-            shutil.copytree(made.ROOT / ours, folder / _PACKAGES / ours, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(build.ROOT / ours, folder / _PACKAGES / ours, ignore=shutil.ignore_patterns("__pycache__"))
 
-    return _kept(f"proseform-{made.key(('src', 'pyproject.toml', *_OURS))}", fill)
+    return _kept(f"proseform-{build.key(('src', 'pyproject.toml', *_OURS))}", fill)
 
 
 def _kept(name: str, fill: Callable[[Path], None]) -> str:
@@ -72,6 +72,6 @@ def _kept(name: str, fill: Callable[[Path], None]) -> str:
 def _install(folder: Path, *what: str) -> None:
     """Install packages into a set's folder."""
     into = str(folder / _PACKAGES)
-    made.uv(
+    build.uv(
         "pip", "install", "-q", "--no-deps", "--compile-bytecode", "--python", sys.executable, "--target", into, *what
     )

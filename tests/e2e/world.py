@@ -18,7 +18,7 @@ from tests.cluster import debian
 from tests.cluster.kubectl import Manifest, apply, kubectl
 from tests.cluster.places import GATEWAY_PORT, KUBECONFIG, STATE
 from tests.e2e import python
-from tests.images import made
+from tests.images import build
 
 NAMESPACE = render.NAME
 USER = config.Place().user
@@ -84,7 +84,7 @@ def make() -> World:
     What an earlier session has left on this cluster is taken away first.
     """
     _clear()
-    ours = (made.image("serve"), made.image("pipeline", TORCH="requirements/none.txt"))
+    ours = (build.image("serve"), build.image("pipeline", TORCH="requirements/none.txt"))
     with ThreadPoolExecutor(len(ours)) as pool:
         world = World(python.image(), *pool.map(debian.hand_over, ours))
     security = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}

@@ -21,10 +21,10 @@ import pytest
 from proseform import testing
 from proseform.versions import version
 from tests.cluster import debian
-from tests.images import made
+from tests.images import build
 from tests.serve.test_in_a_pod import CASE, TASK, engine, first_answer
 
-ROOT = made.ROOT
+ROOT = build.ROOT
 IMAGES = ["train", "serve", "pipeline"]
 LOCKS = ["serve", "train", "pipeline"]
 OCI = "org.opencontainers.image."
@@ -33,7 +33,8 @@ OCI = "org.opencontainers.image."
 def lines(name: str) -> list[tuple[str, str]]:
     """Instructions and their arguments, continued lines joined, without comments."""
     text = re.sub(r"\\\n", " ", (ROOT / "images" / name / "Containerfile").read_text())
-    return [tuple(line.split(maxsplit=1)) for line in text.splitlines() if line and not line.startswith("#")]  # type: ignore[misc]
+    pairs = (line.partition(" ") for line in text.splitlines() if line and not line.startswith("#"))
+    return [(instruction, rest.strip()) for instruction, _, rest in pairs]
 
 
 def arguments(name: str, instruction: str) -> list[str]:
@@ -61,48 +62,48 @@ class TestEachContainerfile:
     def test_takes_its_base_as_an_argument_before_all_else(self, name):
         assert lines(name)[0][0] == "ARG"
         assert lines(name)[0][1].startswith("BASE=")
-        assert {each.split()[0] for each in arguments(name, "FROM")} == {"${BASE}"}
+        assert {base.split()[0] for base in arguments(name, "FROM")} == {"${BASE}"}
 
     def test_ends_as_a_user_with_a_number_above_0(self, name):
         (user,) = arguments(name, "USER")
-        assert all(int(each) > 0 for each in user.split(":"))
+        assert all(int(number) > 0 for number in user.split(":"))
         assert [word for word, _ in lines(name)].index("USER") > max(
             at for at, (word, _) in enumerate(lines(name)) if word == "RUN"
         )
 
     def test_installs_nothing_without_a_hash(self, name):
-        pips = [each for each in arguments(name, "RUN") if "pip install" in each]
+        pips = [command for command in arguments(name, "RUN") if "pip install" in command]
         assert pips
-        assert all("--require-hashes" in each or "--no-index" in each for each in pips)
-        assert all("--no-deps" in each for each in pips)
+        assert all("--require-hashes" in command or "--no-index" in command for command in pips)
+        assert all("--no-deps" in command for command in pips)
 
     def test_copies_what_is_there_and_names_no_host(self, name):
         text = (ROOT / "images" / name / "Containerfile").read_text()
         assert not re.search(r"https?://|latest|curl|wget|ADD ", text)
-        made = {"build/wheels/"}
-        defaults = dict(each.split("=") for each in arguments(name, "ARG") if "=" in each)
-        sources = [each.split()[0] for each in arguments(name, "COPY") if not each.startswith("--from")]
+        built = {"build/wheels/"}
+        defaults = dict(argument.split("=") for argument in arguments(name, "ARG") if "=" in argument)
+        sources = [copied.split()[0] for copied in arguments(name, "COPY") if not copied.startswith("--from")]
         for source in sources:
-            path = re.sub(r"\$\{(\w+)\}", lambda found: defaults[found[1]], source)
-            assert path in made or (ROOT / path).exists(), path
+            path = re.sub(r"\$\{(\w+)\}", lambda match: defaults[match[1]], source)
+            assert path in built or (ROOT / path).exists(), path
 
     def test_leaves_no_package_lists_and_no_caches_in_what_ships(self, name):
-        assert all("rm -rf /var/lib/apt/lists/*" in each for each in shipping(name) if "apt-get" in each)
+        assert all("rm -rf /var/lib/apt/lists/*" in command for command in shipping(name) if "apt-get" in command)
 
     def test_leaves_no_bytecode_that_is_checked_by_times(self, name):
         """Files of a layer all get one time, so that such bytecode would be made anew at every start."""
         shipped = " ".join(shipping(name))
         assert "compileall -qf --invalidation-mode unchecked-hash /usr/lib/python3.11" in shipped
         assert "PYTHONDONTWRITEBYTECODE=1" in " ".join(arguments(name, "ENV"))
-        assert any("unchecked-hash /opt/proseform/lib" in each for each in arguments(name, "RUN"))
+        assert any("unchecked-hash /opt/proseform/lib" in command for command in arguments(name, "RUN"))
 
     def test_says_by_oci_s_keys_what_it_is(self, name):
         (label,) = arguments(name, "LABEL")
-        said = {key.removeprefix(OCI): value for key, value in re.findall(r'(\S+)="([^"]*)"', label)}
-        assert list(said) == ["title", "description", "version", "licenses", "base.name"]
-        assert said["version"] == version()
-        assert said["licenses"] == tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["license"]["text"]
-        assert "ARG BASE" in [" ".join(each) for each in lines(name)[last_stage(name) :]], (
+        labels = {key.removeprefix(OCI): value for key, value in re.findall(r'(\S+)="([^"]*)"', label)}
+        assert list(labels) == ["title", "description", "version", "licenses", "base.name"]
+        assert labels["version"] == version()
+        assert labels["licenses"] == tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["license"]["text"]
+        assert "ARG BASE" in [" ".join(line) for line in lines(name)[last_stage(name) :]], (
             "or the label of the base stays empty"
         )
 
@@ -127,7 +128,7 @@ class TestEachLock:
         text = (ROOT / "requirements" / f"{lock}.txt").read_text()
         blocks = re.split(r"\n(?=[a-z0-9])", text.strip())
         assert len(blocks) == len(pins(lock))
-        assert all("--hash=sha256:" in each for each in blocks)
+        assert all("--hash=sha256:" in block for block in blocks)
         assert "://" not in text
         assert "index-url" not in text
 
@@ -151,7 +152,7 @@ def test_what_the_cluster_needs_is_in_the_images():
 
 def obstacle() -> str:
     """Why images cannot be built here; empty where they can."""
-    missing = [each for each in ("buildah", "debootstrap") if shutil.which(each) is None]
+    missing = [program for program in ("buildah", "debootstrap") if shutil.which(program) is None]
     if missing:
         return f"no {' and no '.join(missing)} on this machine"
     return "" if os.geteuid() == 0 else "debootstrap wants root"
@@ -189,7 +190,7 @@ def test_the_serve_image_is_built_and_serves_as_a_plain_user(tmp_path, capsys):
             sys.stdout.write(f"\nthe serve image is not built: {why}\n")
         pytest.skip(why)
     began = time.monotonic()
-    name = made.image("serve")
+    name = build.image("serve")
     took_s = time.monotonic() - began
     about = json.loads(debian.buildah("inspect", "--type=image", name))["OCIv1"]["config"]
     assert int(about["User"].split(":")[0]) > 0
@@ -210,5 +211,6 @@ def test_the_serve_image_is_built_and_serves_as_a_plain_user(tmp_path, capsys):
         debian.buildah("rm", working)
     with capsys.disabled():
         sys.stdout.write(
-            f"\nthe serve image: {size / 1e6:.0f} MB, {f'built in {took_s:.0f} s' if took_s > 10 else 'kept from before'}\n"
+            f"\nthe serve image: {size / 1e6:.0f} MB, "
+            f"{f'built in {took_s:.0f} s' if took_s > 10 else 'kept from before'}\n"
         )

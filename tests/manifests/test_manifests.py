@@ -30,12 +30,12 @@ def built(name: str) -> list[dict[str, Any]]:
     return list(yaml.safe_load_all(done.stdout))
 
 
-def one(found: list[dict[str, Any]], kind: str, name: str) -> dict[str, Any]:
-    return next(each for each in found if (each["kind"], each["metadata"]["name"]) == (kind, name))
+def one(manifests: list[dict[str, Any]], kind: str, name: str) -> dict[str, Any]:
+    return next(manifest for manifest in manifests if (manifest["kind"], manifest["metadata"]["name"]) == (kind, name))
 
 
-def kinds(found: list[dict[str, Any]]) -> set[tuple[str, str]]:
-    return {(each["kind"], each["metadata"]["name"]) for each in found}
+def kinds(manifests: list[dict[str, Any]]) -> set[tuple[str, str]]:
+    return {(manifest["kind"], manifest["metadata"]["name"]) for manifest in manifests}
 
 
 def test_what_is_rendered_is_fresh():
@@ -51,42 +51,44 @@ def test_rendering_twice_gives_the_same_bytes():
     assert render.files() == render.files()
 
 
-@pytest.mark.parametrize("name", ["base", *(f"overlays/{each}" for each in OVERLAYS)])
+@pytest.mark.parametrize("name", ["base", *(f"overlays/{overlay}" for overlay in OVERLAYS)])
 class TestEachFolder:
     def test_builds_to_valid_objects(self, name):
-        assert {str(each["metadata"]): found for each in built(name) if (found := admission.faults(each))} == {}
+        assert {
+            str(manifest["metadata"]): faults for manifest in built(name) if (faults := admission.faults(manifest))
+        } == {}
 
     def test_has_restricted_pods_and_narrow_rights(self, name):
-        pods = [pod for each in built(name) if (pod := admission.pod_of(each))]
+        pods = [pod for manifest in built(name) if (pod := admission.pod_of(manifest))]
         assert pods
         assert [fault for pod in pods for fault in admission.against_pod(pod)] == []
-        assert [fault for each in built(name) for fault in admission.against_rights(each)] == []
+        assert [fault for manifest in built(name) for fault in admission.against_rights(manifest)] == []
 
     def test_lies_in_one_namespace_and_has_nothing_of_helm(self, name):
-        assert {each["metadata"].get("namespace") for each in built(name) if each["kind"] != "Namespace"} == {
-            render.NAME
-        }
+        assert {
+            manifest["metadata"].get("namespace") for manifest in built(name) if manifest["kind"] != "Namespace"
+        } == {render.NAME}
         assert "helm.sh" not in yaml.safe_dump(built(name))
 
     def test_denies_by_default(self, name):
-        policies = [each for each in built(name) if each["kind"] == "NetworkPolicy"]
+        policies = [manifest for manifest in built(name) if manifest["kind"] == "NetworkPolicy"]
         assert not reaches(policies, Pod(), TRANSFORMER, 8080)
         assert reaches(policies, STEP, TRANSFORMER, 8080)
 
 
 @pytest.mark.parametrize("name", OVERLAYS)
 def test_an_overlay_keeps_all_of_the_base_and_holds_the_namespace_to_restricted(name):
-    found = built(f"overlays/{name}")
+    manifests = built(f"overlays/{name}")
     removed = {("PersistentVolumeClaim", "proseform-mlflow")} if name == "production" else set()
-    assert kinds(built("base")) - kinds(found) == removed
-    labels = one(found, "Namespace", render.NAME)["metadata"]["labels"]
+    assert kinds(built("base")) - kinds(manifests) == removed
+    labels = one(manifests, "Namespace", render.NAME)["metadata"]["labels"]
     assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
 
 
 def test_dev_asks_for_what_one_node_has():
-    found = built("overlays/dev")
-    assert one(found, "PersistentVolumeClaim", "proseform-store")["spec"]["accessModes"] == ["ReadWriteOnce"]
-    assert not {each["kind"] for each in found} & {"ServiceMonitor", "PrometheusRule"}
+    manifests = built("overlays/dev")
+    assert one(manifests, "PersistentVolumeClaim", "proseform-store")["spec"]["accessModes"] == ["ReadWriteOnce"]
+    assert not {manifest["kind"] for manifest in manifests} & {"ServiceMonitor", "PrometheusRule"}
 
 
 def test_gpu_bounds_what_the_namespace_takes():
@@ -104,25 +106,27 @@ def test_production_s_mlflow_is_what_the_chart_makes_with_the_same_values():
     assert ours["template"]["spec"].pop("topologySpreadConstraints")
     for spec in (ours, theirs):
         container = spec["template"]["spec"]["containers"][0]
-        container["env"] = {each["name"]: each["value"] for each in container["env"]}
-        container["volumeMounts"] = {each["name"]: each for each in container["volumeMounts"]}
-        spec["template"]["spec"]["volumes"] = {each["name"]: each for each in spec["template"]["spec"]["volumes"]}
+        container["env"] = {variable["name"]: variable["value"] for variable in container["env"]}
+        container["volumeMounts"] = {mount["name"]: mount for mount in container["volumeMounts"]}
+        spec["template"]["spec"]["volumes"] = {volume["name"]: volume for volume in spec["template"]["spec"]["volumes"]}
     assert ours == theirs
 
 
 def test_production_listens_with_tls_alone_and_is_watched():
-    found = built("overlays/production")
-    assert [each["protocol"] for each in one(found, "Gateway", "proseform")["spec"]["listeners"]] == ["HTTPS"]
-    assert {("PrometheusRule", "proseform"), ("ServiceMonitor", "proseform-transformer")} <= kinds(found)
-    policies = [each for each in found if each["kind"] == "NetworkPolicy"]
+    manifests = built("overlays/production")
+    assert [listener["protocol"] for listener in one(manifests, "Gateway", "proseform")["spec"]["listeners"]] == [
+        "HTTPS"
+    ]
+    assert {("PrometheusRule", "proseform"), ("ServiceMonitor", "proseform-transformer")} <= kinds(manifests)
+    policies = [manifest for manifest in manifests if manifest["kind"] == "NetworkPolicy"]
     assert reaches(policies, Pod(namespace="monitoring"), TRANSFORMER, 8080)
 
 
 def test_openshift_gives_users_itself_and_has_its_own_namespaces():
-    found = built("overlays/openshift")
-    context = one(found, "Deployment", "proseform-mlflow")["spec"]["template"]["spec"]["securityContext"]
+    manifests = built("overlays/openshift")
+    context = one(manifests, "Deployment", "proseform-mlflow")["spec"]["template"]["spec"]["securityContext"]
     assert not {"runAsUser", "runAsGroup", "fsGroup"} & set(context)
-    policies = [each for each in found if each["kind"] == "NetworkPolicy"]
+    policies = [manifest for manifest in manifests if manifest["kind"] == "NetworkPolicy"]
     assert reaches(policies, Pod(namespace="openshift-ingress"), TRANSFORMER, 8080)
     assert reaches(policies, Pod(namespace="openshift-user-workload-monitoring"), TRANSFORMER, 8080)
     assert reaches(policies, STEP, Pod(namespace="openshift-ingress"), 443)
@@ -134,5 +138,5 @@ def test_openshift_gives_users_itself_and_has_its_own_namespaces():
 
 @pytest.mark.parametrize("name", samples.every())
 def test_every_sample_is_known_to_the_api_server(name):
-    found = samples.every()[name]
-    assert [fault for each in found for fault in admission.faults(each)] == []
+    manifests = samples.every()[name]
+    assert [fault for manifest in manifests for fault in admission.faults(manifest)] == []

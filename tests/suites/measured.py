@@ -51,9 +51,9 @@ def outcomes(of, seed=0, bad="I'd be happy to help!", skill=SKILL, subjects=SUBJ
                 texts = {"text": text}
             else:
                 known = of.strange_by_id.get(record.case) or of.by_id[record.case]
-                given = done[ask.after].text if ask.after else ask.values["prose"]
+                source = done[ask.after].text if ask.after else ask.values["prose"]
                 wrong = {**known.answer, "verdict": "send", "note": "x"}
                 text = json.dumps(dict(known.answer) if right or record.suite == "formatter" else wrong)
-                texts = {"given": given, "text": text if ask.constrained or record.suite == "formatter" else bad}
+                texts = {"given": source, "text": text if ask.constrained or record.suite == "formatter" else bad}
             done[record.id] = replace(record, texts=texts, seconds=0.5, tokens=len(text))
     return judge(done.values(), of)

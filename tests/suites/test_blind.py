@@ -13,10 +13,10 @@ def summary(of=STUDY, judged=()):
 
 
 def test_the_best_way_counts_by_its_upper_bound():
-    found = summary(judged=outcomes(STUDY))
-    for score, best in found["best"].items():
-        chance = [found["chance"]["right"]["high"]] if score == "headline_right" else []
-        assert best["high"] == max([row[score]["high"] for row in found["rows"] if row[score]] + chance)
+    baseline = summary(judged=outcomes(STUDY))
+    for score, best in baseline["best"].items():
+        chance = [baseline["chance"]["right"]["high"]] if score == "headline_right" else []
+        assert best["high"] == max([row[score]["high"] for row in baseline["rows"] if row[score]] + chance)
 
 
 def test_a_model_that_reads_earns_nothing_when_it_is_asked_blind():

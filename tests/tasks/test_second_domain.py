@@ -1,4 +1,4 @@
-"""Another domain is a folder of data in its own wheel: built, unpacked beside the core and used, without a change to the core."""
+"""Another domain is a folder of data in a wheel of its own, which works beside a core that is not changed."""
 
 from __future__ import annotations
 
@@ -45,7 +45,8 @@ from proseform import config, laws, task
 from proseform.data import splits
 triage, folder = task.load("triage"), Path(sys.argv[1])
 laws.check(triage)
-rows = splits.write(triage, config.Dataset(train=40, valid=8, test=8, format="nested"), {"busy": 5}, folder, lambda done, total: None)
+dataset = config.Dataset(train=40, valid=8, test=8, format="nested")
+rows = splits.write(triage, dataset, {"busy": 5}, folder, lambda done, total: None)
 where = sys.modules["proseform_triage"].__file__
 print(json.dumps({"installed": sorted(task.installed()), "from": where, "digest": triage.whole, "rows": rows}))
 """
@@ -73,14 +74,14 @@ BAD = [
 @pytest.fixture(scope="module")
 def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The built wheel, unpacked."""
-    there = tmp_path_factory.mktemp("triage")
-    shutil.copytree(FOLDER, there / "source", ignore=shutil.ignore_patterns("__pycache__", "dist"))
+    folder = tmp_path_factory.mktemp("triage")
+    shutil.copytree(FOLDER, folder / "source", ignore=shutil.ignore_patterns("__pycache__", "dist"))
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", "../dist"]
-    done = subprocess.run(build, cwd=there / "source", capture_output=True, text=True, check=False)
+    done = subprocess.run(build, cwd=folder / "source", capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    (wheel,) = (there / "dist").glob("*.whl")
-    zipfile.ZipFile(wheel).extractall(there / "site")
-    return there / "site"
+    (wheel,) = (folder / "dist").glob("*.whl")
+    zipfile.ZipFile(wheel).extractall(folder / "site")
+    return folder / "site"
 
 
 @pytest.fixture(scope="module")

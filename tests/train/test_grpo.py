@@ -86,7 +86,7 @@ def test_no_steps_leave_the_policy_as_it_is(make_job: MakeJob, dataset: Path, ti
 def test_direct_json_from_a_prose_model_ends_for_want_of_signal(
     make_job: MakeJob, dataset: Path, tiny_base: Path, policy: Path
 ) -> None:
-    """The collapse: it never opens a brace, no group has variance, and the stage says so instead of training on nothing."""
+    """The collapse: no completion opens a brace, no group has variance, and the stage stops with an error."""
     job = make_job(
         "grpo",
         dataset=dataset,

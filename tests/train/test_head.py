@@ -39,8 +39,8 @@ def test_the_loss_and_its_gradient_are_the_models_own(model, lengths):
     assert ours.item() == pytest.approx(own.item(), rel=1e-5)
     assert 0 <= likeliest <= 1
     weight = model.model.layers[0].self_attn.q_proj.weight
-    (expected,), (found,) = torch.autograd.grad(own, weight), torch.autograd.grad(ours, weight)
-    assert torch.allclose(expected, found, atol=1e-6)
+    (expected,), (gradient,) = torch.autograd.grad(own, weight), torch.autograd.grad(ours, weight)
+    assert torch.allclose(expected, gradient, atol=1e-6)
 
 
 def test_the_sum_is_divided_by_the_tokens_of_all_ranks(model):
@@ -71,7 +71,7 @@ def test_completions_have_the_log_probabilities_that_whole_logits_give(model):
     mask[0, :4] = 0
     logits = model(input_ids=ids, attention_mask=mask).logits[:, 6:-1] / 0.7
     logs = functional.log_softmax(logits, -1)
-    found, entropies = head.log_probabilities(model, ids, mask, 5, 0.7, entropy=True)
-    assert torch.allclose(found, logs.gather(-1, ids[:, 7:, None]).squeeze(-1), atol=1e-5)
+    chosen, entropies = head.log_probabilities(model, ids, mask, 5, 0.7, entropy=True)
+    assert torch.allclose(chosen, logs.gather(-1, ids[:, 7:, None]).squeeze(-1), atol=1e-5)
     assert torch.allclose(entropies, torch.distributions.Categorical(logits=logits).entropy(), atol=1e-5)
     assert head.log_probabilities(model, ids, mask, 5, 0.7, entropy=False)[1] is None

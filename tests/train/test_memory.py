@@ -55,7 +55,10 @@ def test_bytes_a_parameter(changes: dict[str, Any], expected: tuple[float, ...],
 
 
 def test_seven_billion_parameters_trained_whole_are_refused_on_one_gpu_with_the_arithmetic() -> None:
-    words = r"sft.evaluator: needs at least 1\d\d\.\d GB on each GPU, which has 80.0 GB: \d\.\d\d billion trained parameters, 16 bytes"
+    words = (
+        r"sft.evaluator: needs at least 1\d\d\.\d GB on each GPU, which has 80.0 GB: "
+        r"\d\.\d\d billion trained parameters, 16 bytes"
+    )
     with pytest.raises(ConfigError, match=words) as refused:
         memory.check(SEVEN, run(), 80e9)
     assert "lora" in refused.value.hint

@@ -24,8 +24,8 @@ def cases(toy_task: None) -> list[str]:
 @pytest.fixture(scope="module")
 def scorer(toy_task: None) -> Iterator[Scorer]:
     """The scorer of a task whose term does what the text asks for."""
-    with Scorer("hostile-toy", task.load("hostile-toy").rubric(), limit_s=5.0) as made:
-        yield made
+    with Scorer("hostile-toy", task.load("hostile-toy").rubric(), limit_s=5.0) as running:
+        yield running
 
 
 def test_scores_are_those_of_the_pure_function(cases: list[str]) -> None:

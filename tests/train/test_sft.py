@@ -91,15 +91,15 @@ def test_killed_in_the_middle_it_goes_on_and_ends_with_the_same_weights(
 
 def _workers(job: Job) -> list[int]:
     """The processes that work on a job, torchrun left out."""
-    found = []
+    processes = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             line = (folder / "cmdline").read_bytes().decode()
         except OSError:
             continue
         if f"{job.work}/job.json" in line and "torch.distributed.run" not in line:
-            found.append(int(folder.name))
-    return found
+            processes.append(int(folder.name))
+    return processes
 
 
 def test_a_finished_checkpoint_is_only_written_out(whole: Job) -> None:

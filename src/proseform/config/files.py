@@ -78,7 +78,7 @@ class Files(Generic[_Model]):
             raise self._refused(error, where) from error
 
     def _refused(self, error: ValidationError, where: str) -> ConfigError:
-        """The first fault in our words, with the keys that exist; a misspelt key before the one that it leaves missing."""
+        """The first fault in our words, with the keys that exist; a misspelt key before the one that is missing."""
         faults = error.errors()
         first = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
         if not first["loc"]:  # a rule between fields, which names them itself

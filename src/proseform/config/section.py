@@ -30,7 +30,7 @@ Word = Annotated[str, AfterValidator(_word)]
 
 
 class Section(BaseModel):
-    """Frozen; unknown keys are refused, and nothing is converted: TOML has types, so ``"5"`` or ``true`` is no number."""
+    """Frozen; unknown keys are refused, and nothing is converted: TOML has types, so ``"5"`` is no number."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True

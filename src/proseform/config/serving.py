@@ -93,7 +93,7 @@ class Serving(Section):
     mode: Literal["standard", "serverless"] = "standard"
     """standard: an HTTPRoute splits traffic between versions; serverless: Knative does, by canaryTrafficPercent."""
     storage: Annotated[str, Field(pattern=r"^((pvc|s3|oci|oci\+native)://[^/].*)?$")] = ""
-    """Where engines load bundles from. Empty: the claim; pvc://: a folder on one; s3://: MLflow's files; oci://: images."""
+    """Where engines load bundles from. Empty: the claim; pvc://: a folder; s3://: MLflow's files; oci://: images."""
     account: OptionalName = ""
     """Service account of the pods, with KServe's credentials for s3://; empty: the default one. No token is mounted."""
     gateway: Name = "proseform"

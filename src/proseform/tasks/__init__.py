@@ -1,1 +1,1 @@
-"""The shipped tasks: each a folder of data and small pure modules, found by the entry-point group ``proseform.tasks``."""
+"""The shipped tasks: folders of data and small pure modules, found by the entry-point group ``proseform.tasks``."""

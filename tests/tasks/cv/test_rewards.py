@@ -217,9 +217,13 @@ def _all(case: Case, found: str) -> dict[str, object]:
     experience = answer["experience"]
     months = 12 * experience["years"] + experience["months"]
     return judgement.judge(
-        candidate=answer["candidate"], role=answer["role"], requirements=items, required_years=experience["required_years"],
-        months=0 if found == "none" else months, periods=[] if found == "none" else answer["periods"],
-    )  # fmt: skip
+        candidate=answer["candidate"],
+        role=answer["role"],
+        requirements=items,
+        required_years=experience["required_years"],
+        months=0 if found == "none" else months,
+        periods=[] if found == "none" else answer["periods"],
+    )
 
 
 @pytest.mark.parametrize("hack", HACKS)

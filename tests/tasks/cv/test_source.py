@@ -85,7 +85,7 @@ def test_what_is_missing_is_nowhere_in_an_easy_cv(level: str) -> None:
 
 
 def test_hard_cvs_mention_skills_that_they_do_not_show() -> None:
-    """Hearsay is the trap of the hard levels: it stands in the CV, often of a missing skill, and is never the evidence."""
+    """Hearsay is the trap of the hard levels: the CV has it, often of a missing skill, and it is never the evidence."""
     trapped = 0
     for case in CASES["expert"]:
         for sentence in case.facts["hearsay"]:
@@ -177,9 +177,8 @@ def test_careless_annotators_are_as_careless_as_documented(level: str) -> None:
     assert left_out["gaps"] > 0.5
     assert sum(any(not scan.claims[name] for name in form.SECTIONS) for scan in scans) / len(scans) >= 0.55
     stated = [scan.only("recommendation") for scan in scans]
-    wrong = sum(given != case.answer["recommendation"] for given, (case, _) in zip(stated, pairs, strict=True)) / len(
-        pairs
-    )
+    gold = [case.answer["recommendation"] for case, _ in pairs]
+    wrong = sum(one != other for one, other in zip(stated, gold, strict=True)) / len(pairs)
     assert abs(wrong - source.RANDOM_RECOMMENDATION * 2 / 3) < 0.05
     assert not any(scan.strange for scan in scans), "still recognisably the form"
 

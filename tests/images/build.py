@@ -1,4 +1,4 @@
-"""Our images as tests have them: built by buildah on Debian, once for each state of what they are made from."""
+"""Our images for tests: built by buildah on Debian, once for each state of their sources."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SOURCES = {
     "serve": ("images/serve", "requirements", "src", "pyproject.toml"),
     "pipeline": ("images/pipeline", "requirements", "src", "pyproject.toml", "components", "pipelines"),
 }
-"""What each is made from."""
+"""Files and folders that an image is built from."""
 
 
 def image(name: str, **arguments: str) -> str:
@@ -27,14 +27,14 @@ def image(name: str, **arguments: str) -> str:
         name: Of :data:`SOURCES`.
         arguments: Build arguments.
     """
-    made = (
+    tagged = (
         f"proseform.local/{name}:{key(SOURCES[name], *(f'{one}={other}' for one, other in sorted(arguments.items())))}"
     )
-    if not debian.has(made):
+    if not debian.has(tagged):
         wheel()
-        debian.build(ROOT / "images" / name / "Containerfile", made, ROOT, **arguments)
-        debian.forget(f"proseform.local/{name}", but=made)
-    return made
+        debian.build(ROOT / "images" / name / "Containerfile", tagged, ROOT, **arguments)
+        debian.forget(f"proseform.local/{name}", but=tagged)
+    return tagged
 
 
 def wheel() -> Path:
@@ -45,10 +45,7 @@ def wheel() -> Path:
 
 
 def uv(*words: str) -> None:
-    """Run the virtual environment's own uv in the repository, which finds the build's tools there.
-
-    Its words where it fails.
-    """
+    """Run uv in the repository and this virtual environment, where it finds the tools of the build."""
     env = {**os.environ, "VIRTUAL_ENV": sys.prefix, "PATH": f"{sys.prefix}/bin:{os.environ['PATH']}"}
     done = subprocess.run(["uv", *words], cwd=ROOT, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"uv {' '.join(words[:3])}: {done.stderr[-2000:]}"
