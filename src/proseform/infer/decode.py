@@ -122,7 +122,7 @@ def run(model: Any, rows: Sequence[Row], constraints: Constraints | None, *, pad
         pad: A token id to fill with; it is masked.
         stop: The ids that end a completion.
     """
-    from transformers import DynamicCache
+    from proseform.infer import cache as caches
 
     device = model.device
     width = max(len(row.prompt) for row in rows)
@@ -130,7 +130,7 @@ def run(model: Any, rows: Sequence[Row], constraints: Constraints | None, *, pad
     mask = torch.tensor([[0] * (width - len(row.prompt)) + [1] * len(row.prompt) for row in rows], device=device)
     positions = (mask.cumsum(-1) - 1).clamp(min=0)
     noise = [torch.Generator().manual_seed(row.seed) for row in rows]
-    cache = DynamicCache(config=model.config)
+    cache = caches.of(model.config)
     places = list(range(len(rows)))  # which row stands at which place of the batch
     with torch.inference_mode():
         while True:
