@@ -42,6 +42,19 @@ def test_every_ask_is_recorded_in_plan_order(subject):
     assert all(row.tokens for row in outcomes if row.text)
 
 
+@pytest.mark.parametrize("ranks", [1, 2, 3, 50])
+def test_ranks_share_a_plan_and_none_waits_for_another(ranks):
+    asks = plan(STUDY, SUBJECTS[2])
+    shares = [measure.share(asks, rank, ranks) for rank in range(ranks)]
+    assert sorted(ask.record.id for some in shares for ask in some) == sorted(ask.record.id for ask in asks)
+    for some in shares:
+        own = [ask.record.id for ask in some]
+        assert own == [ask.record.id for ask in asks if ask.record.id in own]
+        assert {ask.after for ask in some if ask.after} <= {*own}
+    counts = [len({ask.record.case for ask in some}) for some in shares]
+    assert max(counts) - min(counts) <= 1
+
+
 def test_an_engine_that_reads_is_judged_right():
     judged = judge(asked(ScriptedEngine(BUNDLE, gold)), STUDY)
     for row in judged:

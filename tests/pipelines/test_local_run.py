@@ -61,6 +61,20 @@ def test_one_digest_goes_from_training_through_registry_and_gate_to_the_answer(w
     assert digests["bundle"] == champion.bundle == verdict.bundle == answered
 
 
+def test_two_processes_measure_every_ask_once_and_in_the_order_of_the_plans(whole: Finished) -> None:
+    from proseform import config, records, task
+    from proseform.stages.evaluate import SUBJECTS
+    from proseform.suites.plans import plan
+
+    run = config.load(MICRO)
+    assert run.evaluate.processes > 1
+    done = {event["stage"]: event for event in whole.events("first") if event["state"] == "done"}
+    dataset, made = (Path(done[stage]["uri"].removeprefix("file://")) for stage in ("dataset", "records"))
+    study = records.study(dataset, task.load("cv"), run)
+    asked = [ask.record.id for subject in SUBJECTS for ask in plan(study, subject)]
+    assert [row.id for row in records.read(made / records.RECORDS)] == asked
+
+
 def test_the_weights_that_grpo_wrote_are_the_weights_in_the_bundle(whole: Finished) -> None:
     from proseform import bundle, digest, registry
     from proseform.registry import models

@@ -18,6 +18,8 @@ from proseform.stages import cache, dataset, evaluate, policy
 from proseform.store import Ref, Result, write_json
 
 MICRO = Path(__file__).parents[1] / "runs/micro.toml"
+ALONE = f'extends = "{MICRO}"\nevaluate.processes = 1\n'
+"""The micro run, measured by one process: the launcher here runs it in this one."""
 SECRET = "Zanzibar"
 
 
@@ -97,13 +99,13 @@ def own_cases(path: Path) -> str:
             raw = Case.from_json(text)
             rows.append(Case(**{**{n: getattr(raw, n) for n in Case.__dataclass_fields__}, "groups": ()}).to_json())
     path.write_text("\n".join(rows) + "\n", encoding="utf-8")
-    return f'extends = "{MICRO}"\n[dataset]\nfile = "{path}"\nshared = ["job"]\n'
+    return f'{ALONE}[dataset]\nfile = "{path}"\nshared = ["job"]\n'
 
 
 def test_records_are_generated_once_and_judged_as_often_as_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = world(tmp_path, monkeypatch, str(MICRO))
+    made = world(tmp_path, monkeypatch, ALONE)
     Here.runs = 0
     folder = made.evaluate()
     assert Here.runs == 1
@@ -114,7 +116,7 @@ def test_records_are_generated_once_and_judged_as_often_as_asked(
     assert {row.suite for row in rows} == {"evaluations", "answers", "formatter", "blind"}
     assert all(row.verdicts and row.scores for row in rows)
 
-    other = f'extends = "{MICRO}"\n[gate]\nlift = {{ at_least = 0.5 }}\n[grpo]\nrubric = "four"\n'
+    other = f'{ALONE}[gate]\nlift = {{ at_least = 0.5 }}\n[grpo]\nrubric = "four"\n'
     assert made.evaluate(other) != folder  # judged by another rubric
     assert made.evaluate(other.replace("rubric", "# rubric")) == folder  # another threshold changes no report
     assert Here.runs == 1
@@ -129,8 +131,8 @@ def test_records_are_generated_once_and_judged_as_often_as_asked(
 
 def test_what_tuning_looks_at_is_measured_and_opens_no_gate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of the split valid: other cases, said at the head of the report, and refused by the gate in words."""
-    made = world(tmp_path, monkeypatch, str(MICRO))
-    folder = made.evaluate(f'extends = "{MICRO}"\n[evaluate]\nsplit = "valid"\nlevels = []\n')
+    made = world(tmp_path, monkeypatch, ALONE)
+    folder = made.evaluate(f'{ALONE}evaluate.split = "valid"\nevaluate.levels = []\n')
     known = {row["id"] for row in jsonl.rows(cache.folder(made.data) / "cases-valid.jsonl")}
     asked = {row.case for row in records.read(folder / records.RECORDS) if row.suite != "formatter"}
     assert asked

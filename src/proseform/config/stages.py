@@ -199,7 +199,9 @@ class Evaluate(Section):
     levels: Annotated[tuple[str, ...], Field(strict=False)] = ()
     """Further, harder levels to measure."""
     batch: Positive = 32
-    """Cases generated at once."""
+    """Cases generated at once, by each process."""
+    processes: Positive = 1
+    """Processes that measure side by side, each a share of the cases."""
     shots: Annotated[int, Field(ge=0, le=9)] = 1
     """Examples in the few-shot prompt of the untrained base, beside the task's guide; 0 leaves that variant out."""
     blind: Count = 100

@@ -2,11 +2,14 @@
 
 Any engine will do; the worker itself loads bundles into its own process, on a GPU where there is one, so that a
 launcher can start it as a job like training. Asks go to the engine in the order of the plans, in batches, so that equal
-plans give equal texts. An interruption costs at most the subject that was being asked.
+plans give equal texts. Several ranks each ask of their own share of the cases, side by side. An interruption costs at
+most the subject that was being asked.
 """
 
 from __future__ import annotations
 
+import datetime as dt
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +25,9 @@ from proseform.outcome import Outcome
 from proseform.store import write_json
 from proseform.suites import Ask, Study, Subject
 from proseform.suites.plans import plan
+
+_OTHERS = dt.timedelta(days=1)
+"""Longest wait of a rank for those that have longer texts to write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +53,24 @@ def main(job: launch.Job) -> None:
     ]
     left_out = too_long(study, subjects[0][1])
     study = study.without(left_out)
-    total = sum(len(plan(study, subject)) for subject, _ in subjects)
-    outcomes: list[Outcome] = []
+    rank = int(os.environ.get("RANK", "0"))
+    plans = [plan(study, subject) for subject, _ in subjects]
+    shares = [share(asks, rank, job.world_size) for asks in plans]
     parts = Path(job.work) / "checkpoints"
     parts.mkdir(parents=True, exist_ok=True)
-    for subject, bundle in subjects:
-        part = parts / f"{subject.name}.parquet"
+    before, total = 0, sum(map(len, shares))
+    for (subject, bundle), asks in zip(subjects, shares, strict=True):
+        part = _part(parts, subject, rank)
         if not part.exists():
-            _write_whole(part, _asked(bundle, plan(study, subject), run, job, len(outcomes), total))
-        outcomes += records.read(part)
+            _write_whole(part, _asked(bundle, asks, run, job, before, total))
+        before += len(asks)
+    _wait_for_others(job.world_size)
+    if rank:
+        return
+    outcomes: list[Outcome] = []
+    for (subject, _), asks in zip(subjects, plans, strict=True):
+        made = {row.id: row for other in range(job.world_size) for row in records.read(_part(parts, subject, other))}
+        outcomes += [made[one.record.id] for one in asks]
     until = job.settings["delete_after"]
     if until:  # a user's own cases
         texts = Path(job.out) / records.APART
@@ -63,6 +78,18 @@ def main(job: launch.Job) -> None:
         records.write_texts(texts / records.TEXTS, outcomes, str(until))
     write_json(Path(job.out) / records.ABOUT, {"machine": machine(), "records": len(outcomes), "left_out": left_out})
     records.write(Path(job.out) / records.RECORDS, [outcome.sealed() for outcome in outcomes] if until else outcomes)
+
+
+def share(asks: Sequence[Ask], rank: int, ranks: int) -> list[Ask]:
+    """The asks of one rank, in plan order: all of every so-many-th case, so that no ask waits for another rank's.
+
+    Args:
+        asks: A plan.
+        rank: From 0.
+        ranks: How many share the plan.
+    """
+    order = {case: place for place, case in enumerate(dict.fromkeys(one.record.case for one in asks))}
+    return [one for one in asks if order[one.record.case] % ranks == rank]
 
 
 def too_long(study: Study, bundle: Path) -> list[str]:
@@ -191,6 +218,22 @@ def _batched(asks: Sequence[Ask], size: int) -> Iterator[Sequence[Ask]]:
     for kind in kinds:
         alike = [one for one in asks if (one.role, one.constrained) == kind]
         yield from (alike[start : start + size] for start in range(0, len(alike), size))
+
+
+def _part(folder: Path, subject: Subject, rank: int) -> Path:
+    """What a rank has made of a subject."""
+    return folder / f"{subject.name}-{rank}.parquet"
+
+
+def _wait_for_others(ranks: int) -> None:
+    """Wait until every rank has written its parts; the launcher ends those that wait for one that failed."""
+    if ranks == 1:
+        return
+    import torch.distributed as dist
+
+    dist.init_process_group("gloo", timeout=_OTHERS)
+    dist.barrier()
+    dist.destroy_process_group()
 
 
 def _write_whole(path: Path, outcomes: Sequence[Outcome]) -> None:

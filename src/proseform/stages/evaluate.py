@@ -151,6 +151,7 @@ def _records(
         "dtype": run.model.dtype,
         "format": run.dataset.format,
         "batch": run.evaluate.batch,
+        "processes": run.evaluate.processes,
         "own": bool(run.dataset.file),
     }
 
@@ -180,7 +181,8 @@ def _records(
         }
         sources, libraries = {"dataset": str(cache.ref(dataset))}, keys.libraries(RECORDED, JUDGED)
         place = str(work / policy.OUTPUT)
-        job = Job("records", str(work), place, sources, settings, 1, run.launch.threads, libraries)
+        world, threads = run.evaluate.processes, run.launch.threads
+        job = Job("records", str(work), place, sources, settings, world, threads, libraries)
         policy.work_off("proseform.infer.measure", job, out)
         about = json.loads((out / records.ABOUT).read_text(encoding="utf-8"))
         shipped = next(subject.name for subject in SUBJECTS if subject.shipped)
