@@ -1,0 +1,86 @@
+"""The GPU benchmarks on a CPU: they go through the real trainers, and say that there is no GPU."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks import gpu_memory, gpu_worker
+from proseform import launch
+from proseform.errors import StageError
+from proseform.train import weights
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers in this process: what starts them is not the subject."""
+
+    class Here:
+        def run(self, worker: str, job: launch.Job) -> None:
+            assert worker == gpu_worker.__name__
+            launch.prepare(job)
+            gpu_worker.main(job)
+
+    monkeypatch.setattr(launch, "Local", Here)
+
+
+@pytest.mark.usefixtures("here")
+def test_sft_and_grpo_take_their_steps_on_rows_of_the_stated_length(tmp_path: Path) -> None:
+    """A model trained whole stops after the steps that are measured; an adapter is written, and GRPO goes on with it."""
+    adapter, upon = gpu_memory.SMOKE
+    whole = replace(adapter, lora=0, more=gpu_memory.MUON)
+    lines = [
+        {"case": case.name, **gpu_memory.measure(case, tmp_path, 600, None)}
+        for case in (whole, adapter, upon, replace(upon, lora=0))
+    ]
+    assert [line["outcome"] for line in lines] == ["done"] * 4
+    assert [[mark["step"] for mark in line["marks"] if mark] for line in lines] == [
+        [0, 1, 2, 3], [0, 1, 2, 3, 4], [0, 1, 2, 3], [0, 1, 2, 3]
+    ]  # fmt: skip
+    assert all(line["step_s"] > 0 for line in lines)
+    assert weights.is_adapter(tmp_path / "adapter-tiny" / weights.WEIGHTS)
+    rows = (
+        tmp_path / adapter.name.replace(" ", "-").replace(",", "") / "dataset" / "evaluator-train.jsonl"
+    ).read_text()
+    assert len(rows.splitlines()) == 16
+    text = gpu_memory.page(lines, None)
+    assert text.startswith("no GPU")
+    assert "whole muon" in text
+
+
+def test_what_ends_a_case_is_its_outcome(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Out of memory, an error of the stage's own, and no model at all: the next case runs all the same."""
+    case = gpu_memory.SMOKE[0]
+    job = launch.Job("sft", str(tmp_path), str(tmp_path), settings={"stop": 3})
+
+    def full(_: Any) -> None:
+        raise RuntimeError("CUDA out of memory. Tried to allocate 2 GiB.")
+
+    monkeypatch.setitem(gpu_worker.STAGES, "sft", full)
+    gpu_worker.main(job)
+    measured = json.loads((tmp_path / gpu_worker.MEASURED).read_text())
+    assert (measured["outcome"], measured["said"]) == ("out of memory", "CUDA out of memory")
+
+    class Failing:
+        def run(self, *_: Any) -> None:
+            raise StageError("no such device")
+
+    monkeypatch.setattr(launch, "Local", Failing)
+    line = {"case": case.name, **gpu_memory.measure(case, tmp_path / "none", 600, None)}
+    assert line["outcome"] == "StageError: no such device"
+    assert "no such device" in gpu_memory.page([line], 80e9)
+
+
+def test_the_cases_of_a_gpu_are_runs_that_can_be() -> None:
+    """Their batches divide, their completions leave room for prompts, and each GRPO with an adapter has one to go on with."""
+    adapters = set()
+    for case in gpu_memory.CASES:
+        assert case.run.model.max_length == case.length
+        if case.lora and case.stage == "grpo":
+            assert (case.shape, case.lora) in adapters
+        if case.lora:
+            adapters.add((case.shape, case.lora))
