@@ -151,7 +151,8 @@ def _tokenizer() -> Any:
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
-    from proseform.train.base import CHATML, SPECIAL
+    from proseform.train.base import CHATML
+    from proseform.train.tiny import SPECIAL
 
     names = [*SPECIAL, _UNKNOWN]
     names += [f"w{number}" for number in range(VOCABULARY - len(names))]
@@ -164,7 +165,7 @@ def _tokenizer() -> Any:
 
 
 def words(job: Watched) -> None:
-    """Write the job's dataset: rows of exactly ``model.max_length`` tokens, whose completions are as long as they may be.
+    """Write the job's dataset: rows of exactly ``model.max_length`` tokens, with the longest completions.
 
     A policy of random weights does not end its completions, so GRPO's are as long.
     """
