@@ -33,6 +33,8 @@ from proseform.train import memory, weights
 
 WORKER = "benchmarks.gpu_worker"
 _GB = 1e9
+_THREADS = min(8, os.cpu_count() or 1)
+"""Of a rank: models are cast to fp32 on the CPU."""
 
 
 def _shape(layers: int, width: int, heads: int, shared: int, inner: int, *, tied: bool = True) -> dict[str, Any]:
@@ -200,7 +202,8 @@ def measure(case: Case, folder: Path, limit_s: float, gpu: float | None) -> dict
             if not (base / "config.json").exists():
                 for other in folder.glob("base-*"):
                     shutil.rmtree(other)
-                _start(launch.Job("base", str(folder / "make"), str(base), settings={"shape": SHAPES[case.shape]}))
+                shape = {"shape": SHAPES[case.shape]}
+                _start(launch.Job("base", str(folder / "make"), str(base), settings=shape, threads=_THREADS))
             measured = _stage(case, place, base, folder)
     except (TimeoutError, ProseformError) as error:
         measured = {"outcome": f"{type(error).__name__}: {error}", "marks": [], "device": {}}
@@ -238,6 +241,7 @@ def _stage(case: Case, place: Path, base: Path, folder: Path) -> dict[str, Any]:
             "words": True,
             "stop": 0 if case.lora and case.stage == "sft" else 3,
         },
+        threads=_THREADS,
     )
     _start(job)
     measured: dict[str, Any] = json.loads((Path(job.work) / MEASURED).read_text())
