@@ -27,7 +27,7 @@ class Case:
         inputs: The task's named inputs as text.
         prose: The gold evaluation.
         answer: The gold JSON, of the task's whole schema.
-        facts: Ground truth for the reward terms, as JSON; what it holds is the task's own affair.
+        facts: Ground truth for the reward terms, as JSON; each task defines its own.
     """
 
     id: str
@@ -82,7 +82,7 @@ def _check_shape(row: dict[str, Any], where: str) -> None:
 
 
 def read_cases(lines: Iterable[str], where: str = "cases.jsonl") -> Iterator[Case]:
-    """Cases from lines of JSON (see :func:`proseform.jsonl.lines`); blank lines are passed over.
+    """Cases from lines of JSON (see :func:`proseform.jsonl.lines`); blank lines are skipped.
 
     Raises:
         RowError: With the line number and the field.
@@ -96,6 +96,6 @@ def load_cases(path: Path) -> list[Case]:
     """The cases of a file.
 
     Raises:
-        RowError: It is no JSON Lines in UTF-8, or a line of it is no case.
+        RowError: Not JSON Lines in UTF-8, or a line that is not a case.
     """
     return list(read_cases(jsonl.read(path), path.name))

@@ -65,7 +65,7 @@ def reached(root: Path, package: str, roots: Iterable[str], *, stops: Callable[[
         root: The package's folder.
         package: Its dotted name, such as ``proseform``.
         roots: Dotted names of modules inside the package.
-        stops: Says of a dotted name whether to leave that module and what it reaches out.
+        stops: Takes a dotted name; true leaves out that module and what it reaches.
 
     Returns:
         Names relative to the folder.

@@ -1,4 +1,4 @@
-"""Hostile texts: what no annotator writes and a model in training does. Every reward owes each of them a number."""
+"""Hostile texts: no annotator writes them, a model in training does, and a reward must give each of them a number."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from proseform.case import Case
 
 
 def texts(case: Case) -> dict[str, str]:
-    """Texts that a model in training writes and no annotator would, by name; a term owes each a number in [0, 1]."""
+    """The texts by name, made from a case's gold evaluation."""
     gold = case.prose
     return {
         "nothing": "",

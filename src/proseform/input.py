@@ -1,8 +1,8 @@
-r"""An input: what is judged, as a value. The text that was given, the text as the model sees it, and what was found.
+r"""An input, as a value: the text as it was given, the text as the model sees it, and the findings.
 
 Nothing invisible reaches a model: control characters, zero-width and bidirectional marks, the tag block and lone
-surrogates are removed or replaced, and each is reported as a finding. Line ends become ``\n``. All else stays.
-A position in the model's text is found again in what was given by :meth:`Input.locate`.
+surrogates are removed or replaced, and each is reported as a finding. Line ends become ``\n``. Everything else is kept.
+:meth:`Input.locate` maps a span of the model's text back to the text as it was given.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ NEWLINES = re.compile("\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 """Every line end that is not a line feed."""
 
 SURROGATES = re.compile("[\ud800-\udbff][\udc00-\udfff]|[\ud800-\udfff]")
-"""Halves of surrogate pairs, two that belong together or one that is alone."""
+"""Surrogates: two halves that form one character, or a half that is alone."""
 
 INVISIBLE = re.compile("[\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]")
-"""Zero width, bidirectional controls and the tag block, in which instructions to a model can hide."""
+"""Zero width, bidirectional controls and the tag block, which can hide instructions to a model."""
 
 JOINERS = re.compile("(?<![\u0590-\U0010ffff])[\u200c\u200d]+")
 """Zero-width joiners where they are noise: after Latin. In Persian, Hindi and emoji they are spelling."""
@@ -112,7 +112,7 @@ class Input:
 
 
 def clean(raw: str) -> tuple[str, Offsets, tuple[Finding, ...]]:
-    """Remove what no model should see: the text, its offsets, and the findings; cleaning twice changes nothing."""
+    """Remove what no model should see; gives text, offsets and findings. Cleaning twice changes nothing."""
     text, offsets = raw, Offsets.same(len(raw))
     findings: list[Finding] = []
     for kind, pattern, new, words in _STEPS:
@@ -136,7 +136,7 @@ def _whole(match: re.Match[str]) -> str:
 
 
 def _spans(pattern: re.Pattern[str], text: str) -> Iterator[tuple[int, int]]:
-    """Matches of a pattern, adjacent ones as one; surrogate pairs are no fault."""
+    """Spans of a pattern's matches, adjacent ones joined; surrogate pairs are passed over."""
     start = end = -1
     for match in pattern.finditer(text):
         if pattern is SURROGATES and match.end() - match.start() > 1:

@@ -2,8 +2,8 @@ r"""JSON Lines: one object a line, and a line ends with a line feed alone.
 
 ``str.splitlines`` breaks a text at U+2028, NEL, form feeds and vertical tabs too, all of which may stand in an input,
 and a file that is opened as text breaks at a lone carriage return. Everything here that reads lines of JSON reads them
-by :func:`lines`. Files that people give are read by :func:`read` and :func:`parse`, which refuse in words what is no
-JSON Lines; files that we append to are read by :func:`rows`, which passes over a line that a kill cut short.
+by :func:`lines`. Files that people give are read by :func:`read` and :func:`parse`, which say in words why a
+file is refused; files that we append to are read by :func:`rows`, which skips a line that a kill cut short.
 """
 
 from __future__ import annotations

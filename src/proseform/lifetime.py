@@ -17,10 +17,10 @@ def end_with_parent() -> None:
 
 
 def end_with(pid: int) -> None:
-    """End when a process further up ends, whatever stands between (KFP's local runner puts a shell there).
+    """End when an ancestor process ends, whatever is in between (KFP's local runner puts a shell there).
 
     Args:
-        pid: The process; where it is gone already, this one ends at once.
+        pid: The ancestor; if it has ended already, this process ends at once.
     """
     try:
         watched = os.pidfd_open(pid)

@@ -1,9 +1,9 @@
-"""Names: what people may call runs, tasks and models, and what Kubernetes calls what is made of them.
+"""Names: what people may call runs, tasks and models, and the names of Kubernetes objects that are derived from them.
 
 A name of ours is a word: letters, digits, ``.``, ``_`` and ``-``, a letter or digit at both ends. A word is a folder, a
 segment of a URL, a name in MLflow (which refuses ``/`` and ``:``) and, up to 63 characters, the value of a label in
-Kubernetes. Names of Kubernetes objects know neither capitals nor ``_``: :func:`dns` maps, and two words never to one
-name. Sources: RFC 1123; Kubernetes, "Object Names and IDs" and "Labels and Selectors"; MLflow's
+Kubernetes. Names of Kubernetes objects have neither capitals nor ``_``: :func:`dns` maps words to them, no two to the
+same. Sources: RFC 1123; Kubernetes, "Object Names and IDs" and "Labels and Selectors"; MLflow's
 ``_validate_model_name``.
 """
 
@@ -20,7 +20,7 @@ _DNS = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 
 
 def fault(text: str, longest: int = LONGEST) -> str:
-    """What is against a name, in words; empty where nothing is.
+    """Why a text is no name, in words; empty if it is one.
 
     >>> fault("team/toy")
     "'team/toy' is no name: it may have letters, digits, '.', '_' and '-', with a letter or digit at both ends"
@@ -37,7 +37,7 @@ def fault(text: str, longest: int = LONGEST) -> str:
 
 
 def label(text: str) -> str:
-    """Any text as the value of a label: itself where it can be, else as near as can be, with a digest of the whole.
+    """Any text as the value of a label: the text itself if possible, else a similar one with a digest of the whole.
 
     >>> label("toy-small-20260101-120000")
     'toy-small-20260101-120000'
@@ -50,7 +50,7 @@ def label(text: str) -> str:
 
 
 def dns(text: str, longest: int = LONGEST) -> str:
-    """Any text as an RFC 1123 label: itself where it is one and short enough, else as near as can be, with a digest.
+    """Any text as an RFC 1123 label: the text itself if it is one and short enough, else a similar one with a digest.
 
     >>> dns("toy"), dns("cover_letter")
     ('toy', 'cover-letter-95e70a087020')
@@ -61,7 +61,7 @@ def dns(text: str, longest: int = LONGEST) -> str:
 
 
 def _mapped(text: str, other: str, longest: int, of: str = "") -> str:
-    """A text with every other character replaced, cut, and the digest of what it was made of."""
+    """A text with all matches of a pattern replaced, cut, and the digest of the original."""
     short = digest.short(digest.of_json(ascii(of or text)))  # lone surrogates are text too
     kept = re.sub(other, "-", text)[: longest - len(short) - 1].strip("-_.")
     return f"{kept}-{short}" if kept else short

@@ -20,7 +20,7 @@ class Offsets:
     """The kept runs of an edited text, and the length of both texts.
 
     Attributes:
-        runs: ``(text, raw, length)``: ``text[t : t + n]`` stood at ``raw[r : r + n]``; in order, neither touching.
+        runs: ``(text, raw, length)``: ``text[t : t + n]`` stood at ``raw[r : r + n]``; in order, and maximal.
         text: Code points of the edited text.
         raw: Code points of the original.
     """
@@ -101,14 +101,14 @@ def edited(text: str, edits: Iterable[Edit]) -> tuple[str, Offsets]:
 
 
 def substituted(pattern: re.Pattern[str], new: str | Callable[[re.Match[str]], str], text: str) -> tuple[str, Offsets]:
-    """As ``pattern.sub(new, text)`` (a string stands for itself), with the offsets; equal ends count as kept."""
+    """Like ``pattern.sub(new, text)``, a string taken literally, with the offsets; equal ends count as kept."""
     edits = ((m.start(), m.end(), new if isinstance(new, str) else new(m)) for m in pattern.finditer(text))
     trimmed = (_trimmed(text, edit) for edit in edits)
     return edited(text, ((start, end, piece) for start, end, piece in trimmed if start < end or piece))
 
 
 def _trimmed(text: str, edit: Edit) -> Edit:
-    """The same edit without the characters that it replaces by themselves at either end."""
+    """The same edit without the characters at either end that it leaves unchanged."""
     start, end, new = edit
     while start < end and new and text[start] == new[0]:
         start, new = start + 1, new[1:]

@@ -1,8 +1,8 @@
-"""Outcomes: what was asked of whom, what came of it, and how it was judged, as one typed record each.
+"""Outcomes: a typed record for each request to a model, with the text that came and how it was judged.
 
 A record is written in two steps. Measurement fills in what was asked and the texts that came
 (:mod:`proseform.infer.measure`); judgement adds verdicts and scores, and can be repeated on stored records without
-asking anybody (:func:`judged_prose`, :func:`judged_json`). Nothing is judged here anew: texts go through
+generating anything (:func:`judged_prose`, :func:`judged_json`). No judgement is defined here: texts go through
 :mod:`proseform.verify`, scores through :mod:`proseform.reward`. Pure; Parquet is :mod:`proseform.records`'s.
 """
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from proseform.verdict import Verdict
 
 FIELD = "field "
-"""What a score's name begins with where it says whether one field of the JSON is right."""
+"""Prefix of the scores that say whether one field of the JSON is right."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One text that was asked for.
+    """One request and what came of it.
 
     Attributes:
         suite: Which suite asked; a module of :mod:`proseform.suites`.
@@ -39,11 +39,11 @@ class Outcome:
         level: The case's level; empty where there is none.
         variant: What is special about the ask within its suite; empty for the plain one.
         sample: Which of several samples, from 0.
-        texts: ``text`` is what came; ``given`` is the prose that a formatter was given.
+        texts: ``text`` is the completion; ``given`` is the prose that a formatter was asked to turn into JSON.
         verdicts: ``verifier`` in words, ``reason`` as a word (empty where the text is accepted), ``label`` and
             ``gold`` of the headline field where there is one, ``engine`` where the engine refused.
         scores: Name to score in [0, 1]; None where a score does not apply.
-        seconds: Wall-clock seconds, of the whole batch where several were asked at once.
+        seconds: Wall-clock seconds; of the whole batch if several were asked at once.
         tokens: Generated tokens.
     """
 
@@ -67,7 +67,7 @@ class Outcome:
 
     @property
     def text(self) -> str:
-        """What came; empty where the engine refused."""
+        """The completion; empty where the engine refused."""
         return self.texts.get("text", "")
 
     def to_json(self) -> str:
@@ -87,7 +87,7 @@ class Outcome:
             raise RowError(f"{where}: not a record of a measurement ({error}).") from error
 
     def sealed(self) -> Outcome:
-        """The same without anybody's words: digests in the place of texts, and no details in verdicts."""
+        """The same without texts: digests in their place, and no details in verdicts."""
         texts = {name: digest.of_json(text) for name, text in self.texts.items()}
         reason = self.verdicts.get("reason", "")
         verdicts = {**self.verdicts, "verifier": reason or "verified"} if self.verdicts else {}

@@ -1,9 +1,9 @@
 """Records on disk: outcomes in Parquet, and the study of a dataset.
 
-``records.parquet`` has one row an outcome, ``records.json`` says on which machine they came. Where the cases are a
-user's own, ``records.parquet`` holds digests in the place of texts; the texts lie in ``texts.parquet``, which is a
-payload of its own: readable by its owner alone (on an object store the bucket's rules decide), with the date in its
-metadata from which on it is to be deleted, and never registered. Deleting it leaves records and report whole.
+``records.parquet`` has a row for each outcome; ``records.json`` names the machine that generated them. If the cases are
+a user's own, ``records.parquet`` holds digests in the place of texts. The texts are in ``texts.parquet``, a payload of
+its own, which only its owner can read (on an object store the bucket's rules decide) and which is never registered; its
+metadata states the date on which to delete it. Records and report do not need it.
 """
 
 from __future__ import annotations

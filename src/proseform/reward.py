@@ -1,7 +1,7 @@
 """Rewards: pure functions from texts and gold to numbers.
 
-Two families. The *gated JSON reward* pays for form first and content only behind it. The *composite prose reward*
-weighs the task's own terms by its rubric. Power scaling and weights are the founding text's.
+Two families. The *gated JSON reward* pays for content only once the form is right. The *composite prose reward* is the
+sum of the task's own terms, each raised to the power and weighted as its rubric says.
 
 A term owes a number in [0, 1] for any text. One that gives something else, or raises, is a *fault* of the reward and
 not a low score (-1 to the fourth power would earn full marks): :func:`score` says so in words. A term that never
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from proseform.task import Task
 
 ATTEMPTED = 0.1
-"""What an opened brace is worth that never becomes a valid document."""
+"""Reward of a completion that opens a brace and is no valid document."""
 
 JSON = "json"
-"""What the gated reward is called where terms have names."""
+"""Name of the gated reward, where terms are named."""
 
 _ROUNDING = 1e-9
 """How far beyond [0, 1] a term may come out by rounding alone."""
@@ -40,7 +40,7 @@ class Score:
 
     Attributes:
         terms: Term name to raw score, in [0, 1] for prose; empty where there is a fault.
-        composite: What the terms come to under the rubric, exponents included; None where there is a fault.
+        composite: Weighted sum of the terms, each to its power; None where there is a fault.
         fault: Why the reward could not score the completion; empty where it could.
     """
 

@@ -20,8 +20,8 @@ class Rubric:
     Attributes:
         weights: Term name to weight, each above 0.
         exponents: Term name to the power that its score is raised to, ≥ 1; absent means 1. The fourth
-            power on accuracy makes a half-right evaluation worth .06: guessing does not pay. (The founding
-            text's own examples, .125 at 50 % and .512 at 80 %, are the third power.)
+            power on accuracy makes a half-right evaluation worth .06 (the third would make it .125): guessing
+            does not pay.
     """
 
     weights: Mapping[str, float]

@@ -26,8 +26,8 @@ class Check:
     Attributes:
         name: The figure's name, as in ``config.Gate`` and in ``report["figures"]``.
         direction: ``at least`` or ``at most``.
-        threshold: The least or the most that passes.
-        by: What decides: the ``interval`` (the end of it that is farther from passing) or the ``value``.
+        threshold: The lowest or highest figure that passes.
+        by: Which must pass: the ``interval`` (the end of it that is farther from passing) or the ``value``.
         least_cases: Fewest cases that the figure must have been measured on.
         value: The figure's value; None where it is missing.
         low: Low end of its 95 % interval.

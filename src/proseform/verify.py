@@ -81,7 +81,7 @@ def prose(text: str, task: Task, inputs: Mapping[str, str | Input]) -> Verdict:
 
 
 def _cut(text: str, error: Exception) -> bool:
-    """Whether the error is that the text stops: what stands where reading failed is the beginning of something."""
+    """True if the JSON was cut off rather than malformed."""
     if text[0] not in '{["' or not isinstance(error, json.JSONDecodeError):
         return False
     return error.msg.startswith("Unterminated string") or _STUMP.fullmatch(text, min(error.pos, len(text))) is not None

@@ -1,12 +1,14 @@
-"""Cases of a user's own: read from one file, and checked whole before anything trains.
+"""A user's own cases: read from one file, all of which is checked before anything trains.
 
 Every fault names file, line and field. What is checked: that the file is JSON Lines in UTF-8, the shape of every case,
 the laws that gold cases keep (:func:`proseform.laws.case_faults`), that nothing of a training case (id, group, input
 text) is in another split, and that the run takes all of them.
 
-Prose may be of a style of its own: where no evaluation of the file is in the task's form, but each is recognised in
-part, the evaluator imitates it as it is, and :class:`Own` says so. A file that mixes both is refused, since then the
-odd ones are mistakes.
+Prose may have a style of its own: if no evaluation of the file is in the task's form, but each is recognised in part,
+the evaluator imitates them as they are, and :class:`Own` says so. A file that mixes both is refused, since then the odd
+ones are mistakes.
+
+Left out: a limit of time. The task's own reader and terms judge the cases in this process.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from proseform.rubric import Rubric
 from proseform.task import Task
 
 _SHOWN = 3
-"""Faults that one error tells."""
+"""Faults that one error names."""
 
 _Placed = tuple[int, Case]
 """A case and the number of its line."""
@@ -48,7 +50,7 @@ class Own:
 
     @property
     def notice(self) -> str:
-        """One sentence for people where the prose is of a style of its own; else empty."""
+        """One sentence for people if the prose has a style of its own; else empty."""
         if not self.own_style:
             return ""
         return (
@@ -75,7 +77,7 @@ def load(task: Task, dataset: config.Dataset, rubric: Rubric) -> Own:
         )
     placed = list(_parsed(jsonl.read(path), path.name))
     style = _style(task, placed, rubric)
-    # What stands twice is looked for among cases that are cases: identities are read from answers that conform.
+    # Duplicates are looked for once every case is sound: identities are read from answers that conform.
     faults = [*_each(task, placed, rubric, own_style=style)] or [*_across(task, placed, dataset.shared)]
     if faults:
         _refuse(path.name, faults)
@@ -85,16 +87,16 @@ def load(task: Task, dataset: config.Dataset, rubric: Rubric) -> Own:
 
 
 def _parsed(lines: list[str], name: str) -> Iterator[_Placed]:
-    """The cases with their lines; the first that has not the shape of a case is the error."""
+    """The cases with their line numbers; the first line that is not a case is the error."""
     for number, line in enumerate(lines, start=1):
         if line.strip():
             yield number, Case.from_json(line, f"{name}, line {number}")
 
 
 def _style(task: Task, placed: list[_Placed], rubric: Rubric) -> bool:
-    """Whether the file's prose is of a style of its own: nothing is in the task's form, and each earns something.
+    """True if the file's prose has a style of its own: none is in the task's form, and each earns something.
 
-    Cases that are at fault in another field have no say.
+    Cases with a fault in another field do not count.
     """
     sound = [
         case
@@ -128,7 +130,7 @@ def _each(task: Task, placed: list[_Placed], rubric: Rubric, *, own_style: bool)
 
 
 def _across(task: Task, placed: list[_Placed], shared: Iterable[str]) -> Iterator[tuple[int, str]]:
-    """What stands twice, or in two splits, as (line, words)."""
+    """What is repeated, or is in two splits, as (line, words)."""
     ids: dict[str, int] = {}
     groups: dict[str, _Placed] = {}
     texts: dict[tuple[str, str], _Placed] = {}
@@ -154,7 +156,7 @@ def _across(task: Task, placed: list[_Placed], shared: Iterable[str]) -> Iterato
 
 
 def _identifying(placed: list[_Placed]) -> set[str]:
-    """The inputs that belong to one case: most of their texts stand once in the file.
+    """The inputs that belong to one case: most of their texts occur once in the file.
 
     An input that many cases share says nothing about the answer and may be in every split.
     """
@@ -164,7 +166,7 @@ def _identifying(placed: list[_Placed]) -> set[str]:
 
 
 def _plain(text: str) -> str:
-    """A text without its layout and letter case, by which two are held to be the same."""
+    """A text without layout and letter case: two texts with the same plain form count as equal."""
     return " ".join(text.split()).casefold()
 
 
@@ -185,7 +187,7 @@ def _check_counts(name: str, cases: dict[Split, list[Case]], dataset: config.Dat
 
 def _refuse(name: str, faults: list[tuple[int, str]]) -> None:
     """Raise the first faults, in the order of the lines."""
-    first = dict(reversed(faults))  # one a line: what follows may follow from it
+    first = dict(reversed(faults))  # the first of each line: further ones may be its consequences
     ordered = sorted(first.items())
     told = "; ".join(f"line {number}: {words}" for number, words in ordered[:_SHOWN])
     more = f" And {len(ordered) - _SHOWN} more lines." if len(ordered) > _SHOWN else ""

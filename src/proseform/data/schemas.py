@@ -1,6 +1,6 @@
-"""Random schemas of 3 to 10 fields, with prose that states their values: serving will take any schema.
+"""Random schemas of 3 to 10 fields, with prose that states their values, since serving takes any schema.
 
-Each row is a schema nobody has seen, prose in an order of its own, and the one JSON document that it states. Field
+Each row is a new schema, prose in an order of its own, and the one JSON document that the prose states. Field
 names, texts and enums come from ``words.toml``; what is new in a held-out row is the combination, not the words.
 Left out: numbers with fractions, arrays of objects, depth beyond two.
 """
@@ -64,7 +64,7 @@ def _row(rng: random.Random) -> SchemaRow:
         (inner_answer if inside else answer)[name] = value
         sentences.append(_sentence(rng, f"{parent} {name}" if inside else name, words))
         if inside and parent not in properties:
-            properties[parent], answer[parent] = {}, inner_answer  # holds the place
+            properties[parent], answer[parent] = {}, inner_answer  # keeps the position
     if nested:
         properties[parent] = _object(inner_properties)
     rng.shuffle(sentences)

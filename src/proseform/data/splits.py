@@ -1,8 +1,8 @@
 """The dataset of a task: cases in three disjoint splits, and from them the rows of each role.
 
 Rows are JSON Lines. Prompts keep segments, ours and theirs apart (:meth:`proseform.prompt.Rendered.to_json`): the
-evaluator's are messages; the formatter's are plain text, TRL's *standard* format, since
-the chat format is what starts the chatter where JSON is asked for.
+evaluator's are messages; the formatter's are plain text, TRL's *standard* format, since a chat template makes models
+chat where JSON is asked for.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ MEASURED: tuple[Split, ...] = ("valid", "test")
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What a dataset is made of.
+    """What the cases of a dataset come from.
 
     Attributes:
         level: Of the cases; of a user's own, the commonest among those held out, unless the run names one.
@@ -112,7 +112,7 @@ def write(
 
 
 def check(task: Task, dataset: config.Dataset, tests: Iterable[str] = (), rubric: Rubric | None = None) -> Sources:
-    """Refuse what the task cannot give, or a file that does not fit, before anything starts.
+    """Refuse what the task does not have, or a file that does not fit, before anything starts.
 
     Args:
         task: The task.

@@ -1,6 +1,6 @@
 """The laws of a task as a whole: schema, prompts, formats, rubric, gold cases, reward terms and the generator.
 
-Judged in this process, whose time the task's own code may take without end; see :mod:`proseform.laws.trial`.
+The task's own code runs in this process, and may hang it; :mod:`proseform.laws.trial` guards against that.
 """
 
 from __future__ import annotations

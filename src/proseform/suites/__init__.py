@@ -1,4 +1,4 @@
-"""Suites: what is asked of models. A suite is a pure plan (cases to asks) and a pure summary (records to figures).
+"""Suites: what is asked of models. A suite is a pure plan (cases to requests) and a pure summary (records to figures).
 
 Each suite is one module with ``plan(study, subject) -> list[Ask]``, ``judge(outcome, study) -> Outcome`` and
 ``summarise(outcomes, study) -> figures as JSON``:
@@ -70,7 +70,7 @@ class Study:
         strange: Random schemas.
         train: Training cases, with gold prose: examples and constant answers are taken from here.
         samples: Sampled evaluations of each case.
-        temperature: Of the sampling.
+        temperature: Sampling temperature.
         shots: Examples that an untrained subject is shown; 0 asks it without.
         blind: Cases that are asked with an input of another case, for each input; 0 asks none.
         split: Which split the cases are of; ``test`` is the one that tuning has not looked at.
@@ -113,14 +113,14 @@ class Study:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One text that a suite wants.
+    """One request of a suite.
 
     Attributes:
         record: What was asked, to be completed with what comes.
-        role: Who is asked.
-        values: What the prompt's placeholders stand for; ``prose`` may be missing where ``after`` gives it.
-        prompt: Takes the place of the role's own prompt.
-        schema: What a formatter answers.
+        role: The role that is asked.
+        values: Values of the prompt's placeholders; ``prose`` may be missing where ``after`` gives it.
+        prompt: Replaces the role's own prompt.
+        schema: The schema of a formatter's answer.
         constrained: Whether the engine is held to the schema, on the very path that serving takes.
         temperature: 0 is greedy.
         seed: Of the sampling.

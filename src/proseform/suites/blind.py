@@ -1,6 +1,6 @@
 """The blind baseline: what is earned without reading an input. A figure that does not exceed it proves no reading.
 
-Four ways, of which the best counts: the shipped model with one input of another case; the gold evaluation of the
+Four baselines, of which the best counts: the shipped model with one input of another case; the gold evaluation of the
 training case whose other inputs are most alike; one evaluation for all cases; and what the task itself knows to write
 unread (:attr:`proseform.task.Task.unread`). Only the first asks a model. Beside it stands chance: the label that is
 most common in training.
@@ -22,7 +22,7 @@ from proseform.suites import Ask, Study, Subject, as_json, figures, where
 SUITE = "blind"
 SCORES = ("reward", "headline_right", "whole_right")
 _TRIED = 20
-"""Evaluations that are tried as the one for all cases."""
+"""Candidates for the one evaluation that is given for all cases."""
 _CHOSEN_ON = 50
 """Training cases on which the best of several texts is chosen; never held-out ones."""
 
@@ -47,7 +47,7 @@ def judge(outcome: Outcome, study: Study) -> Outcome:
 
 
 def summarise(outcomes: Sequence[Outcome], study: Study) -> dict[str, Any]:
-    """``blind``: ``rows`` (one way each), ``best`` (score to the row of the highest upper bound), ``chance``.
+    """``blind``: ``rows`` (one for each baseline), ``best`` (score to the row of the highest upper bound), ``chance``.
 
     ``chance`` is None where a task has no headline; ``best`` holds what was measured.
     """
@@ -72,7 +72,7 @@ def summarise(outcomes: Sequence[Outcome], study: Study) -> dict[str, Any]:
 
 
 def unread_answers(study: Study) -> list[tuple[str, list[Outcome]]]:
-    """The ways that ask no model: words, and an outcome for each held-out case; empty without training cases."""
+    """The baselines that ask no model: name, and an outcome for each held-out case; empty without training cases."""
     if not study.train or not study.cases:
         return []
     one = _best(study, [lambda _, prose=case.prose: prose for case in study.train[:_TRIED]])  # type: ignore[misc]
@@ -94,7 +94,7 @@ def _outcome(study: Study, case: Case, text: str) -> Outcome:
 
 
 def _best(study: Study, ways: Sequence[Callable[[Case], str]]) -> Callable[[Case], str]:
-    """The way that earns the most on training cases."""
+    """The baseline that earns the most on training cases."""
 
     def earned(write: Callable[[Case], str]) -> float:
         scores = (reward.score(write(case), case, study.task, study.rubric) for case in study.train[-_CHOSEN_ON:])
@@ -121,7 +121,7 @@ def _words(case: Case, hidden: str) -> frozenset[str]:
 
 
 def _chance(study: Study) -> dict[str, Any] | None:
-    """What is right by stating one label for all cases: the number of labels, and the most common one in training."""
+    """What is right if one label is stated for all cases: the one that is most common in training."""
     head = headline(study.task)
     if not head or not study.train or not study.cases:
         return None

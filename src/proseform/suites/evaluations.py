@@ -20,7 +20,7 @@ LIFTED = ("reward", "whole_right", "headline_right")
 
 
 def plan(study: Study, subject: Subject) -> list[Ask]:
-    """The asks of one subject; only trained ones are sampled, since an untrained one's likeliest text says enough."""
+    """The asks of one subject; only trained ones are sampled, since the greedy text of an untrained one says enough."""
     asks = [_ask(study, subject, case) for case in study.cases]
     if not subject.trained and study.shots:
         shown = examples(study)
@@ -28,7 +28,7 @@ def plan(study: Study, subject: Subject) -> list[Ask]:
         plain = [_ask(study, subject, case, variant=FEW_SHOT) for case in study.cases]
         asks += [replace(ask, prompt=prompt, values={**values, **ask.values}) for ask in plain]
     if subject.trained:
-        # A seed of its own for each text: with one for all cases their draws would go together, and intervals be wrong.
+        # Each text has a seed of its own: one seed for all cases would correlate their draws and falsify the intervals.
         draws = enumerate(itertools.product(range(study.samples), study.cases))
         asks += [_ask(study, subject, case, sample=sample, seed=seed) for seed, (sample, case) in draws]
     return asks

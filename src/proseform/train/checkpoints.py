@@ -1,8 +1,8 @@
 """Checkpoints that survive a kill in the middle of a save.
 
 A trainer writes a checkpoint file by file. Here a checkpoint counts once it is *sealed*: a seal, written last and
-by rename, lists every file with its size. What has no seal, or lacks a byte of what its seal lists, is passed over,
-and the one before it is taken; since two are kept, there is always one before.
+by rename, lists every file with its size. A checkpoint without a seal, or with a file of another size than its seal
+says, is skipped in favour of the one before; two are kept, so there is always one before.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def step(checkpoint: Path) -> int:
 
 
 def sweep(folder: Path, keep: Path | None) -> None:
-    """Remove every checkpoint newer than the one that is kept: they are broken, and would be counted and rotated."""
+    """Remove every checkpoint newer than the one that is kept: the trainer would count and rotate broken ones."""
     for path in _all(folder):
         if keep is None or step(path) > step(keep):
             shutil.rmtree(path, ignore_errors=True)

@@ -1,11 +1,11 @@
 """The grpo worker: enforces the task's rubric on the policy that SFT trained, by TRL's GRPOTrainer.
 
 GRPO here does not teach a new skill: it makes a policy that imitates careless annotators keep the rubric. The terms
-of the rubric are separate reward functions, weighted as the rubric says, so that each is a curve of its own. The KL
+of the rubric are separate reward functions, weighted as the rubric says, so that each has a curve of its own. The KL
 divergence is measured against the SFT policy, whole or adapter. With ``reward = "json"`` the model is asked for JSON
 directly and paid by the gated reward: a model that never opens a brace then earns nothing in every group, and the stage
 ends by its stop rule (tests/train/test_grpo.py).
-Left out: vLLM's weight synchronisation, which is CUDA's alone.
+Left out: vLLM's weight synchronisation, which needs CUDA.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def main(job: launch.Job) -> None:
     Raises:
         ConfigError: An unknown rubric, completions that do not divide among the processes.
         RowError: Most cases are longer than the context.
-        NoSignalError: No group has carried a signal for ``grpo.signal_window`` steps, and the policy is not good.
+        NoSignalError: No group has carried a signal for ``grpo.signal_window`` steps, and rewards are low.
         StageError: The reward cannot be loaded, or scores nothing.
     """
     began = time.monotonic()
@@ -106,7 +106,7 @@ def _trainer(
     job: launch.Job, run: config.Run, micro: int, policy: Path, tokenizer: Any,
     source: FixedOrder, rule: StopRule, rewards: Rewards, last: Path | None,
 ) -> Any:  # fmt: skip
-    """The trainer, with source and rule where the last checkpoint left them."""
+    """The trainer, with prompt source and stop rule restored from the last checkpoint."""
     from datasets import Dataset
     from trl import GRPOConfig
 
@@ -118,7 +118,7 @@ def _trainer(
     steps = max(knobs.steps, 1)
     if last:
         seams.load(last)
-        if rule.decision is Decision.CONVERGED:  # it was cut short between its last step and its commit
+        if rule.decision is Decision.CONVERGED:  # interrupted between its last step and its commit
             steps = checkpoints.step(last)
     adapter = weights.is_adapter(policy)
     model: Any = weights.load(policy if not adapter else job.input("base"), run.model, whole=not adapter)

@@ -5,7 +5,7 @@
 - Faulted rollouts carry no advantage and leave the denominator: their tokens are masked, and losses that average over
   rows are scaled to the rows that are left.
 - Prompt, prefill and the rest of a completion are tokenised as in SFT (:mod:`proseform.train.rows`).
-- What decides the future (source, stop rule) is saved with every checkpoint, before it is sealed.
+- The states of source and stop rule are saved with every checkpoint, before it is sealed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from proseform.train.scorer import Rewards
 from proseform.train.stopping import Decision, StopRule
 
 STATE = "proseform.json"
-"""What a checkpoint holds beside the trainer's own: the state of source and stop rule."""
+"""The file of a checkpoint that holds the states of source and stop rule."""
 
 _BY_ROW = ("grpo", "dr_grpo")
 """Losses that are averaged over rows; the others are over tokens."""
@@ -55,13 +55,13 @@ class Seams:
     prompts: int
 
     def load(self, checkpoint: Path) -> None:
-        """Go on from a checkpoint."""
+        """Restore the state from a checkpoint."""
         state = json.loads((checkpoint / STATE).read_text(encoding="utf-8"))
         self.source.load(state["source"])
         self.rule.load(state["rule"])
 
     def save(self, checkpoint: Path) -> None:
-        """Write what a run that goes on needs."""
+        """Write the state that a resumed run needs."""
         store.write_json(checkpoint / STATE, {"source": self.source.state(), "rule": self.rule.state()})
 
 

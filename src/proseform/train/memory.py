@@ -1,6 +1,6 @@
 """Whether a run's weights can fit its GPUs, by arithmetic and before anything starts. Pure, and without torch.
 
-What is counted is what must be there at once in each stage: the weights, and for what is trained its gradients and the
+Counted is what each stage must hold at once: the weights, and for those that are trained the gradients and the
 optimiser's state; every process holds a copy of its own. Activations, the KV cache and fragmentation come on top, so
 this is a lower bound: what it refuses cannot work, and what it lets pass may still be too large.
 
@@ -117,7 +117,7 @@ def shapes_of(folder: Path) -> dict[str, tuple[int, ...]]:
     A quantised checkpoint states packed shapes, so what comes of it is a lower bound too.
 
     Raises:
-        ConfigError: A file that is none of safetensors.
+        ConfigError: A file that is not in the safetensors format.
     """
     shapes: dict[str, tuple[int, ...]] = {}
     for path in sorted(folder.glob("*.safetensors")):

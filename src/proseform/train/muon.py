@@ -4,7 +4,7 @@ Source: K. Jordan et al., "Muon: an optimizer for hidden layers in neural networ
 Newton-Schulz iteration and its coefficients; the update is scaled by sqrt(max(1, rows / columns)). On models of a
 million parameters the iteration costs little, since matrices of one shape go through it together.
 Left out: sharded parameters.
-PyTorch's own Muon takes matrices only and iterates in bfloat16, which a CPU without such instructions pays for.
+PyTorch's own Muon takes matrices only and iterates in bfloat16, which is slow on a CPU without such instructions.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def optimizer(model: Any, rate: float, matrix_rate: float, beta2: float, weight_
         model: Its two-dimensional parameters outside of embeddings and head are matrices; the rest is AdamW's.
         rate: AdamW's peak learning rate.
         matrix_rate: Muon's peak learning rate.
-        beta2: AdamW's second moment.
+        beta2: Decay rate of AdamW's second moment.
         weight_decay: Of the matrices, decoupled.
     """
     import torch

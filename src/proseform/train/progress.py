@@ -1,4 +1,4 @@
-"""What a trainer tells the world: progress for people, metrics for the registry, seals for checkpoints."""
+"""What a trainer reports: progress for people, metrics for the registry, seals for checkpoints."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def callback(job: launch.Job, total: int, shown: str) -> TrainerCallback:
         """See :func:`callback`."""
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
-            """Forget what was written after the step that is resumed from."""
+            """Drop the lines that were written after the step from which training resumes."""
             self.began = time.monotonic()
             if state.is_world_process_zero:
                 kept = [row for row in jsonl.rows(path) if _step(row) <= state.global_step]

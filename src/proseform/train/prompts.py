@@ -2,7 +2,7 @@
 
 A source may choose by what it has seen (harder cases, cases that still differ); the first one, :class:`FixedOrder`,
 does not. Every rank holds the same source and tells it the same, so that all of them draw the same prompts. Its state
-is saved with each checkpoint: a run that goes on asks exactly what it would have asked.
+is saved with each checkpoint: a resumed run asks exactly what it would have asked.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Source(Protocol):
         """Everything that decides what comes next, as JSON."""
 
     def load(self, state: dict[str, Any]) -> None:
-        """Go on from a state of the same source."""
+        """Continue from a state of the same source."""
 
 
 class FixedOrder:
@@ -85,9 +85,9 @@ class FixedOrder:
         """Nothing is learnt from what was earned."""
 
     def state(self) -> dict[str, Any]:
-        """How many were given."""
+        """How many cases were asked."""
         return {"given": self._given}
 
     def load(self, state: dict[str, Any]) -> None:
-        """Go on after so many."""
+        """Continue after that many cases."""
         self._given = int(state["given"])

@@ -3,7 +3,7 @@
 The boundary trap: a BPE tokenizer may merge across the border of prompt and completion, so prompt, prefill and the
 rest of the completion are tokenised apart here, exactly as they are at inference, and joined as ids.
 The order trap: samplers that draw while training make a resumed run another run. Steps are known beforehand, so the
-whole order is: shuffled epochs, batches of rows of like length (little padding), batches shuffled again.
+whole order is: shuffled epochs, batches of rows of similar length (little padding), batches shuffled again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ IGNORED = -100
 """The label of a token that carries no loss."""
 
 _POOL = 16
-"""Batches that are cut together from rows of like length."""
+"""Batches that are formed together, from rows of similar length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ def encode(
 ) -> tuple[dict[str, list[list[int]]], int]:
     """Rows as ``input_ids`` and ``labels`` (loss on the completion only), and how many were too long and left out.
 
-    A row is never cut: a cut completion would teach to stop short.
+    A row is never cut: a cut completion would teach the model to stop early.
 
     Args:
         tokenizer: The base model's.
@@ -170,7 +170,7 @@ def micro_batch(batch: int, limit: int, processes: int, where: str) -> int:
 
 
 def texts(rows: Iterable[Row]) -> Iterable[str]:
-    """Every text of rows, for a tokenizer to be trained on."""
+    """Every text of some rows, to train a tokenizer on."""
     for row in rows:
         if row.prompt.style == "plain":
             yield row.prompt.text

@@ -1,4 +1,4 @@
-"""The scorer: what each completion earns, judged in a process of its own that can be ended.
+"""The scorer: what each completion earns, judged in a process of its own that can be killed.
 
 Terms are a task's own code. One that raises or gives no score is a fault in :func:`proseform.reward.score`; one that
 never returns, or takes its process down, can only be dealt with from outside. So the judging runs in a child process,
@@ -43,7 +43,7 @@ class Scorer:
         limit_s: Longest time for one completion, in seconds.
 
     Raises:
-        StageError: From :meth:`score`: the child cannot load the task; in its words.
+        StageError: From :meth:`score`: the child cannot load the task; with its message.
     """
 
     def __init__(self, task: str, rubric: Rubric | None, limit_s: float = LIMIT_S) -> None:
@@ -99,7 +99,7 @@ class Scorer:
             self._child = None
 
     def _start(self) -> Child:
-        """The child, started where there is none."""
+        """The child; it is started if there is none."""
         if self._child is None:
             self._child = child = Child(__name__)
             try:
@@ -164,12 +164,12 @@ class Rewards:
             self._key = key
 
     def _powered(self, term: str, value: float) -> float:
-        """A raw term with its power; the gated reward has none."""
+        """A raw term raised to its power; the gated reward has none."""
         return value if self._rubric is None else reward.powered(value, self._rubric.exponents.get(term, 1))
 
 
 def _score(row: Mapping[str, Any]) -> Score:
-    """A score out of its line."""
+    """A score from the child's line."""
     return Score(row["terms"], row["composite"], row["fault"])
 
 

@@ -1,7 +1,7 @@
 """The sft worker: supervised fine-tuning of one role, whole weights or LoRA, by TRL's SFTTrainer.
 
-Rows are tokenised and ordered beforehand (:mod:`proseform.train.rows`); the loss is on completions only. Interrupted
-at any moment, the next start goes on from the last sealed checkpoint and ends with the same weights.
+Rows are tokenised and ordered beforehand (:mod:`proseform.train.rows`); the loss is on completions only. A run
+that is interrupted at any moment resumes from the last sealed checkpoint and ends with the same weights.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from proseform.errors import ConfigError
 from proseform.train import checkpoints, progress, rows, weights
 
 _VALID = 200
-"""Validation rows at most; the loss on them is a figure, nothing is chosen by it."""
+"""Most validation rows; their loss is only reported, and nothing is chosen by it."""
 
 
 def main(job: launch.Job) -> None:

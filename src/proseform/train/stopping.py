@@ -1,9 +1,9 @@
 """When GRPO stops before its last step: because there is nothing left to learn, or because nothing can be learnt.
 
 A group whose completions all earn the same carries no signal. Where no group has carried one for a window of steps,
-the policy has *converged* if what it earns is the best there is, or within :data:`NEAR` of it: the stage ends early,
-and well. Else it has *collapsed*, and the stage ends with an error that says what to look at. Groups are counted one by
-one, by exact equality (TRL's ``frac_reward_zero_std`` speaks of the whole batch under some of its settings).
+the policy has *converged* if its mean reward is at least the share :data:`NEAR` of the best there is: the stage ends
+early, as done. Else it has *collapsed*, and the stage ends with an error that says what to look at. Groups are counted
+one by one, by exact equality (TRL's ``frac_reward_zero_std`` is of the whole batch under some of its settings).
 
 Every rank sees the gathered rewards, so all of them come to the same decision in the same step. The rule's state is
 saved with the checkpoint.
@@ -19,7 +19,7 @@ from proseform import reward
 from proseform.errors import NoSignalError, StageError
 
 NEAR = 0.95
-"""The share of the highest reward from which on a window without signal counts as convergence."""
+"""Share of the highest reward; a window without signal that earns at least this has converged."""
 _SHOWN = 120
 _EXACT = 1e-6
 
@@ -113,11 +113,11 @@ class StopRule:
         return "All earn the same though they differ: look at the rubric's terms, one of them may hide the others."
 
     def state(self) -> dict[str, Any]:
-        """Everything that later decisions rest on, as JSON."""
+        """Everything that later decisions depend on, as JSON."""
         return {"means": self._means, "decision": str(self.decision)}
 
     def load(self, state: dict[str, Any]) -> None:
-        """Go on from a state of the same rule."""
+        """Continue from a state of the same rule."""
         self._means, self.decision = list(state["means"]), Decision(state["decision"])
 
 

@@ -1,4 +1,4 @@
-"""Models in and out: a base with its tokenizer, an adapter on it, and the folders that stages hand on."""
+"""Models in and out: a base with its tokenizer, an adapter on it, and the folders that stages pass on."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _ADAPTER = "adapter_config.json"
 
 
 def quiet(*, offline: bool = True) -> None:
-    """Keep the libraries from talking and, where everything is local, from the network; before they are imported."""
+    """Silence the libraries and, if everything is local, keep them off the network; call it before importing them."""
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
-    # Of a completion that no reward could score TRL logs the whole row, the case and what somebody wrote in it.
+    # TRL logs the whole row of a completion that no reward could score: the case, and what somebody wrote in it.
     logging.getLogger("trl.trainer.grpo_trainer").setLevel(logging.ERROR)
     if offline:
         os.environ["HF_HUB_OFFLINE"] = "1"
@@ -61,7 +61,7 @@ def load(folder: Path, model: config.Model, *, whole: bool) -> Any:
         whole: All weights are to be trained.
 
     Raises:
-        ConfigError: Quantisation is asked for where it cannot be had.
+        ConfigError: Quantisation is asked for and not available.
     """
     from transformers import AutoModelForCausalLM
 
@@ -109,7 +109,7 @@ def is_adapter(folder: Path) -> bool:
 
 
 def with_adapter(base: Any, folder: Path) -> Any:
-    """A base with an adapter that goes on being trained."""
+    """A base with an adapter whose training continues."""
     from peft import PeftModel
 
     return PeftModel.from_pretrained(base, folder, is_trainable=True)
@@ -173,7 +173,7 @@ def arguments(
 
 
 def optimizers(model: Any, knobs: config.Training) -> tuple[Any, None]:
-    """The optimiser to hand to a trainer; nothing where AdamW is wanted, which is the trainer's own."""
+    """The optimiser to hand to a trainer; none for AdamW, which is the trainer's own."""
     if knobs.optimizer == "adamw":
         return None, None
     from proseform.train import muon
