@@ -19,7 +19,7 @@ Place = Annotated[
     typer.Option(
         "--place",
         envvar="PROSEFORM_PLACE",
-        help=f"Where on a Kubernetes: a shipped place ({', '.join(config.PLACES.shipped())}), or the path of a TOML file.",
+        help=f"Where on Kubernetes: a shipped place ({', '.join(config.PLACES.shipped())}), or a TOML file's path.",
     ),
 ]
 Uri = Annotated[str, typer.Option(help="MLflow's tracking URI; empty takes SQLite in the home folder.")]
@@ -32,7 +32,7 @@ def run(
     run: RunName = "small",
     tracking_uri: Uri = "",
     name: Name = "",
-    fresh: Annotated[bool, typer.Option(help="Adopt nothing that earlier runs made.")] = False,
+    fresh: Annotated[bool, typer.Option(help="Adopt no result of an earlier run.")] = False,
     example: Annotated[
         Optional[Path], typer.Option(help="A folder with example.toml (input = file); asked at the end.")
     ] = None,
@@ -81,7 +81,8 @@ def submit(
     if redact.secrets(tracking_uri):
         raise InputError(
             f"--tracking-uri {redact.uri(tracking_uri)}: a KFP server keeps parameters, and would keep its password.",
-            hint="Leave it out of the URI, and give it to the pods as MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD.",
+            hint="Leave it out of the URI, and give it to the pods as MLFLOW_TRACKING_USERNAME and "
+            "MLFLOW_TRACKING_PASSWORD.",
         )
     arguments = {"task": task, "run": config.toml(run), "tracking_uri": tracking_uri, "name": name}
     typer.echo(

@@ -1,8 +1,8 @@
-"""A pipeline as a KFP server runs it: the same story, with an exit handler around it and every pod's needs stated.
+"""A pipeline as a KFP server runs it: with an exit handler around it, and with the resources that each pod needs.
 
-What pods need stands in the place, which every step carries in its environment, so that the jobs it starts and the
-services it applies are at the same place. kfp-kubernetes knows no read-only root and no seccomp profile, so the
-namespace of the steps cannot be held to PodSecurity "restricted"; that of the jobs and services is.
+The place says what pods need. Every step gets it in its environment, so that the jobs it starts and the services it
+applies are at the same place. kfp-kubernetes cannot set a read-only root or a seccomp profile, so the steps' namespace
+cannot enforce PodSecurity "restricted"; the namespace of jobs and services does.
 """
 
 import functools
@@ -47,7 +47,7 @@ def on_cluster(story: GraphComponent, run: str, place: str) -> GraphComponent:
 
     The run becomes the default of the parameter ``run``.
     """
-    config.load(run)  # a wrong key is told here, not by a step
+    config.load(run)  # a wrong key is an error here, before any step
     text, where, where_text = config.toml(run), config.PLACES.load(place), config.PLACES.portable(place)
 
     @functools.wraps(story.pipeline_func)
@@ -62,7 +62,8 @@ def on_cluster(story: GraphComponent, run: str, place: str) -> GraphComponent:
     parameters = [
         parameter.replace(default=text) if name == "run" else parameter for name, parameter in own.parameters.items()
     ]
-    whole.__signature__ = own.replace(parameters=parameters, return_annotation=inspect.Signature.empty)  # type: ignore[attr-defined]
+    signature = own.replace(parameters=parameters, return_annotation=inspect.Signature.empty)
+    whole.__signature__ = signature  # type: ignore[attr-defined]
     return dsl.pipeline(name=story.name, description=story.description)(whole)
 
 
@@ -70,7 +71,7 @@ def _settle(task: dsl.PipelineTask, place: config.Place, text: str) -> None:
     """State what the pod of a step needs; ``text`` is the place as the step reads it."""
     steps = place.steps
     task.set_container_image(place.images.pipeline)
-    task.set_caching_options(False)  # ours is exact: a stage adopts what was made of the same inputs and code
+    task.set_caching_options(False)  # ours is exact: a stage adopts the result of the same inputs and code
     task.set_retry(num_retries=steps.retries, backoff_duration="30s", backoff_factor=2, backoff_max_duration="600s")
     task.set_cpu_request(steps.cpu).set_memory_request(steps.memory).set_memory_limit(steps.memory)
     if place.cpu_limits:

@@ -1,7 +1,7 @@
 """Both pipelines by KFP's local runner, in this process: `python -m pipelines.local` with the parameters as JSON.
 
-`python -m pipelines run` starts it beside the display; its output goes to the run's kfp.log. Beside the first stage it
-starts the warm worker, from which the ranks of every training stage are forked.
+`python -m pipelines run` starts it beside the display; its output goes to the run's kfp.log. It also starts the warm
+worker, from which the ranks of every training stage are forked.
 """
 
 import json
@@ -30,9 +30,9 @@ def run(parameters: dict[str, str], example: str) -> None:
 
 if __name__ == "__main__":
     end_with_parent()
-    os.environ["PROSEFORM_TIED"] = str(os.getpid())  # what is started below ends with this
-    given = json.loads(sys.argv[1])
-    asked = given.pop("example")
+    os.environ["PROSEFORM_TIED"] = str(os.getpid())  # processes that are started below end with this one
+    parameters = json.loads(sys.argv[1])
+    example = parameters.pop("example")
     with tempfile.TemporaryDirectory(prefix="proseform-") as folder:  # a socket's path may have 107 bytes
         if cache.home().cluster is None:
             os.environ[warm.SOCKET] = str(Path(folder) / "warm")
@@ -40,4 +40,4 @@ if __name__ == "__main__":
             subprocess.Popen(
                 [sys.executable, "-m", "proseform.warm", os.environ[warm.SOCKET], *warm.MODULES], env=one_thread
             )
-        run(given, asked)
+        run(parameters, example)

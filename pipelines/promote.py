@@ -1,4 +1,4 @@
-"""gate → promote → probe: a separate act, which can be run again."""
+"""gate → promote → probe: apart from training, since it can be run again."""
 
 from kfp import dsl
 
@@ -14,7 +14,7 @@ def promote_candidate(task: str, run: str, tracking_uri: str = "", name: str = "
         run: A shipped run's name, or TOML text; its ``[gate]`` holds the thresholds.
         tracking_uri: MLflow's; empty takes SQLite in the home folder.
         name: The registered model's name; empty takes proseform-<task>.
-        example: A JSON object of input name to text, which the champion is asked first; may be empty.
+        example: A JSON object of input name to text, the champion's first request; may be empty.
     """
     where = {"task": task, "run": run, "tracking_uri": tracking_uri, "name": name}
     verdict = gate(**where)

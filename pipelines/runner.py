@@ -17,11 +17,11 @@ from proseform.stages import STEPS, cache, policy, preflight, probe
 
 
 def run(task: str, run: str, tracking_uri: str, name: str, example: Path | None, *, fresh: bool) -> None:
-    """Run both pipelines to their end, and print what came of it.
+    """Run both pipelines to their end, and print the results.
 
     Raises:
         InputError: A wrong config key, an unknown task, an unreadable example; before anything is started.
-        StageError: A stage failed; in its own words.
+        StageError: A stage failed; the message is the stage's.
     """
     console = Console()
     the_task, resolved = preflight.check(task, run, cache.home().cluster, name=name, tracking_uri=tracking_uri)
@@ -45,7 +45,12 @@ def run(task: str, run: str, tracking_uri: str, name: str, example: Path | None,
             "pipelines.local",
             json.dumps({**parameters, "example": json.dumps(asked) if asked else ""}),
         ]
-        child = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, preexec_fn=end_with_parent)  # noqa: PLW1509 - one prctl, no locks
+        child = subprocess.Popen(
+            command,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            preexec_fn=end_with_parent,  # noqa: PLW1509 - one prctl, no locks
+        )
         try:
             steps = display.follow(home.runs, lambda: child.poll() is None, console)
         except KeyboardInterrupt:

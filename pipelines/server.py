@@ -1,4 +1,4 @@
-"""A KFP server takes a pipeline: compiled, sent with its parameters, started.
+"""Submitting a pipeline to a KFP server: it is compiled, sent with its parameters, and started.
 
 Left out: uploading pipelines under names and versions. Tested against answers written by the API's description, not a
 server.
@@ -28,11 +28,11 @@ def submit(
         arguments: The pipeline's parameters.
         host: The server's URL.
         namespace: The profile's namespace of a server with many users; empty for one without.
-        token: Is sent as a bearer token; may be empty.
+        token: The bearer token; may be empty.
 
     Raises:
         ConfigError: As :func:`pipelines.cluster.write`.
-        ClusterError: The server is away or refuses.
+        ClusterError: The server does not answer, or refuses.
     """
     account = config.PLACES.load(place).steps.account
     with tempfile.TemporaryDirectory() as folder:
@@ -40,9 +40,14 @@ def submit(
         try:
             client = kfp.Client(host=host, namespace=namespace or "kubeflow", existing_token=token or None)
             started = client.create_run_from_pipeline_package(
-                str(file), arguments, run_name=f"{what}-{arguments['task']}", experiment_name="proseform", namespace=namespace or None,
-                enable_caching=False, service_account=account or None,
-            )  # fmt: skip
+                str(file),
+                arguments,
+                run_name=f"{what}-{arguments['task']}",
+                experiment_name="proseform",
+                namespace=namespace or None,
+                enable_caching=False,
+                service_account=account or None,
+            )
         except (HTTPError, TimeoutError) as error:
             raise ClusterError(f"{host}: the KFP server does not answer ({type(error).__name__}).") from error
         except kfp_server_api.ApiException as error:

@@ -27,7 +27,13 @@ def train(task: str, run: str, tracking_uri: str = "", name: str = "") -> str:
     models = {"sft": imitator.output, "formatter": formatter.output}
     measured = evaluate(task=task, run=run, dataset=data.output, grpo=evaluator.output, **models)
     registered = register(
-        task=task, run=run, dataset=data.output, evaluator=evaluator.output, report=measured.outputs["report"],
-        tracking_uri=tracking_uri, name=name, **models,
-    )  # fmt: skip
+        task=task,
+        run=run,
+        dataset=data.output,
+        evaluator=evaluator.output,
+        report=measured.outputs["report"],
+        tracking_uri=tracking_uri,
+        name=name,
+        **models,
+    )
     return registered.output

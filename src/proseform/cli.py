@@ -12,8 +12,8 @@ import typer
 from proseform.errors import ProseformError
 
 EXIT_CODES = (
-    "Exit codes: 0 done; 2 what was given cannot be used; 3 no valid answer came of it; 4 a stage or the cluster failed; "
-    "5 a payload, model or alias is missing; 6 the engine is away; 1 anything else."
+    "Exit codes: 0 done; 2 invalid input or configuration; 3 no valid answer; 4 a stage or the cluster failed; "
+    "5 a payload, model or alias is missing; 6 the engine does not answer; 1 anything else."
 )
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, epilog=EXIT_CODES)
 TaskName = Annotated[str, typer.Option("--task", help="The installed task.")]
@@ -33,7 +33,7 @@ Dialect = Annotated[
     typer.Option("--dialect", help="How that server is asked for a schema: vLLM's way, or OpenAI's response_format."),
 ]
 KeyFile = Annotated[str, typer.Option("--key-file", help="A file that holds the API key of that server.")]
-Evaluator = Annotated[str, typer.Option("--evaluator", help="The evaluator's server, where it is another.")]
+Evaluator = Annotated[str, typer.Option("--evaluator", help="The evaluator's server, if it has its own.")]
 RunName = Annotated[
     str,
     typer.Option("--run", help="A shipped run, or the path of a TOML file."),
@@ -49,7 +49,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 
 
 def guarded(typer_app: typer.Typer) -> None:
-    """Run an app; an error of ours becomes one paragraph (with ``--json``, an object) on stderr, and its exit code."""
+    """Run an app; print a :class:`ProseformError` as one paragraph (or as JSON) on stderr, and exit with its code."""
     try:
         typer_app()
     except ProseformError as error:
@@ -71,13 +71,22 @@ def top(version: Annotated[bool, typer.Option("--version", help="Print the versi
 @app.command(epilog=EXIT_CODES)
 def answer(
     task: TaskName = "cv",
-    inputs: Annotated[list[str] | None, typer.Option("--input", help="NAME=FILE, once for each of the task's inputs.")] = None,
+    inputs: Annotated[
+        list[str] | None, typer.Option("--input", help="NAME=FILE, once for each of the task's inputs.")
+    ] = None,
     schema: Annotated[Path | None, typer.Option(help="A JSON schema to answer instead of the bundle's.")] = None,
     timeout_s: Annotated[float, typer.Option(help="Longest time for the answer, in seconds.")] = 300.0,
-    bundle: BundleFolder = None, alias: Annotated[str, typer.Option(help="An alias or a version.")] = "champion",
-    name: Name = "", tracking_uri: Uri = "", engine: Url = "", models: Models = "evaluator,formatter",
-    dialect: Dialect = "vllm", key_file: KeyFile = "", evaluator: Evaluator = "", as_json: Json = False,
-) -> None:  # fmt: skip
+    bundle: BundleFolder = None,
+    alias: Annotated[str, typer.Option(help="An alias or a version.")] = "champion",
+    name: Name = "",
+    tracking_uri: Uri = "",
+    engine: Url = "",
+    models: Models = "evaluator,formatter",
+    dialect: Dialect = "vllm",
+    key_file: KeyFile = "",
+    evaluator: Evaluator = "",
+    as_json: Json = False,
+) -> None:
     """Answer one case from files: PDF, DOCX, Markdown, text or JSON."""
     import time
 
@@ -103,17 +112,29 @@ def answer(
 @app.command(epilog=EXIT_CODES, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
 def serve(
     task: TaskName = "cv",
-    alias: Annotated[list[str] | None, typer.Option(help="An alias or version, =weight; repeat it to split. Else champion.")] = None,
-    bundle: BundleFolder = None, name: Name = "", tracking_uri: Uri = "", engine: Url = "", models: Models = "evaluator,formatter",
-    host: Annotated[str, typer.Option(help="Address to listen on; in a container 0.0.0.0, or :: for IPv6 too.")] = "127.0.0.1",
+    alias: Annotated[
+        list[str] | None, typer.Option(help="An alias or version, =weight; repeat it to split. Else champion.")
+    ] = None,
+    bundle: BundleFolder = None,
+    name: Name = "",
+    tracking_uri: Uri = "",
+    engine: Url = "",
+    models: Models = "evaluator,formatter",
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; in a container 0.0.0.0, or :: for IPv6 too.")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", "--http_port", help="TCP port.")] = 8080,
     timeout_s: Annotated[float, typer.Option(help="Longest time for an answer, in seconds.")] = 60.0,
     queue: Annotated[int, typer.Option(help="Requests that may wait.")] = 64,
     model_name: Annotated[str, typer.Option("--model_name", help="The model's name in KServe's protocols.")] = "",
-    predictor_host: Annotated[str, typer.Option("--predictor_host", help="As KServe appends it: the engine's host.")] = "",
-    dialect: Dialect = "vllm", key_file: KeyFile = "", evaluator: Evaluator = "",
-) -> None:  # fmt: skip
-    """Serve verified answers by KServe's protocols; stands until a signal ends it."""
+    predictor_host: Annotated[
+        str, typer.Option("--predictor_host", help="As KServe appends it: the engine's host.")
+    ] = "",
+    dialect: Dialect = "vllm",
+    key_file: KeyFile = "",
+    evaluator: Evaluator = "",
+) -> None:
+    """Serve verified answers by KServe's protocols, until a signal ends the server."""
     from proseform import task as tasks
     from proseform.infer.spec import EngineSpec
     from proseform.serve import server
@@ -137,15 +158,23 @@ def serve(
 
 @app.command(epilog=EXIT_CODES)
 def deploy(
-    task: TaskName = "cv", run: RunName = "default", place: PlaceName = "default", alias: Version = "champion",
-    name: Name = "", tracking_uri: Uri = "",
+    task: TaskName = "cv",
+    run: RunName = "default",
+    place: PlaceName = "default",
+    alias: Version = "champion",
+    name: Name = "",
+    tracking_uri: Uri = "",
     share: Annotated[float, typer.Option(min=0, max=1, help="Share of the traffic that it takes.")] = 1.0,
-    dry_run: Annotated[Literal["none", "client", "server"], typer.Option(help="Print YAML, or let the API server check it.")] = "none",
-    wait: Annotated[float | None, typer.Option(help="Seconds to wait until it is ready; absent uses the place's.")] = None,
-) -> None:  # fmt: skip
-    """Let a registered bundle stand on a cluster, and lead traffic to it.
+    dry_run: Annotated[
+        Literal["none", "client", "server"], typer.Option(help="Print YAML, or let the API server check it.")
+    ] = "none",
+    wait: Annotated[
+        float | None, typer.Option(help="Seconds to wait until it is ready; absent uses the place's.")
+    ] = None,
+) -> None:
+    """Deploy a registered bundle on a cluster, and give it traffic.
 
-    A rollback is the same with --alias previous.
+    To roll back, deploy --alias previous.
     """
     from proseform.stages import deploy as stage
 
@@ -158,11 +187,14 @@ def deploy(
 
 @app.command(epilog=EXIT_CODES)
 def undeploy(
-    version: Annotated[str, typer.Option("--version", help="The version.")], task: TaskName = "cv", run: RunName = "default",
-    place: PlaceName = "default", name: Name = "",
+    version: Annotated[str, typer.Option("--version", help="The version.")],
+    task: TaskName = "cv",
+    run: RunName = "default",
+    place: PlaceName = "default",
+    name: Name = "",
     force: Annotated[bool, typer.Option(help="Take the last one too, so that nothing answers.")] = False,
-) -> None:  # fmt: skip
-    """Take a version off a cluster, unless it takes traffic."""
+) -> None:
+    """Delete a version from a cluster, unless it takes traffic."""
     from proseform.stages import deploy as stage
 
     stage.remove(task, run, place, version, name=name, force=force)
@@ -171,9 +203,10 @@ def undeploy(
 @app.command(epilog=EXIT_CODES)
 def report(
     folder: Annotated[Path, typer.Argument(help="A report's folder, as a run prints it.")],
-    out: Annotated[Path, typer.Option(help="The folder to write into.")] = Path("report"), as_json: Json = False,
-) -> None:  # fmt: skip
-    """Judge stored records anew, and write the report on them: nothing is generated."""
+    out: Annotated[Path, typer.Option(help="The folder to write into.")] = Path("report"),
+    as_json: Json = False,
+) -> None:
+    """Judge stored records again, and write a new report; nothing is generated."""
     from proseform import display
     from proseform.stages.evaluate import recompute
 
@@ -190,22 +223,22 @@ def report(
 def show_schema(
     file: Annotated[Path, typer.Argument(help="A JSON schema of draft 4 to 2020-12.")], *, as_json: Json = False
 ) -> None:
-    """Say whether a schema is taken, what the grammar enforces, what the verifier, and at what cost; exit 2 if not."""
+    """Say whether a schema is taken, what grammar and verifier each enforce, and at what cost; exit 2 if not taken."""
     from proseform import display
     from proseform.errors import InputError
     from proseform.infer.plan import plan, read
 
     try:
-        made = plan(read(file), file.name)
+        schema_plan = plan(read(file), file.name)
     except InputError as error:
         if as_json:
             typer.echo(json.dumps({"taken": False, **error.as_dict()}, ensure_ascii=False))
             raise typer.Exit(error.exit_code) from error
         raise
     if as_json:
-        typer.echo(json.dumps(made.as_dict(), ensure_ascii=False))
+        typer.echo(json.dumps(schema_plan.as_dict(), ensure_ascii=False))
     else:
-        display.show(("", file.name), made.rows(), as_json=False)
+        display.show(("", file.name), schema_plan.rows(), as_json=False)
 
 
 @app.command(name="tasks")
@@ -215,7 +248,7 @@ def list_tasks(*, as_json: Json = False) -> None:
     from proseform import task as tasks
 
     known = map(tasks.load, sorted(tasks.installed()))
-    rows = [(each.name, each.title, ", ".join(each.inputs), ", ".join(each.levels)) for each in known]
+    rows = [(task.name, task.title, ", ".join(task.inputs), ", ".join(task.levels)) for task in known]
     display.show(("task", "title", "inputs", "levels"), rows, as_json=as_json)
 
 

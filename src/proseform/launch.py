@@ -1,11 +1,11 @@
 """A launcher starts a worker and waits for it; a worker cannot tell which launcher started it.
 
-A worker is the *name* of a module, such as ``proseform.train.grpo``, whose ``main(job)`` does the work. It is handed
-a job as JSON: references instead of paths, a place for its output, a folder for checkpoints and progress. Here it is
-a local torchrun; on a cluster a PyTorchJob or TrainJob follows the same protocol.
+A worker is the *name* of a module, such as ``proseform.train.grpo``, whose ``main(job)`` does the work. It gets a job
+as JSON: references to its inputs, a folder for its output, and one for checkpoints and progress. Here the launcher is
+a warm process or torchrun on this machine; on a cluster a PyTorchJob or TrainJob follows the same protocol.
 
-Workers end when their parent does (a parent-death signal; torchrun gives its workers sessions of their own, so
-killing the parent alone would leave them writing beside the next run).
+Workers end when their parent does, by a parent-death signal: torchrun starts its workers in sessions of their own, so
+if only the parent were killed, they would go on writing beside the next run.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ _GRACE_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a worker is handed.
+    """The input of a worker.
 
     Attributes:
         stage: The step's name, such as ``sft-evaluator``.
         work: Folder for checkpoints, ``progress.jsonl`` and ``error.json``; survives an interruption.
-        out: Folder for the output; rank 0 fills it, and it is complete when the worker ends well.
+        out: Folder for the output; rank 0 fills it, and it is complete when the worker exits with 0.
         inputs: Name to reference, each as ``<uri>#<digest>``.
         settings: The resolved configuration that the worker needs, as JSON.
-        world_size: How many processes must be there; the worker refuses to run with another number.
+        world_size: The number of processes; the worker refuses to run with another number.
         threads: Threads of each process.
         libraries: Versions of the libraries that the stage's key holds; the worker refuses to run on others.
     """
@@ -59,16 +59,16 @@ class Job:
     libraries: Mapping[str, str] = field(default_factory=dict)
 
     def input(self, name: str) -> Path:
-        """An input as a local folder, verified by one rank for all."""
+        """An input as a local folder; one rank verifies it for all."""
         return store.fetch(store.Ref.parse(self.inputs[name]), Path(self.work) / "inputs", shared=True)
 
     def progress(self, done: int, total: int, **figures: float | str) -> None:
-        """Append a line to ``progress.jsonl``; only rank 0 does.
+        """Append a line to ``progress.jsonl``, on rank 0 alone.
 
         Args:
             done: Units done, from 0 to total.
             total: Units in all.
-            figures: What to show beside it.
+            figures: Figures to show beside them.
         """
         if int(os.environ.get("RANK", "0")) == 0:
             report_progress(Path(self.work), done, total, **figures)
@@ -81,12 +81,12 @@ class Launcher(Protocol):
         """Run a worker to its end.
 
         Raises:
-            StageError: It failed; the message is its own reason.
+            StageError: It failed; the message is the worker's.
         """
 
 
 class Local:
-    """Processes on this machine: of the warm worker where there is one, else of a torchrun."""
+    """Processes on this machine: forked from the warm worker if there is one, else started by torchrun."""
 
     def run(self, worker: str, job: Job) -> None:
         """See :meth:`Launcher.run`."""
@@ -106,7 +106,7 @@ class Local:
 
 
 def prepare(job: Job) -> None:
-    """Lay a job out for its worker: the work folder, an empty output, the job as JSON, no error of an earlier try."""
+    """Prepare the folders of a job: an empty output, the job as JSON, and no error of an earlier try."""
     work = Path(job.work)
     work.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(job.out, ignore_errors=True)
@@ -129,10 +129,10 @@ def argv(worker: str, job: Job) -> list[str]:
 
 
 def worker(main: Callable[[Job], None]) -> None:
-    """The entry point of every worker module: read the job, guard it, write its error.
+    """The entry point of every worker module: read the job, check world size and libraries, call ``main``.
 
-    Asserts the world size (a plain start with only MASTER_* set sees world size 1, silently) and leaves
-    ``error.json`` behind when ``main`` raises.
+    The world size is checked since a process that is started with MASTER_* alone sees 1, silently. An exception is
+    written to ``error.json`` and raised again.
     """
     end_with_parent()
     job = Job(**json.loads(Path(sys.argv[sys.argv.index("--job") + 1]).read_text()))
@@ -146,7 +146,11 @@ def worker(main: Callable[[Job], None]) -> None:
 
 
 def _check_world(job: Job) -> None:
-    """As many processes are here as were asked for."""
+    """Check that the job runs in as many processes as it asks for.
+
+    Raises:
+        StageError: It does not.
+    """
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if world != job.world_size:
         raise StageError(
@@ -155,10 +159,10 @@ def _check_world(job: Job) -> None:
 
 
 def check_libraries(locked: Mapping[str, str], stage: str) -> None:
-    """Refuse to run on other versions of libraries than the stage's key holds; a local suffix such as +cpu is no other.
+    """Check that the installed libraries are those of the stage's key; local suffixes such as +cpu do not count.
 
     Raises:
-        StageError: With each library, the version that is here, and the locked one.
+        StageError: They are not; each library is named, with the installed and the locked version.
     """
     here = {}
     for name in locked:
@@ -187,31 +191,31 @@ def report_progress(work: Path, done: int, total: int, **figures: float | str) -
 
 
 def write_error(work: Path, error: BaseException) -> None:
-    """Leave the reason of a failure in ``error.json``; the first rank that writes keeps the word."""
+    """Write the reason of a failure to ``error.json``, unless another rank has written one."""
     if (work / ERROR).exists():
         return
     store.write_json(work / ERROR, words(error))
 
 
 def words(error: BaseException) -> dict[str, Any]:
-    """An error as JSON: its own words, or its type and text where it is not one of ours."""
+    """An error as JSON; of an exception that is not a :class:`ProseformError`, its type and text."""
     if isinstance(error, ProseformError):
         return error.as_dict()
     return {"type": type(error).__name__, "message": f"{type(error).__name__}: {error}", "hint": "", "retryable": False}
 
 
 def failure(job: Job, code: int) -> ProseformError:
-    """The error of a worker that ended with a code: its own words, else the end of its log."""
+    """The error of a worker that exited with a code: from its ``error.json``, else from the end of its log."""
     path = Path(job.work) / ERROR
     if path.exists():
-        said = json.loads(path.read_text())
-        kind = getattr(errors, said["type"], StageError)
+        stated = json.loads(path.read_text())
+        kind = getattr(errors, stated["type"], StageError)
         kind = (
             kind
             if isinstance(kind, type) and issubclass(kind, ProseformError) and kind is not errors.Refusal
             else StageError
         )
-        error: ProseformError = kind(said["message"], hint=said["hint"] or f"The log is {job.work}/{LOG}.")
+        error: ProseformError = kind(stated["message"], hint=stated["hint"] or f"The log is {job.work}/{LOG}.")
         return error
     lines = (Path(job.work) / LOG).read_text(errors="replace").strip().splitlines()
     ended = f"was ended by signal {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
@@ -238,7 +242,7 @@ def _torchrun(worker: str, job: Job, env: Mapping[str, str]) -> int:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End torchrun, which ends its workers; by force after a while."""
+    """Terminate torchrun, which ends its workers; kill it after a grace period."""
     process.terminate()
     try:
         process.wait(_GRACE_S)

@@ -1,10 +1,10 @@
-"""Payloads at URIs: components pass references, and the store keeps what they refer to.
+"""Payloads at URIs: components pass references, and the store keeps the payloads.
 
-A reference is a URI and a digest. A result is a payload that was committed under a stage's key: first the files,
-last ``result.json``, which is the commit; what has no ``result.json`` does not exist. Over fsspec, so a folder, a
-PVC and ``s3://`` are alike. On a local file system commits are a rename, and locks are the kernel's, so that they
-vanish with their holder. Left out: a lock on object stores; there two runs may do the same work twice, and the last
-commit stands (both are of the same key, hence equal in meaning).
+A reference is a URI and a digest. A result is a payload committed under a stage's key: the files first, and last
+``result.json``, which is the commit; a folder without ``result.json`` is no result. Files are reached through fsspec,
+so a folder, a PVC and ``s3://`` are alike. On a local file system a commit is a rename, and locks are the kernel's, so
+that they end with their holder. Left out: a lock on object stores; there two runs may do the same work twice, and the
+last commit stands (both have the same key, hence the same meaning).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ RESULT = "result.json"
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """A payload: where it lies and what it is.
+    """A reference to a payload.
 
     Attributes:
         uri: A folder, as a path or a URI that fsspec knows.
@@ -51,7 +51,7 @@ class Ref:
         """Read what :meth:`__str__` wrote.
 
         Raises:
-            StoreError: No digest in it.
+            StoreError: It states no digest.
         """
         uri, mark, rest = text.rpartition("#")
         if not mark or not rest.startswith("sha256:"):
@@ -61,13 +61,13 @@ class Ref:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a stage committed.
+    """A committed result of a stage.
 
     Attributes:
         ref: The payload.
         key: The stage's key: a digest of everything that went in.
         figures: Key figures, as JSON.
-        seconds: How long the stage took when it ran, in wall-clock seconds.
+        seconds: Wall-clock time of the stage when it ran, in seconds.
     """
 
     ref: Ref
@@ -92,7 +92,7 @@ class Store:
         return str(self.fs.unstrip_protocol(f"{self.root}/{stage}/{digest.short(key)}"))
 
     def result(self, stage: str, key: str) -> Result | None:
-        """The committed result of that key, or None."""
+        """The result that is committed under a key, or None."""
         try:
             raw = json.loads(self.fs.cat_file(f"{self.root}/{stage}/{digest.short(key)}/{RESULT}"))
         except FileNotFoundError:
@@ -105,12 +105,12 @@ class Store:
         Args:
             stage: The stage's step name, such as ``sft-evaluator``.
             key: The stage's key.
-            folder: Local; is left as it is.
+            folder: A local folder; it is not changed.
             figures: Key figures, as JSON.
             seconds: Wall-clock seconds.
 
         Raises:
-            StoreError: The folder holds a ``result.json`` of its own, which is the commit's name.
+            StoreError: The folder holds a file ``result.json``, the name of the commit.
         """
         if (done := self.result(stage, key)) is not None:
             return done
@@ -137,10 +137,10 @@ class Store:
 
     @contextmanager
     def lock(self, stage: str, key: str) -> Iterator[bool]:
-        """Hold the key: one process at a time works on it; the next one waits and then adopts what is there.
+        """Lock a key: one process at a time works on it; the next one waits, and then adopts the result.
 
         Yields:
-            Whether somebody else held it before, so that a wait happened.
+            Whether it had to wait for another process.
         """
         if not self.local:
             yield False
@@ -161,13 +161,13 @@ def fetch(ref: Ref, into: Path, *, shared: bool = False) -> Path:
     """A payload as a local folder, verified against its digest.
 
     Args:
-        ref: What to fetch. A payload on a local file system is used where it lies.
-        into: Where to put it otherwise; kept between calls.
-        shared: Whether the ranks of a job ask for it side by side. Then one of them fetches and hashes it; the others
-            wait, and take it while its files have the sizes and times that they had then.
+        ref: The payload. On a local file system it is used where it lies.
+        into: Folder for fetched payloads, kept between calls.
+        shared: Whether several ranks of a job ask for it at once. Then the first one fetches and hashes it; the others
+            wait, and accept it if sizes and times of its files are unchanged.
 
     Raises:
-        StoreError: It is not there, or its files are not those of the digest.
+        StoreError: It does not exist, or its files do not have that digest.
     """
     if not shared:
         return _fetched(ref, into)
@@ -182,19 +182,19 @@ def fetch(ref: Ref, into: Path, *, shared: bool = False) -> Path:
 
 
 def _place(ref: Ref, into: Path) -> Path:
-    """Where a payload lies, or will lie once it is fetched."""
+    """The local folder of a payload, whether it is fetched already or not."""
     fs, path = fsspec.core.url_to_fs(ref.uri)
     return Path(path) if isinstance(fs, LocalFileSystem) else into / digest.short(ref.digest)
 
 
 def _stats(folder: Path) -> dict[str, list[int]]:
-    """Size and time of change of every file of a folder."""
-    found = {name: (folder / name).stat() for name in sorted(digest.files(folder))}
-    return {name: [stat.st_size, stat.st_mtime_ns] for name, stat in found.items()}
+    """Size in bytes and modification time in nanoseconds of every file of a folder."""
+    stats = {name: (folder / name).stat() for name in sorted(digest.files(folder))}
+    return {name: [stat.st_size, stat.st_mtime_ns] for name, stat in stats.items()}
 
 
 def _fetched(ref: Ref, into: Path) -> Path:
-    """Fetch where it lies elsewhere, and verify; see :func:`fetch`."""
+    """Fetch a payload unless it is local, and verify it; see :func:`fetch`."""
     fs, path = fsspec.core.url_to_fs(ref.uri)
     folder = _place(ref, into)
     if not isinstance(fs, LocalFileSystem) and not folder.is_dir():
@@ -209,12 +209,12 @@ def _fetched(ref: Ref, into: Path) -> Path:
                 raise
     if not folder.is_dir():
         raise StoreError(f"{ref.uri}: no payload here.", hint="Run the pipeline again; it makes what is missing.")
-    found = digest.of_files(
+    actual = digest.of_files(
         folder, [p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file() and p != folder / RESULT]
     )
-    if found != ref.digest:
+    if actual != ref.digest:
         raise StoreError(
-            f"{ref.uri}: its files are not those of {digest.short(ref.digest)} (found {digest.short(found)}).",
+            f"{ref.uri}: its files are not those of {digest.short(ref.digest)} (found {digest.short(actual)}).",
             hint="They were altered after the commit; delete the folder and run again.",
         )
     return folder

@@ -1,13 +1,13 @@
-"""Workers that start at once: a process that has imported the training libraries forks one for each rank of a job.
+"""A warm process, which has imported the training libraries and forks one worker for each rank of a job.
 
 Importing PyTorch, transformers and TRL takes longer than making a tiny model, and a run on one machine needs them in
 every rank of every training stage. So the pipeline's runner starts ``python -m proseform.warm SOCKET MODULE…`` beside
-the first stage; it imports the modules once and then forks. :class:`proseform.launch.Local` asks it where
-``PROSEFORM_WARM`` names its socket, and starts torchrun where there is none.
+the first stage; it imports the modules once and then forks. :class:`proseform.launch.Local` connects to the socket
+that ``PROSEFORM_WARM`` names, and starts torchrun if there is none.
 
-A job is one connection. Closing it ends the job's ranks, and so does the end of any process between them and the
-runner. What a worker sees is torchrun's: the same environment variables, a store that it does not have to open itself.
-Left out: restarts, several machines, and GPUs (CUDA does not survive a fork once it is initialised; nothing here does).
+A job is one connection. The job's ranks end when it closes, and when any process between them and the runner ends.
+A worker sees what torchrun gives it: the same environment variables, and a store that is open already. Left out:
+restarts, several machines, and GPUs (an initialised CUDA does not survive a fork, and nothing here initialises it).
 """
 
 from __future__ import annotations
@@ -54,12 +54,12 @@ def run(worker: str, job: Path, world_size: int, log: Path, environment: Mapping
         worker: The worker's module.
         job: The job as JSON.
         world_size: Ranks.
-        log: Gets what they write, appended.
-        environment: Theirs; the ranks' own variables are added.
+        log: Their output is appended here.
+        environment: Their environment; the variables of each rank are added.
 
     Returns:
-        0, or the exit code of the first rank that failed (below 0: minus the signal that ended it); None where there
-        is no warm process to ask.
+        0, or the exit code of the first rank that failed (below 0: minus the signal that ended it); None without a
+        warm process.
     """
     path = os.environ.get(SOCKET)
     if not path:
@@ -85,10 +85,10 @@ def run(worker: str, job: Path, world_size: int, log: Path, environment: Mapping
 def serve(path: Path, modules: tuple[str, ...]) -> NoReturn:
     """Listen, import, then fork a supervisor for each connection; ends with its parent.
 
-    The socket is there before the imports, so that a job waits for them instead of importing for itself.
+    The socket exists before the imports, so that a job waits for them instead of importing for itself.
     """
     end_with_parent()
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # supervisors are nobody's zombies
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no supervisor becomes a zombie
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
         path.unlink(missing_ok=True)
         listening.bind(str(path))
@@ -113,13 +113,13 @@ def _supervise(connection: socket.socket) -> int:
     ranks = [_fork(_rank, request, rank, port) for rank in range(request["world_size"])]
     code = _wait(ranks, connection)
     os.kill(store, signal.SIGKILL)
-    with contextlib.suppress(OSError):  # whoever asked has left
+    with contextlib.suppress(OSError):  # the client has closed the connection
         connection.sendall(f"{code}\n".encode())
     return 0
 
 
 def _wait(ranks: list[int], connection: socket.socket) -> int:
-    """The first failure's exit code, 0 where every rank ended well; a failure or a closed connection ends the rest."""
+    """The first failure's exit code, or 0; after a failure or a closed connection the other ranks are ended."""
     running = {os.pidfd_open(pid): pid for pid in ranks}
     asker = connection.fileno()
     code = 0
@@ -144,7 +144,7 @@ def _wait(ranks: list[int], connection: socket.socket) -> int:
 
 
 def _signal(pids: Any, number: signal.Signals) -> None:
-    """Send a signal to processes that may be gone."""
+    """Send a signal to processes, some of which may have ended."""
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
@@ -157,12 +157,21 @@ def _rank(request: dict[str, Any], rank: int, port: int) -> int:
     os.environ.clear()
     os.environ |= {
         **request["environment"],
-        "RANK": str(rank), "LOCAL_RANK": str(rank), "GROUP_RANK": "0", "ROLE_RANK": str(rank),
-        "WORLD_SIZE": world, "LOCAL_WORLD_SIZE": world, "GROUP_WORLD_SIZE": "1", "ROLE_WORLD_SIZE": world,
-        "MASTER_ADDR": _HOST, "MASTER_PORT": str(port),
-        "TORCHELASTIC_RUN_ID": "warm", "TORCHELASTIC_RESTART_COUNT": "0", "TORCHELASTIC_MAX_RESTARTS": "0",
+        "RANK": str(rank),
+        "LOCAL_RANK": str(rank),
+        "GROUP_RANK": "0",
+        "ROLE_RANK": str(rank),
+        "WORLD_SIZE": world,
+        "LOCAL_WORLD_SIZE": world,
+        "GROUP_WORLD_SIZE": "1",
+        "ROLE_WORLD_SIZE": world,
+        "MASTER_ADDR": _HOST,
+        "MASTER_PORT": str(port),
+        "TORCHELASTIC_RUN_ID": "warm",
+        "TORCHELASTIC_RESTART_COUNT": "0",
+        "TORCHELASTIC_MAX_RESTARTS": "0",
         "TORCHELASTIC_USE_AGENT_STORE": "True",
-    }  # fmt: skip
+    }
     with Path(request["log"]).open("ab") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
@@ -177,7 +186,7 @@ def _rank(request: dict[str, Any], rank: int, port: int) -> int:
 
 
 def _store() -> tuple[int, int]:
-    """A process that holds the store by which ranks meet; its id, and its port, which the kernel chose."""
+    """Start a process that holds the ranks' rendezvous store; its id, and the port that the kernel chose."""
     reading, writing = os.pipe()
     pid = _fork(_hold_store, writing)
     os.close(writing)
@@ -186,7 +195,7 @@ def _store() -> tuple[int, int]:
 
 
 def _hold_store(writing: int) -> int:
-    """Hold it until this process is killed."""
+    """Hold the store until this process is killed."""
     end_with_parent()
     from torch.distributed import TCPStore
 
@@ -197,7 +206,7 @@ def _hold_store(writing: int) -> int:
 
 
 def _fork(function: Any, *arguments: Any) -> int:
-    """A child that does nothing but this; its id."""
+    """Fork a child that calls a function and ends; its process id."""
     pid = os.fork()
     if pid == 0:
         _guarded(function, *arguments)
@@ -205,7 +214,7 @@ def _fork(function: Any, *arguments: Any) -> int:
 
 
 def _guarded(function: Any, *arguments: Any) -> NoReturn:
-    """End this process as Python would, without going back up into the process that it was forked from."""
+    """Call, and end this process as Python would; never return into the frames of the forking process."""
     code: Any = 1
     try:
         code = function(*arguments)
@@ -221,7 +230,7 @@ def _guarded(function: Any, *arguments: Any) -> NoReturn:
 
 
 def _line(connection: socket.socket) -> bytes:
-    """One line; empty where the other side has left."""
+    """One line; empty if the other side has closed the connection."""
     with connection.makefile("rb") as file:
         return file.readline()
 

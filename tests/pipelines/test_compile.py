@@ -101,7 +101,7 @@ def test_every_step_runs_our_image_with_its_resources_and_installs_nothing(
         asked = container["resources"]
         assert {asked["resourceCpuRequest"], asked["resourceCpuLimit"]} == {"500m"}
         assert {asked["resourceMemoryRequest"], asked["resourceMemoryLimit"]} == {"3Gi"}
-        env = {each["name"]: each["value"] for each in container["env"]}
+        env = {variable["name"]: variable["value"] for variable in container["env"]}
         assert env["PROSEFORM_HOME"] == "/data/home"
         assert config.PLACES.load(env["PROSEFORM_PLACE"]).claim == "the-store"
         assert not any("KEY" in key or "TOKEN" in key or "PASSWORD" in key for key in env)
@@ -110,7 +110,7 @@ def test_every_step_runs_our_image_with_its_resources_and_installs_nothing(
 @pytest.mark.parametrize("name", ["train", "promote"])
 def test_every_step_is_retried_and_kfps_cache_is_off(name: str, compiled: dict[str, list[dict[str, Any]]]) -> None:
     spec = compiled[name][0]
-    dags = [spec["root"]["dag"], *(each["dag"] for each in spec["components"].values() if "dag" in each)]
+    dags = [spec["root"]["dag"], *(component["dag"] for component in spec["components"].values() if "dag" in component)]
     steps = [task for dag in dags for task in dag["tasks"].values() if task["componentRef"]["name"] in _executed(spec)]
     assert len(steps) == len(spec["deploymentSpec"]["executors"])
     for task in steps:
@@ -120,7 +120,7 @@ def test_every_step_is_retried_and_kfps_cache_is_off(name: str, compiled: dict[s
 
 def _executed(spec: dict[str, Any]) -> set[str]:
     """The components that are containers."""
-    return {name for name, each in spec["components"].items() if "executorLabel" in each}
+    return {name for name, component in spec["components"].items() if "executorLabel" in component}
 
 
 @pytest.mark.parametrize("name", ["train", "promote"])
@@ -137,7 +137,7 @@ def test_every_step_has_claim_secret_files_nodes_and_a_user_by_kfp_kubernetes(
         assert settings["secretAsVolume"][0]["mountPath"] == "/etc/proseform/secrets"
         assert "secretAsEnv" not in settings
         assert settings["nodeSelector"]["labels"] == {"pool": "cpu"}
-        assert [each["key"] for each in settings["tolerations"]] == ["spot", "team"]
+        assert [toleration["key"] for toleration in settings["tolerations"]] == ["spot", "team"]
         assert settings["imagePullPolicy"] == "Never"
         assert settings["securityContext"] == {"runAsUser": "4711", "runAsGroup": "4711", "runAsNonRoot": True}
         assert {"name": "PROSEFORM_RUN", "fieldPath": "metadata.labels['pipeline/runid']"} in settings["fieldPathAsEnv"]
@@ -159,7 +159,7 @@ def test_the_report_goes_to_kfps_own_pages(compiled: dict[str, list[dict[str, An
     from proseform.stages.evaluate import Shown
 
     outputs = compiled["train"][0]["components"]["comp-evaluate"]["outputDefinitions"]["artifacts"]
-    kinds = {name: each["artifactType"]["schemaTitle"] for name, each in outputs.items()}
+    kinds = {name: output["artifactType"]["schemaTitle"] for name, output in outputs.items()}
     assert kinds == {
         "report": "system.HTML",
         "page": "system.HTML",
@@ -181,7 +181,7 @@ def test_the_report_goes_to_kfps_own_pages(compiled: dict[str, list[dict[str, An
     assert Path(page.path).read_text() == "<p>the report</p>"
     assert metrics.metadata == {"schema_valid": 1.0}
     drawn = matrix.metadata["confusionMatrix"]
-    assert [each["displayName"] for each in drawn["annotationSpecs"]] == ["yes", "no", "none"]
+    assert [spec["displayName"] for spec in drawn["annotationSpecs"]] == ["yes", "no", "none"]
     assert [row["row"] for row in drawn["rows"]] == [[3, 1, 0], [0, 2, 1], [0, 0, 0]]
 
 

@@ -41,7 +41,7 @@ def test_every_step_runs_once_after_what_it_needs_and_ends_with_a_verified_answe
 
 def test_one_digest_goes_from_training_through_registry_and_gate_to_the_answer(whole: Finished) -> None:
     from proseform import registry
-    from proseform.registry import models
+    from proseform.registry import attachments, models
 
     done = {event["stage"]: event for event in whole.events("first") if event["state"] == "done"}
     report = json.loads((Path(done["evaluate"]["uri"].removeprefix("file://")) / "report.json").read_text())
@@ -53,9 +53,9 @@ def test_one_digest_goes_from_training_through_registry_and_gate_to_the_answer(w
 
     opened = registry.connect(whole.home)
     champion = models.get(opened, "proseform-cv", "champion")
-    for step, found in trained.items():
-        assert champion.tags[f"proseform.stage.{step}"] == found
-    verdict = models.verdict(opened, champion)
+    for step, payload_digest in trained.items():
+        assert champion.tags[f"proseform.stage.{step}"] == payload_digest
+    verdict = attachments.verdict(opened, champion)
     answered = json.loads((whole.home / "runs/first/probe.json").read_text())["example"]["bundle"]
     assert verdict is not None
     assert digests["bundle"] == champion.bundle == verdict.bundle == answered
@@ -143,9 +143,9 @@ def test_answers_come_from_the_registry_alone(whole: Finished, tmp_path: Path) -
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    given = json.loads(done.stdout)
-    assert given["verdict"] == "verified"
-    assert given["bundle"] == json.loads((whole.home / "runs/first/probe.json").read_text())["bundle"]
+    answer = json.loads(done.stdout)
+    assert answer["verdict"] == "verified"
+    assert answer["bundle"] == json.loads((whole.home / "runs/first/probe.json").read_text())["bundle"]
 
 
 def test_an_untrained_bundle_answers_valid_json_and_its_gate_stays_closed(
@@ -161,13 +161,13 @@ def test_an_untrained_bundle_answers_valid_json_and_its_gate_stays_closed(
     )
     strict_name = "strict-cv"
     from proseform import registry
-    from proseform.registry import models
+    from proseform.registry import attachments, models
 
     opened = registry.connect(whole.home)
     folder = models.fetch(opened, "proseform-cv", "champion", whole.home / "bundles")
     version = models.register(opened, folder, name=strict_name)
-    report = models.attached(opened, models.get(opened, "proseform-cv", "champion"), "report.json")
-    models.attach(opened, version, {"report.json": report})
+    report = attachments.read(opened, models.get(opened, "proseform-cv", "champion"), "report.json")
+    attachments.attach(opened, version, {"report.json": report})
     assert json.loads(report)["figures"]["schema_valid"]["value"] == 1.0
     assert gate.run("cv", strict, "", strict_name) == "closed"
     with pytest.raises(RegistryError, match="its gate is closed: formatter_exact"):
@@ -223,15 +223,15 @@ def _wait_for_step(process: subprocess.Popen[str], home: Path, step: int) -> Pat
 
 def _alive(word: str) -> list[str]:
     """Command lines of processes that name a word or have it in their environment."""
-    found = []
+    commands = []
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit() and int(folder.name) != os.getpid():
             try:
                 if word.encode() in (folder / "environ").read_bytes() and (folder / "cmdline").read_bytes():
-                    found.append((folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()[:120])
+                    commands.append((folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()[:120])
             except OSError:
                 continue
-    return found
+    return commands
 
 
 def _result(uri: str) -> dict[str, Any]:

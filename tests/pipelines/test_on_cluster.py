@@ -1,4 +1,4 @@
-"""`run --place …`: what is missing is refused before anything starts, in words, with exit codes that mean something."""
+"""`run --place …`: what is missing on the cluster is an error before anything starts, with its own exit code."""
 
 from __future__ import annotations
 

@@ -49,24 +49,24 @@ def test_smollm2_goes_through_sft_grpo_and_a_verified_answer_on_one_shared_base(
     sft.run("cv", RUN, "evaluator", data, imitator)
     grpo.run("cv", RUN, data, imitator, evaluator)
     sft.run("cv", RUN, "formatter", data, formatter)
-    made = {
+    policies = {
         name: policy.of(artifact)
         for name, artifact in (("sft", imitator), ("grpo", evaluator), ("formatter", formatter))
     }
-    assert all(one.adapter is not None for one in made.values())
-    assert len({one.base for one in made.values()}) == 1
+    assert all(trained.adapter is not None for trained in policies.values())
+    assert len({trained.base for trained in policies.values()}) == 1
     cv = task.load("cv")
-    bundle = policy.assemble(tmp_path / "bundle", cv, config.load(RUN), made["grpo"], made["formatter"])
+    bundle = policy.assemble(tmp_path / "bundle", cv, config.load(RUN), policies["grpo"], policies["formatter"])
     assert bundle.evaluator.base == bundle.formatter.base == "base"
     assert bundle.evaluator.adapter_digest != bundle.formatter.adapter_digest
     engine = LocalEngine(tmp_path / "bundle")
     try:
-        (given,) = answers(engine, cv, [dict(next(cv.generate("starter", "test", 0, 1)).inputs)])
+        (answer,) = answers(engine, cv, [dict(next(cv.generate("starter", "test", 0, 1)).inputs)])
     finally:
         close(engine)
-    assert isinstance(given, Answer)
-    assert given.bundle == bundle.digest
-    assert set(given.value) == set(cv.formats["brief"])
+    assert isinstance(answer, Answer)
+    assert answer.bundle == bundle.digest
+    assert set(answer.value) == set(cv.formats["brief"])
     losses = [
         json.loads(line)["loss"]
         for line in (Path(imitator.uri.removeprefix("file://")) / "metrics.jsonl").read_text().splitlines()

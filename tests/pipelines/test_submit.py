@@ -123,5 +123,5 @@ def test_a_wrong_run_is_refused_before_anything_is_sent(kfp: Kfp) -> None:
 
 
 def test_help_says_that_no_server_was_at_hand() -> None:
-    said = " ".join(CliRunner().invoke(app, ["submit", "--help"]).output.split())
-    assert "not against a server" in said
+    output = " ".join(CliRunner().invoke(app, ["submit", "--help"]).output.split())
+    assert "not against a server" in output

@@ -2,13 +2,15 @@
 
 import itertools
 from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlparse
 
 import pytest
 
 from proseform import digest, registry, thresholds
 from proseform.bundle import Generation, Part
 from proseform.config import Gate
-from proseform.registry import models
+from proseform.registry import attachments, models
 from proseform.testing import toy_bundle, toy_task
 
 NUMBERS = itertools.count()
@@ -21,9 +23,9 @@ def home(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def mlflow(home):
-    found = registry.connect(home)
-    found.experiment("toy")
-    return found
+    opened = registry.connect(home)
+    opened.experiment("toy")
+    return opened
 
 
 @pytest.fixture
@@ -76,9 +78,19 @@ def promotable(mlflow, name, bundles, verdict):
 
     def make(number):
         version = models.register(mlflow, bundles(number), name=name)
-        return models.judge(mlflow, version, verdict(version.bundle))
+        return attachments.judge(mlflow, version, verdict(version.bundle))
 
     return make
+
+
+@pytest.fixture
+def artifacts(mlflow):
+    """Where a version's artifacts lie on this machine."""
+
+    def folder(version):
+        return Path(urlparse(mlflow.client.get_logged_model(version.model_id).artifact_location).path)
+
+    return folder
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from proseform import digest
 from proseform.errors import RegistryError
-from proseform.registry import aliases, models
+from proseform.registry import aliases, attachments, models
 from proseform.registry.models import CANDIDATE, CHAMPION, PREVIOUS
 
 
@@ -69,7 +69,7 @@ def nobody(_mlflow, _version, _verdict):
 
 def closed(mlflow, version, verdict):
     """The gate judged, and stayed closed."""
-    models.judge(mlflow, version, verdict(version.bundle, is_open=False))
+    attachments.judge(mlflow, version, verdict(version.bundle, is_open=False))
 
 
 def tagged(mlflow, version, verdict):
@@ -80,7 +80,7 @@ def tagged(mlflow, version, verdict):
 
 def borrowed(mlflow, version, verdict):
     """An open verdict of another bundle, put in place with its digest."""
-    models.judge(
+    attachments.judge(
         mlflow,
         models.Version(version.name, version.version, other := digest.of_json(1), version.model_id),
         verdict(other),

@@ -10,7 +10,7 @@ import pytest
 from proseform import bundle, digest, registry
 from proseform.bundle import Generation, Part
 from proseform.errors import RegistryError
-from proseform.registry import artifacts, models
+from proseform.registry import artifacts, attachments, models
 from proseform.registry.models import CANDIDATE
 from proseform.testing import toy_bundle, toy_task
 
@@ -131,8 +131,8 @@ def test_an_upload_that_was_cut_short_is_gone_on_with(mlflow, name, adapters, dy
         ("proseform.bundle", version.bundle),
         (artifacts.BASE, digest.of_files(folder / "base")),
     ):
-        (found,) = mlflow.client.search_logged_models([experiment], filter_string=f"tags.`{tag}` = '{value}'")
-        assert str(found.status) == "READY"
+        (model,) = mlflow.client.search_logged_models([experiment], filter_string=f"tags.`{tag}` = '{value}'")
+        assert str(model.status) == "READY"
     assert bundle.read(models.fetch(mlflow, name, CANDIDATE, tmp_path / "cache")).digest == version.bundle
 
 
@@ -152,12 +152,12 @@ def test_a_version_of_format_0_is_fetched(mlflow, name, tmp_path, shape):
     stated = bundle.read(folder)
     tags = {"proseform.task": "toy", "proseform.task_digest": stated.task_contract, "proseform.bundle": stated.digest}
     with registry.speaking(mlflow):
-        made = mlflow.client.create_logged_model(experiment, f"old-{shape}", None, tags, model_type="proseform-bundle")
-        mlflow.client.log_model_artifacts(made.model_id, str(folder), artifact_path="bundle")
-        mlflow.client.finalize_logged_model(made.model_id, "READY")
+        model = mlflow.client.create_logged_model(experiment, f"old-{shape}", None, tags, model_type="proseform-bundle")
+        mlflow.client.log_model_artifacts(model.model_id, str(folder), artifact_path="bundle")
+        mlflow.client.finalize_logged_model(model.model_id, "READY")
         mlflow.client.create_registered_model(name)
-        source = f"models:/{made.model_id}"
-        version = mlflow.client.create_model_version(name, source, model_id=made.model_id, tags=tags)
+        source = f"models:/{model.model_id}"
+        version = mlflow.client.create_model_version(name, source, model_id=model.model_id, tags=tags)
         mlflow.client.set_registered_model_alias(name, CANDIDATE, version.version)
     fetched = models.fetch(mlflow, name, CANDIDATE, tmp_path / "cache")
     assert bundle.read(fetched) == stated
@@ -178,9 +178,9 @@ def test_a_home_of_any_name_holds_its_registry(tmp_path, adapters, called):
     home = tmp_path / called
     opened = registry.connect(home)
     version = models.register(opened, adapters(1), name="proseform-toy")
-    models.attach(opened, version, {"report.json": "{}"})
+    attachments.attach(opened, version, {"report.json": "{}"})
     assert sorted(path.name for path in home.iterdir()) == ["mlartifacts", "mlflow.db"]
-    assert models.attached(opened, version, "report.json") == "{}"
+    assert attachments.read(opened, version, "report.json") == "{}"
     fetched = models.fetch(opened, "proseform-toy", CANDIDATE, home / "bundles")
     assert bundle.read(fetched).digest == version.bundle
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["adapters-1", called])

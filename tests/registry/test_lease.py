@@ -16,7 +16,7 @@ import pytest
 from proseform import registry
 from proseform.errors import RegistryError
 from proseform.lifetime import end_with_parent
-from proseform.registry import aliases, lease, models
+from proseform.registry import aliases, attachments, lease, models
 from proseform.registry.models import CHAMPION, PREVIOUS
 
 PROCESSES = 8
@@ -153,7 +153,7 @@ def test_eight_processes_take_turns_on_a_server_with_postgresql(server, home, bu
     opened, name = registry.connect(home, server), "proseform-race"
     for number in (1, 2):
         version = models.register(opened, bundles(number), name=name)
-        models.judge(opened, version, verdict(version.bundle))
+        attachments.judge(opened, version, verdict(version.bundle))
     one_at_a_time(raced(home, server, name, tmp_path))
     ended_well(opened, name)
     assert models.fetch(opened, name, CHAMPION, tmp_path / "fetched").is_dir()

@@ -1,8 +1,6 @@
-"""Bundles in the registry: registered once, fetched verified, judged for good."""
+"""Bundles in the registry: registered once, found by name, fetched verified."""
 
 import shutil
-from pathlib import Path
-from urllib.parse import urlparse
 
 import pytest
 
@@ -11,11 +9,6 @@ from proseform.errors import RegistryError, StoreError
 from proseform.registry import models
 from proseform.registry.models import CANDIDATE, CHAMPION
 from proseform.testing import toy_task
-
-
-def artifacts(mlflow, version):
-    """Where a version's artifacts lie on this machine."""
-    return Path(urlparse(mlflow.client.get_logged_model(version.model_id).artifact_location).path)
 
 
 def test_a_registered_bundle_carries_its_digests_and_becomes_the_candidate(mlflow, name, bundles):
@@ -71,7 +64,7 @@ def test_a_champion_that_is_registered_again_does_not_become_a_candidate(mlflow,
 
 
 @pytest.mark.parametrize("writes", range(13))
-def test_a_registration_that_was_cut_short_is_made_good(mlflow, name, bundles, dying, writes):
+def test_a_registration_that_was_cut_short_is_made_good(mlflow, artifacts, name, bundles, dying, writes):
     """Whatever write it dies before: no version without its artifacts, and one version in the end."""
     folder = bundles(1)
     half, died = dying(writes)
@@ -81,12 +74,12 @@ def test_a_registration_that_was_cut_short_is_made_good(mlflow, name, bundles, d
         known = [model.name for model in mlflow.client.search_registered_models(f"name = '{name}'")]
         if known:
             for version in mlflow.client.search_model_versions(f"name = '{name}'"):
-                assert bundle.read(artifacts(mlflow, models.get(mlflow, name, version.version)) / "bundle")
+                assert bundle.read(artifacts(models.get(mlflow, name, version.version)) / "bundle")
     version = models.register(mlflow, folder, name=name)
     assert version.version == "1"
     assert models.aliases(mlflow, name) == {CANDIDATE: "1"}
-    assert bundle.read(artifacts(mlflow, version) / "bundle").digest == version.bundle
-    assert "bundle" in (artifacts(mlflow, version) / "README.md").read_text()
+    assert bundle.read(artifacts(version) / "bundle").digest == version.bundle
+    assert "bundle" in (artifacts(version) / "README.md").read_text()
 
 
 def test_the_card_says_what_it_is_and_what_was_measured(bundles):
@@ -117,70 +110,18 @@ def test_an_alias_that_does_not_exist_names_those_that_do(mlflow, name, bundles,
 
 
 @pytest.mark.parametrize("file", ["evaluator/weights.bin", "bundle.json"])
-def test_artifacts_that_were_altered_are_not_served(mlflow, name, bundles, tmp_path, file):
+def test_artifacts_that_were_altered_are_not_served(mlflow, artifacts, name, bundles, tmp_path, file):
     version = models.register(mlflow, bundles(1), name=name)
-    (artifacts(mlflow, version) / "bundle" / file).write_text("altered")
+    (artifacts(version) / "bundle" / file).write_text("altered")
     with pytest.raises(RegistryError, match="no whole bundle"):
         models.fetch(mlflow, name, CANDIDATE, tmp_path / "cache")
     assert not any((tmp_path / "cache").iterdir())
 
 
-def test_artifacts_of_another_bundle_are_not_served(mlflow, name, bundles, tmp_path):
+def test_artifacts_of_another_bundle_are_not_served(mlflow, artifacts, name, bundles, tmp_path):
     """Whole, but not the one that the version's tag names: a pair that somebody swapped."""
     one, two = (models.register(mlflow, bundles(number), name=name) for number in (1, 2))
-    shutil.rmtree(artifacts(mlflow, one) / "bundle")
-    shutil.copytree(artifacts(mlflow, two) / "bundle", artifacts(mlflow, one) / "bundle")
+    shutil.rmtree(artifacts(one) / "bundle")
+    shutil.copytree(artifacts(two) / "bundle", artifacts(one) / "bundle")
     with pytest.raises(RegistryError, match="not its tag's"):
         models.fetch(mlflow, name, one.version, tmp_path / "cache")
-
-
-def test_a_verdict_is_filed_with_its_report_and_comes_back(mlflow, name, bundles, verdict):
-    version = models.register(mlflow, bundles(1), name=name)
-    assert models.verdict(mlflow, version) is None
-    filed = verdict(version.bundle)
-    models.judge(mlflow, version, filed, {"report.html": "<p>fine</p>"})
-    again = models.get(mlflow, name, version.version)
-    assert models.verdict(mlflow, again) == filed
-    assert again.tags["proseform.gate"] == "open"
-    assert again.tags["proseform.report"] == filed.report
-    assert (artifacts(mlflow, version) / "report.html").read_text() == "<p>fine</p>"
-    closed = verdict(version.bundle, is_open=False)
-    models.judge(mlflow, again, closed)
-    assert models.get(mlflow, name, version.version).tags["proseform.gate"] == "closed"
-    assert models.verdict(mlflow, models.get(mlflow, name, version.version)) == closed
-
-
-def test_a_verdict_of_another_bundle_is_not_filed(mlflow, name, bundles, verdict):
-    version = models.register(mlflow, bundles(1), name=name)
-    with pytest.raises(RegistryError, match="the verdict is of"):
-        models.judge(mlflow, version, verdict(digest.of_json("other")))
-
-
-def test_a_verdict_that_was_altered_is_found_out(mlflow, name, bundles, verdict):
-    version = models.register(mlflow, bundles(1), name=name)
-    models.judge(mlflow, version, verdict(version.bundle, is_open=False))
-    path = artifacts(mlflow, version) / models.VERDICT
-    path.write_text(path.read_text().replace('"open": false', '"open": true'))
-    with pytest.raises(RegistryError, match=r"gate\.json was altered\. Run the gate again"):
-        models.verdict(mlflow, models.get(mlflow, name, version.version))
-
-
-def test_what_was_attached_comes_back_and_a_later_one_replaces_it(mlflow, name, bundles):
-    version = models.register(mlflow, bundles(1), name=name)
-    for text in ("first", "second: ä"):
-        models.attach(mlflow, version, {"report.json": text, "report.html": "<p>"})
-        assert models.attached(mlflow, version, "report.json") == text
-
-
-def test_what_was_never_attached_is_an_error_of_ours(mlflow, name, bundles):
-    version = models.register(mlflow, bundles(1), name=name)
-    with pytest.raises(RegistryError, match=r"report\.json"):
-        models.attached(mlflow, version, "report.json")
-
-
-def test_a_verdict_whose_file_is_gone_does_not_open_anything(mlflow, name, bundles, verdict):
-    version = models.register(mlflow, bundles(1), name=name)
-    judged = models.judge(mlflow, version, verdict(version.bundle))
-    (artifacts(mlflow, version) / models.VERDICT).unlink()
-    with pytest.raises(RegistryError, match=r"gate\.json"):
-        models.verdict(mlflow, judged)

@@ -23,11 +23,11 @@ def runs(mlflow, key):
 
 def test_a_pipeline_carries_the_whole_configuration(mlflow, key):
     run = config.load("small")
-    found = mlflow.client.get_run(track.log_pipeline(mlflow, "toy", run, key, {"proseform.task_contract": "sha256:x"}))
-    assert found.data.params["grpo.steps"] == str(run.grpo.steps)
-    assert found.data.params["model.source"] == "tiny"
-    assert found.data.tags["proseform.task_contract"] == "sha256:x"
-    assert found.info.run_name == "small"
+    logged = mlflow.client.get_run(track.log_pipeline(mlflow, "toy", run, key, {"proseform.task_contract": "sha256:x"}))
+    assert logged.data.params["grpo.steps"] == str(run.grpo.steps)
+    assert logged.data.params["model.source"] == "tiny"
+    assert logged.data.tags["proseform.task_contract"] == "sha256:x"
+    assert logged.info.run_name == "small"
 
 
 def test_a_stage_stands_beneath_its_pipeline_with_every_step(mlflow, key, tmp_path):
@@ -45,15 +45,15 @@ def test_a_stage_stands_beneath_its_pipeline_with_every_step(mlflow, key, tmp_pa
         params={"beta": 0.01},
         files=[tmp_path / "report.html"],
     )
-    found = mlflow.client.get_run(run_id)
-    assert found.data.tags["mlflow.parentRunId"] == parent
-    assert (found.data.tags["proseform.stage"], found.info.status) == ("grpo", "FINISHED")
-    assert found.data.params == {"beta": "0.01"}
+    logged = mlflow.client.get_run(run_id)
+    assert logged.data.tags["mlflow.parentRunId"] == parent
+    assert (logged.data.tags["proseform.stage"], logged.info.status) == ("grpo", "FINISHED")
+    assert logged.data.params == {"beta": "0.01"}
     history = mlflow.client.get_metric_history(run_id, "loss")
     assert sorted(metric.step for metric in history) == list(range(251))
-    assert found.data.metrics["cases.train"] == 40
-    assert found.data.tags["cases.level"] == "easy"
-    assert not {"reward", "note", "done"} & set(found.data.metrics)
+    assert logged.data.metrics["cases.train"] == 40
+    assert logged.data.tags["cases.level"] == "easy"
+    assert not {"reward", "note", "done"} & set(logged.data.metrics)
     assert [file.path for file in mlflow.client.list_artifacts(run_id)] == ["report.html"]
 
 
@@ -77,7 +77,7 @@ def test_a_run_that_was_cut_short_is_logged_anew(mlflow, key, dying, writes):
     run_id = track.log_stage(
         mlflow, "toy", "grpo", key, metrics=METRICS[:120], params={"a": 1}, figures={"word": "x", "n": 1}
     )
-    assert [found.info.run_id for found in runs(mlflow, key)] == [run_id]
+    assert [run.info.run_id for run in runs(mlflow, key)] == [run_id]
     assert len(mlflow.client.get_metric_history(run_id, "loss")) == 120
 
 

@@ -97,7 +97,7 @@ def test_it_answers_by_two_engines_and_names_its_bundle(tmp_path: Path) -> None:
     assert answer["answer"] == CASE.answer
     assert answer["bundle"] == bundle.digest
     assert predicted["predictions"][0]["bundle"] == bundle.digest
-    assert [set(each) for each in asked] == [{"evaluator"}, {"formatter"}]
+    assert [set(models) for models in asked] == [{"evaluator"}, {"formatter"}]
     assert not (tmp_path / "none").exists()  # nothing of a registry was asked or made
 
 

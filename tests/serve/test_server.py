@@ -24,10 +24,10 @@ def error(response, status, reason):
     """Every error has the same shape, whoever found it."""
     assert response.status_code == status, response.text
     assert response.headers["content-type"].startswith("application/json")
-    found = response.json()["error"]
-    assert {"type", "reason", "message", "hint"} <= found.keys()
-    assert found["reason"] == reason
-    return found["message"]
+    error = response.json()["error"]
+    assert {"type", "reason", "message", "hint"} <= error.keys()
+    assert error["reason"] == reason
+    return error["message"]
 
 
 def test_an_answer_is_verified_and_names_its_bundle(server):
@@ -45,8 +45,8 @@ def test_v1_predict_answers_each_instance_in_its_place(server):
     response = server.post("/v1/models/proseform-toy:predict", json={"instances": instances})
     assert response.status_code == 200
     predictions = response.json()["predictions"]
-    assert [("answer" in each) for each in predictions] == [True, False, False, False, True]
-    assert [each["error"]["reason"] for each in predictions[1:4]] == ["input"] * 3
+    assert [("answer" in prediction) for prediction in predictions] == [True, False, False, False, True]
+    assert [prediction["error"]["reason"] for prediction in predictions[1:4]] == ["input"] * 3
     assert "'rule' is missing" in predictions[1]["error"]["message"]
     assert predictions[0]["bundle"] in response.headers["x-proseform-bundle"]
 

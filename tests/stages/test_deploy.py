@@ -16,7 +16,7 @@ from proseform import task as tasks
 from proseform.bundle import Generation, Part
 from proseform.errors import ClusterError, ConfigError, RegistryError, StageError
 from proseform.kube.api import Api
-from proseform.registry import models
+from proseform.registry import attachments, models
 from proseform.stages import cache, deploy, preflight, promote
 from tests.kube.server import Server, client_of, serving
 from tests.kube.test_rollout import ROUTE, SERVICES, Cluster, weights
@@ -54,7 +54,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "figures": dict.fromkeys(config.Gate.model_fields, figure),
             "baseline": {"evaluator_reward": {**figure, "high": 0.5}},
         }
-        models.judge(opened, version, thresholds.judge(report, config.Gate(), version.bundle, task.contract))
+        attachments.judge(opened, version, thresholds.judge(report, config.Gate(), version.bundle, task.contract))
     return root
 
 
@@ -67,12 +67,12 @@ def world(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
-    found = Cluster()
-    with serving(found) as url:
-        made = lambda namespace, **_: Api(namespace, patience_s=60, client=client_of(url))  # noqa: E731
-        monkeypatch.setattr(deploy, "Api", made)
-        monkeypatch.setattr("proseform.kube.api.Api", made)
-        yield found
+    cluster = Cluster()
+    with serving(cluster) as url:
+        api_of = lambda namespace, **_: Api(namespace, patience_s=60, client=client_of(url))  # noqa: E731
+        monkeypatch.setattr(deploy, "Api", api_of)
+        monkeypatch.setattr("proseform.kube.api.Api", api_of)
+        yield cluster
 
 
 def run(share: float = 1.0) -> str:
@@ -80,12 +80,17 @@ def run(share: float = 1.0) -> str:
 
 
 def test_a_bundle_is_fetched_and_rendered_without_a_cluster(home: Path) -> None:
-    said = list(yaml.safe_load_all(deploy.run("toy", run(), PLACE, "1", dry_run="client")))
-    assert [each["kind"] for each in said] == ["ConfigMap", "ServingRuntime", "InferenceService", "HTTPRoute"]
-    service = said[2]
+    manifests = list(yaml.safe_load_all(deploy.run("toy", run(), PLACE, "1", dry_run="client")))
+    assert [manifest["kind"] for manifest in manifests] == [
+        "ConfigMap",
+        "ServingRuntime",
+        "InferenceService",
+        "HTTPRoute",
+    ]
+    service = manifests[2]
     short = service["metadata"]["labels"]["proseform.dev/bundle"]
     assert service["spec"]["predictor"]["model"]["storageUri"] == f"pvc://proseform-store/bundles/{short}"
-    args = said[1]["spec"]["containers"][0]["args"]
+    args = manifests[1]["spec"]["containers"][0]["args"]
     assert args[args.index("--max-model-len") + 1] == "512"
     assert args[args.index("--max-lora-rank") + 1] == "8"
     fetched = home / "bundles" / short

@@ -53,17 +53,17 @@ class World:
         task = tasks.load("cv")
         bundle = testing.random_bundle(root / "bundle", task, max_length=1024)
         store = cache.home().store
-        made: dict[str, Artifact] = {}
+        models: dict[str, Artifact] = {}
         for name, role in (("sft", "evaluator"), ("grpo", "evaluator"), ("formatter", "formatter")):
             payload = root / name
             payload.mkdir()
             folder = testing.random_bundle(root / "other", task, seed=5, max_length=1024) if name == "sft" else bundle
             (folder / role).rename(payload / "weights")
-            made[name] = Artifact()
+            models[name] = Artifact()
             write_json(payload / "model.json", {"role": role, "adapter": False, "figures": {}})
             (payload / "metrics.jsonl").write_text('{"step": 1, "reward": 0.5}\n')
-            cache.hand_over(store.commit(name, f"sha256:{name:0<64}", payload, {}, 1.0), made[name])
-        self.models = made
+            cache.hand_over(store.commit(name, f"sha256:{name:0<64}", payload, {}, 1.0), models[name])
+        self.models = models
         dataset.run("cv", run, self.data)
 
     def base(self, *_: Any) -> Result:
@@ -84,9 +84,9 @@ class World:
 def world(root: Path, monkeypatch: pytest.MonkeyPatch, run: str) -> World:
     monkeypatch.setenv("PROSEFORM_HOME", str(root / "home"))
     monkeypatch.setattr(policy, "launcher", Here)
-    made = World(root, run)
-    monkeypatch.setattr(policy, "base", made.base)
-    return made
+    opened = World(root, run)
+    monkeypatch.setattr(policy, "base", opened.base)
+    return opened
 
 
 def own_cases(path: Path) -> str:
@@ -105,9 +105,9 @@ def own_cases(path: Path) -> str:
 def test_records_are_generated_once_and_judged_as_often_as_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = world(tmp_path, monkeypatch, ALONE)
+    opened = world(tmp_path, monkeypatch, ALONE)
     Here.runs = 0
-    folder = made.evaluate()
+    folder = opened.evaluate()
     assert Here.runs == 1
     report = json.loads((folder / "report.json").read_text())
     assert [row["variant"] for row in report["variants"]] == ["base", "sft", "grpo"]
@@ -117,8 +117,8 @@ def test_records_are_generated_once_and_judged_as_often_as_asked(
     assert all(row.verdicts and row.scores for row in rows)
 
     other = f'{ALONE}[gate]\nlift = {{ at_least = 0.5 }}\n[grpo]\nrubric = "four"\n'
-    assert made.evaluate(other) != folder  # judged by another rubric
-    assert made.evaluate(other.replace("rubric", "# rubric")) == folder  # another threshold changes no report
+    assert opened.evaluate(other) != folder  # judged by another rubric
+    assert opened.evaluate(other.replace("rubric", "# rubric")) == folder  # another threshold changes no report
     assert Here.runs == 1
 
     again = evaluate.recompute(folder, tmp_path / "again")
@@ -149,8 +149,8 @@ def test_what_tuning_looks_at_is_measured_and_opens_no_gate(tmp_path: Path, monk
 def test_a_users_own_words_lie_apart_and_nothing_that_is_registered_holds_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = world(tmp_path, monkeypatch, own_cases(tmp_path / "own.jsonl"))
-    folder = made.evaluate()
+    opened = world(tmp_path, monkeypatch, own_cases(tmp_path / "own.jsonl"))
+    folder = opened.evaluate()
     about = json.loads((folder / evaluate.MEASURED).read_text())
     payload = Path(Ref.parse(about["records"]).uri.removeprefix("file://"))
     texts = Path(Ref.parse(json.loads((payload / records.ABOUT).read_text())["texts"]).uri.removeprefix("file://"))
@@ -162,8 +162,8 @@ def test_a_users_own_words_lie_apart_and_nothing_that_is_registered_holds_them(
     sealed = records.read(payload / records.RECORDS)
     assert not any(SECRET in row.to_json() for row in [*sealed, *records.read(folder / records.RECORDS)])
     assert {value[:7] for row in sealed for value in row.texts.values()} == {"sha256:"}
-    given = [row.texts.get("given", "") for row in records.with_texts(sealed, texts / records.TEXTS)]
-    assert any(SECRET in text for text in given)  # the gold prose that the formatter was given
+    shown = [row.texts.get("given", "") for row in records.with_texts(sealed, texts / records.TEXTS)]
+    assert any(SECRET in text for text in shown)  # the gold prose that the formatter was given
 
     assert evaluate.recompute(folder, tmp_path / "again") == json.loads((folder / "report.json").read_text())
     (texts / records.TEXTS).unlink()

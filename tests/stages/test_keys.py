@@ -88,15 +88,15 @@ def computed(tmp_path, monkeypatch, cases):
             patch.setenv("PROSEFORM_PLACE", place)
             patch.setenv(keys.OVERRIDE, override)
             patch.setattr(cache, "load_task", lambda _name: task or shipped)  # its laws are another test's
-            made = {name: Artifact() for name in ("dataset", "sft", "grpo", "formatter", "report")}
-            dataset.run("cv", run, made["dataset"])
-            sft.run("cv", run, "evaluator", made["dataset"], made["sft"])
-            sft.run("cv", run, "formatter", made["dataset"], made["formatter"])
-            grpo.run("cv", run, made["dataset"], made["sft"], made["grpo"])
-            made["dataset"] = Artifact(cases.as_uri(), {"digest": digest.of_files(cases)})
-            trained = {name: made[name] for name in ("sft", "grpo", "formatter")}
+            artifacts = {name: Artifact() for name in ("dataset", "sft", "grpo", "formatter", "report")}
+            dataset.run("cv", run, artifacts["dataset"])
+            sft.run("cv", run, "evaluator", artifacts["dataset"], artifacts["sft"])
+            sft.run("cv", run, "formatter", artifacts["dataset"], artifacts["formatter"])
+            grpo.run("cv", run, artifacts["dataset"], artifacts["sft"], artifacts["grpo"])
+            artifacts["dataset"] = Artifact(cases.as_uri(), {"digest": digest.of_files(cases)})
+            trained = {name: artifacts[name] for name in ("sft", "grpo", "formatter")}
             del known["base"]  # asked for again below, and the same
-            evaluate.run("cv", run, made["dataset"], measured=made["report"], **trained)
+            evaluate.run("cv", run, artifacts["dataset"], measured=artifacts["report"], **trained)
         if plain:
             _UNCHANGED[place] = known
         return known

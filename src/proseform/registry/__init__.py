@@ -1,15 +1,17 @@
-"""MLflow, where runs, bundles and their aliases stand.
+"""Runs, bundles and aliases in MLflow.
 
 - :func:`connect` opens a registry: SQLite below the home folder, or any tracking URI.
-- :mod:`~proseform.registry.track` logs what stages did: one run above, one run for each stage beneath it.
-- :mod:`~proseform.registry.models` registers a bundle, keeps its gate's verdict, and gets it back, verified;
-  its files are the business of :mod:`~proseform.registry.artifacts`.
-- :mod:`~proseform.registry.aliases` promotes and rolls back: two or three writes that survive being cut short, one
-  process at a time by :mod:`~proseform.registry.lease`.
+- :mod:`~proseform.registry.track` logs stages: one parent run per pipeline, one child run per stage;
+  :mod:`~proseform.registry.live` sends metrics while a stage trains.
+- :mod:`~proseform.registry.models` registers, finds and fetches bundles; :mod:`~proseform.registry.artifacts` uploads
+  and downloads their files.
+- :mod:`~proseform.registry.attachments` files reports and gate verdicts beside a bundle.
+- :mod:`~proseform.registry.aliases` promotes and rolls back, one process at a time by
+  :mod:`~proseform.registry.lease`.
 
-A bundle is one registered model version over one LoggedModel, whose artifacts are ``bundle/`` (the folder, without the
-bases that adapters stand on, which are LoggedModels of their own), ``README.md`` (the model card) and, once judged,
-``gate.json`` and what was filed beside it. Names and tags are in ``mlflow/registry.toml``.
+A bundle is one registered model version with one LoggedModel. Its artifacts are ``bundle/`` (the folder without the
+bases of its adapters, which are LoggedModels of their own), ``README.md`` (the model card) and, once judged,
+``gate.json`` and the report. Names and tags are in ``mlflow/registry.toml``.
 """
 
 from __future__ import annotations
@@ -36,13 +38,13 @@ TRACKING_URI = "MLFLOW_TRACKING_URI"
 _SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "4",  # half a minute in all, where MLflow's own 7 are four
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "4",  # about 30 s in all; MLflow's default of 7 takes 4 minutes
 }
 _PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
 _QUOTED = re.compile(r"%(?=[0-9a-fA-F]{2})|[?]")
-"""What a path may hold and a database's URI may not."""
+"""Characters that a path may hold and a database's URI must quote."""
 _ANSWER_S = 3.0
-"""Seconds in which a registry's host has to take a connection."""
+"""Longest wait for the registry's host to accept a connection, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,8 @@ class Registry:
 
     Attributes:
         uri: MLflow's tracking and registry URI; may hold a password, so show :attr:`shown` instead.
-        artifacts: Where artifacts of new experiments go; empty leaves it to the server.
-        strays: Empty folders that MLflow makes and nobody needs; see :func:`connect`.
+        artifacts: Where new experiments keep their artifacts; empty leaves it to the server.
+        strays: Folders that MLflow creates by mistake and :class:`speaking` removes; see :func:`connect`.
     """
 
     uri: str
@@ -74,16 +76,16 @@ class Registry:
         return library().MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
 
     def experiment(self, task: str) -> str:
-        """The id of the task's experiment, made where it is missing.
+        """The id of the task's experiment, created if missing.
 
         Raises:
             RegistryError: MLflow cannot be reached.
         """
         name = names()["names"]["experiment"].format(task=task)
         with speaking(self):
-            found = self.client.get_experiment_by_name(name)
-            if found is not None:
-                return str(found.experiment_id)
+            experiment = self.client.get_experiment_by_name(name)
+            if experiment is not None:
+                return str(experiment.experiment_id)
             return str(self.client.create_experiment(name, artifact_location=self.artifacts or None))
 
 
@@ -91,8 +93,8 @@ def connect(home: Path, uri: str = "") -> Registry:
     """Open a registry.
 
     Args:
-        home: Proseform's home folder, made where it is missing.
-        uri: A tracking URI, such as ``http://mlflow:5000``; empty takes ``MLFLOW_TRACKING_URI``, and where that is
+        home: Proseform's home folder, created if missing.
+        uri: A tracking URI, such as ``http://mlflow:5000``; empty takes ``MLFLOW_TRACKING_URI``, and if that is
             empty too, ``<home>/mlflow.db`` with artifacts in ``<home>/mlartifacts``.
 
     Raises:
@@ -104,20 +106,20 @@ def connect(home: Path, uri: str = "") -> Registry:
         return Registry(uri)
     home = home.resolve()
     home.mkdir(parents=True, exist_ok=True)
-    # SQLAlchemy unquotes the path; MLflow makes the folder of the path as it is quoted, which is taken away again.
-    path = Path(_QUOTED.sub(lambda found: f"%{ord(found[0]):02X}", str(home / "mlflow.db")))
+    # SQLAlchemy unquotes the path, but MLflow creates the folder of the quoted path: a stray, removed after use.
+    path = Path(_QUOTED.sub(lambda mark: f"%{ord(mark[0]):02X}", str(home / "mlflow.db")))
     strays = tuple(folder for folder in path.parents if not folder.exists())
     return Registry(uri or f"sqlite:///{path}", (home / "mlartifacts").as_uri(), strays)
 
 
 def await_answer(uri: str = "") -> None:
-    """Refuse in seconds a registry whose host takes no connection; a file has no host, and passes.
+    """Check that the registry's host accepts connections; a file has no host and passes.
 
     Args:
         uri: As :func:`connect` takes it.
 
     Raises:
-        RegistryError: Nobody listens there, or the URI is none.
+        RegistryError: Nothing listens there within seconds, or the URI is malformed.
     """
     uri = uri or os.environ.get(TRACKING_URI, "")
     try:
@@ -135,9 +137,10 @@ def await_answer(uri: str = "") -> None:
             if isinstance(error, TimeoutError | socket.gaierror) or time.monotonic() > until:
                 raise RegistryError(
                     f"MLflow at {redact.uri(uri)}: {host}:{port} takes no connection ({error}).",
-                    hint=f"Start it, or mend --tracking-uri or {TRACKING_URI}; unset, runs go to SQLite in the home folder.",
+                    hint=f"Start it, or correct --tracking-uri or {TRACKING_URI}; "
+                    "without either, runs go to SQLite in the home folder.",
                 ) from error
-            time.sleep(0.3)  # a server that is being started again
+            time.sleep(0.3)  # the server may be restarting
         else:
             return
 
@@ -169,11 +172,11 @@ def names() -> dict[str, Any]:
 
 
 def library() -> Any:
-    """MLflow, imported late (it takes seconds) and proven to be MLflow.
+    """Import MLflow; late, since it takes seconds.
 
     Raises:
         RegistryError: It is not installed. A checkout has a folder ``mlflow/``, which Python then imports as an empty
-            namespace package: hence the look at its version.
+            namespace package; so its version is checked too.
     """
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
@@ -189,27 +192,27 @@ def library() -> Any:
 
 
 class speaking:  # noqa: N801 - reads as a clause: with speaking(registry)
-    """Talk to this registry; MLflow's exceptions come out as a :class:`RegistryError` that names it.
+    """A context for calls of MLflow, whose exceptions become a :class:`RegistryError` that names the registry.
 
-    MLflow's SQL registry resolves ``models:/<id>`` through the *global* tracking URI, whatever client asked, and makes
-    a ``mlflow.db`` in the current folder when that is unset: so it is set here.
+    MLflow's SQL registry resolves ``models:/<id>`` through the *global* tracking URI, whichever client asked, and
+    creates a ``mlflow.db`` in the current folder if that is unset. So it is set here.
     """
 
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
 
     def __enter__(self) -> None:
-        """Point MLflow's global state here."""
-        mlflow, given = library(), os.environ.get(TRACKING_URI)
+        """Point MLflow's global state to this registry."""
+        mlflow, default = library(), os.environ.get(TRACKING_URI)
         if mlflow.get_tracking_uri() != self.registry.uri:
             mlflow.set_tracking_uri(self.registry.uri)
             mlflow.set_registry_uri(self.registry.uri)
-            os.environ.pop(TRACKING_URI, None)  # MLflow writes it there, and it would be the next registry's default
-            if given is not None:
-                os.environ[TRACKING_URI] = given
+            os.environ.pop(TRACKING_URI, None)  # MLflow sets it, and the next registry would inherit it
+            if default is not None:
+                os.environ[TRACKING_URI] = default
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        """Translate."""
+        """Remove stray folders and translate MLflow's exceptions."""
         for folder in self.registry.strays:
             with suppress(OSError):
                 folder.rmdir()

@@ -1,10 +1,9 @@
-"""Moving aliases: promotion and rollback, each two or three writes that survive being cut short.
+"""Promotion and rollback: each moves two or three aliases, and a move that is interrupted can be finished.
 
-MLflow sets one alias at a time. So the end state is written first, as the tag ``proseform.move`` of the
-registered model; then the aliases; then the tag goes. Whoever comes next finishes a move that was left open before
-doing anything of its own, so running the same command again ends where it would have ended. ``champion`` always
-names a version, the old one or the new one. The order is: previous, champion, candidate. One process at a time does
-this, by a :mod:`~proseform.registry.lease`.
+MLflow sets one alias at a time. So the target state is written first, as the tag ``proseform.move`` of the registered
+model; then the aliases are set, in the order previous, champion, candidate; then the tag is deleted. The next call
+finishes an open move before its own, so repeating an interrupted command leads to the same state. ``champion`` names
+a version at every moment, the old one or the new one. A :mod:`~proseform.registry.lease` admits one process at a time.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ import json
 from typing import Any
 
 from proseform.errors import RegistryError
-from proseform.registry import Registry, lease, models, speaking
+from proseform.registry import Registry, attachments, lease, models, speaking
 from proseform.registry.models import CANDIDATE, CHAMPION, PREVIOUS, Version, get
 
 MOVE = "proseform.move"
@@ -24,14 +23,14 @@ def promote(registry: Registry, name: str, which: str = CANDIDATE) -> Version:
     """Make a version the champion; the champion before it becomes ``previous``.
 
     Args:
-        registry: Where.
+        registry: An open registry.
         name: The registered model.
-        which: ``candidate``, another alias, or a version number. The champion itself stays what it is.
+        which: ``candidate``, another alias, or a version number. Nothing changes if it is the champion already.
 
     Raises:
         RegistryError: No such version, or its gate is not open for this very bundle; the reasons are in the message.
     """
-    models.aliases(registry, name)  # before a lease is made for a model that is not there
+    models.aliases(registry, name)  # an unknown model is an error, and gets no lease
     with lease.hold(registry, name) as held:
         finished = _finish(registry, held)
         known = models.aliases(registry, name)
@@ -51,7 +50,7 @@ def promote(registry: Registry, name: str, which: str = CANDIDATE) -> Version:
 
 
 def rollback(registry: Registry, name: str) -> Version:
-    """Swap ``champion`` and ``previous``; run again after it was cut short, it finishes that swap and makes no other.
+    """Swap ``champion`` and ``previous``; after an interrupted swap, finish that one and make no other.
 
     Raises:
         RegistryError: No such model, or nothing to return to.
@@ -71,19 +70,21 @@ def rollback(registry: Registry, name: str) -> Version:
 
 
 def _open_gate(registry: Registry, version: Version) -> None:
-    """Refuse a version whose gate is not open for the bundle that it is."""
-    found = models.verdict(registry, version)
-    who = f"'{version.name}', version {version.version}"
-    if found is None:
-        raise RegistryError(f"{who} cannot be promoted: no gate has judged it.", hint="Run the gate stage.")
-    if found.bundle != version.bundle:
-        raise RegistryError(f"{who} cannot be promoted: its verdict is of another bundle.", hint="Run the gate stage.")
-    if not found.open:
-        raise RegistryError(f"{who} cannot be promoted: its gate is closed: {'; '.join(found.reasons)}.")
+    """Raise unless the version's gate is open for its very bundle."""
+    verdict = attachments.verdict(registry, version)
+    title = f"'{version.name}', version {version.version}"
+    if verdict is None:
+        raise RegistryError(f"{title} cannot be promoted: no gate has judged it.", hint="Run the gate stage.")
+    if verdict.bundle != version.bundle:
+        raise RegistryError(
+            f"{title} cannot be promoted: its verdict is of another bundle.", hint="Run the gate stage."
+        )
+    if not verdict.open:
+        raise RegistryError(f"{title} cannot be promoted: its gate is closed: {'; '.join(verdict.reasons)}.")
 
 
 def _begin(registry: Registry, held: lease.Lease, move: dict[str, Any]) -> None:
-    """Write the move down, then make it."""
+    """Record the move, then carry it out."""
     held.check()
     with speaking(registry):
         registry.client.set_registered_model_tag(held.name, MOVE, json.dumps(move))
@@ -91,7 +92,7 @@ def _begin(registry: Registry, held: lease.Lease, move: dict[str, Any]) -> None:
 
 
 def _finish(registry: Registry, held: lease.Lease) -> dict[str, Any]:
-    """Make the move that is written down, if there is one, and strike it out; what was made, or nothing."""
+    """Carry out the recorded move and delete the record; returns the move, empty if there was none."""
     name = held.name
     known = models.aliases(registry, name)
     with speaking(registry):
@@ -112,5 +113,5 @@ def _finish(registry: Registry, held: lease.Lease) -> dict[str, Any]:
 
 
 def _unless(value: str | None, other: str) -> str | None:
-    """The value, or None where it is the other."""
+    """The value, or None if it is the other."""
     return None if value == other else value

@@ -1,9 +1,8 @@
-"""A bundle's files in MLflow: LoggedModels, uploaded once for each digest, and assembled again when they are fetched.
+"""A bundle's files in MLflow: uploaded once per digest as LoggedModels, and assembled again on download.
 
-A version's LoggedModel holds ``bundle/`` without the bases that adapters stand on. Each base is a LoggedModel of its
-own, found by its digest (tag ``proseform.base``) and named in the version's tag ``proseform.bases``: ten versions on
-one base keep it once. An upload that was cut short is gone on with, file by file, by whoever registers the bundle
-again.
+A version's LoggedModel holds ``bundle/`` without the bases of its adapters. Each base is a LoggedModel of its own,
+found by its digest (tag ``proseform.base``) and named in the version's tag ``proseform.bases``: ten versions on one
+base keep it once. Registering a bundle again resumes an interrupted upload, file by file.
 """
 
 from __future__ import annotations
@@ -28,29 +27,29 @@ BASE, BASES = "proseform.base", "proseform.bases"
 def upload(
     registry: Registry, folder: Path, bundle: Bundle, readme: str, tags: Mapping[str, str], source_run: str = ""
 ) -> tuple[str, dict[str, str]]:
-    """A LoggedModel that holds a bundle, whole and ready.
+    """Upload a bundle as a LoggedModel, complete and ``READY``.
 
     Args:
-        registry: Where.
+        registry: An open registry.
         folder: The bundle's folder.
-        bundle: What it holds, verified.
+        bundle: The bundle in it, verified.
         readme: The model card.
         tags: Tags of a new LoggedModel.
-        source_run: The MLflow run that made it.
+        source_run: The MLflow run that made the bundle.
 
     Returns:
-        Its id, and the tags that say where its bases are.
+        The LoggedModel's id, and the tags that say where the bundle's bases are.
     """
     experiment = registry.experiment(bundle.task)
     bases = {value: base(registry, experiment, folder / name, value) for name, value in sorted(bundle.bases.items())}
-    where = {BASES: json.dumps(bases)} if bases else {}
-    model_id = _of(registry, experiment, "proseform.bundle", bundle.digest)
+    base_tags = {BASES: json.dumps(bases)} if bases else {}
+    model_id = _tagged(registry, experiment, "proseform.bundle", bundle.digest)
     if not model_id:
         title = f"{bundle.task}-{digest.short(bundle.digest)}"
-        made = registry.client.create_logged_model(
-            experiment, title, source_run or None, {**tags, **where}, model_type="proseform-bundle"
+        logged = registry.client.create_logged_model(
+            experiment, title, source_run or None, {**tags, **base_tags}, model_type="proseform-bundle"
         )
-        model_id = str(made.model_id)
+        model_id = str(logged.model_id)
     for name in sorted(set(bundle.folders) - set(bundle.bases)):
         _complete(registry, model_id, folder / name, f"bundle/{name}")
     with tempfile.TemporaryDirectory() as staging:
@@ -59,30 +58,30 @@ def upload(
         registry.client.log_model_artifact(model_id, str(card))
     _complete(registry, model_id, folder, "bundle", [MANIFEST])  # last: a folder without it is no bundle
     _ready(registry, model_id)
-    return model_id, where
+    return model_id, base_tags
 
 
 def base(registry: Registry, experiment: str, folder: Path, value: str) -> str:
-    """The LoggedModel that holds a base of a digest, made where it is missing; its id."""
-    model_id = _of(registry, experiment, BASE, value)
+    """The id of the LoggedModel that holds the base of this digest; uploaded if missing."""
+    model_id = _tagged(registry, experiment, BASE, value)
     if not model_id:
-        made = registry.client.create_logged_model(
+        logged = registry.client.create_logged_model(
             experiment, f"base-{digest.short(value)}", None, {BASE: value}, model_type="proseform-base"
         )
-        model_id = str(made.model_id)
+        model_id = str(logged.model_id)
     _complete(registry, model_id, folder, "base")
     _ready(registry, model_id)
     return model_id
 
 
 def complete(registry: Registry, model_id: str, folder: Path, bundle: Bundle) -> None:
-    """Put the bases beside a version's adapters too, for engines that mount MLflow's own artifacts as they are.
+    """Upload the bases beside a version's adapters too, for engines that mount MLflow's artifacts.
 
     Args:
-        registry: Where.
+        registry: An open registry.
         model_id: The version's LoggedModel.
         folder: The whole bundle, as :func:`download` gives it.
-        bundle: What it holds.
+        bundle: The bundle in it.
     """
     for name in bundle.bases:
         _complete(registry, model_id, folder / name, f"bundle/{name}")
@@ -92,28 +91,28 @@ def download(registry: Registry, model_id: str, bases: Mapping[str, str], stagin
     """A version's bundle as a whole folder; not verified yet.
 
     Args:
-        registry: Where from.
+        registry: An open registry.
         model_id: The version's LoggedModel.
         bases: Digest of a base to the LoggedModel that holds it, as the version's tag states.
         staging: An empty folder, on the file system of ``cached``.
         cached: Holds bases by digest; their files are linked from there.
 
     Raises:
-        RegistryError: A base is not to be found.
+        RegistryError: A base is in no LoggedModel.
         StoreError: The manifest is missing or malformed.
     """
     get(registry, model_id, "bundle", staging)
-    found = staging / "bundle"
-    bundle = bundles.read(found, check_files=False)
+    folder = staging / "bundle"
+    bundle = bundles.read(folder, check_files=False)
     for name, value in bundle.bases.items():
-        if not (found / name).is_dir():
+        if not (folder / name).is_dir():
             source = _base(registry, bundle.task, value, bases.get(value, ""), cached)
-            shutil.copytree(source, found / name, copy_function=link)
-    return found
+            shutil.copytree(source, folder / name, copy_function=link)
+    return folder
 
 
 def get(registry: Registry, model_id: str, path: str, into: Path) -> None:
-    """Artifacts into a folder. Not by ``models:/<id>/<path>``, which MLflow reads as a model's name and stage."""
+    """Download artifacts into a folder; by location, since MLflow reads ``models:/<id>/<path>`` as name and stage."""
     place = registry.client.get_logged_model(model_id).artifact_location
     library().artifacts.download_artifacts(
         artifact_uri=f"{place}/{path}", dst_path=str(into), tracking_uri=registry.uri
@@ -121,17 +120,17 @@ def get(registry: Registry, model_id: str, path: str, into: Path) -> None:
 
 
 def _base(registry: Registry, task: str, value: str, stated: str, cached: Path) -> Path:
-    """The folder of a base, verified; fetched where it is not there."""
+    """The folder of a base, verified; downloaded unless it is cached."""
     target = cached / digest.short(value)
     if target.is_dir() and digest.of_files(target) == value:
         return target
     experiment = registry.experiment(task)
-    with tempfile.TemporaryDirectory(prefix=".base-", dir=_made(cached)) as staging:
+    with tempfile.TemporaryDirectory(prefix=".base-", dir=_ensured(cached)) as staging:
         errors: list[str] = []
-        for model_id in dict.fromkeys(filter(None, (stated, _of(registry, experiment, BASE, value, ready=True)))):
+        for model_id in dict.fromkeys(filter(None, (stated, _tagged(registry, experiment, BASE, value, ready=True)))):
             place = Path(staging) / model_id
             try:
-                get(registry, model_id, "base", _made(place))
+                get(registry, model_id, "base", _ensured(place))
             except (library().exceptions.MlflowException, OSError) as error:
                 errors.append(str(getattr(error, "message", error)))
                 continue
@@ -144,27 +143,25 @@ def _base(registry: Registry, task: str, value: str, stated: str, cached: Path) 
                         raise
                 return target
             errors.append(f"LoggedModel {model_id} holds other files")
+    reasons = "; ".join(errors) or "no LoggedModel has it"
     raise RegistryError(
-        f"The base {digest.short(value)} of this bundle is not in the registry: {'; '.join(errors) or 'no LoggedModel has it'}.",
+        f"The base {digest.short(value)} of this bundle is not in the registry: {reasons}.",
         hint="Register a bundle on that base again: it uploads what is missing.",
     )
 
 
-def _of(registry: Registry, experiment: str, tag: str, value: str, *, ready: bool = False) -> str:
-    """The id of a LoggedModel with a tag: the first that is ready, else one whose upload was cut short.
-
-    May be empty.
-    """
-    found = [*pages(registry.client.search_logged_models, [experiment], filter_string=f"tags.`{tag}` = '{value}'")]
-    found.sort(key=lambda model: (str(model.status) != "READY", model.creation_timestamp, model.model_id))
-    return next((str(model.model_id) for model in found if not ready or str(model.status) == "READY"), "")
+def _tagged(registry: Registry, experiment: str, tag: str, value: str, *, ready: bool = False) -> str:
+    """The id of the first LoggedModel with a tag that is ``READY``, else of one that is not; empty if there is none."""
+    models = [*pages(registry.client.search_logged_models, [experiment], filter_string=f"tags.`{tag}` = '{value}'")]
+    models.sort(key=lambda model: (str(model.status) != "READY", model.creation_timestamp, model.model_id))
+    return next((str(model.model_id) for model in models if not ready or str(model.status) == "READY"), "")
 
 
 def _complete(registry: Registry, model_id: str, folder: Path, path: str, files: list[str] | None = None) -> None:
-    """Upload the files of a folder that are missing under a path, or are there with another size."""
+    """Upload those files of a folder that are missing below a path, or have another size there."""
     names = sorted(digest.files(folder) if files is None else files)
-    there = _listed(registry, model_id, path)
-    missing = [name for name in names if there.get(name) != (folder / name).stat().st_size]
+    uploaded = _listed(registry, model_id, path)
+    missing = [name for name in names if uploaded.get(name) != (folder / name).stat().st_size]
     for name in missing:
         above = Path(name).parent.as_posix()
         registry.client.log_model_artifact(
@@ -175,19 +172,19 @@ def _complete(registry: Registry, model_id: str, folder: Path, path: str, files:
 def _listed(registry: Registry, model_id: str, path: str) -> dict[str, int]:
     """Files below a path of a LoggedModel, relative to it, with their sizes in bytes."""
     sizes: dict[str, int] = {}
-    left = [path]
-    while left:
-        at = left.pop()
-        for entry in _entries(registry, model_id, at):
+    folders = [path]
+    while folders:
+        folder = folders.pop()
+        for entry in _entries(registry, model_id, folder):
             if entry.is_dir:
-                left.append(entry.path)
+                folders.append(entry.path)
             else:
                 sizes[entry.path.removeprefix(f"{path}/")] = int(entry.file_size or 0)
     return sizes
 
 
 def _entries(registry: Registry, model_id: str, path: str) -> list[Any]:
-    """What stands in a folder of artifacts; nothing where there is none."""
+    """The entries of a folder of artifacts; none if the folder does not exist."""
     try:
         return list(registry.client.list_logged_model_artifacts(model_id, path))
     except FileNotFoundError:
@@ -199,7 +196,7 @@ def _entries(registry: Registry, model_id: str, path: str) -> list[Any]:
 
 
 def _ready(registry: Registry, model_id: str) -> None:
-    """Let a LoggedModel be ready, where it is not."""
+    """Mark a LoggedModel as ``READY``, unless it is."""
     if str(registry.client.get_logged_model(model_id).status) != "READY":
         registry.client.finalize_logged_model(model_id, "READY")
 
@@ -212,7 +209,7 @@ def is_whole(folder: Path, value: str) -> bool:
         return False
 
 
-def _made(folder: Path) -> Path:
-    """The folder, made where it is missing."""
+def _ensured(folder: Path) -> Path:
+    """The folder, created if missing."""
     folder.mkdir(parents=True, exist_ok=True)
     return folder

@@ -1,13 +1,14 @@
-"""One process at a time changes a model's aliases: a lease, made of what MLflow's REST API has.
+"""A lease, by which one process at a time changes a model's aliases; it needs nothing but MLflow's REST API.
 
-MLflow has no compare-and-set, but it makes a registered model of a name once. So a lease is a chain of such models,
-``<name>-lock.<generation>``: whoever sees the highest generation released (or dead) makes the next one, and one
-process succeeds. The highest generation is never deleted; who made a lower one by a stale view sees that, and starts
-again. The model tagged ``released`` stays until the next holder deletes it.
+MLflow has no compare-and-set, but a registered model's name can be created only once. So a lease is a chain of such
+models, ``<name>-lock.<generation>``. A process that sees the highest generation released, or its holder dead, creates
+the next one; of several such processes, one succeeds. The highest generation is never deleted, so a process that has
+created a lower one from a stale view notices that and starts again. A released generation stays until the next holder
+deletes it.
 
-A holder is dead if its process has ended on this machine, or if its generation stood unreleased for :data:`LEASE_S`
-while this process watched; no clocks are compared. A holder stops writing after half of that. Left out: a request
-that the network holds back for longer than the lease, which MLflow would still carry out.
+A holder is dead if its process has ended on this machine, or if its generation was not released for :data:`LEASE_S`
+while this process watched; no clocks are compared. A holder stops writing after half of that time. Left out: a request
+that the network delays for longer than the lease, which MLflow would still carry out.
 """
 
 from __future__ import annotations
@@ -29,13 +30,14 @@ from proseform.errors import RegistryError
 from proseform.registry import Registry, library, names, pages, speaking
 
 LEASE_S = 60.0
-"""Seconds that a generation may stand unreleased before others take it for dead."""
+"""Longest time without a release before others take the holder for dead, in seconds."""
 PATIENCE_S = 300.0
-"""Seconds that a process waits for its turn."""
+"""Longest wait for the lease, in seconds."""
 LOCK, OWNER, RELEASED = "proseform.lock", "proseform.owner", "proseform.released"
 _POLL_S = (0.2, 1.0)
 _HERE: defaultdict[tuple[str, str], threading.Lock] = defaultdict(threading.Lock)
-"""Threads of this process take turns here, so that a lease of this process which nobody holds is dead."""
+"""By registry and model. Threads of this process take turns, so whoever holds this lock knows that a generation which
+this process has left unreleased has no holder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +46,17 @@ class Lease:
 
     Attributes:
         name: The registered model.
-        until: When it may no longer write, on the clock of :func:`time.monotonic`.
+        until: Deadline for writes under it, on the clock of :func:`time.monotonic`.
     """
 
     name: str
     until: float
 
     def check(self) -> None:
-        """Raise where the lease is too old to write under.
+        """Check that writes are still allowed.
 
         Raises:
-            RegistryError: It is.
+            RegistryError: The deadline has passed.
         """
         if time.monotonic() > self.until:
             raise RegistryError(
@@ -68,17 +70,17 @@ def hold(registry: Registry, name: str) -> Iterator[Lease]:
     """Hold the lease of a registered model.
 
     Raises:
-        RegistryError: Somebody else holds it for too long, or MLflow cannot be reached.
+        RegistryError: Another process held it for :data:`PATIENCE_S`, or MLflow cannot be reached.
     """
     with _HERE[registry.uri, name]:
         token = f"{_process()}/{uuid.uuid4().hex}"
         with speaking(registry):
-            mine, since = _acquire(registry, name, token)
+            lock, since = _acquire(registry, name, token)
         try:
             yield Lease(name, since + LEASE_S / 2)
         finally:
             with speaking(registry):
-                registry.client.set_registered_model_tag(mine, RELEASED, "true")
+                registry.client.set_registered_model_tag(lock, RELEASED, "true")
 
 
 def is_lock(model: Any) -> bool:
@@ -87,7 +89,7 @@ def is_lock(model: Any) -> bool:
 
 
 def _acquire(registry: Registry, name: str, token: str) -> tuple[str, float]:
-    """Make the next generation once the highest is free; its name, and when it was asked for."""
+    """Create the next generation once the highest is free; its name, and the time before the request."""
     client, prefix = registry.client, names()["names"]["lock"].format(name=name)
     watched: tuple[int, float] = (-1, 0.0)
     started = time.monotonic()
@@ -98,14 +100,14 @@ def _acquire(registry: Registry, name: str, token: str) -> tuple[str, float]:
         if highest != watched[0]:
             watched = (highest, now)
         if not chain or _is_free(chain[highest], now - watched[1]):
-            since, mine = time.monotonic(), f"{prefix}{highest + 1}"
-            if _make(client, mine, name, token):
+            since, lock = time.monotonic(), f"{prefix}{highest + 1}"
+            if _make(client, lock, name, token):
                 chain = _chain(registry, prefix)
                 if max(chain, default=0) == highest + 1:
                     for older in chain.keys() - {highest + 1}:
                         _delete(client, f"{prefix}{older}")
-                    return mine, since
-                _delete(client, mine)
+                    return lock, since
+                _delete(client, lock)
             continue
         if now - started > PATIENCE_S:
             holder = str(chain[highest].tags.get(OWNER, "")).split("/")[0]
@@ -117,9 +119,9 @@ def _acquire(registry: Registry, name: str, token: str) -> tuple[str, float]:
 
 
 def _chain(registry: Registry, prefix: str) -> dict[int, Any]:
-    """The generations that stand, by number."""
-    found = pages(registry.client.search_registered_models, filter_string=f"name LIKE '{prefix}%'")
-    numbers = ((model.name[len(prefix) :], model) for model in found if model.name.startswith(prefix))
+    """The generations that exist, by number."""
+    models = pages(registry.client.search_registered_models, filter_string=f"name LIKE '{prefix}%'")
+    numbers = ((model.name[len(prefix) :], model) for model in models if model.name.startswith(prefix))
     return {int(number): model for number, model in numbers if number.isdigit()}
 
 
@@ -129,24 +131,24 @@ def _is_free(model: Any, watched_s: float) -> bool:
     return RELEASED in model.tags or watched_s > LEASE_S or _is_dead(owner)
 
 
-def _make(client: Any, mine: str, name: str, token: str) -> bool:
-    """Make a generation; False where somebody else has."""
+def _make(client: Any, lock: str, name: str, token: str) -> bool:
+    """Create a generation; False if another process has."""
     tags = {LOCK: name, OWNER: token}
     error_type = library().exceptions.MlflowException
     try:
-        client.create_registered_model(mine, tags=tags, description=f"Who changes the aliases of '{name}'.")
+        client.create_registered_model(lock, tags=tags, description=f"Who changes the aliases of '{name}'.")
     except error_type as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-        try:  # ours, where the answer to a first try was lost
-            return bool(client.get_registered_model(mine).tags.get(OWNER) == token)
+        try:  # ours, if the reply to a first try was lost
+            return bool(client.get_registered_model(lock).tags.get(OWNER) == token)
         except error_type:
             return False
     return True
 
 
 def _delete(client: Any, name: str) -> None:
-    """Delete a generation that is not the highest; somebody else may have done so."""
+    """Delete a generation that is not the highest; another process may have done so."""
     try:
         client.delete_registered_model(name)
     except library().exceptions.MlflowException as error:
@@ -160,12 +162,12 @@ def _process() -> str:
 
 
 def _machine() -> str:
-    """Where process ids mean the same."""
+    """The boot and the process namespace: within both, process ids can be compared."""
     return f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()}.{Path('/proc/self/ns/pid').stat().st_ino}"
 
 
 def _started(pid: int) -> str:
-    """When a process started, in ticks since boot; empty where it has ended."""
+    """When a process started, in ticks since boot; empty if it has ended."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
     except (OSError, IndexError):
@@ -173,7 +175,7 @@ def _started(pid: int) -> str:
 
 
 def _is_dead(process: str) -> bool:
-    """Whether a process has ended for sure: one of this machine, or this very one, whose threads take turns."""
+    """Whether a holder is known to be dead: it ended on this machine, or is this process (see :data:`_HERE`)."""
     steps = process.split("/")
     if len(steps) != len(_process().split("/")) or steps[1] != _machine() or not steps[2].isdigit():
         return False

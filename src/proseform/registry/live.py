@@ -1,9 +1,9 @@
 """Metrics of a stage in MLflow while it trains: a thread of the stage's process reads what the worker has written.
 
-The worker knows nothing of MLflow. Its ``metrics.jsonl`` grows by a line a step; a follower sends what is new every few
-seconds, as one run that is found again by the stage's name, so that a stage that goes on after an interruption goes on
-in the same curve. When the stage is done its run gets the tag by which :func:`proseform.registry.track.log_stage` finds
-it, and replaces it by the whole: parameters, figures, files. An MLflow that is away costs its curve and no training.
+The worker knows nothing of MLflow. It appends a line per step to ``metrics.jsonl``; a follower sends new rows every few
+seconds to one MLflow run, which is found by the stage's work folder, so that a resumed stage continues its curve. When
+the stage is done, the run gets the tag by which :func:`proseform.registry.track.log_stage` finds and replaces it,
+with parameters, figures and files. If MLflow cannot be reached, the curve has a gap and the training goes on.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from proseform.errors import RegistryError
 from proseform.registry import Registry, library, speaking, track
 
 TAG = "proseform.live"
-"""The tag of a run that is being followed: the stage's work folder."""
+"""The tag of a run whose stage still trains; its value is the name of the stage's work folder."""
 EVERY_S = 5.0
 _LAST_S = 60.0
 _LOG = logging.getLogger(__name__)
@@ -31,11 +31,11 @@ class Follower:
     """Sends a file's new rows to one MLflow run until it is closed; use it as a context.
 
     Args:
-        registry: Where.
+        registry: An open registry.
         task: The task's name.
         stage: The step's name.
-        path: The ``metrics.jsonl`` that grows; need not be there yet.
-        every_s: Seconds between two looks.
+        path: The ``metrics.jsonl`` that grows; need not exist yet.
+        every_s: Seconds between two reads of it.
     """
 
     def __init__(self, registry: Registry, task: str, stage: str, path: Path, every_s: float = EVERY_S) -> None:
@@ -51,12 +51,12 @@ class Follower:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Send what is left and stop; a server that does not answer is not waited for longer than a minute."""
+        """Send the remaining rows and stop; wait for a server that does not answer for at most a minute."""
         self._ends.set()
         self._thread.join(_LAST_S)
 
     def became(self, key: str) -> None:
-        """Let the run be replaced when the stage's result is logged under a key."""
+        """Tag the run with the stage's key, so that logging the result replaces it."""
 
         def tag() -> None:
             with speaking(self.registry):
@@ -66,7 +66,7 @@ class Follower:
             self._guarded(tag)
 
     def send(self) -> int:
-        """Send the rows that are new; their number.
+        """Send the new rows; returns their number.
 
         Raises:
             RegistryError: MLflow cannot be reached, or refused.
@@ -84,7 +84,7 @@ class Follower:
         return len(rows)
 
     def _open(self) -> None:
-        """The run of this work folder, made where it is missing, and the step that it has come to."""
+        """Find or create the run of this work folder, and note the last step that it has."""
         client, experiment = self.registry.client, self.registry.experiment(self.task)
         name = self.path.parent.name
         runs = client.search_runs([experiment], filter_string=f"tags.`{TAG}` = '{name}'")
@@ -92,14 +92,14 @@ class Follower:
             self.run_id = str(runs[0].info.run_id)
             known = runs[0].data.metrics
             self._last = max(
-                (client.get_metric_history(self.run_id, one)[-1].step for one in list(known)[:1]), default=0
+                (client.get_metric_history(self.run_id, metric)[-1].step for metric in list(known)[:1]), default=0
             )
             return
         tags = {TAG: name, "proseform.stage": self.stage, "proseform.task": self.task}
         self.run_id = str(client.create_run(experiment, tags=tags, run_name=f"{self.stage} (running)").info.run_id)
 
     def _follow(self) -> None:
-        """The thread: look, send, wait."""
+        """The thread: send, then wait, until the end."""
         self._guarded(library)
         while True:
             last = self._ends.wait(self._every_s)
@@ -108,7 +108,7 @@ class Follower:
                 return
 
     def _guarded(self, call: Any) -> None:
-        """Call, and say what went wrong instead of stopping what trains."""
+        """Call, and log an error of the registry instead of stopping the training."""
         try:
             call()
         except RegistryError as error:
@@ -117,7 +117,7 @@ class Follower:
 
 @contextmanager
 def following(registry: Registry | None, task: str, stage: str, path: Path) -> Iterator[Follower | None]:
-    """A follower where there is a registry to follow with; None otherwise."""
+    """A running follower, or None without a registry."""
     if registry is None:
         yield None
         return
@@ -126,6 +126,6 @@ def following(registry: Registry | None, task: str, stage: str, path: Path) -> I
 
 
 def _step(row: dict[str, Any]) -> int:
-    """The step of a row; 0 where it names none."""
+    """The step of a row; 0 if it names none."""
     step = row.get("step")
     return step if isinstance(step, int) else 0

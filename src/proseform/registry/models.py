@@ -1,4 +1,4 @@
-"""Bundles in the registry: registered once for each digest, judged, and got back verified."""
+"""Bundles in the registry: registered once for each digest, found by alias or version, and fetched verified."""
 
 from __future__ import annotations
 
@@ -18,17 +18,15 @@ from proseform import digest
 from proseform.bundle import Bundle, Part
 from proseform.errors import RegistryError, StoreError
 from proseform.registry import Registry, artifacts, lease, library, model_name, names, pages, speaking
-from proseform.thresholds import GateVerdict
 
 BASES = ".bases"
-"""Beside fetched bundles: the bases that they share, by digest."""
+"""The folder of the bases that fetched bundles share, beside them."""
 CANDIDATE, CHAMPION, PREVIOUS = "candidate", "champion", "previous"
-VERDICT = "gate.json"
 _ABSENT = "RESOURCE_DOES_NOT_EXIST"
 _SHOWN = 20
-"""Names in an error, at most."""
+"""Most names in an error."""
 _PAGE = 1000
-"""Versions of one answer."""
+"""Versions per page of a search."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +57,13 @@ def register(
     report: Mapping[str, Any] | None = None,
     source_run: str = "",
 ) -> Version:
-    """Register a bundle's folder, and let ``candidate`` point at it.
+    """Register a bundle's folder, and let ``candidate`` name it.
 
-    A bundle that is registered already is adopted, verdict and all, and files that its version lacks are uploaded
-    again; ``candidate`` moves to it, unless it is the champion. A version appears only when its artifacts are complete.
+    A bundle that is registered already keeps its version and its verdict; files that are missing are uploaded again.
+    ``candidate`` moves to it unless it is the champion. A version appears only once its artifacts are complete.
 
     Args:
-        registry: Where.
+        registry: An open registry.
         folder: A bundle's folder; nothing outside of it is needed afterwards.
         name: The registered model; empty takes ``proseform-<task>``.
         tags: Further tags of the version.
@@ -82,7 +80,7 @@ def register(
     with speaking(registry):
         _registered(registry, name, bundle)
         readme = card(bundle, name, report or {})
-        model_id, where = artifacts.upload(registry, folder, bundle, readme, all_tags, source_run)
+        model_id, base_tags = artifacts.upload(registry, folder, bundle, readme, all_tags, source_run)
     with lease.hold(registry, name) as held, speaking(registry):
         known = aliases(registry, name)
         version = next((row for row in _versions(registry, name) if row.model_id == model_id), None)
@@ -92,10 +90,10 @@ def register(
                 name,
                 f"models:/{model_id}",
                 model_id=model_id,
-                tags={**all_tags, **where},
+                tags={**all_tags, **base_tags},
                 description=f"Bundle {digest.short(bundle.digest)}",
             )
-            version = Version(name, str(row.version), bundle.digest, model_id, {**all_tags, **where})
+            version = Version(name, str(row.version), bundle.digest, model_id, {**all_tags, **base_tags})
         if known.get(CHAMPION) != version.version and known.get(CANDIDATE) != version.version:
             registry.client.set_registered_model_alias(name, CANDIDATE, version.version)
     return version
@@ -132,10 +130,10 @@ def fetch(registry: Registry, name: str, which: str, into: Path) -> Path:
     """A bundle's folder, by alias or version, verified file by file.
 
     Args:
-        registry: Where from.
+        registry: An open registry.
         name: The registered model.
         which: ``champion``, ``candidate``, ``previous`` or a version number.
-        into: Holds fetched bundles by digest; one that is there and whole is not fetched again. Bundles on one base
+        into: Keeps fetched bundles by digest; one that is there and whole is not fetched again. Bundles on one base
             share its files by links.
 
     Raises:
@@ -149,8 +147,8 @@ def fetch(registry: Registry, name: str, which: str, into: Path) -> Path:
     with tempfile.TemporaryDirectory(prefix=".fetch-", dir=into) as staging:
         try:
             with speaking(registry):
-                found = artifacts.download(registry, version.model_id, _bases(version), Path(staging), into / BASES)
-            state = bundles.read(found).digest
+                folder = artifacts.download(registry, version.model_id, _bases(version), Path(staging), into / BASES)
+            state = bundles.read(folder).digest
         except StoreError as error:
             raise RegistryError(
                 f"'{name}', version {version.version}: its artifacts are no whole bundle: {error.message}"
@@ -161,7 +159,7 @@ def fetch(registry: Registry, name: str, which: str, into: Path) -> Path:
             )
         shutil.rmtree(target, ignore_errors=True)
         try:
-            found.rename(target)
+            folder.rename(target)
         except OSError:  # somebody else fetched the same bundle meanwhile
             if not artifacts.is_whole(target, version.bundle):
                 raise
@@ -169,83 +167,15 @@ def fetch(registry: Registry, name: str, which: str, into: Path) -> Path:
 
 
 def complete(registry: Registry, version: Version, folder: Path) -> None:
-    """Put the bases beside a version's adapters, for engines that mount MLflow's artifacts as they are.
+    """Upload the bases beside a version's adapters, for engines that mount MLflow's artifacts.
 
     Args:
-        registry: Where.
-        version: Whose artifacts.
+        registry: An open registry.
+        version: The version to complete.
         folder: The whole bundle, as :func:`fetch` gives it.
     """
     with speaking(registry):
         artifacts.complete(registry, version.model_id, folder, bundles.read(folder, check_files=False))
-
-
-def attach(registry: Registry, version: Version, files: Mapping[str, str]) -> None:
-    """File texts by name beside a version's bundle; filing a name again replaces it."""
-    with tempfile.TemporaryDirectory() as staging, speaking(registry):
-        for file, text in files.items():
-            (Path(staging) / file).write_text(text, encoding="utf-8")
-        registry.client.log_model_artifacts(version.model_id, staging)
-
-
-def attached(registry: Registry, version: Version, file: str) -> str:
-    """A text that was filed with a version.
-
-    Raises:
-        RegistryError: No such file there.
-    """
-    with tempfile.TemporaryDirectory() as staging, speaking(registry):
-        artifacts.get(registry, version.model_id, file, Path(staging))
-        return (Path(staging) / file).read_text(encoding="utf-8")
-
-
-def judge(
-    registry: Registry, version: Version, verdict: GateVerdict, attachments: Mapping[str, str] | None = None
-) -> Version:
-    """File a gate's verdict with a version: ``gate.json`` beside the bundle, and tags that name it.
-
-    Args:
-        registry: Where.
-        version: What was judged.
-        verdict: The verdict; filing another one replaces it.
-        attachments: Further files by name, as text: the report.
-
-    Raises:
-        RegistryError: The verdict is of another bundle.
-    """
-    if verdict.bundle != version.bundle:
-        ours, theirs = digest.short(version.bundle), digest.short(verdict.bundle)
-        raise RegistryError(
-            f"'{version.name}', version {version.version} is bundle {ours}; the verdict is of {theirs}."
-        )
-    raw = verdict.as_dict()
-    tags = {
-        "proseform.gate": "open" if verdict.open else "closed",
-        "proseform.gate_verdict": digest.of_json(raw),
-        "proseform.report": verdict.report,
-    }
-    attach(registry, version, {**(attachments or {}), VERDICT: json.dumps(raw, indent=2, ensure_ascii=False)})
-    with speaking(registry):
-        for key, value in tags.items():
-            registry.client.set_model_version_tag(version.name, version.version, key, value)
-    return Version(version.name, version.version, version.bundle, version.model_id, {**version.tags, **tags})
-
-
-def verdict(registry: Registry, version: Version) -> GateVerdict | None:
-    """The verdict that was filed with a version; None where there is none.
-
-    Raises:
-        RegistryError: ``gate.json`` is not the one that the version's tag names.
-    """
-    stated = version.tags.get("proseform.gate_verdict")
-    if not stated:
-        return None
-    raw = json.loads(attached(registry, version, VERDICT))
-    if digest.of_json(raw) != stated:
-        raise RegistryError(
-            f"'{version.name}', version {version.version}: its {VERDICT} was altered.", hint="Run the gate again."
-        )
-    return GateVerdict.from_dict(raw)
 
 
 def card(bundle: Bundle, name: str, report: Mapping[str, Any]) -> str:
@@ -280,12 +210,12 @@ def _tags(bundle: Bundle) -> dict[str, str]:
 
 
 def _weights(part: Part) -> str:
-    """The digest of what was trained last."""
+    """The digest of the weights that were trained: the adapter's, else the whole model's."""
     return part.adapter_digest or part.base_digest
 
 
 def _registered(registry: Registry, name: str, bundle: Bundle) -> None:
-    """The registered model, made where it is missing."""
+    """Create the registered model if it is missing."""
     exceptions = library().exceptions
     try:
         registry.client.get_registered_model(name)
@@ -321,19 +251,19 @@ def _model(registry: Registry, name: str) -> Any:
 def _versions(registry: Registry, name: str) -> list[Version]:
     """All versions that hold a bundle, newest first.
 
-    A search leaves MLflow's own ``model_id`` empty; the source names it too.
+    MLflow's search leaves ``model_id`` empty; the source names it too.
     """
     rows = pages(registry.client.search_model_versions, f"name = '{name}'", max_results=_PAGE)
-    found = [
+    versions = [
         Version(
             name, str(row.version), row.tags["proseform.bundle"], row.source.removeprefix("models:/"), dict(row.tags)
         )
         for row in rows
         if "proseform.bundle" in row.tags
     ]
-    return sorted(found, key=lambda version: -int(version.version))
+    return sorted(versions, key=lambda version: -int(version.version))
 
 
 def _bases(version: Version) -> dict[str, str]:
-    """Where the bases of a version are, by its tag; nothing where its bundle is stored whole."""
+    """Where the bases of a version are, by its tag; empty if its bundle is stored whole."""
     return dict(json.loads(version.tags.get(artifacts.BASES, "{}")))

@@ -1,7 +1,7 @@
-"""What stages did, as MLflow runs: one run for a pipeline, one beneath it for each stage.
+"""Stages as MLflow runs: one parent run per pipeline, one child run per stage.
 
 A stage's run is found by the tag ``proseform.stage_key``: logging the same result twice (a resumed pipeline, a stage
-adopted from the store) gives the run that is there. A run that was cut short while it was logged is logged anew.
+adopted from the store) gives the existing run. A run whose logging was interrupted is deleted and logged anew.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from proseform.config import Run
 from proseform.registry import Registry, library, speaking
 
 _BATCH = 100
-"""Entries of one log_batch call; MLflow takes at most 100 parameters and 1,000 metrics."""
+"""Entries per log_batch call; MLflow accepts at most 100 parameters and 1,000 metrics."""
 _LONGEST = 5000
-"""Characters of a parameter's or tag's value."""
+"""Most characters of a parameter's or tag's value."""
 
 
 def log_pipeline(registry: Registry, task: str, run: Run, key: str, tags: Mapping[str, str] | None = None) -> str:
     """The MLflow run above a pipeline's stages, with the whole configuration as parameters; its id.
 
     Args:
-        registry: Where.
-        task: The task's name; its experiment is made where it is missing.
+        registry: An open registry.
+        task: The task's name; its experiment is created if missing.
         run: The resolved run.
         key: What tells one pipeline run from another; the same key gives the same MLflow run.
         tags: Further tags.
@@ -61,14 +61,15 @@ def log_stage(
     """Log one stage's result; the id of its MLflow run.
 
     Args:
-        registry: Where.
+        registry: An open registry.
         task: The task's name.
         stage: The step's name, such as ``sft-evaluator``.
         key: The stage's key in the store.
         parent: The id from :func:`log_pipeline`.
         params: Parameters, nested tables allowed.
-        metrics: Rows of ``metrics.jsonl``: numbers by name, beside ``step``; what is no finite number is left out.
-        figures: Key figures, nested tables allowed; numbers become metrics without a step, the rest tags.
+        metrics: Rows of ``metrics.jsonl``: numbers by name, beside ``step``; other values are left out, and so are NaN
+            and infinities.
+        figures: Key figures, nested tables allowed; numbers become metrics without a step, other values tags.
         tags: Further tags, such as digests.
         files: Files to keep with the run, such as ``report.html``.
         title: The run's name for people; empty takes the stage's.
@@ -80,10 +81,10 @@ def log_stage(
     client = registry.client
     with speaking(registry):
         same = f"tags.`proseform.stage_key` = '{key}' and tags.`proseform.stage` = '{stage}'"
-        for left in client.search_runs([experiment], filter_string=same):
-            if left.info.status == "FINISHED":
-                return str(left.info.run_id)
-            client.delete_run(left.info.run_id)
+        for earlier in client.search_runs([experiment], filter_string=same):
+            if earlier.info.status == "FINISHED":
+                return str(earlier.info.run_id)
+            client.delete_run(earlier.info.run_id)
         head = {"proseform.stage": stage, "proseform.stage_key": key, "proseform.task": task, **(tags or {})}
         if parent:
             head["mlflow.parentRunId"] = parent
@@ -110,7 +111,7 @@ def log_stage(
 def read_metrics(path: Path) -> Iterator[dict[str, Any]]:
     """Rows of a ``metrics.jsonl``.
 
-    A last line that was cut short is passed over, and so is a file that is not there.
+    An incomplete last line is skipped; a missing file has no rows.
     """
     yield from jsonl.rows(path)
 
@@ -138,11 +139,11 @@ def series(rows: Iterable[Mapping[str, Any]], now: int) -> Iterator[Any]:
 
 
 def _number(value: Any) -> bool:
-    """Whether MLflow can draw it."""
+    """Whether a value is a finite number, which MLflow can draw."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def batches(entries: Iterator[Any]) -> Iterator[list[Any]]:
-    """Lists of at most a batch, as one call takes them."""
+    """Split entries into lists that one log_batch call accepts."""
     while chunk := list(islice(entries, _BATCH)):
         yield chunk

@@ -1,4 +1,4 @@
-"""Evaluator and formatter put together as a bundle's folder: what is measured, registered and served."""
+"""A bundle's folder, assembled from evaluator and formatter: it is measured, registered and served."""
 
 from __future__ import annotations
 
@@ -27,9 +27,16 @@ class Policy:
 
 
 def assemble(into: Path, task: Task, run: config.Run, evaluator: Policy, formatter: Policy) -> Bundle:
-    """Put two policies together as a bundle's folder.
+    """Assemble a bundle's folder from two policies.
 
-    A base that both share is there once. Files are hard links where the file system allows it.
+    A base that both share is stored once. Files are hard links if the file system allows it.
+
+    Args:
+        into: The folder, created if missing.
+        task: Gives the prompts and the schema.
+        run: Gives token budgets, the retry temperature and the format.
+        evaluator: The policy of the evaluator.
+        formatter: The policy of the formatter.
     """
     schema = task.format(run.dataset.format) if run.dataset.format else task.schema
     shared = evaluator.base == formatter.base

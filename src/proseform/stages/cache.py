@@ -1,10 +1,9 @@
-"""What all stages share: where things lie, the key of a stage, its lock, its commit, and what it tells of itself.
+"""The stage cache: the home folder, a stage's key, its lock, its commit, and its events.
 
-A stage's key is the digest of (the code and libraries that its result passes through, see
-:mod:`~proseform.stages.keys`, and what the stage names as its inputs: the task, its own part of the resolved run, the
-digests of its inputs). A result that is there is adopted; one that another process is making is
-waited for and adopted; else the stage runs, and commits atomically. Events go to ``runs/<run>/events.jsonl`` in the
-home folder, where the pipeline's display reads them.
+A stage's key is a digest of the code and libraries that its result passes through (see :mod:`~proseform.stages.keys`)
+and of its inputs: the task, its own part of the resolved run, and the digests of its payloads. If a result exists, it
+is adopted; if another process is making it, this one waits and adopts it; else the stage runs, and commits atomically.
+Events go to ``runs/<run>/events.jsonl`` in the home folder, where the pipeline's display reads them.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ class Artifact(Protocol):
 
 @dataclass
 class Slot:
-    """An artifact where no pipeline carries one: a stage is handed an empty one and fills it."""
+    """An artifact outside of a pipeline; empty until a stage fills it."""
 
     uri: str = ""
     metadata: dict[str, Any] = field(default_factory=dict)
@@ -43,13 +42,13 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """Where things lie: ``PROSEFORM_HOME`` (``.proseform`` in the working directory by default).
+    """The home folder: ``PROSEFORM_HOME``, by default ``.proseform`` in the working directory.
 
     Attributes:
-        root: The home folder: work, runs, and by default the store and the registry.
-        store: Where payloads lie: ``PROSEFORM_STORE``, by default ``store`` below the root.
+        root: The folder; holds work, runs, and by default the store and the registry.
+        store: The payloads: ``PROSEFORM_STORE``, by default ``store`` below the root.
         run: The name of the pipeline run: ``PROSEFORM_RUN``.
-        fresh: Not empty where nothing that earlier runs made is to be adopted: ``PROSEFORM_FRESH``.
+        fresh: Part of every key: ``PROSEFORM_FRESH``. Empty, unless results of earlier runs must not be adopted.
         place: Where training and serving run, as a name, path or text: ``PROSEFORM_PLACE``; empty is this machine.
     """
 
@@ -66,7 +65,7 @@ class Home:
 
     @property
     def cluster(self) -> config.Place | None:
-        """The place on a Kubernetes; None where everything runs on this machine.
+        """The place on Kubernetes; None if everything runs on this machine.
 
         Raises:
             ConfigError: No such place, or a wrong key or value in it.
@@ -109,18 +108,18 @@ def once(
     apart: frozenset[str] = frozenset(),
     also: Sequence[str] = (),
 ) -> Result:
-    """Run a stage's body, unless its result is there.
+    """Run a stage's body, unless its result exists.
 
     Args:
         stage: The step's name.
         inputs: Everything that the result depends on beside the code, as JSON.
         body: ``(work, out) -> figures``: fills the folder ``out``; ``work`` survives an interruption.
-        roots: Modules whose code the result passes through, with all that they reach; none: the stage's own.
-        apart: Modules that it reaches and does not pass through.
-        also: Libraries that it passes through and no module imports by name.
+        roots: Modules that the result passes through, with all that they import; empty: the stage's own module.
+        apart: Modules that the roots reach, but that the result does not pass through.
+        also: Libraries that the result passes through although no module imports them by name.
 
     Raises:
-        ProseformError: The body's own; it is left in ``error.json`` too.
+        ProseformError: The body's; it is written to ``error.json`` too.
     """
     place = home()
     tie()
@@ -157,15 +156,15 @@ def once(
 
 
 def act(stage: str, body: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
-    """Run a stage that acts on the registry: never adopted from an earlier run, since the registry may have moved on.
+    """Run a stage that acts on the registry; it runs every time, since the registry may have changed.
 
     Args:
         stage: The step's name; its figures are kept as ``<stage>.json`` in the run's folder.
-        body: Does it, and gives the figures; doing it again must do no harm.
+        body: Acts, and gives the figures; it must be idempotent.
     """
     place = home()
     tie()
-    work = made(place.root / "work" / f"{stage}-{place.run}")
+    work = ensured(place.root / "work" / f"{stage}-{place.run}")
     place.tell(stage=stage, state="started", work=str(work))
     started = time.monotonic()
     try:
@@ -181,14 +180,14 @@ def act(stage: str, body: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
 
 
 def tie() -> None:
-    """End with the pipeline's runner, where it asked for it: ``PROSEFORM_TIED`` is its process id."""
-    runner = os.environ.pop("PROSEFORM_TIED", "")  # once, and not by what this process starts: that ends with this one
+    """End with the pipeline's runner, if ``PROSEFORM_TIED`` holds its process id."""
+    runner = os.environ.pop("PROSEFORM_TIED", "")  # not for children of this process, which end with it
     if runner:
         end_with(int(runner))
 
 
-def made(folder: Path) -> Path:
-    """The folder, made where it is missing."""
+def ensured(folder: Path) -> Path:
+    """The folder, created if missing."""
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
@@ -204,7 +203,7 @@ def folder(artifact: Artifact) -> Path:
 
 
 def hand_over(result: Result, artifact: Artifact) -> None:
-    """Let an artifact carry a result: its URI, its digest and its figures."""
+    """Write a result's URI, digest and figures to an artifact."""
     artifact.uri = result.ref.uri
     artifact.metadata["digest"] = result.ref.digest
     artifact.metadata["figures"] = json.dumps(dict(result.figures))

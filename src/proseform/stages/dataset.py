@@ -17,7 +17,7 @@ def run(task: str, run: str, dataset: cache.Artifact) -> None:
     Args:
         task: The task's name.
         run: A run's name, path or TOML text.
-        dataset: Is handed the result.
+        dataset: Gets the result.
 
     Raises:
         InputError: An unknown task, run, level or format, or a case file that does not fit.
@@ -31,7 +31,7 @@ def run(task: str, run: str, dataset: cache.Artifact) -> None:
     }
     file = Path(resolved.dataset.file).expanduser()
     if resolved.dataset.file and file.is_file():
-        # says whether a user's prose has a style of its own
+        # the rubric decides whether the user's prose has a style of its own
         inputs["rubric"] = [resolved.grpo.rubric, resolved.grpo.accuracy_exponent]
         inputs["file"] = digest.of_files(file.parent, [file.name])
 

@@ -1,7 +1,7 @@
 """The engine of a bundle: from the registry by alias, or from a folder; in this process, or behind a URL.
 
-Not a stage: what ``proseform answer`` and ``proseform serve`` share, here because it ties registry and engines
-together.
+Not a stage: ``proseform answer`` and ``proseform serve`` share it. It is here because it needs both the registry and
+the engines.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from proseform.task import Task
 
 
 def opened(task: Task, spec: EngineSpec, folder: Path | None, alias: str, name: str, tracking_uri: str) -> Engine:
-    """An engine that runs a bundle of this very task.
+    """Open an engine that runs a bundle of this task.
 
     Args:
         task: The task.
         spec: Where the bundle's models run; without a URL they are loaded into this process.
-        folder: A bundle's folder; None asks the registry, and needs nothing else of what stages left behind.
+        folder: A bundle's folder; None: resolve the alias in the registry.
         alias: Which bundle of the registry: an alias or a version.
         name: The registered model; empty takes the task's own.
         tracking_uri: MLflow's; empty takes SQLite in the home folder.
 
     Raises:
         RegistryError: No such model, alias or version.
-        StoreError: No whole bundle in the folder.
-        TaskError: A bundle that was made for another task, or another state of it.
-        ConfigError: A key file that holds no key.
+        StoreError: The folder holds no whole bundle.
+        TaskError: The bundle was made for another task, or another version of it.
+        ConfigError: The key file holds no key.
     """
     if folder is None:
         from proseform import registry
@@ -65,14 +65,14 @@ def weighted(
 
     Args:
         task: The task.
-        spec: See :func:`opened`.
-        folder: A bundle's folder, in the place of aliases.
-        aliases: Aliases or versions, each with ``=<weight>`` or of weight 1.
-        name: See :func:`opened`, as for the next one.
-        tracking_uri: MLflow's.
+        spec: As for :func:`opened`.
+        folder: A bundle's folder, instead of aliases.
+        aliases: Aliases or versions, each followed by ``=<weight>`` or of weight 1.
+        name: As for :func:`opened`.
+        tracking_uri: As for :func:`opened`.
 
     Raises:
-        InputError: A weight that is no whole number; besides, as :func:`opened`.
+        InputError: A weight is not a whole number. Other errors are those of :func:`opened`.
     """
     split = [text.partition("=") for text in (["champion"] if folder else aliases)]
     for text, (_, _, weight) in zip(aliases, split, strict=False):
@@ -87,8 +87,8 @@ def read_inputs(task: Task, pairs: Sequence[str]) -> dict[str, Input]:
     """The task's inputs, from ``NAME=FILE`` pairs.
 
     Raises:
-        InputError: Not the task's inputs, each once.
-        DocumentError: A file that cannot be read as text.
+        InputError: An input is missing, unknown, or given twice.
+        DocumentError: A file cannot be read as text.
     """
     split = [text.partition("=") for text in pairs]
     options = " ".join(f"--input {name}=FILE" for name in task.inputs)

@@ -1,4 +1,4 @@
-"""gate: judge the candidate by the report that was filed with it. A closed gate is a value with its reasons."""
+"""gate: judge the candidate by the report that is filed with it. A closed gate is a result, with its reasons."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from proseform import config, thresholds
-from proseform.registry import connect, models
+from proseform.registry import attachments, connect, models
 from proseform.stages import cache
 from proseform.stages.register import registered_name
 
@@ -24,7 +24,7 @@ def run(task: str, run: str, tracking_uri: str, name: str) -> str:
         ``open`` or ``closed``.
 
     Raises:
-        RegistryError: Nothing is registered, or no report was filed with it.
+        RegistryError: Nothing is registered, or no report is filed with it.
     """
     knobs = config.load(run)
 
@@ -32,9 +32,9 @@ def run(task: str, run: str, tracking_uri: str, name: str) -> str:
         registry = connect(cache.home().root, tracking_uri)
         model = registered_name(task, knobs, name)
         version = models.get(registry, model, candidate(models.aliases(registry, model)))
-        report = json.loads(models.attached(registry, version, "report.json"))
+        report = json.loads(attachments.read(registry, version, "report.json"))
         verdict = thresholds.judge(report, knobs.gate, version.bundle, version.tags["proseform.task_contract"])
-        models.judge(registry, version, verdict)
+        attachments.judge(registry, version, verdict)
         state = "open" if verdict.open else "closed"
         passed = sum(check.passed for check in verdict.checks)
         key = f"{state}, {passed} of {len(verdict.checks)} checks passed"
@@ -48,5 +48,5 @@ def run(task: str, run: str, tracking_uri: str, name: str) -> str:
 
 
 def candidate(aliases: dict[str, str]) -> str:
-    """Which alias is up for promotion: running again after a promotion finds the champion."""
+    """The alias to promote; after a promotion there is no candidate, and a repeated run judges the champion."""
     return models.CANDIDATE if models.CANDIDATE in aliases else models.CHAMPION

@@ -7,19 +7,19 @@ from proseform.stages import cache, policy
 
 
 def run(task: str, run: str, dataset: cache.Artifact, evaluator: cache.Artifact, model: cache.Artifact) -> None:
-    """Go on with the SFT evaluator.
+    """Train the SFT evaluator further.
 
     Args:
         task: The task's name.
         run: A run's name, path or TOML text.
         dataset: The dataset; its training cases are the prompts.
         evaluator: The SFT policy.
-        model: Is handed the result.
+        model: Gets the result.
 
     Raises:
-        NoSignalError: The policy has collapsed: no group has carried a signal for the run's ``signal_window``. One that
-            has converged is a success, and ends the stage early.
-        StageError: The worker failed; in its own words.
+        NoSignalError: The policy has collapsed: every group had zero variance for the run's ``signal_window``. A policy
+            that has converged is a success, and ends the stage early.
+        StageError: The worker failed; the message is the worker's.
     """
     resolved, the_task = config.load(run), cache.load_task(task)
     base = policy.base(resolved, task, dataset)

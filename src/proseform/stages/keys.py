@@ -1,14 +1,14 @@
-"""The code and the libraries that a stage's result passes through: what its key holds beside its inputs.
+"""The code and the libraries that a stage's result passes through: the part of its key that is not its inputs.
 
-Roots are the stage's module and the worker it names. From there :func:`proseform.closure.reached` follows imports,
-names of modules and data files; :data:`BESIDE` stays out, since no result passes through it: what starts processes,
-shows, guards or keeps, and what has digests or values of its own in the key (tasks, run files). Files count by their
-meaning, so that a comment or a docstring retrains nothing.
+Roots are the stage's module and its worker's. From there :func:`proseform.closure.reached` follows imports, names of
+modules and data files. :data:`BESIDE` stays out, since no result passes through it: modules that start processes,
+display, check or store, and those whose digests or values the key holds (tasks, run files). A file counts by its
+meaning, so a changed comment or docstring retrains nothing.
 
 Libraries are those that the reached modules import, in the versions that are *locked* for workers (``locked.toml``,
-written by ``make render`` from ``requirements/``): whoever computes a key may have none of them installed. A worker
-refuses to start on others. ``PROSEFORM_LIBRARIES="torch=2.14.0 trl=1.17.0"`` locks others, for those who try them; it
-is part of the keys. Left out: processors, drivers and the number of threads, which decide how floats are rounded.
+written by ``make render`` from ``requirements/``): the process that computes a key need not have them installed. A
+worker refuses to start on other versions. ``PROSEFORM_LIBRARIES="torch=2.14.0 trl=1.17.0"`` locks other versions, and
+changes the keys. Left out: processors, drivers and the number of threads, which decide how floats are rounded.
 """
 
 from __future__ import annotations
@@ -34,30 +34,30 @@ BESIDE = frozenset(
         *("stages.cache", "stages.keys", "stages.policy", "stages.preflight"),
     )
 )
-"""Modules and packages that no result passes through, unless they are named as roots."""
+"""Modules and packages that no result passes through, unless they are roots."""
 VERIFIER = frozenset(f"{PACKAGE}.{name}" for name in ("verify", "reward", "schema", "verdict", "rubric", "case"))
-"""What judges: training that imitates rows does not pass through it, the rows do."""
+"""Modules that judge texts: the dataset's rows pass through them, SFT on those rows does not."""
 OVERRIDE = "PROSEFORM_LIBRARIES"
 _WITH = {"transformers": ("tokenizers", "safetensors", "numpy"), "trl": ("accelerate", "datasets", "transformers")}
-"""Libraries that decide results behind another's back."""
+"""Libraries that decide results although our modules import only the one that uses them."""
 
 
 def of(
     stage: str, roots: Sequence[str], apart: frozenset[str] = frozenset(), also: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """What a key holds of code.
+    """The part of a key that states code and libraries.
 
     Args:
-        stage: The step's name; its module is a root where no others are given.
+        stage: The step's name; without roots, its module is the root.
         roots: Dotted names of modules.
         apart: Further modules that the result does not pass through.
-        also: Libraries that the result passes through and no module imports by name.
+        also: Libraries that the result passes through although no module imports them by name.
 
     Returns:
         ``code``, a digest, and ``libraries``, locked versions by name.
 
     Raises:
-        ValueError: A root that does not exist.
+        ValueError: A root does not exist.
     """
     chosen = tuple(roots) or (f"{PACKAGE}.stages.{stage.partition('-')[0]}",)
     files = _files(ROOT, chosen, apart)
@@ -65,7 +65,7 @@ def of(
 
 
 def libraries(roots: Sequence[str], apart: frozenset[str] = frozenset(), also: Sequence[str] = ()) -> dict[str, str]:
-    """The libraries that some modules run on, in their locked versions.
+    """The locked versions of the libraries that modules run on.
 
     Raises:
         ConfigError: ``PROSEFORM_LIBRARIES`` names one that is not locked.
@@ -100,6 +100,7 @@ def _override(table: Mapping[str, str]) -> dict[str, str]:
     for name, version in pairs.items():
         if name not in table or not version:
             raise ConfigError(
-                f"{OVERRIDE}: '{name}={version}' names no locked library and its version; there are: {', '.join(table)}."
+                f"{OVERRIDE}: '{name}={version}' names no locked library and its version; "
+                f"locked are: {', '.join(table)}."
             )
     return pairs

@@ -26,7 +26,7 @@ OUTPUT = "made"
 
 
 def launcher() -> Launcher:
-    """How workers are started: on this machine, or as jobs at the place that ``PROSEFORM_PLACE`` names."""
+    """The launcher of workers: on this machine, or as jobs at the place that ``PROSEFORM_PLACE`` names."""
     home = cache.home()
     place = home.cluster
     if place is None:
@@ -37,7 +37,7 @@ def launcher() -> Launcher:
 
 
 def cancel() -> list[str]:
-    """Delete the jobs that this pipeline run has left on the cluster; their names. None where there is no cluster."""
+    """Delete the jobs of this pipeline run on the cluster; their names, none without a cluster."""
     home = cache.home()
     place = home.cluster
     if place is None:
@@ -48,9 +48,9 @@ def cancel() -> list[str]:
 
 
 def base(run: config.Run, task: str, dataset: cache.Artifact) -> Result:
-    """The base that both roles start from, made once.
+    """The base model of both roles, made once.
 
-    A tiny model's tokenizer is learnt from the dataset's rows, so its key holds the dataset; others stand alone.
+    A tiny model's tokenizer is trained on the dataset's rows, so its key holds the dataset; that of others does not.
     """
     inputs: dict[str, Any] = {"model": run.model.model_dump(mode="json")}
     if run.model.source == "tiny":
@@ -77,12 +77,12 @@ def train(
         stage: The step's name.
         worker: The worker's module.
         run: The resolved run.
-        inputs: What the key is made of.
-        refs: The worker's inputs.
+        inputs: Everything that the result depends on beside the code, as JSON.
+        refs: The payloads that the worker reads.
         settings: The worker's settings beside the run.
         processes: torchrun processes; the run's by default.
-        apart: Modules that the worker reaches and its result does not pass through.
-        also: Libraries that it passes through and no module imports by name.
+        apart: Modules that the worker reaches, but that its result does not pass through.
+        also: Libraries that it passes through although no module imports them by name.
     """
     roots = [worker, *([] if stage == "base" else [f"proseform.stages.{stage.partition('-')[0]}"])]
     world = processes or run.launch.processes
@@ -107,18 +107,18 @@ def train(
 
 
 def work_off(worker: str, job: Job, out: Path) -> None:
-    """Run a worker, and let what it has made be the stage's output.
+    """Run a worker, and move its output to the stage's.
 
-    A job writes into a folder of its own: the launcher empties that before every try, and a job that is adopted may
-    have filled it already.
+    A job writes into its own folder: the launcher empties that before every try, and an adopted job may have filled it
+    already.
 
     Args:
         worker: The worker's module.
-        job: Its ``out`` lies on the file system of ``out``.
+        job: The job; its ``out`` lies on the file system of ``out``.
         out: The stage's output, which is replaced.
 
     Raises:
-        StageError: The worker failed; in its own words.
+        StageError: The worker failed; the message is the worker's.
     """
     launcher().run(worker, job)
     shutil.rmtree(out)
@@ -126,16 +126,16 @@ def work_off(worker: str, job: Job, out: Path) -> None:
 
 
 def _watched() -> Registry | None:
-    """The MLflow that shows metrics while a stage trains: a server of ``MLFLOW_TRACKING_URI``; None without one.
+    """The MLflow server that gets metrics while a stage trains: that of ``MLFLOW_TRACKING_URI``; None without one.
 
-    A database on this machine is nobody's page to watch, and opening it would cost more than a small stage.
+    A database without a server has no page to watch, and opening it would take longer than a small stage.
     """
     uri = os.environ.get("MLFLOW_TRACKING_URI", "")
     return Registry(uri) if uri.startswith(("http://", "https://")) else None
 
 
 def _key(figures: Mapping[str, Any]) -> str:
-    """What training came to, in the run's table."""
+    """The result of training, as the run's table shows it."""
     words = []
     if "reward_first" in figures:
         first, last = (figures[name] for name in ("reward_first", "reward_last"))

@@ -1,4 +1,4 @@
-"""Before anything starts: whether a run and a task fit together. Not a stage; takes well under a second."""
+"""Preflight: before anything starts, check that task, run and place fit together. Not a stage."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ def check(
     tracking_uri: str = "",
     asked: bool = True,
 ) -> tuple[Task, config.Run]:
-    """Load task and run and hold them against each other, and against the place.
+    """Load task and run, and check them against each other and against the place.
 
     Args:
         task: The task's name.
         run: A run's name, path or TOML text.
-        place: Where on a Kubernetes it is to run; None: on this machine.
-        name: The registered model's name where another than the run's and the task's own is asked for.
+        place: The place on Kubernetes; None: this machine.
+        name: The registered model's name; empty takes the run's, and then the task's own.
         tracking_uri: MLflow's; empty takes ``MLFLOW_TRACKING_URI``, and then SQLite in the home folder.
-        asked: Whether cluster and registry can be asked from here; a KFP server's cannot.
+        asked: Whether to ask cluster and registry; those of a KFP server cannot be reached from here.
 
     Raises:
-        ConfigError: A wrong key or value, a model that is not named, or a name that cannot travel; the field is named.
+        ConfigError: A wrong key or value, no model, or a name that is invalid elsewhere; the field is named.
         TaskError: No such task, a broken law, or no such rubric variant.
         InputError: No such level or format.
-        RowError: A case file with a row of the wrong shape; line and field are named.
-        ClusterError: The run is to be on a cluster, and it does not answer.
+        RowError: A row of the case file has a wrong shape; line and field are named.
+        ClusterError: The place's cluster does not answer.
         RegistryError: Nothing answers at the tracking URI.
     """
     resolved, the_task = config.load(run), cache.load_task(task)
@@ -56,10 +56,10 @@ def check(
 
 
 def _named(task: Task, model: str) -> None:
-    """Names are folders, segments of URLs, and names in MLflow and Kubernetes: what is none there is refused here.
+    """Check names, which become folders, URL segments, and names in MLflow and Kubernetes.
 
     Raises:
-        ConfigError: A name that is none; what bears it is named.
+        ConfigError: A name is invalid in one of these; its field is named.
     """
     for field, text in (("task.toml: name", task.name), ("--name", model), ("PROSEFORM_RUN", cache.home().run)):
         if text and (against := naming.fault(text)):
@@ -67,15 +67,15 @@ def _named(task: Task, model: str) -> None:
 
 
 def _model(run: config.Run, place: config.Place | None, *, asked: bool) -> None:
-    """The model is named, is there for those who read it, and can fit the GPUs where their memory is known.
+    """Check that the model is named, that its readers can reach it, and that it fits GPUs of known memory.
 
     Args:
         run: Names the model; a folder begins with ``.``, ``/`` or ``~``.
-        place: Whose pods read it; they see the home folder alone. None: this machine reads it.
-        asked: Whether the home folder is on this machine too.
+        place: Its pods read the model, and see the home folder alone. None: this machine reads it.
+        asked: Whether the place's home folder is on this machine too.
 
     Raises:
-        ConfigError: It is not.
+        ConfigError: The model is not named, out of reach, or too large.
     """
     name = run.model.name
     if run.model.source != "hub":
@@ -106,10 +106,10 @@ def _model(run: config.Run, place: config.Place | None, *, asked: bool) -> None:
 
 
 def _fits(run: config.Run, place: config.Place) -> None:
-    """The processes divide among the pods, and what is trained can be served in the form that is asked for.
+    """Check that the processes divide among the pods, and that the trained models can be served as the place asks.
 
     Raises:
-        ConfigError: They do not; or a form of adapters on one base, and a role that is trained as a whole model.
+        ConfigError: They do not divide; or the place serves adapters on one base, and a role has no adapter.
     """
     nodes, processes = place.jobs.nodes, run.launch.processes
     if processes % nodes:
@@ -128,7 +128,7 @@ def _fits(run: config.Run, place: config.Place) -> None:
 
 
 def _cluster(place: config.Place) -> None:
-    """The cluster answers, and has what jobs need.
+    """Check that the cluster answers, and has the namespace and the claim that jobs need.
 
     Raises:
         ClusterError: It does not answer, or refuses.

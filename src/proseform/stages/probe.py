@@ -1,7 +1,7 @@
-"""probe: real answers from the promoted bundle, on the path that serving takes.
+"""probe: real answers from the promoted bundle.
 
-On this machine the bundle is run in this process, as the registry gives it; on a cluster (``PROSEFORM_PLACE`` names
-one) the gateway is asked, as clients do.
+On this machine the bundle is fetched from the registry and runs in this process; on a cluster (``PROSEFORM_PLACE``
+names one) the gateway is asked, as a client would.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ def run(task: str, run: str, tracking_uri: str, name: str, version: str, example
         tracking_uri: MLflow's; empty takes SQLite in the home folder.
         name: The registered model; see :func:`proseform.stages.register.registered_name`.
         version: The version to ask.
-        example: A JSON object of input name to text, asked first; may be empty.
+        example: A JSON object of input name to text, the first request; may be empty.
 
     Raises:
         RegistryError: No such version, or its artifacts are not its bundle.
-        StageError: On a cluster: the gateway does not lead to this version.
+        StageError: On a cluster: the gateway does not route to this version.
         EngineError: On a cluster: nothing answers.
     """
     knobs, the_task = config.load(run), cache.load_task(task)
@@ -49,40 +49,40 @@ def run(task: str, run: str, tracking_uri: str, name: str, version: str, example
         asked = [*([shown] if shown else []), *(dict(case.inputs) for case in cases)]
         place = cache.home().cluster
         if place is None:
-            bundle, given = _near(registry, the_task, model, version, asked)
+            bundle, replies = _near(registry, the_task, model, version, asked)
         else:
-            bundle, given = _far(registry, the_task, place, model, version, asked)
-        mine, rest = (given[0], given[1:]) if shown else ({}, given)
-        right = sum(_right(said, dict(case.answer)) for case, said in zip(cases, rest, strict=True))
-        valid = sum("answer" in said for said in given)
+            bundle, replies = _far(registry, the_task, place, model, version, asked)
+        example_reply, case_replies = (replies[0], replies[1:]) if shown else ({}, replies)
+        right = sum(_right(reply, dict(case.answer)) for case, reply in zip(cases, case_replies, strict=True))
+        valid = sum("answer" in reply for reply in replies)
         return {
-            "key": f"{valid} of {len(given)} verified, {right} of {len(cases)} held-out cases wholly right",
+            "key": f"{valid} of {len(replies)} verified, {right} of {len(cases)} held-out cases wholly right",
             "bundle": bundle,
-            "example": mine,
-            "answers": rest,
+            "example": example_reply,
+            "answers": case_replies,
         }
 
     cache.act("probe", body)
 
 
-_Said = tuple[str, list[dict[str, Any]]]
+_Replies = tuple[str, list[dict[str, Any]]]
 """The digest of the bundle that was asked, and for each case the answer or the refusal, as JSON."""
 
 
-def _near(registry: Registry, task: Task, model: str, version: str, asked: list[dict[str, str]]) -> _Said:
+def _near(registry: Registry, task: Task, model: str, version: str, asked: list[dict[str, str]]) -> _Replies:
     """Ask the bundle in this process."""
     from proseform.infer.local import LocalEngine
 
     engine = LocalEngine(models.fetch(registry, model, version, cache.home().root / "bundles"))
     try:
-        return engine.bundle.digest, [each.as_dict() for each in answers(engine, task, asked)]
+        return engine.bundle.digest, [reply.as_dict() for reply in answers(engine, task, asked)]
     finally:
         close(engine)
 
 
 def _far(
     registry: Registry, task: Task, place: config.Place, model: str, version: str, asked: list[dict[str, str]]
-) -> _Said:
+) -> _Replies:
     """Ask the gateway."""
     from proseform.stages import deploy
 
@@ -98,8 +98,8 @@ def read_example(task: Task, folder: Path) -> dict[str, Input]:
         folder: Holds ``example.toml``, which maps input names to files beside it.
 
     Raises:
-        InputError: No such file, or not the task's inputs.
-        DocumentError: A file that cannot be read as text.
+        InputError: There is no ``example.toml``, or it does not name the task's inputs.
+        DocumentError: A file cannot be read as text.
     """
     path = folder / EXAMPLE
     if not path.is_file():
@@ -127,9 +127,9 @@ def read_input(task: Task, name: str, path: Path) -> Input:
     return Input.of(task.from_json(name, document.data), origin=read.origin, findings=read.findings)
 
 
-def _right(said: dict[str, Any], gold: dict[str, Any]) -> bool:
-    """Whether an answer is wholly right, in the fields that it has."""
-    value = said.get("answer")
+def _right(reply: dict[str, Any], gold: dict[str, Any]) -> bool:
+    """Whether a reply is an answer all of whose fields are right."""
+    value = reply.get("answer")
     if not isinstance(value, dict):
         return False
     return reward.content_share(value, {name: gold[name] for name in value if name in gold}) == 1.0

@@ -1,7 +1,7 @@
 """promote: the candidate becomes champion, and the champion before it previous.
 
-On a cluster (``PROSEFORM_PLACE`` names one) the bundle stands and is ready before it becomes champion, and takes its
-share of the traffic after: champion is what answers.
+On a cluster (``PROSEFORM_PLACE`` names one) the bundle is deployed and ready before it becomes champion, and gets its
+share of the traffic afterwards, so that a champion can always answer.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from proseform import config, digest
-from proseform.registry import Registry, aliases, connect, models
+from proseform.registry import Registry, aliases, attachments, connect, models
 from proseform.stages import cache
 from proseform.stages.gate import candidate
 from proseform.stages.register import registered_name
@@ -51,20 +51,20 @@ def run(task: str, run: str, tracking_uri: str, name: str) -> str:
 def _on_cluster(
     registry: Registry, task: str, run: config.Run, place: config.Place, model: str, which: str
 ) -> tuple[models.Version, str]:
-    """Let the bundle stand, promote it, and move the traffic."""
+    """Deploy the bundle, promote it, and shift the traffic."""
     from proseform.kube import rollout
     from proseform.kube.api import Api
     from proseform.stages import deploy
 
     version = models.get(registry, model, which)
-    verdict = models.verdict(registry, version)
+    verdict = attachments.verdict(registry, version)
     if verdict is None or not verdict.open:
-        return aliases.promote(registry, model, which), ""  # which refuses it, in words
+        return aliases.promote(registry, model, which), ""  # raises, with the reasons
     api = Api(place.namespace)
-    made = deploy.served(registry, task, run, place, model, version)
-    deploy.stand(api, made, run.promote.share, None, deploy.tell)
+    served = deploy.served(registry, task, run, place, model, version)
+    deploy.stand(api, served, run.promote.share, None, deploy.tell)
     champion = aliases.promote(registry, model, which)
-    split = deploy.shift(api, made, run.promote.share, deploy.tell)
+    split = deploy.shift(api, served, run.promote.share, deploy.tell)
     if place.serving.mode == "standard":
         rollout.prune(api, task, model, place, deploy.tell)
     return champion, f"; {split.partition('; ')[2] or split}"

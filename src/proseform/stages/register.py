@@ -1,4 +1,4 @@
-"""register: evaluator and formatter as one bundle in MLflow, with the runs that made it and the report on it."""
+"""register: evaluator and formatter as one bundle in MLflow, with its stages' runs and its report."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from proseform import config
 from proseform.errors import StageError
-from proseform.registry import Registry, connect, model_name, models, track
+from proseform.registry import Registry, attachments, connect, model_name, models, track
 from proseform.stages import cache, policy
 
 _STEPS = {
@@ -20,16 +20,16 @@ _STEPS = {
     "formatter": "sft-formatter",
     "report": "evaluate",
 }
-"""What the artifacts are, as steps."""
+"""Artifact to the step that made it."""
 
 
-def run(task: str, run: str, made: Mapping[str, cache.Artifact], tracking_uri: str, name: str) -> str:
-    """Register what training has made.
+def run(task: str, run: str, artifacts: Mapping[str, cache.Artifact], tracking_uri: str, name: str) -> str:
+    """Register the trained models as one bundle.
 
     Args:
         task: The task's name.
         run: A run's name, path or TOML text.
-        made: The artifacts ``dataset``, ``sft``, ``grpo``, ``formatter`` and ``report``.
+        artifacts: ``dataset``, ``sft``, ``grpo``, ``formatter`` and ``report``.
         tracking_uri: MLflow's; empty takes SQLite in the home folder.
         name: The registered model; empty takes the run's, and then proseform-<task>.
 
@@ -44,18 +44,18 @@ def run(task: str, run: str, made: Mapping[str, cache.Artifact], tracking_uri: s
 
     def body() -> dict[str, Any]:
         registry = connect(cache.home().root, tracking_uri)
-        report = cache.folder(made["report"])
+        report = cache.folder(artifacts["report"])
         measured = json.loads((report / "report.json").read_text())
-        parent = _track(registry, task, knobs, made)
-        with tempfile.TemporaryDirectory(dir=cache.made(cache.home().root / "work")) as folder:
+        parent = _track(registry, task, knobs, artifacts)
+        with tempfile.TemporaryDirectory(dir=cache.ensured(cache.home().root / "work")) as folder:
             bundle = policy.assemble(
-                Path(folder), the_task, knobs, policy.of(made["grpo"]), policy.of(made["formatter"])
+                Path(folder), the_task, knobs, policy.of(artifacts["grpo"]), policy.of(artifacts["formatter"])
             )
             if measured["meta"]["digests"]["bundle"] != bundle.digest:
                 raise StageError(
                     "The report measured another bundle than these models make.", hint="Run evaluate again."
                 )
-            tags = {f"proseform.stage.{step}": cache.ref(made[key]).digest for key, step in _STEPS.items()}
+            tags = {f"proseform.stage.{step}": cache.ref(artifacts[key]).digest for key, step in _STEPS.items()}
             version = models.register(
                 registry,
                 Path(folder),
@@ -64,7 +64,7 @@ def run(task: str, run: str, made: Mapping[str, cache.Artifact], tracking_uri: s
                 report=measured,
                 source_run=parent,
             )
-        models.attach(
+        attachments.attach(
             registry,
             version,
             {file: (report / file).read_text(encoding="utf-8") for file in ("report.json", "report.html")},
@@ -84,23 +84,27 @@ def registered_name(task: str, run: config.Run, name: str) -> str:
     return name or run.register_.name or model_name(task)
 
 
-def _track(registry: Registry, task: str, run: config.Run, made: Mapping[str, cache.Artifact]) -> str:
-    """Log every stage with its parameters, metrics and figures below one run; that run's id."""
+def _track(registry: Registry, task: str, run: config.Run, artifacts: Mapping[str, cache.Artifact]) -> str:
+    """Log every stage with its parameters, metrics and figures as a child of one run; the parent's id."""
     parameters = run.model_dump(mode="json", by_alias=True)
     own = {
         "sft": parameters["sft"]["evaluator"],
         "formatter": parameters["sft"]["formatter"],
         "report": parameters["evaluate"],
     }
-    parent = track.log_pipeline(registry, task, run, cache.ref(made["report"]).digest)
+    parent = track.log_pipeline(registry, task, run, cache.ref(artifacts["report"]).digest)
     for key, step in _STEPS.items():
-        folder, ref = cache.folder(made[key]), cache.ref(made[key])
+        folder, ref = cache.folder(artifacts[key]), cache.ref(artifacts[key])
         track.log_stage(
-            registry, task, step, ref.digest, parent=parent,
+            registry,
+            task,
+            step,
+            ref.digest,
+            parent=parent,
             params=own.get(key) or parameters[step],
             metrics=track.read_metrics(folder / "metrics.jsonl"),
-            figures=json.loads(made[key].metadata.get("figures", "{}")),
+            figures=json.loads(artifacts[key].metadata.get("figures", "{}")),
             tags={"proseform.digest": ref.digest, "proseform.uri": ref.uri},
             files=[folder / "report.html"] if key == "report" else [],
-        )  # fmt: skip
+        )
     return parent

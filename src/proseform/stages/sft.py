@@ -15,17 +15,21 @@ def run(task: str, run: str, role: Role, dataset: cache.Artifact, model: cache.A
         run: A run's name, path or TOML text.
         role: ``evaluator`` imitates the annotators; ``formatter`` turns prose into JSON.
         dataset: The dataset.
-        model: Is handed the result.
+        model: Gets the result.
 
     Raises:
-        StageError: The worker failed; in its own words.
+        StageError: The worker failed; the message is the worker's.
     """
     resolved, the_task = config.load(run), cache.load_task(task)
     base = policy.base(resolved, task, dataset)
     inputs = {
-        "task": the_task.contract, "role": role, "dataset": cache.ref(dataset).digest, "base": base.ref.digest,
-        "sft": getattr(resolved.sft, role).model_dump(mode="json"), "model": resolved.model.model_dump(mode="json"),
-    }  # fmt: skip
+        "task": the_task.contract,
+        "role": role,
+        "dataset": cache.ref(dataset).digest,
+        "base": base.ref.digest,
+        "sft": getattr(resolved.sft, role).model_dump(mode="json"),
+        "model": resolved.model.model_dump(mode="json"),
+    }
     refs = {"dataset": cache.ref(dataset), "base": base.ref}
     done = policy.train(f"sft-{role}", "proseform.train.sft", resolved, inputs, refs, {"task": task, "role": role})
     cache.hand_over(done, model)
