@@ -24,8 +24,8 @@ from pydantic.fields import FieldInfo
 
 from manifests import locked, samples
 from proseform.config import Section
+from proseform.kube.dump import as_yaml
 from proseform.kube.values import Values
-from proseform.stages.deploy import as_yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 CHART = ROOT / "charts" / "proseform"

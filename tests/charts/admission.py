@@ -27,22 +27,22 @@ _CUSTOM = re.compile(
 )
 
 
-def faults(found: Manifest) -> list[str]:
+def faults(manifest: Manifest) -> list[str]:
     """What the kind's own schema has against an object, no unknown field allowed."""
-    if _CUSTOM.match(found["apiVersion"]):
-        return schemas.faults(found)
+    if _CUSTOM.match(manifest["apiVersion"]):
+        return schemas.faults(manifest)
     try:
-        kubernetes_validate.validate(found, VERSION, strict=True)
+        kubernetes_validate.validate(manifest, VERSION, strict=True)
     except kubernetes_validate.ValidationError as error:
         return [str(error)]
     return []
 
 
-def pod_of(found: Manifest) -> Manifest | None:
+def pod_of(manifest: Manifest) -> Manifest | None:
     """The pod's spec in an object that is one, or has a template of one."""
-    if found["kind"] == "Pod":
-        return found["spec"]
-    return found.get("spec", {}).get("template", {}).get("spec") if isinstance(found.get("spec"), dict) else None
+    if manifest["kind"] == "Pod":
+        return manifest["spec"]
+    return manifest.get("spec", {}).get("template", {}).get("spec") if isinstance(manifest.get("spec"), dict) else None
 
 
 def against_pod(pod: Manifest) -> Iterator[str]:
@@ -85,26 +85,28 @@ def _against_container(container: Manifest, pod: Manifest) -> Iterator[str]:
 
 def _secret(container: Manifest) -> bool:
     """Whether a secret reaches a container by its environment."""
-    for each in container.get("env", []):
-        if "secretKeyRef" in each.get("valueFrom", {}) or (_SECRET.search(each["name"]) and each.get("value")):
+    for variable in container.get("env", []):
+        if "secretKeyRef" in variable.get("valueFrom", {}) or (
+            _SECRET.search(variable["name"]) and variable.get("value")
+        ):
             return True
-    return any("secretRef" in each for each in container.get("envFrom", []))
+    return any("secretRef" in source for source in container.get("envFrom", []))
 
 
-def against_rights(found: Manifest) -> Iterator[str]:
+def against_rights(manifest: Manifest) -> Iterator[str]:
     """What is against an object of RBAC: anything wide, and whatever leads to a Secret or to more rights."""
-    if found["kind"].startswith("Cluster"):
+    if manifest["kind"].startswith("Cluster"):
         yield "cluster-wide"
     if (
-        found["kind"] == "ServiceAccount"
-        and found.get("automountServiceAccountToken") is not False
-        and not found["metadata"]["name"].endswith("-pipeline")
+        manifest["kind"] == "ServiceAccount"
+        and manifest.get("automountServiceAccountToken") is not False
+        and not manifest["metadata"]["name"].endswith("-pipeline")
     ):
         yield "token"
-    for rule in found.get("rules", []):
+    for rule in manifest.get("rules", []):
         if "*" in {*rule["apiGroups"], *rule["resources"], *rule["verbs"]} or rule.get("nonResourceURLs"):
             yield "wildcard"
-        if "secrets" in rule["resources"] or any(each.startswith("pods/exec") for each in rule["resources"]):
+        if "secrets" in rule["resources"] or any(resource.startswith("pods/exec") for resource in rule["resources"]):
             yield "secrets"
         if {"escalate", "bind", "impersonate"} & set(rule["verbs"]):
             yield "more rights"

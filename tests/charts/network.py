@@ -1,4 +1,4 @@
-"""NetworkPolicies as a network plug-in reads them: who may open a connection to whom, within a namespace or from another.
+"""NetworkPolicies as a network plug-in reads them: which pods may connect to which, in and between namespaces.
 
 Source: Kubernetes, Network Policies. Addresses (ipBlock) are not matched: pods have none here.
 """
@@ -28,7 +28,9 @@ def reaches(policies: list[Manifest], source: Pod, target: Pod, port: int, home:
 
 def _allows(policies: list[Manifest], direction: str, pod: Pod, peer: Pod, port: int, home: str) -> bool:
     own = [
-        each["spec"] for each in policies if pod.namespace == home and _selects(each["spec"]["podSelector"], pod.labels)
+        policy["spec"]
+        for policy in policies
+        if pod.namespace == home and _selects(policy["spec"]["podSelector"], pod.labels)
     ]
     ours = [spec for spec in own if direction in spec["policyTypes"]]
     key = "from" if direction == "Ingress" else "to"
@@ -38,27 +40,27 @@ def _allows(policies: list[Manifest], direction: str, pod: Pod, peer: Pod, port:
 
 
 def _rule(rule: Manifest, key: str, peer: Pod, port: int, home: str) -> bool:
-    ports = [each["port"] for each in rule.get("ports", []) if each.get("protocol", "TCP") == "TCP"]
+    ports = [port["port"] for port in rule.get("ports", []) if port.get("protocol", "TCP") == "TCP"]
     if rule.get("ports") and port not in ports:
         return False
-    return key not in rule or any(_peer(each, peer, home) for each in rule[key])
+    return key not in rule or any(_peer(rule_peer, peer, home) for rule_peer in rule[key])
 
 
-def _peer(wanted: Manifest, peer: Pod, home: str) -> bool:
-    if "ipBlock" in wanted:
+def _peer(selector: Manifest, peer: Pod, home: str) -> bool:
+    if "ipBlock" in selector:
         return False
-    if "namespaceSelector" in wanted:
+    if "namespaceSelector" in selector:
         names = {"kubernetes.io/metadata.name": peer.namespace}
-        return _selects(wanted["namespaceSelector"], names) and _selects(wanted.get("podSelector", {}), peer.labels)
-    return peer.namespace == home and _selects(wanted["podSelector"], peer.labels)
+        return _selects(selector["namespaceSelector"], names) and _selects(selector.get("podSelector", {}), peer.labels)
+    return peer.namespace == home and _selects(selector["podSelector"], peer.labels)
 
 
 def _selects(selector: Manifest, labels: dict[str, str]) -> bool:
     if any(labels.get(key) != value for key, value in selector.get("matchLabels", {}).items()):
         return False
-    for each in selector.get("matchExpressions", []):
-        if each["operator"] == "Exists" and each["key"] not in labels:
+    for expression in selector.get("matchExpressions", []):
+        if expression["operator"] == "Exists" and expression["key"] not in labels:
             return False
-        if each["operator"] == "In" and labels.get(each["key"]) not in each["values"]:
+        if expression["operator"] == "In" and labels.get(expression["key"]) not in expression["values"]:
             return False
     return True

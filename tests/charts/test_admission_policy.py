@@ -35,8 +35,8 @@ NODE = "pods share nothing with their node, and no container is privileged"
 def policies() -> dict[str, Manifest]:
     """The policies by the resource that they judge."""
     rendered = render.objects({"admission": {"create": True, "secrets": ["hub"]}})
-    found = [each for each in rendered if each["kind"] == "ValidatingAdmissionPolicy"]
-    return {each["spec"]["matchConstraints"]["resourceRules"][0]["resources"][0]: each for each in found}
+    policies = [policy for policy in rendered if policy["kind"] == "ValidatingAdmissionPolicy"]
+    return {policy["spec"]["matchConstraints"]["resourceRules"][0]["resources"][0]: policy for policy in policies}
 
 
 @functools.cache
@@ -48,34 +48,37 @@ def program(expression: str) -> Any:
 def against(manifest: Manifest) -> list[str]:
     """The messages of the validations that an object fails."""
     policy = policies()[RESOURCES[manifest["kind"]]]["spec"]
-    given, variables = celpy.json_to_cel(manifest), {}
+    celled, variables = celpy.json_to_cel(manifest), {}
 
     def evaluated(expression: str) -> Any:
         known = celpy.celtypes.MapType({celpy.celtypes.StringType(name): value for name, value in variables.items()})
-        return program(expression).evaluate({"object": given, "variables": known})
+        return program(expression).evaluate({"object": celled, "variables": known})
 
     for variable in policy["variables"]:
         variables[variable["name"]] = evaluated(variable["expression"])
-    return [each["message"] for each in policy["validations"] if not evaluated(each["expression"])]
+    return [validation["message"] for validation in policy["validations"] if not evaluated(validation["expression"])]
 
 
-def made(sample: str, kind: str) -> Manifest:
+def copied(sample: str, kind: str) -> Manifest:
     """An object of a sample."""
-    return copy.deepcopy(next(each for each in samples.every()[sample] if each["kind"] == kind))
+    return copy.deepcopy(next(manifest for manifest in samples.every()[sample] if manifest["kind"] == kind))
 
 
 EVERY = [
-    (sample, each["kind"]) for sample, found in samples.every().items() for each in found if each["kind"] in RESOURCES
+    (sample, manifest["kind"])
+    for sample, manifests in samples.every().items()
+    for manifest in manifests
+    if manifest["kind"] in RESOURCES
 ]
 
 
 @pytest.mark.parametrize(("sample", "kind"), EVERY)
 def test_whatever_the_pipeline_makes_is_let_through(sample: str, kind: str) -> None:
-    assert against(made(sample, kind)) == []
+    assert against(copied(sample, kind)) == []
 
 
 def test_every_kind_that_runs_pods_and_that_the_account_may_create_has_a_policy() -> None:
-    role = next(each for each in render.objects() if each["kind"] == "Role")
+    role = next(manifest for manifest in render.objects() if manifest["kind"] == "Role")
     created = {kind for rule in role["rules"] if "create" in rule["verbs"] for kind in rule["resources"]}
     without_pods = {"httproutes", "poddisruptionbudgets", "configmaps", "workflowtaskresults"}
     assert created - without_pods == set(policies()) == set(RESOURCES.values())
@@ -134,10 +137,14 @@ def pod_of(manifest: Manifest) -> Manifest:
 @pytest.mark.parametrize("fault", FAULTS)
 def test_what_the_account_could_run_beside_it_is_refused(fault: str, sample: str, kind: str) -> None:
     change, messages = FAULTS[fault]
-    manifest = made(sample, kind)
+    manifest = copied(sample, kind)
     if kind == "InferenceService":
         manifest = copy.deepcopy(
-            next(each for each in samples.every()[sample] if each["kind"] == kind and "transformer" in each["spec"])
+            next(
+                manifest
+                for manifest in samples.every()[sample]
+                if manifest["kind"] == kind and "transformer" in manifest["spec"]
+            )
         )
     change(pod_of(manifest))
     assert against(manifest) == messages
@@ -156,14 +163,14 @@ def test_what_the_account_could_run_beside_it_is_refused(fault: str, sample: str
     ],
 )
 def test_overrides_lead_round_no_policy(sample: str, kind: str, change: Callable[[Manifest], Any]) -> None:
-    manifest = made(sample, kind)
+    manifest = copied(sample, kind)
     change(manifest["spec"])
     assert against(manifest) != []
 
 
 def test_the_policies_concern_the_pipeline_s_account_in_this_namespace_alone() -> None:
     rendered = render.objects({"admission": {"create": True}})
-    bindings = [each for each in rendered if each["kind"] == "ValidatingAdmissionPolicyBinding"]
+    bindings = [manifest for manifest in rendered if manifest["kind"] == "ValidatingAdmissionPolicyBinding"]
     assert len(bindings) == len(policies())
     for binding in bindings:
         labels = binding["spec"]["matchResources"]["namespaceSelector"]["matchLabels"]

@@ -48,17 +48,32 @@ def up(pod: str) -> str:
 
 STORIES: dict[str, tuple[dict[str, str], list[str]]] = {
     "all is well": (
-        {ANSWERS: "0+60x120", refused("not_json"): "0+1x120", **timed("1", "0+59x120"), WAITING: "3x120", up("a"): "1x120"},
+        {
+            ANSWERS: "0+60x120",
+            refused("not_json"): "0+1x120",
+            **timed("1", "0+59x120"),
+            WAITING: "3x120",
+            up("a"): "1x120",
+        },
         [],
     ),
     "one in ten is refused": ({ANSWERS: "0+54x120", refused("not_json"): "0+6x120"}, ["ProseformRefusals"]),
-    "several reasons add up": ({ANSWERS: "0+94x120", refused("not_json"): "0+3x120", refused("schema"): "0+3x120"}, ["ProseformRefusals"]),
+    "several reasons add up": (
+        {ANSWERS: "0+94x120", refused("not_json"): "0+3x120", refused("schema"): "0+3x120"},
+        ["ProseformRefusals"],
+    ),
     "a bundle never answers": ({refused("not_json"): "0+60x120"}, ["ProseformRefusals"]),
-    "callers send nonsense": ({ANSWERS: "0+60x120", refused("input"): "0+600x120", refused("too_large"): "0+60x120"}, []),
+    "callers send nonsense": (
+        {ANSWERS: "0+60x120", refused("input"): "0+600x120", refused("too_large"): "0+60x120"},
+        [],
+    ),
     "the queue is full": ({ANSWERS: "0+60x120", refused("busy"): "0+5x120"}, ["ProseformFaults"]),
     "the engine is away": ({refused("engine"): "0+60x120"}, ["ProseformFaults"]),
     "a fault that is over": ({ANSWERS: "0+60x120", refused("internal"): "0 5x119"}, []),
-    "answers are slow": ({ANSWERS: "0+60x120", **timed("30", "0+50x120"), **timed("60", "0+60x120")}, ["ProseformSlow"]),
+    "answers are slow": (
+        {ANSWERS: "0+60x120", **timed("30", "0+50x120"), **timed("60", "0+60x120")},
+        ["ProseformSlow"],
+    ),
     "requests pile up": ({ANSWERS: "0+60x120", WAITING: "21x120"}, ["ProseformWaiting"]),
     "a pod is gone": ({up("a"): "1x120", up("e"): "1x110 0x9"}, ["ProseformGone"]),
     "the first training job fails": ({FAILED: "_x114 1x5"}, ["ProseformTraining"]),
@@ -72,14 +87,14 @@ STORIES: dict[str, tuple[dict[str, str], list[str]]] = {
         },
         [],
     ),
-}  # fmt: skip
+}
 """Series a minute apart over two hours, and what fires at the end."""
 
 
 @functools.cache
 def rules() -> list[dict[str, Any]]:
-    found = render.objects({"monitoring": {"create": True}})
-    return next(each["spec"]["groups"] for each in found if each["kind"] == "PrometheusRule")
+    manifests = render.objects({"monitoring": {"create": True}})
+    return next(manifest["spec"]["groups"] for manifest in manifests if manifest["kind"] == "PrometheusRule")
 
 
 @pytest.fixture
@@ -102,8 +117,8 @@ def story(series: dict[str, str], firing: list[str]) -> dict[str, Any]:
         "eval_time": "2h",
         "exp_samples": [{"labels": f'{{alertname="{name}"}}', "value": 1} for name in firing],
     }
-    given = [{"series": name, "values": values} for name, values in series.items()]
-    tests = [{"interval": "1m", "input_series": given, "promql_expr_test": [asked]}]
+    inputs = [{"series": name, "values": values} for name, values in series.items()]
+    tests = [{"interval": "1m", "input_series": inputs, "promql_expr_test": [asked]}]
     return {"rule_files": ["rules.yaml"], "evaluation_interval": "1m", "tests": tests}
 
 

@@ -70,7 +70,7 @@ MALFORMED: dict[str, list[Any]] = {
     ],
     "mlflow.replicas": NATURAL,
     "mlflow.workers": [*NATURAL, 65],
-    "mlflow.hosts": [[each] for each in HOST],
+    "mlflow.hosts": [[host] for host in HOST],
     "mlflow.resources.cpu": QUANTITY,
     "mlflow.resources.memory": QUANTITY,
     "mlflow.claimSize": QUANTITY,
@@ -159,11 +159,11 @@ def mutated(seed: int) -> tuple[str, str, dict[str, Any]]:
         path = f"{section}.{dice.choice(['replica', 'nodeSelector', 'x', 'Create', 'global_'])}".strip(".")
         return fault, path, at(path, dice.choice(TYPES[1:]))
     if fault == "section":
-        path = dice.choice([each for each in SECTIONS if each])
+        path = dice.choice([section for section in SECTIONS if section])
         return fault, path, at(path, dice.choice([None, "text", 5, True, []]))
     if fault == "type":
         path = dice.choice(LEAVES)
-        return fault, path, at(path, dice.choice([each for each in TYPES if kind(each) != kind(default(path))]))
+        return fault, path, at(path, dice.choice([value for value in TYPES if kind(value) != kind(default(path))]))
     path = LEAVES[(seed // 5 * 2 + seed % 5) % len(LEAVES)]  # each leaf in turn
     return fault, path, at(path, dice.choice(MALFORMED[path]))
 
@@ -186,16 +186,16 @@ def test_every_leaf_has_malformed_values_and_a_sentence():
             else:
                 yield field.description or f"none: {name}"
 
-    found = list(sentences(Values))
-    assert len(found) == len(LEAVES)
-    assert all(each.endswith(".") for each in found)
+    texts = list(sentences(Values))
+    assert len(texts) == len(LEAVES)
+    assert all(text.endswith(".") for text in texts)
 
 
 def test_the_wrong_files_differ_and_each_leaf_has_its_turn():
-    made = [mutated(seed) for seed in range(200)]
-    assert {path for fault, path, _ in made if fault == "malformed"} == set(LEAVES)
-    assert {fault for fault, _, _ in made} == {"unknown", "type", "malformed", "section"}
-    assert len({json.dumps(values) for _, _, values in made}) >= 150  # sections are few, so some come twice
+    mutations = [mutated(seed) for seed in range(200)]
+    assert {path for fault, path, _ in mutations if fault == "malformed"} == set(LEAVES)
+    assert {fault for fault, _, _ in mutations} == {"unknown", "type", "malformed", "section"}
+    assert len({json.dumps(values) for _, _, values in mutations}) >= 150  # sections are few, so some come twice
 
 
 @pytest.mark.parametrize("seed", range(200))
@@ -206,12 +206,12 @@ def test_a_wrong_values_file_is_refused_and_the_field_named(chart, seed):
         chart.render(read, name="x", namespace="x")
     words = str(refused.value)
     parent, _, key = path.rpartition(".")
-    whole, above = (f"at '{''.join(f'/{step}' for step in each.split('.') if step)}" for each in (path, parent))
+    whole, above = (f"at '{''.join(f'/{step}' for step in place.split('.') if step)}" for place in (path, parent))
     named = whole in words or (f"{above}'" in words and f"'{key}'" in words)
     assert named, (fault, path, values, words)
     with pytest.raises(ValidationError) as ours:
         Values.model_validate_json(json.dumps(values))
-    assert any(".".join(map(str, each["loc"])).startswith(path) for each in ours.value.errors())
+    assert any(".".join(map(str, error["loc"])).startswith(path) for error in ours.value.errors())
 
 
 @pytest.mark.parametrize(

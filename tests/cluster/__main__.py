@@ -2,7 +2,7 @@
 
     python -m tests.cluster up | down | status
 
-Exit codes: 0 it is so; 1 a part failed, with the end of its log; 2 no such verb; 3 this machine cannot hold a cluster.
+Exit codes: 0 done; 1 a part failed, with the end of its log; 2 no such command; 3 this machine cannot run a cluster.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tests.cluster.runtime import RuntimeRefusedError
 
 
 def main(words: list[str]) -> int:
-    """Do what is asked; the exit code."""
+    """Run a command; returns the exit code."""
     verbs = {"up": _up, "down": _down, "status": _status}
     if len(words) != 1 or words[0] not in verbs:
         print(__doc__)
@@ -36,7 +36,7 @@ def main(words: list[str]) -> int:
 
 
 def _up() -> int:
-    """Bring it up and say what runs where."""
+    """Bring the cluster up and print what runs where."""
     began = time.monotonic()
     if cluster.up() is None:
         return 0
@@ -45,13 +45,13 @@ def _up() -> int:
 
 
 def _down() -> int:
-    """Take it away."""
+    """Take the cluster down."""
     cluster.down()
     return 0
 
 
 def _status() -> int:
-    """Say what runs where."""
+    """Print what runs where."""
     print("\n".join(cluster.table()))
     if not cluster.well():
         return 1

@@ -19,7 +19,7 @@ from tests.cluster.places import API, BRIDGE, ETCD, GATEWAY_CLASS, GATEWAY_PORT,
 from tests.cluster.process import Process
 
 Say = Callable[[str], object]
-"""Takes text as it comes: the words of a step when it begins, its seconds and the end of the line when it is done."""
+"""Is called with text: the title of a step when it begins, its seconds and the end of the line when it is done."""
 PARTS: dict[str, tuple[str, Callable[[], Process]]] = {
     "etcd": (ETCD, control_plane.etcd),
     "kube-apiserver": (API, control_plane.api_server),
@@ -31,11 +31,11 @@ PARTS: dict[str, tuple[str, Callable[[], Process]]] = {
     "coredns": (f"names, at {HOST}:53", network.coredns),
     "traefik": (f"class {GATEWAY_CLASS}, at http://{HOST}:{GATEWAY_PORT}", gateway.traefik),
 }
-"""Every process on the host, in the order in which they come up: what it is there for, and how it is made."""
+"""Every process on the host, in the order in which they come up: its description, and its constructor."""
 
 
 def foreign() -> str:
-    """Another cluster that the environment names and that answers, in words; empty where there is none."""
+    """Another cluster that KUBECONFIG names and that answers, in words; empty if there is none."""
     named = os.environ.get("KUBECONFIG", "")
     if not named or Path(named) == KUBECONFIG:
         return ""
@@ -46,29 +46,33 @@ def foreign() -> str:
         "--request-timeout=5s",
     ]
     try:
-        said = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+        versions = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     except (OSError, subprocess.CalledProcessError, json.JSONDecodeError):
         return ""
-    return f"Kubernetes {said['serverVersion']['gitVersion']} of KUBECONFIG={named}" if "serverVersion" in said else ""
+    return (
+        f"Kubernetes {versions['serverVersion']['gitVersion']} of KUBECONFIG={named}"
+        if "serverVersion" in versions
+        else ""
+    )
 
 
 def write(text: str) -> None:
-    """To the standard output, at once."""
+    """Write to the standard output, unbuffered."""
     sys.stdout.write(text)
     sys.stdout.flush()
 
 
 def up(say: Say = write) -> Path | None:
-    """Bring the cluster up; what runs is left alone.
+    """Bring the cluster up; parts that run are left alone.
 
     Args:
-        say: Gets a line a step.
+        say: Called with a line for each step.
 
     Returns:
-        Its kubeconfig; None where the environment names another cluster, which is used instead.
+        Its kubeconfig; None if the environment names another cluster, which is used instead.
 
     Raises:
-        machine.CannotError: This machine cannot hold one.
+        machine.CannotError: This machine cannot run one.
         CrashError: A part ended, with the end of its log.
         BuildError: A program cannot be built.
     """
@@ -91,10 +95,10 @@ def up(say: Say = write) -> Path | None:
 
 
 def steps(say: Say) -> list[tuple[str, Callable[[], object]]]:
-    """What ``up`` does, each with its words."""
+    """The steps of :func:`up`, with their titles."""
     builds = []
     for program in programs.ALL:
-        if program.given:
+        if program.provided:
             say(f"  {program.name} of KUBEBUILDER_ASSETS is used: {program.path}\n")
         elif not program.built:
             builds.append((f"build {program.name}", partial(programs.build, program)))
@@ -110,7 +114,7 @@ def steps(say: Say) -> list[tuple[str, Callable[[], object]]]:
 
 
 def restart(name: str) -> None:
-    """End a part and start it again, as tests of what survives that want it.
+    """Restart a part, for tests of what survives that.
 
     Args:
         name: Of :data:`PARTS`.
@@ -120,7 +124,7 @@ def restart(name: str) -> None:
 
 
 def down(say: Say = write) -> None:
-    """Take the cluster away; what it did to the machine is taken back, what was built is kept."""
+    """Take the cluster down and undo its changes to the machine; built programs are kept."""
     if not STATE.exists():
         say("No cluster is here.\n")
         return
@@ -139,32 +143,32 @@ def down(say: Say = write) -> None:
 
 
 def well() -> bool:
-    """Whether every part runs and does its work."""
+    """Whether every part runs and is ready."""
     return all(Process(name).pid for name in PARTS) and all(ready for _, ready in deployments())
 
 
 def deployments() -> list[tuple[str, bool]]:
     """The controllers that run in pods, and whether each is ready; the node counts as one."""
-    found = []
+    objects = []
     if Process("kube-apiserver").pid:
-        with suppress(KubectlError):  # it is not ready: nor is what it would tell of
-            found = json.loads(
+        with suppress(KubectlError):  # while it is not ready, nothing counts as ready
+            objects = json.loads(
                 kubectl("get", "nodes,deployments", "--all-namespaces", "--output=json", "--request-timeout=5s")
             )["items"]
     states = {
-        (one["kind"], one["metadata"]["name"]): {
-            state["type"]: state["status"] for state in one["status"].get("conditions", ())
+        (manifest["kind"], manifest["metadata"]["name"]): {
+            state["type"]: state["status"] for state in manifest["status"].get("conditions", ())
         }
-        for one in found
+        for manifest in objects
     }
-    there = [(f"node {NODE}", states.get(("Node", NODE), {}).get("Ready") == "True")]
+    parts = [(f"node {NODE}", states.get(("Node", NODE), {}).get("Ready") == "True")]
     for words, controller in addons.CONTROLLERS.items():
-        there.append((words, states.get(("Deployment", controller.name), {}).get("Available") == "True"))
-    return there
+        parts.append((words, states.get(("Deployment", controller.name), {}).get("Available") == "True"))
+    return parts
 
 
 def table() -> list[str]:
-    """What runs where, a line each."""
+    """What runs where, one line each."""
     lines = []
     for name, (what, _) in PARTS.items():
         part = Process(name)
@@ -179,7 +183,7 @@ def table() -> list[str]:
 
 
 def _timed(words: str, step: Callable[[], object], say: Say) -> None:
-    """Do a step, and say how long it took."""
+    """Run a step, and say how long it took."""
     say(f"  {words:<44}")
     began = time.monotonic()
     step()

@@ -1,7 +1,6 @@
-"""Images of a real distribution, without an engine: Debian by debootstrap as the base, Containerfiles built by buildah.
+"""Images of a real distribution without a container engine: Debian by debootstrap, Containerfiles built by buildah.
 
-Steps run in a chroot, which works in a virtual machine and in a container alike; layers are overlays, as containerd's
-are.
+Steps run in a chroot, which works in a virtual machine and in a container; layers are overlays, as containerd's are.
 """
 
 from __future__ import annotations
@@ -18,20 +17,18 @@ from tests.cluster.places import CACHE
 
 SUITE = "bookworm"
 PACKAGES = ("ca-certificates", "python3", "python3-venv", "libnuma1")
-"""What is in it beside the smallest system: what our Containerfiles install, so that apt has nothing to fetch.
-
-And what vLLM links to.
-"""
+"""Packages beside the smallest system: those that our Containerfiles install, so that apt downloads nothing, and one
+that vLLM links to."""
 ROOT = CACHE / f"{SUITE}-{hashlib.sha256(' '.join(PACKAGES).encode()).hexdigest()[:16]}"
-"""A root file system of these."""
+"""The root file system with these packages."""
 BASE = f"localhost/debian:{ROOT.name}"
-"""The same as an image of buildah's."""
+"""The same as an image in buildah's store."""
 ENVIRONMENT = {**os.environ, "BUILDAH_ISOLATION": "chroot"}
-"""Of buildah."""
+"""The environment of buildah."""
 
 
 class ImageError(Exception):
-    """An image could not be made; carries the last lines of whoever made it."""
+    """An image could not be built; carries the last lines of the program's output."""
 
 
 def root() -> Path:
@@ -71,19 +68,19 @@ def build(containerfile: Path, name: str, context: Path, **arguments: str) -> st
     """
     if "BASE" not in arguments:
         arguments = {"BASE": base(), **arguments}
-    given = [word for key, value in arguments.items() for word in ("--build-arg", f"{key}={value}")]
+    options = [word for key, value in arguments.items() for word in ("--build-arg", f"{key}={value}")]
     ignored = [folder / ".containerignore" for folder in (containerfile.parent, containerfile.parent.parent)]
-    given += [word for file in ignored if file.is_file() for word in ("--ignorefile", str(file))]
+    options += [word for file in ignored if file.is_file() for word in ("--ignorefile", str(file))]
     buildah(
-        "bud", "--layers", "--pull-never", "--timestamp=0", *given, "-f", str(containerfile), "-t", name, str(context)
+        "bud", "--layers", "--pull-never", "--timestamp=0", *options, "-f", str(containerfile), "-t", name, str(context)
     )
     return name
 
 
 def hand_over(name: str) -> str:
     """Hand an image that buildah has to the node, unless it has one of this name; its name by digest."""
-    if there := images.pinned(name):
-        return there
+    if pinned := images.pinned(name):
+        return pinned
     with tempfile.TemporaryDirectory(dir=CACHE) as folder:
         buildah("push", "--disable-compression", name, f"oci:{folder}:image")
         return images.load_layout(Path(folder), name)
@@ -105,8 +102,8 @@ def forget(repository: str, but: str) -> None:
         repository: Their name without a tag.
         but: The one that stays.
     """
-    there = buildah("images", "--format", "{{.Name}}:{{.Tag}}").split()
-    for old in there:
+    names = buildah("images", "--format", "{{.Name}}:{{.Tag}}").split()
+    for old in names:
         if old.rpartition(":")[0] == repository and old != but:
             buildah("rmi", old)
 

@@ -1,4 +1,4 @@
-"""pytest's way to the cluster: ``from tests.cluster.fixture import cluster`` in a conftest, and mark the tests ``cluster``."""
+"""The fixture ``cluster``: import it in a conftest, and mark tests that use it as ``cluster``."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from tests.cluster.machine import CannotError
 def cluster(request: pytest.FixtureRequest) -> Iterator[Path]:
     """The kubeconfig of a running cluster.
 
-    One that runs is used and left. Where none does, ``pytest -m cluster`` brings one up (building what is not built)
-    and takes it away; any other run skips, with the reason.
+    A running cluster is used and left running. Without one, ``pytest -m cluster`` brings one up (and builds its
+    programs if needed) and takes it down at the end; any other run skips, with the reason.
     """
     running = the.well()
-    wanted = "cluster" in request.config.option.markexpr
-    if not running and not wanted:
+    asked_for = "cluster" in request.config.option.markexpr
+    if not running and not asked_for:
         pytest.skip("no cluster is up: make cluster, or pytest -m cluster")
     try:
         kubeconfig = the.up()

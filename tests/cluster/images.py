@@ -23,26 +23,26 @@ from tests.cluster.programs import Program
 from tests.cluster.runtime import RuntimeRefusedError, ctr
 
 NOBODY = 65532
-"""The user of our images: a number, since runAsNonRoot does not believe in names."""
+"""The user of our images: a number, since runAsNonRoot does not accept names."""
 OWN = {
     programs.PAUSE: "/pause",
     programs.WAIT: "/wait-for-name",
     programs.OPERATOR: "/manager",
     programs.KSERVE: "/manager",
 }
-"""What runs in pods of the cluster's own, and where it lies in its image: where the manifests that use it expect it."""
+"""Programs in the cluster's own pods, and their paths in their images, as the manifests expect them."""
 _MEDIA = "application/vnd.oci.image"
 _NAME = "io.containerd.image.name"
 _CHUNK = 1 << 20
 
 
 def name_of(program: Program) -> str:
-    """The name of a program's image; the tag says what the program was built from."""
+    """The name of a program's image; the tag is the digest of the program's sources."""
     return f"proseform.local/{program.name}:{program.key}"
 
 
 def ensure_own() -> None:
-    """Hand the node the images of :data:`OWN` that it does not have."""
+    """Load the images of :data:`OWN` that the node does not have."""
     here = names()
     for program, at in OWN.items():
         if name_of(program) not in here:
@@ -55,7 +55,7 @@ def names() -> set[str]:
 
 
 def pinned(name: str) -> str:
-    """The name by digest of an image that the node has; empty where it has none of this name."""
+    """The name by digest of an image that the node has; empty if it has none of this name."""
     for line in ctr("images", "list").splitlines()[1:]:
         known, _, digest = line.split()[:3]
         if known == name:
@@ -64,12 +64,12 @@ def pinned(name: str) -> str:
 
 
 def load_program(program: Path, name: str, at: str) -> str:
-    """Hand the image of one static program to the node; see :func:`load_layer`.
+    """Load an image of one static program into the node; see :func:`load_layer`.
 
     Args:
         program: The executable.
         name: The image's name.
-        at: Where it lies in the image; the entry point.
+        at: Its path in the image, and the entry point.
     """
     with tempfile.TemporaryFile() as layer:
         with tarfile.open(fileobj=layer, mode="w") as tar:
@@ -78,7 +78,7 @@ def load_program(program: Path, name: str, at: str) -> str:
 
 
 def load_folder(folder: Path, name: str, settings: dict[str, Any]) -> str:
-    """Hand the image of a root file system to the node; see :func:`load_layer`.
+    """Load an image of a root file system into the node; see :func:`load_layer`.
 
     Args:
         folder: The root file system; devices and sockets in it are left out.
@@ -92,12 +92,12 @@ def load_folder(folder: Path, name: str, settings: dict[str, Any]) -> str:
 
 
 def load_layer(layer: IO[bytes], name: str, settings: dict[str, Any]) -> str:
-    """Hand an image of one layer to the node.
+    """Load an image of one layer into the node.
 
     Args:
         layer: A tar.
-        name: With its host, such as ``proseform.local/serve:1``, since a short name means another registry to a
-            kubelet.
+        name: With a host, such as ``proseform.local/serve:1``, since a kubelet completes a short name with another
+            registry.
         settings: The image's config.
 
     Returns:
@@ -105,16 +105,13 @@ def load_layer(layer: IO[bytes], name: str, settings: dict[str, Any]) -> str:
 
     Raises:
         ValueError: The name is without a host or a tag.
-        RuntimeRefusedError: With containerd's words.
+        RuntimeRefusedError: containerd refused it.
     """
     return _load(name, lambda stream: write_layout(layer, name, settings, stream))
 
 
 def load_layout(folder: Path, name: str) -> str:
-    """Hand an image to the node that lies in a folder as an OCI layout (``buildah push IMAGE oci:FOLDER``).
-
-    See :func:`load_layer`.
-    """
+    """Load an image from an OCI layout (``buildah push IMAGE oci:FOLDER``) into the node; see :func:`load_layer`."""
     index = json.loads((folder / "index.json").read_text())
     for manifest in index["manifests"]:
         manifest["annotations"] = {_NAME: name}
@@ -140,14 +137,22 @@ def write_layout(layer: IO[bytes], name: str, settings: dict[str, Any], into: IO
     while chunk := layer.read(_CHUNK):
         whole.update(chunk)
     of_layer = whole.hexdigest()
-    config = _json({
-        "architecture": {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine, os.uname().machine), "os": "linux",
-        "config": settings, "rootfs": {"type": "layers", "diff_ids": [f"sha256:{of_layer}"]},
-    })  # fmt: skip
-    manifest = _json({
-        "schemaVersion": 2, "mediaType": f"{_MEDIA}.manifest.v1+json", "config": _described("config.v1+json", config),
-        "layers": [{"mediaType": f"{_MEDIA}.layer.v1.tar", "digest": f"sha256:{of_layer}", "size": size}],
-    })  # fmt: skip
+    config = _json(
+        {
+            "architecture": {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine, os.uname().machine),
+            "os": "linux",
+            "config": settings,
+            "rootfs": {"type": "layers", "diff_ids": [f"sha256:{of_layer}"]},
+        }
+    )
+    manifest = _json(
+        {
+            "schemaVersion": 2,
+            "mediaType": f"{_MEDIA}.manifest.v1+json",
+            "config": _described("config.v1+json", config),
+            "layers": [{"mediaType": f"{_MEDIA}.layer.v1.tar", "digest": f"sha256:{of_layer}", "size": size}],
+        }
+    )
     entry = {**_described("manifest.v1+json", manifest), "annotations": {_NAME: name}}
     with tarfile.open(fileobj=into, mode="w|") as tar:
         _add(tar, "oci-layout", _json({"imageLayoutVersion": "1.0.0"}))
@@ -164,7 +169,7 @@ def write_layout(layer: IO[bytes], name: str, settings: dict[str, Any], into: IO
 
 
 def _load(name: str, write: Callable[[IO[bytes]], str]) -> str:
-    """Let containerd read what is written, and name the image by its digest too."""
+    """Let containerd import a stream, and name the image by its digest too."""
     if not re.fullmatch(r"(localhost|[^/]+[.:][^/]+)/[^:@]+:[^:@/]+", name):
         raise ValueError(
             f"'{name}' is no name of an image for a node: it is HOST/PATH:TAG, such as proseform.local/serve:1."
@@ -194,7 +199,7 @@ def _load(name: str, write: Callable[[IO[bytes]], str]) -> str:
 
 
 def _settled(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
-    """Leave out devices, and make what is left the same every time."""
+    """Leave out devices, and make the archive reproducible."""
     if member.ischr() or member.isblk():
         return None
     member.mtime, member.uname, member.gname = 0, "", ""
@@ -214,5 +219,5 @@ def _add(tar: tarfile.TarFile, path: str, data: bytes) -> None:
 
 
 def _json(value: Any) -> bytes:
-    """JSON, the same every time."""
+    """Canonical JSON."""
     return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()

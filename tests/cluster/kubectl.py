@@ -19,19 +19,19 @@ _FIRST = ("Namespace", "CustomResourceDefinition")
 
 
 class KubectlError(Exception):
-    """What kubectl was asked for was refused; carries its words."""
+    """kubectl failed; carries its message."""
 
 
 def kubectl(*words: str, text: str = "", timeout_s: float = 300) -> str:
-    """Run kubectl; what it prints.
+    """Run kubectl; returns its output.
 
     Args:
         words: Its arguments.
         text: Its standard input.
-        timeout_s: When it is given up.
+        timeout_s: The longest that it may run, in seconds.
 
     Raises:
-        KubectlError: With its words.
+        KubectlError: It failed.
     """
     env = {**os.environ, "KUBECONFIG": str(KUBECONFIG)}
     command = [str(KUBECTL.path), *words]
@@ -58,7 +58,7 @@ def apply(manifests: Iterable[Manifest]) -> None:
 
 
 def await_admission(manifest: Manifest, timeout_s: float = 120) -> None:
-    """Wait until the server would take a manifest: its definition is served and its webhooks answer with a certificate that holds.
+    """Wait until the server admits a manifest, so that its definition is served and its webhooks can be called.
 
     Raises:
         KubectlError: The last refusal.
@@ -76,16 +76,16 @@ def await_admission(manifest: Manifest, timeout_s: float = 120) -> None:
 
 
 def kustomized(folder: Path) -> list[Manifest]:
-    """What kustomize makes of a folder."""
+    """The manifests that kustomize builds from a folder."""
     return _load(kubectl("kustomize", str(folder)))
 
 
 def files(folder: Path) -> list[Manifest]:
-    """The manifests that lie in a folder."""
-    found = [one for file in sorted(folder.glob("*.yaml")) for one in _load(file.read_text())]
-    return [one for one in found if one["kind"] != "Kustomization"]
+    """The manifests in a folder."""
+    objects = [manifest for file in sorted(folder.glob("*.yaml")) for manifest in _load(file.read_text())]
+    return [manifest for manifest in objects if manifest["kind"] != "Kustomization"]
 
 
 def _load(text: str) -> list[Manifest]:
-    """Manifests out of YAML."""
+    """Manifests from YAML."""
     return [one for one in yaml.load_all(text, Loader=yaml.CSafeLoader) if one]

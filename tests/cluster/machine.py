@@ -1,6 +1,6 @@
-"""What the cluster wants of the machine, and what it leaves on it outside its own folder, to be taken back.
+"""The machine: what the cluster requires of it, and how its changes outside of the cluster's folder are undone.
 
-Left out: other systems than Linux, and other package managers than apt-get (what is there already is used).
+Left out: systems other than Linux, and package managers other than apt-get (programs that are installed are used).
 """
 
 from __future__ import annotations
@@ -19,34 +19,53 @@ from tests.cluster import programs
 from tests.cluster.places import CACHE, STATE
 
 PACKAGES = {
-    "containerd": "containerd", "runc": "runc", "nft": "nftables", "conntrack": "conntrack", "ip": "iproute2",
-    "bridge": "containernetworking-plugins", "debootstrap": "debootstrap", "buildah": "buildah", "busybox": "busybox-static",
-}  # fmt: skip
-"""Program to the Debian package that brings it. The last three make images for tests."""
+    "containerd": "containerd",
+    "runc": "runc",
+    "nft": "nftables",
+    "conntrack": "conntrack",
+    "ip": "iproute2",
+    "bridge": "containernetworking-plugins",
+    "debootstrap": "debootstrap",
+    "buildah": "buildah",
+    "busybox": "busybox-static",
+}
+"""Program to its Debian package. The last three build images for tests."""
 CNI = (Path("/usr/lib/cni"), Path("/opt/cni/bin"))
-"""Where network plugins lie: Debian's place and everybody else's."""
+"""Folders of network plugins: Debian's, and everybody else's."""
 _TRACES = STATE / "before.json"
 _SETTINGS = (
-    "net/ipv4/ip_forward", "net/ipv4/conf/all/route_localnet", "vm/overcommit_memory", "vm/panic_on_oom",
-    "kernel/panic", "kernel/panic_on_oops", "kernel/keys/root_maxkeys", "kernel/keys/root_maxbytes",
-)  # fmt: skip
-"""Kernel settings that kubelet, kube-proxy and we change."""
+    "net/ipv4/ip_forward",
+    "net/ipv4/conf/all/route_localnet",
+    "vm/overcommit_memory",
+    "vm/panic_on_oom",
+    "kernel/panic",
+    "kernel/panic_on_oops",
+    "kernel/keys/root_maxkeys",
+    "kernel/keys/root_maxbytes",
+)
+"""Kernel settings that kubelet, kube-proxy and this module change."""
 _OUTSIDE = (
-    "/var/lib/kubelet", "/var/lib/cni", "/var/log/containers", "/var/log/pods",
-    "/run/containerd", "/run/netns", "/run/mount", "/opt/containerd",
-)  # fmt: skip
-"""Folders whose place kubelet, containerd, mount and the network plugins do not let one choose."""
+    "/var/lib/kubelet",
+    "/var/lib/cni",
+    "/var/log/containers",
+    "/var/log/pods",
+    "/run/containerd",
+    "/run/netns",
+    "/run/mount",
+    "/opt/containerd",
+)
+"""Folders of kubelet, containerd, mount and the network plugins whose paths cannot be configured."""
 
 
 class CannotError(Exception):
-    """This machine cannot hold a cluster; the words say what it lacks."""
+    """This machine cannot run a cluster; the message says what it lacks."""
 
 
 def check() -> None:
-    """Say so where this machine cannot hold a cluster.
+    """Check that this machine can run a cluster.
 
     Raises:
-        CannotError: With what it lacks.
+        CannotError: It cannot.
     """
     if not sys.platform.startswith("linux"):
         raise CannotError("it runs on Linux alone")
@@ -62,22 +81,22 @@ def check() -> None:
 
 
 def missing() -> list[str]:
-    """The packages that are not there."""
+    """The packages that are not installed."""
     paths = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
     places = {"bridge": os.pathsep.join(map(str, CNI))}
     return [package for name, package in PACKAGES.items() if not shutil.which(name, path=places.get(name, paths))]
 
 
 def install() -> None:
-    """Install the packages that are not there, from the machine's own sources.
+    """Install missing packages, from the machine's own sources.
 
     Raises:
         CannotError: With apt-get's last line.
     """
-    if not (wanted := missing()):
+    if not (packages := missing()):
         return
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    command = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *wanted]
+    command = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages]
     for words in (["apt-get", "update", "-qq"], command):
         done = subprocess.run(words, capture_output=True, text=True, check=False, env=env)
     if done.returncode:
@@ -85,7 +104,7 @@ def install() -> None:
 
 
 def remember() -> None:
-    """Write down how the machine is before it holds a cluster, once."""
+    """Save the machine's settings and folders before its first cluster."""
     if _TRACES.exists():
         return
     STATE.mkdir(parents=True, exist_ok=True)
@@ -100,7 +119,7 @@ def remember() -> None:
 
 
 def restore() -> None:
-    """Make the machine what it was."""
+    """Restore the machine's settings and folders."""
     if not _TRACES.exists():
         return
     before = json.loads(_TRACES.read_text())
@@ -121,13 +140,13 @@ def processes() -> Iterator[tuple[int, str]]:
     """All processes, each with its command line."""
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
-            with suppress(OSError):  # it ended while we looked
+            with suppress(OSError):  # it has ended meanwhile
                 yield int(folder.name), (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
 
 
 @contextmanager
 def alone() -> Iterator[None]:
-    """Hold the cluster: a second command waits for the first."""
+    """Lock the cluster: a second command waits for the first."""
     CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / ".lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

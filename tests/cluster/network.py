@@ -1,7 +1,7 @@
-"""What pods speak over: a bridge, the plugins that hang them on it, and the names of services.
+"""The network of pods: a bridge, the plugins that connect pods to it, and the DNS of services.
 
-Left out: a way out to the world (pods reach the host and one another, nothing else) and NetworkPolicy, which the bridge
-does not enforce.
+Left out: access to the internet (pods reach the host and one another, nothing else), and NetworkPolicy, which the
+bridge does not enforce.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ DOMAIN = "cluster.local"
 
 
 def up() -> None:
-    """The bridge with the host's address on it, and a kernel that forwards between pods."""
+    """Create the bridge with the host's address, and let the kernel forward between pods."""
     if not Path(f"/sys/class/net/{BRIDGE}").exists():
         _ip("link", "add", BRIDGE, "type", "bridge")
         _ip("addr", "add", f"{HOST}/{PODS.partition('/')[2]}", "dev", BRIDGE)
@@ -32,17 +32,19 @@ def up() -> None:
 
 
 def plugins() -> dict[str, object]:
-    """The configuration of the network plugins, as CNI 1.0 has it."""
+    """The configuration of the network plugins, by CNI 1.0."""
     addresses = {
-        "type": "host-local", "dataDir": str(STATE / "addresses"),
-        "ranges": [[{"subnet": PODS, "gateway": HOST}]], "routes": [{"dst": "0.0.0.0/0"}],
-    }  # fmt: skip
+        "type": "host-local",
+        "dataDir": str(STATE / "addresses"),
+        "ranges": [[{"subnet": PODS, "gateway": HOST}]],
+        "routes": [{"dst": "0.0.0.0/0"}],
+    }
     bridge = {"type": "bridge", "bridge": BRIDGE, "isGateway": True, "hairpinMode": True, "ipam": addresses}
     return {"cniVersion": "1.0.0", "name": "proseform", "plugins": [bridge]}
 
 
 def coredns() -> Process:
-    """The names of services; a name of the world is refused at once."""
+    """The DNS of services; other names are refused."""
     corefile = STATE / "Corefile"
     corefile.parent.mkdir(parents=True, exist_ok=True)
     corefile.write_text(f""".:53 {{
@@ -62,14 +64,14 @@ def coredns() -> Process:
 
 
 def down() -> None:
-    """Take the bridge away, the rules of kube-proxy and what the kernel remembers of connections."""
+    """Remove the bridge, kube-proxy's rules, and the kernel's connection tracking."""
     commands = [["ip", "link", "delete", BRIDGE]]
     commands += [["nft", "delete", "table", family, "kube-proxy"] for family in ("ip", "ip6")]
     commands += [
         ["conntrack", "-D", side, network] for side in ("--orig-src", "--orig-dst") for network in (PODS, SERVICES)
     ]
     for command in commands:
-        subprocess.run(command, check=False, capture_output=True)  # what is not there is gone
+        subprocess.run(command, check=False, capture_output=True)  # fails if there is nothing to remove
 
 
 def _ip(*words: str) -> None:

@@ -23,52 +23,88 @@ def containerd() -> Process:
 
 
 def kubelet() -> Process:
-    """The kubelet; what it may write elsewhere than below our folder, :mod:`machine` takes back."""
-    return Process("kubelet", [
-        str(programs.KUBELET.path), f"--config={_written('kubelet.yaml', kubelet_settings())}", f"--kubeconfig={kubeconfig('kubelet')}",
-        f"--root-dir={STATE / 'kubelet'}", f"--cert-dir={PKI / 'kubelet'}", f"--hostname-override={NODE}", f"--node-ip={HOST}",
-    ], lambda: answers("http://127.0.0.1:10248/healthz"))  # fmt: skip
+    """The kubelet; :mod:`machine` removes what it writes outside of our folder."""
+    return Process(
+        "kubelet",
+        [
+            str(programs.KUBELET.path),
+            f"--config={_written('kubelet.yaml', kubelet_settings())}",
+            f"--kubeconfig={kubeconfig('kubelet')}",
+            f"--root-dir={STATE / 'kubelet'}",
+            f"--cert-dir={PKI / 'kubelet'}",
+            f"--hostname-override={NODE}",
+            f"--node-ip={HOST}",
+        ],
+        lambda: answers("http://127.0.0.1:10248/healthz"),
+    )
 
 
 def kubelet_settings() -> dict[str, Any]:
-    """Control groups of version 1 or 2, swap or none, nothing evicted.
+    """The kubelet's configuration: control groups of version 1 or 2, swap or none, no evictions.
 
-    No iptables rules, which nobody would take back.
+    It makes no iptables rules, since nothing would remove them.
     """
     (STATE / "resolv.conf").write_text(f"nameserver {HOST}\n")
     return {
-        "apiVersion": "kubelet.config.k8s.io/v1beta1", "kind": "KubeletConfiguration",
-        "address": HOST, "healthzBindAddress": "127.0.0.1", "containerRuntimeEndpoint": f"unix://{runtime.SOCKET}",
-        "authentication": {"anonymous": {"enabled": False}, "webhook": {"enabled": False},
-                           "x509": {"clientCAFile": str(PKI / "kubelet-client.crt")}},
-        "authorization": {"mode": "AlwaysAllow"}, "makeIPTablesUtilChains": False,
-        "cgroupDriver": "cgroupfs", "failCgroupV1": False, "failSwapOn": False, "evictionHard": {}, "enforceNodeAllocatable": [],
-        "clusterDNS": [HOST], "clusterDomain": network.DOMAIN, "resolvConf": str(STATE / "resolv.conf"),
-        "podLogsDir": str(STATE / "pod-logs"), "volumePluginDir": str(STATE / "volume-plugins"), "staticPodPath": "",
-        "imageGCHighThresholdPercent": 100, "imageGCLowThresholdPercent": 99,
-    }  # fmt: skip
+        "apiVersion": "kubelet.config.k8s.io/v1beta1",
+        "kind": "KubeletConfiguration",
+        "address": HOST,
+        "healthzBindAddress": "127.0.0.1",
+        "containerRuntimeEndpoint": f"unix://{runtime.SOCKET}",
+        "authentication": {
+            "anonymous": {"enabled": False},
+            "webhook": {"enabled": False},
+            "x509": {"clientCAFile": str(PKI / "kubelet-client.crt")},
+        },
+        "authorization": {"mode": "AlwaysAllow"},
+        "makeIPTablesUtilChains": False,
+        "cgroupDriver": "cgroupfs",
+        "failCgroupV1": False,
+        "failSwapOn": False,
+        "evictionHard": {},
+        "enforceNodeAllocatable": [],
+        "clusterDNS": [HOST],
+        "clusterDomain": network.DOMAIN,
+        "resolvConf": str(STATE / "resolv.conf"),
+        "podLogsDir": str(STATE / "pod-logs"),
+        "volumePluginDir": str(STATE / "volume-plugins"),
+        "staticPodPath": "",
+        "imageGCHighThresholdPercent": 100,
+        "imageGCLowThresholdPercent": 99,
+    }
 
 
 def kube_proxy() -> Process:
     """The addresses of services, as nftables rules."""
-    return Process("kube-proxy", [
-        str(programs.KUBE_PROXY.path), f"--config={_written('kube-proxy.yaml', kube_proxy_settings())}",
-    ], lambda: answers("http://127.0.0.1:10256/healthz"))  # fmt: skip
+    return Process(
+        "kube-proxy",
+        [
+            str(programs.KUBE_PROXY.path),
+            f"--config={_written('kube-proxy.yaml', kube_proxy_settings())}",
+        ],
+        lambda: answers("http://127.0.0.1:10256/healthz"),
+    )
 
 
 def kube_proxy_settings() -> dict[str, Any]:
-    """Every flow is masqueraded: pods share a bridge, over which an answer would else take a shorter way home, past its translation."""
+    """Every flow is masqueraded; otherwise replies between pods on the bridge would bypass the translation."""
     return {
-        "apiVersion": "kubeproxy.config.k8s.io/v1alpha1", "kind": "KubeProxyConfiguration", "mode": "nftables",
-        "clientConnection": {"kubeconfig": str(kubeconfig("proxy"))}, "clusterCIDR": PODS, "hostnameOverride": NODE,
-        "bindAddress": HOST, "healthzBindAddress": "127.0.0.1:10256", "metricsBindAddress": "127.0.0.1:10249",
+        "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
+        "kind": "KubeProxyConfiguration",
+        "mode": "nftables",
+        "clientConnection": {"kubeconfig": str(kubeconfig("proxy"))},
+        "clusterCIDR": PODS,
+        "hostnameOverride": NODE,
+        "bindAddress": HOST,
+        "healthzBindAddress": "127.0.0.1:10256",
+        "metricsBindAddress": "127.0.0.1:10249",
         "nftables": {"masqueradeAll": True},
         "conntrack": {"maxPerCore": 0, "min": 0, "tcpEstablishedTimeout": "0s", "tcpCloseWaitTimeout": "0s"},
-    }  # fmt: skip
+    }
 
 
 def up() -> None:
-    """Bring them up, the runtime and the images that it needs first."""
+    """Bring the node's parts up; the runtime and its images first."""
     containerd().up()
     images.ensure_own()
     kubelet().up()
@@ -79,9 +115,9 @@ def up() -> None:
 
 
 def empty(timeout_s: float = 25) -> None:
-    """Let all pods end while their node is still there: volumes are unmounted, namespaces let go.
+    """Delete all pods while their node is still up, so that volumes are unmounted and namespaces released.
 
-    What does not hear is left to force.
+    Pods that do not end in time are killed by :func:`down`.
     """
     if not all(Process(name).pid for name in ("kube-apiserver", "kubelet", "containerd")):
         return
@@ -93,7 +129,7 @@ def empty(timeout_s: float = 25) -> None:
 
 
 def down() -> None:
-    """End the node's parts, the kubelet before the runtime, and take away its links to logs of ours."""
+    """End the node's parts, the kubelet before the runtime, and remove its links to our logs."""
     for name in ("coredns", "kube-proxy", "kubelet"):
         Process(name).down()
     runtime.down()
@@ -103,7 +139,7 @@ def down() -> None:
 
 
 def _written(name: str, settings: dict[str, Any]) -> Path:
-    """Settings, written down unless they stand there: kube-proxy ends when its file is written, even with the same words."""
+    """The file of settings, written only if they differ: kube-proxy exits when its file is written, even unchanged."""
     path, text = STATE / name, yaml.safe_dump(settings, sort_keys=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists() or path.read_text() != text:

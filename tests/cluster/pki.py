@@ -1,4 +1,4 @@
-"""The few keys and certificates that the cluster wants of us; the API server signs its own."""
+"""The few keys and certificates that the cluster needs; the API server signs its own."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def write_private(path: Path, data: bytes) -> None:
 
 
 def _key(path: Path) -> ec.EllipticCurvePrivateKey:
-    """A new private key, written down."""
+    """A new private key, written to a file."""
     key = ec.generate_private_key(ec.SECP256R1())
     encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
     write_private(path, key.private_bytes(encoding, form, serialization.NoEncryption()))

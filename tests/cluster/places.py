@@ -1,4 +1,4 @@
-"""Where the cluster's parts lie, and the addresses they speak at: one place, so that ``down`` knows what ``up`` has made."""
+"""The cluster's folders and addresses, in one place, so that ``down`` finds all that ``up`` has created."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 PROGRAMS = Path(__file__).parent / "programs"
 CACHE = Path(os.environ.get("PROSEFORM_CLUSTER_CACHE") or Path.home() / ".cache/proseform/cluster")
-"""Built programs and bases of images, kept by what they were made from; ``down`` leaves it."""
+"""Built programs and base images, under digests of their sources; ``down`` leaves it."""
 STATE = Path(os.environ.get("PROSEFORM_CLUSTER_STATE") or "/var/lib/proseform-cluster")
 """Everything else; ``down`` removes it."""
 PKI = STATE / "pki"
@@ -15,16 +15,13 @@ KUBECONFIG = STATE / "kubeconfig"
 
 NODE = "proseform-node"
 BRIDGE = "proseform0"
-"""The bridge that pods hang on.
-
-It is made first, so that whoever serves pods from the host has its address to serve at.
-"""
+"""The bridge of all pods. It is created first, so that servers on the host can listen on its address."""
 HOST = "10.98.0.1"
-"""The host's address on the bridge: the API server, the DNS and the gateway answer here, to pods and to the host alike."""
+"""The host's address on the bridge, where API server, DNS and gateway listen, for pods and for the host."""
 PODS = "10.98.0.0/24"
 SERVICES = "10.97.0.0/16"
 API = f"https://{HOST}:6443"
 ETCD = "http://127.0.0.1:23790"
 GATEWAY_PORT = 8000
-"""Where the gateway answers, at :data:`HOST`; the port of a Gateway's listener."""
+"""The gateway's port at :data:`HOST`, for a Gateway's listener."""
 GATEWAY_CLASS = "traefik"

@@ -43,16 +43,16 @@ def resolves(name: str, server: str, timeout_s: float = 1.0) -> bool:
     with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
         asking.settimeout(timeout_s)
         asking.sendto(query, (server, 53))
-        _, flags, _, found, _, _ = struct.unpack("!6H", asking.recv(512)[:12])
-        return flags & 15 == 0 and found > 0
+        _, flags, _, answers, _, _ = struct.unpack("!6H", asking.recv(512)[:12])
+        return flags & 15 == 0 and answers > 0
     return False
 
 
 def eventually(ask: Callable[[], Any], seconds: float = 60) -> Any:
-    """The first answer that is something, asked five times a second.
+    """The first answer that is true, asked for five times a second.
 
     Raises:
-        AssertionError: Nothing came in so many seconds.
+        AssertionError: There was none in so many seconds.
     """
     until = time.monotonic() + seconds
     while not (answer := ask()):

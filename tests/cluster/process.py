@@ -1,4 +1,4 @@
-"""A program that runs in the background: started apart, known by a pid file, waited for, and ended."""
+"""A program in the background: started in its own session, known by a pid file, waited for, and ended."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Process:
     """A part of the cluster.
 
     Attributes:
-        name: Of its pid file and its log.
-        argv: Its command; not needed to ask after it or to end it.
-        ready: Whether it does its work by now.
+        name: The name of its pid file and its log.
+        argv: Its command; needed only to start it.
+        ready: Whether it is ready.
     """
 
     name: str
@@ -35,12 +35,12 @@ class Process:
 
     @property
     def log(self) -> Path:
-        """Where it writes."""
+        """The file of its output."""
         return STATE / "logs" / f"{self.name}.log"
 
     @property
     def pid_file(self) -> Path:
-        """Where its process id stands, with the time the kernel started it: ids are used again."""
+        """The file with its process id and its start time, since process ids are reused."""
         return STATE / "run" / f"{self.name}.pid"
 
     @property
@@ -54,7 +54,7 @@ class Process:
 
     @property
     def crashed(self) -> bool:
-        """Whether it was started, was not told to end, and is no more."""
+        """Whether it ended although nothing has ended it by :meth:`down`."""
         return self.pid_file.exists() and self.pid is None
 
     def up(self, timeout_s: float = 120) -> None:
@@ -74,7 +74,7 @@ class Process:
             time.sleep(0.2)
 
     def down(self, grace_s: float = 15) -> None:
-        """End it; by force after a while."""
+        """Terminate it; kill it after a grace period."""
         pid = self.pid
         if pid is not None:
             os.kill(pid, signal.SIGTERM)
@@ -86,14 +86,14 @@ class Process:
         self.pid_file.unlink(missing_ok=True)
 
     def last_words(self) -> str:
-        """The end of its log, with where it is."""
+        """The last lines of its log, with the log's path."""
         text = self.log.read_text(errors="replace") if self.log.exists() else ""
         return f"The end of its log {self.log}:\n" + "\n".join(
             f"    {line}" for line in text.splitlines()[-_LAST_LINES:] or ["(empty)"]
         )
 
     def _start(self) -> None:
-        """In a session of its own, so that it outlives the command that started it."""
+        """Start it in its own session, so that it outlives this command."""
         for folder in (self.log.parent, self.pid_file.parent):
             folder.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
@@ -104,7 +104,7 @@ class Process:
 
 
 def _started(pid: int) -> str:
-    """When the kernel started a process, in its ticks since boot; empty where there is none, or only its remains.
+    """When the kernel started a process, in ticks since boot; empty if there is none, or only a zombie.
 
     Source: proc_pid_stat(5), fields 3 (state) and 22 (starttime), counted from the end of the name.
     """

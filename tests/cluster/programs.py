@@ -1,6 +1,6 @@
-"""The cluster's programs: each built once from its own pinned Go module, and kept by the content it was built from.
+"""The cluster's programs: each is built once from its own pinned Go module, and cached by a digest of its sources.
 
-A module a folder, since what they depend on clashes. ``go.mod`` pins the version, ``go.sum`` everything beneath it.
+Each has its own module, since their dependencies clash. ``go.mod`` pins its version, ``go.sum`` its dependencies.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ VERSIONS = {
     "coredns": ("github.com/coredns/coredns", "v1.12.4"),
     "traefik": ("github.com/traefik/traefik/v3", "v3.5.3"),
 }
-"""Folder below ``programs/`` to the module it is there for, and its version. A test holds every go.mod to it."""
+"""Folder below ``programs/`` to its main module and version; a test compares every go.mod with it."""
 
 _STAMP = "k8s.io/component-base/version"
 _LDFLAGS = {
     "kubernetes": f"-X {_STAMP}.gitVersion={VERSIONS['kubernetes'][1]} -X {_STAMP}.gitMajor=1 -X {_STAMP}.gitMinor=34"
 }
-"""Kubernetes asks its linker for its version, and refuses to be of none."""
+"""Kubernetes gets its version from linker flags, and does not run without one."""
 
 
 class BuildError(Exception):
@@ -41,9 +41,9 @@ class Program:
     """A program.
 
     Attributes:
-        name: Of the executable.
+        name: The executable's name.
         module: The folder below ``programs/`` whose go.mod pins it.
-        package: What is built.
+        package: The Go package that is built.
     """
 
     name: str
@@ -52,17 +52,17 @@ class Program:
 
     @property
     def folder(self) -> Path:
-        """Its module."""
+        """The folder of its module."""
         return PROGRAMS / self.module
 
     @property
     def ldflags(self) -> str:
-        """The linker's flags: no symbols, and the version where the program wants to know it."""
+        """The linker's flags: no symbols, and the version if the program needs it."""
         return f"-s -w {_LDFLAGS.get(self.module, '')}".strip()
 
     @property
     def key(self) -> str:
-        """The digest of what it is built from: the module's files, the package and the flags; 16 hexadecimal digits."""
+        """The digest of its sources: the module's files, the package and the flags; 16 hexadecimal digits."""
         whole = hashlib.sha256(f"{self.package}\0{self.ldflags}\0".encode())
         for path in sorted(self.folder.iterdir()):
             if path.suffix in {".mod", ".sum", ".go"}:
@@ -70,19 +70,19 @@ class Program:
         return whole.hexdigest()[:16]
 
     @property
-    def given(self) -> Path | None:
-        """Where ``KUBEBUILDER_ASSETS`` has it; None where it has not."""
+    def provided(self) -> Path | None:
+        """Its path in ``KUBEBUILDER_ASSETS``, or None."""
         assets = os.environ.get("KUBEBUILDER_ASSETS")
         return Path(assets) / self.name if assets and (Path(assets) / self.name).is_file() else None
 
     @property
     def path(self) -> Path:
-        """Where it is, or will be once it is built."""
-        return self.given or CACHE / f"{self.name}-{self.key}"
+        """Its path, whether it is built already or not."""
+        return self.provided or CACHE / f"{self.name}-{self.key}"
 
     @property
     def built(self) -> bool:
-        """Whether it is there."""
+        """Whether its file exists."""
         return self.path.is_file()
 
 
@@ -100,13 +100,25 @@ KSERVE = Program("kserve-controller", "kserve", "github.com/kserve/kserve/cmd/ma
 COREDNS = Program("coredns", "coredns")
 TRAEFIK = Program("traefik", "traefik", "github.com/traefik/traefik/v3/cmd/traefik")
 ALL = (
-    PAUSE, WAIT, ETCD, API_SERVER, CONTROLLER_MANAGER, SCHEDULER, KUBELET, KUBE_PROXY, KUBECTL, COREDNS, OPERATOR, KSERVE, TRAEFIK,
-)  # fmt: skip
-"""In the order in which they are built: the smallest cluster first."""
+    PAUSE,
+    WAIT,
+    ETCD,
+    API_SERVER,
+    CONTROLLER_MANAGER,
+    SCHEDULER,
+    KUBELET,
+    KUBE_PROXY,
+    KUBECTL,
+    COREDNS,
+    OPERATOR,
+    KSERVE,
+    TRAEFIK,
+)
+"""In the order in which they are built, the smallest first."""
 
 
 def build(program: Program) -> None:
-    """Build a program unless it is there.
+    """Build a program unless it exists.
 
     Raises:
         BuildError: With the compiler's last lines.
@@ -139,7 +151,7 @@ def build(program: Program) -> None:
 
 @lru_cache
 def source(folder: str, module: str) -> Path:
-    """The source of a module that a program depends on: its CRDs and manifests lie there.
+    """The source folder of a module that a program depends on, which holds its CRDs and manifests.
 
     Args:
         folder: Below ``programs/``.
@@ -160,5 +172,5 @@ def source(folder: str, module: str) -> Path:
 
 
 def _environment() -> dict[str, str]:
-    """Static programs, and a go.mod that nobody changes on the way."""
+    """The environment of Go: static programs, and a go.mod that stays as it is."""
     return {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly"}

@@ -1,4 +1,4 @@
-"""containerd, with a root, a state and a socket of its own, so that another one on the machine is left alone."""
+"""containerd, with its own root, state and socket, so that it does not touch another one on the machine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SOCKET = ROOT / "containerd.sock"
 
 
 class RuntimeRefusedError(Exception):
-    """containerd refused something; carries its words."""
+    """containerd refused a command; carries its message."""
 
 
 def containerd(pause: str) -> Process:
@@ -58,10 +58,10 @@ SystemdCgroup = false
 
 
 def ctr(*words: str, namespace: str = "k8s.io", source: int | None = None) -> str:
-    """Speak to containerd; what it says.
+    """Run ``ctr``, containerd's client; returns its output.
 
     Args:
-        words: What ``ctr`` is asked.
+        words: Its arguments.
         namespace: Of containerd; the kubelet's by default.
         source: A file descriptor that it reads from.
 
@@ -85,7 +85,7 @@ def answers() -> bool:
 
 
 def await_empty(timeout_s: float) -> bool:
-    """Wait until no container runs; whether that came true."""
+    """Wait until no container runs; returns whether that is so."""
     until = time.monotonic() + timeout_s
     while time.monotonic() < until:
         if not ctr("tasks", "list", "--quiet").strip():
@@ -95,7 +95,7 @@ def await_empty(timeout_s: float) -> bool:
 
 
 def down() -> None:
-    """End what still runs in containers, their shims (which outlive containerd), containerd, and its mounts."""
+    """End the processes in containers, their shims (which outlive containerd), and containerd; unmount its mounts."""
     shims = [pid for pid, words in machine.processes() if "containerd-shim" in words and str(SOCKET) in words]
     contained = [int(pid) for folder in machine.cgroups() for pid in (folder / "cgroup.procs").read_text().split()]
     for pid in {*shims, *contained}:
@@ -110,7 +110,7 @@ def down() -> None:
 
 
 def mounts() -> list[str]:
-    """What is mounted below our folder, and the network namespaces of pods; the innermost first."""
+    """Mount points below our folder, and those of pods' network namespaces; the innermost first."""
     points = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
     return [
         point for point in reversed(points) if point.startswith((f"{STATE}/", "/run/netns/cni-", "/var/run/netns/cni-"))
@@ -118,7 +118,7 @@ def mounts() -> list[str]:
 
 
 def _kill(pid: int) -> None:
-    """End a process that may have ended by itself."""
+    """Kill a process, which may have ended by itself."""
     try:
         os.kill(pid, signal.SIGKILL)
     except ProcessLookupError:
@@ -126,7 +126,7 @@ def _kill(pid: int) -> None:
 
 
 def _remove(cgroup: Path) -> None:
-    """Remove a control group; one whose last process is still ending stays for the next try."""
+    """Remove a control group, or wait a moment if its last process is still ending."""
     try:
         cgroup.rmdir()
     except OSError:

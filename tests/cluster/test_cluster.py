@@ -20,9 +20,12 @@ from tests.cluster.process import Process
 pytestmark = pytest.mark.cluster
 SHELL = "proseform.local/busybox:test"
 RESTRICTED = {
-    "runAsNonRoot": True, "runAsUser": 65532, "allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]},
+    "runAsNonRoot": True,
+    "runAsUser": 65532,
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
     "seccompProfile": {"type": "RuntimeDefault"},
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -128,7 +131,7 @@ def test_a_job_of_master_and_worker_runs_under_restricted(namespace):
     apply([pytorch_job(namespace, script(until_told, name="pytorch"), script(says, name="pytorch"))])
     eventually(lambda: "job-worker-0" in kubectl("get", "pods", "--namespace", namespace, "--output=name"))
     worker = json.loads(kubectl("get", "pod", "job-worker-0", "--namespace", namespace, "--output=json"))
-    assert [each["image"] for each in worker["spec"]["initContainers"]] == [images.name_of(programs.WAIT)]
+    assert [container["image"] for container in worker["spec"]["initContainers"]] == [images.name_of(programs.WAIT)]
     wait(namespace, "pod/job-worker-0", "jsonpath={.status.phase}=Succeeded")
     assert kubectl("logs", "--namespace", namespace, "job-worker-0", "-c", "pytorch").startswith(
         "rank 1 of 2 at job-master-0"
@@ -195,7 +198,7 @@ def test_a_route_splits_traffic_by_weight_and_takes_a_change_up_at_once(namespac
     eventually(lambda: {get(host) for _ in range(20)} == {"two"}, seconds=10)
     assert time.monotonic() - began < 5
     status = json.loads(kubectl("get", "gateway", "gate", "--namespace", namespace, "--output=json"))["status"]
-    assert [each["value"] for each in status["addresses"]] == [HOST]
+    assert [address["value"] for address in status["addresses"]] == [HOST]
 
 
 def test_a_pod_reaches_the_gateway(namespace):
@@ -205,10 +208,10 @@ def test_a_pod_reaches_the_gateway(namespace):
 
 
 def test_a_second_up_says_so_and_starts_nothing():
-    before, said = {name: Process(name).pid for name in the.PARTS}, []
+    before, sentences = {name: Process(name).pid for name in the.PARTS}, []
     began = time.monotonic()
-    assert the.up(said.append) == KUBECONFIG
-    assert said == ["The cluster is up already.\n"]
+    assert the.up(sentences.append) == KUBECONFIG
+    assert sentences == ["The cluster is up already.\n"]
     assert {name: Process(name).pid for name in the.PARTS} == before
     assert time.monotonic() - began < 10, "a second or two, on a machine with nothing else to do"
 
@@ -218,9 +221,11 @@ def test_a_part_that_was_killed_is_named_with_its_last_words_and_started_again()
     os.kill(Process("kube-scheduler").pid, signal.SIGKILL)
     eventually(lambda: Process("kube-scheduler").crashed)
     assert any("kube-scheduler" in line and "crashed" in line for line in the.table())
-    said = []
-    the.up(said.append)
-    assert any(line.startswith("kube-scheduler had ended by itself") and "kube-scheduler.log" in line for line in said)
+    sentences = []
+    the.up(sentences.append)
+    assert any(
+        line.startswith("kube-scheduler had ended by itself") and "kube-scheduler.log" in line for line in sentences
+    )
     assert the.well()
     assert {name: Process(name).pid for name in the.PARTS if name != "kube-scheduler"} == before
 

@@ -91,21 +91,21 @@ def test_what_is_not_up_is_taken_down_in_a_line(tmp_path):
 
 
 def test_settings_and_folders_of_before_are_restored(able, monkeypatch):
-    kernel, there, made = able / "sys/setting", able / "there", able / "made"
+    kernel, existing, missing = able / "sys/setting", able / "there", able / "made"
     monkeypatch.setattr(machine, "_SETTINGS", (str(kernel),))
-    monkeypatch.setattr(machine, "_OUTSIDE", (str(there), str(made)))
+    monkeypatch.setattr(machine, "_OUTSIDE", (str(existing), str(missing)))
     kernel.parent.mkdir()
     kernel.write_text("0\n")
-    there.mkdir()
+    existing.mkdir()
     machine.remember()
     kernel.write_text("1")
-    made.mkdir()
+    missing.mkdir()
     machine.remember()
     machine.restore()
     assert kernel.read_text() == "0"
-    assert there.is_dir()
-    assert not made.exists()
-    assert json.loads((able / "state/before.json").read_text())["folders"] == [str(there)]
+    assert existing.is_dir()
+    assert not missing.exists()
+    assert json.loads((able / "state/before.json").read_text())["folders"] == [str(existing)]
 
 
 @pytest.mark.parametrize("named", ["", "/nowhere/kubeconfig"], ids=["not set", "a file that is not there"])
@@ -120,6 +120,6 @@ def test_a_cluster_that_answers_is_used_instead(tmp_path, monkeypatch):
     kubectl.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
     monkeypatch.setenv("KUBECONFIG", "/theirs")
-    said = []
-    assert cluster.up(said.append) is None
-    assert said == ["Kubernetes v1.33.1 of KUBECONFIG=/theirs is used as it is; nothing is brought up.\n"]
+    sentences = []
+    assert cluster.up(sentences.append) is None
+    assert sentences == ["Kubernetes v1.33.1 of KUBECONFIG=/theirs is used as it is; nothing is brought up.\n"]

@@ -21,9 +21,9 @@ def state(tmp_path, monkeypatch):
 @pytest.fixture
 def part():
     """Something that runs until it is told to end."""
-    made = Process("part", ["sleep", "600"])
-    yield made
-    made.down()
+    process = Process("part", ["sleep", "600"])
+    yield process
+    process.down()
 
 
 def test_it_runs_apart_in_a_session_of_its_own(part):

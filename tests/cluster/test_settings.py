@@ -1,4 +1,4 @@
-"""What each part is told: nothing outside the cluster's folder, its bridge and loopback, and what a bare machine needs."""
+"""The settings of each part: only the cluster's folder, its bridge and loopback, and what a bare machine needs."""
 
 import ipaddress
 import json

@@ -1,4 +1,1 @@
-"""The whole story on a real cluster: trained by jobs, registered, promoted, asked, moved under traffic.
-
-And what breaks.
-"""
+"""The whole way on a real cluster: train by jobs, register, promote, ask, shift traffic; and what can break on it."""

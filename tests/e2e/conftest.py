@@ -1,4 +1,4 @@
-"""The world of the story, made once a session."""
+"""The world of the tests, created once per session."""
 
 from __future__ import annotations
 
@@ -9,12 +9,9 @@ from tests.cluster.places import KUBECONFIG
 
 @pytest.fixture(scope="session")
 def world(cluster):
-    """Images, volumes and the chart, on our own cluster.
-
-    And the story's first run on its way, beside what others break.
-    """
+    """Images, volumes and the chart, on our own cluster; the first run has begun and goes on beside other tests."""
     if cluster != KUBECONFIG:
-        pytest.skip(f"the cluster of {cluster} is not ours: images and folders of this machine are handed to its node")
+        pytest.skip(f"the cluster of {cluster} is not ours: its node would need images and folders of this machine")
     from tests.e2e import pipeline
     from tests.e2e import world as the
 

@@ -1,4 +1,4 @@
-"""Jobs that the launcher starts from this process, with workers of the tests' own."""
+"""Jobs that the launcher starts from this process, with the tests' own workers."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ JOBS = HOME / "launched"
 
 
 def place(world: World, *, image: str = "", **jobs: Any) -> config.Place:
-    """A cluster whose pods find the tests' workers.
+    """A place whose pods find the tests' workers.
 
     Args:
         world: The world.
-        image: Another image than the world's.
+        image: The image; empty takes the world's.
         jobs: Knobs of ``[jobs]`` that differ.
     """
     environment = {**world.environment, "packages": f"{world.environment['packages']}:{WORKERS}"}
@@ -33,25 +33,25 @@ def place(world: World, *, image: str = "", **jobs: Any) -> config.Place:
 
 
 def job(name: str, processes: int = 1, inputs: dict[str, str] | None = None, **settings: Any) -> launch.Job:
-    """A job in a folder of its own, begun anew: beside what pipelines make, whose user may not write to folders of ours."""
+    """A job in an empty folder of its own; not among the pipelines' folders, since their user may not write to ours."""
     work = JOBS / name
     shutil.rmtree(work, ignore_errors=True)
     return launch.Job(name, str(work), str(work / "made"), inputs or {}, settings, processes)
 
 
-def run(where: config.Place, worker: str, wanted: launch.Job) -> None:
+def run(where: config.Place, worker: str, job: launch.Job) -> None:
     """Run a job to its end, as a stage does."""
-    Cluster(where, HOME, "e2e").run(worker, wanted)
+    Cluster(where, HOME, "e2e").run(worker, job)
 
 
 @contextmanager
-def running(where: config.Place, worker: str, wanted: launch.Job) -> Iterator[None]:
-    """Run a job beside what the test does; its error, where there is one, at the end."""
+def running(where: config.Place, worker: str, job: launch.Job) -> Iterator[None]:
+    """Run a job beside the body of the context; raise its error, if any, at the end."""
     failed: list[BaseException] = []
 
     def body() -> None:
         try:
-            run(where, worker, wanted)
+            run(where, worker, job)
         except BaseException as error:  # noqa: BLE001 - handed to the test
             failed.append(error)
 
@@ -66,7 +66,7 @@ def running(where: config.Place, worker: str, wanted: launch.Job) -> Iterator[No
 
 
 def scale(controller: str, replicas: int) -> None:
-    """Take a controller away, or bring it back and wait until it admits what it is there for.
+    """Stop a controller, or start it and wait until its webhook admits its objects.
 
     Args:
         controller: Of :data:`tests.cluster.addons.CONTROLLERS`.

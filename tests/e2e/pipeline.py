@@ -1,4 +1,4 @@
-"""A whole pipeline run in a pod: as a plain user, with the pipeline's own service account and no right more."""
+"""A whole pipeline run in a pod: as an ordinary user, with the rights of the pipeline's service account alone."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.pipelines.test_smollm2 import A_FEW_ROWS
 
 TASK = "cv"
 FIRST = "first"
-"""The run that trains everything; it takes longest, and begins with the world."""
+"""The run that trains everything; it takes longest, so it starts with the world."""
 A_FEW_STEPS = f"""{A_FEW_ROWS}
 [sft.evaluator]
 steps = 4
@@ -56,18 +56,18 @@ lift = {{ at_least = -1.0, cases = 1 }}
 [probe]
 cases = 1
 """
-"""What the shipped run differs in: quality is measured elsewhere, and every answer has to be valid all the same."""
+"""Changes to the shipped run. Quality is measured elsewhere, but every answer has to be valid here too."""
 
 ANOTHER_BUDGET = A_FEW_STEPS.replace("formatter.max_tokens = 96", "formatter.max_tokens = 88")
-"""Another bundle out of the same weights."""
+"""Another bundle of the same weights."""
 
 A_LONG_RUN = A_FEW_STEPS.replace("steps = 4\n", "steps = 400\n")
-"""Long enough to be ended."""
+"""Long enough to be interrupted."""
 
 
 @dataclass(frozen=True)
 class Ran:
-    """A pipeline run that has ended well.
+    """A pipeline run that has succeeded.
 
     Attributes:
         name: Its name.
@@ -76,14 +76,14 @@ class Ran:
     name: str
 
     def figures(self, stage: str) -> dict[str, Any]:
-        """What a stage that acts on the registry left."""
-        found: dict[str, Any] = json.loads((HOME / "runs" / self.name / f"{stage}.json").read_text())
-        return found
+        """The figures of a stage that acts on the registry."""
+        figures: dict[str, Any] = json.loads((HOME / "runs" / self.name / f"{stage}.json").read_text())
+        return figures
 
     def jobs(self, world: World) -> dict[str, Manifest]:
-        """The training jobs that this run has started, by stage."""
-        found = world.api.find("kubeflow.org/v1", "PyTorchJob", f"{jobs.RUN}={self.name}")
-        return {each["metadata"]["labels"][jobs.STAGE]: each for each in found}
+        """The training jobs of this run, by stage."""
+        listed = world.api.find("kubeflow.org/v1", "PyTorchJob", f"{jobs.RUN}={self.name}")
+        return {job["metadata"]["labels"][jobs.STAGE]: job for job in listed}
 
 
 def text(differs: str) -> str:
@@ -92,34 +92,45 @@ def text(differs: str) -> str:
 
 
 def place(name: str) -> Path:
-    """The file that says where a pipeline run of this name is."""
+    """The place file of a pipeline run of this name."""
     return HOME / f"{name}.place.json"
 
 
 def start(world: World, name: str, run: str) -> None:
-    """Start a pipeline run in a pod of its name; one of an earlier session on this cluster is forgotten."""
+    """Start a pipeline run in a pod of its name; deletes that of an earlier session on this cluster."""
     kubectl("delete", "pod", "--namespace", NAMESPACE, name, "--ignore-not-found", "--grace-period=1")
     shutil.rmtree(HOME / "runs" / name, ignore_errors=True)
     file = HOME / f"{name}.toml"
     file.write_text(run)
     place(name).write_text(json.dumps(world.place()))
-    config.load(str(file))  # a wrong knob is told here
+    config.load(str(file))  # a wrong knob is an error here, not in the pod
     config.PLACES.load(str(place(name)))
-    there = ["--place", str(place(name)), "--tracking-uri", TRACKING]
-    made = pods.container(
+    options = ["--place", str(place(name)), "--tracking-uri", TRACKING]
+    container = pods.container(
         pods.Container(
-            name="pipeline", image=world.python, resources={"cpu": "300m", "memory": "4Gi"}, limited=False,
+            name="pipeline",
+            image=world.python,
+            resources={"cpu": "300m", "memory": "4Gi"},
+            limited=False,
             mounts={"store": (str(HOME), False), "python": (python.MOUNT, True)},
-            command=["python3", "-m", "pipelines", "run", "--task", TASK, "--run", str(file), *there],
-            env={"PYTHONPATH": world.environment["packages"], "PROSEFORM_HOME": str(HOME), "PROSEFORM_RUN": name,
-                 "HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1"},
+            command=["python3", "-m", "pipelines", "run", "--task", TASK, "--run", str(file), *options],
+            env={
+                "PYTHONPATH": world.environment["packages"],
+                "PROSEFORM_HOME": str(HOME),
+                "PROSEFORM_RUN": name,
+                "HF_HUB_OFFLINE": "1",
+                "PYTHONUNBUFFERED": "1",
+                "OMP_NUM_THREADS": "1",
+            },
         )
-    )  # fmt: skip
+    )
     volumes = {"store": pods.claim(CLAIM), "python": pods.claim(PYTHON, read_only=True)}
     spec = {
-        **pods.pod([made], config.Place(), volumes), "serviceAccountName": f"{NAMESPACE}-pipeline", "automountServiceAccountToken": True,
+        **pods.pod([container], config.Place(), volumes),
+        "serviceAccountName": f"{NAMESPACE}-pipeline",
+        "automountServiceAccountToken": True,
         "restartPolicy": "Never",
-    }  # fmt: skip
+    }
     labels = {**pods.PART_OF, "app.kubernetes.io/component": "pipeline"}
     apply(
         [
@@ -134,7 +145,7 @@ def start(world: World, name: str, run: str) -> None:
 
 
 def end(world: World, name: str, seconds: int = 900) -> Ran:
-    """Wait for a pipeline run to end well; its own words where it does not."""
+    """Wait for a pipeline run to succeed; if it fails, the assertion shows its output."""
     began, phase = time.monotonic(), ""
     while phase not in {"Succeeded", "Failed"}:
         pod = world.api.get("v1", "Pod", name)
@@ -146,7 +157,8 @@ def end(world: World, name: str, seconds: int = 900) -> Ran:
 
 
 def _told(name: str) -> str:
-    """The end of what a run and its steps printed, and what it waited for."""
+    """The last lines of a run and of its steps, and the objects of the namespace."""
     log, steps = kubectl("logs", "--namespace", NAMESPACE, name, "--tail=40"), HOME / "runs" / name / "kfp.log"
-    said = "\n".join(steps.read_text().splitlines()[-40:]) if steps.exists() else ""
-    return f"{log}\n{said}\n{kubectl('get', 'pods,pytorchjobs,inferenceservices', '--namespace', NAMESPACE, '--output=wide')}"
+    objects = kubectl("get", "pods,pytorchjobs,inferenceservices", "--namespace", NAMESPACE, "--output=wide")
+    steps_log = "\n".join(steps.read_text().splitlines()[-40:]) if steps.exists() else ""
+    return f"{log}\n{steps_log}\n{objects}"

@@ -1,7 +1,7 @@
 """Python for pods: a Debian with an interpreter as the image, and packages on a volume that pods mount read-only.
 
-What is heavy (PyTorch, vLLM) need not be baked into images: each set of packages lies in a folder of its own, under the
-digest of its lock, installed once and with its bytecode, since no pod may write it.
+So heavy packages (PyTorch, vLLM) are not in the images. Each set of packages has its own folder, under the digest of
+its lock; it is installed once, with its bytecode, since no pod may write it.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ from tests.cluster.places import CACHE
 from tests.images import build
 
 FOLDER = CACHE / "python"
-"""Holds the sets; the volume."""
+"""The folder of all sets, which is the volume."""
 MOUNT = "/opt/python"
 """Where pods mount it."""
 _PACKAGES = "site-packages"
-"""dill, by which datasets are told apart, takes for a library what has this in its path, and pickles everything else whole."""
+"""The name matters: datasets hashes functions by dill, which pickles a module whole unless its path has this in it."""
 _LOCKS = {"platform": ("torch", "platform", "weights"), "vllm": ("vllm",)}
 _OURS = ("components", "pipelines")
-"""Doors and story, which the package never imports and its wheel leaves out."""
+"""Components and pipelines, which are not in the package's wheel."""
 
 
 def image() -> str:
-    """Debian with Python, handed to the node unless it has it; its name by digest."""
+    """Debian with Python, loaded into the node unless it is there; its name by digest."""
     name = f"proseform.local/python:{debian.ROOT.name}"
     settings = {"Env": ["PATH=/usr/local/bin:/usr/bin:/bin"], "User": str(images.NOBODY), "WorkingDir": "/tmp"}
     return images.pinned(name) or images.load_folder(debian.root(), name, settings)
 
 
 def packages(name: str) -> str:
-    """A set of packages for PYTHONPATH, as pods see it; with Proseform before what trains.
+    """A set of packages as PYTHONPATH in pods; ``platform`` has Proseform in front.
 
     Args:
-        name: ``platform`` holds what trains, ``vllm`` what serves models.
+        name: ``platform`` for training, ``vllm`` for engines.
     """
     locks = [f"requirements/{lock}.txt" for lock in _LOCKS[name]]
     words = [word for lock in locks for word in ("-r", lock)]
@@ -59,7 +59,7 @@ def _proseform() -> str:
 
 
 def _kept(name: str, fill: Callable[[Path], None]) -> str:
-    """A folder of :data:`FOLDER`, filled unless it is there; its name."""
+    """The name of a folder in :data:`FOLDER`, which is filled unless it exists."""
     if not (FOLDER / name).is_dir():
         FOLDER.mkdir(parents=True, exist_ok=True)
         unfinished = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=FOLDER))

@@ -1,4 +1,4 @@
-"""What breaks on a cluster: each ends in the right state, with words that a person can act on."""
+"""Failures on a cluster: each ends in the right state, with a message that says what to do."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ DOOMED = {
     "raises": ({}, {"end": "raise"}),
     "late": ({"deadline_s": 25}, {"count": 300}),
 }
-"""Jobs that cannot end well: knobs of the cluster, and what their worker does."""
+"""Jobs that fail: the knobs of their place, and their worker's settings."""
 
 
 @pytest.fixture(scope="module")
 def ended(world):
-    """How each of them ended: all run side by side, since most of their time is waiting."""
+    """The error of each of them; they run side by side, since they mostly wait."""
 
     def run(name):
         knobs, settings = DOOMED[name]
@@ -50,7 +50,7 @@ def ended(world):
 
 
 def told(error, kind, words, hint):
-    """An error of a kind, that says what happened and what to do."""
+    """Check an error's class, its message and its hint."""
     assert isinstance(error, kind), error
     assert re.search(words, error.message), error.message
     assert hint in error.hint, error.hint
@@ -61,7 +61,7 @@ def gone(world, stage):
 
 
 def starts(name):
-    """From which number each start of a job's worker counted."""
+    """The number from which each start of a job's worker counted."""
     return [int(line) for line in (launched.JOBS / name / "starts.txt").read_text().split()]
 
 
@@ -88,7 +88,7 @@ def test_a_worker_that_exits_1_again_and_again_is_given_up(ended):
 
 
 def test_a_worker_s_own_words_come_first_and_it_is_not_tried_again(world, ended):
-    told(ended["raises"], ConfigError, "The tenth row is no row", "Mend it.")
+    told(ended["raises"], ConfigError, "The tenth row is no row", "Correct it.")
     eventually(lambda: gone(world, "raises"), 120)
 
 
@@ -97,19 +97,19 @@ def test_a_deadline_ends_the_job_and_is_told(ended):
 
 
 def test_a_pod_of_another_world_refuses_to_train(world):
-    """Three processes were asked for, and the job has one: as where somebody has edited it by hand."""
+    """The worker's job asks for three processes, and the cluster's has one, as after an edit by hand."""
     job = replace(launched.job("alone"), world_size=3)
     launch.prepare(job)
     for path in (Path(job.work), *Path(job.work).rglob("*")):
         shutil.chown(path, USER, USER)
-    made = jobs.build(
+    manifests = jobs.build(
         jobs.Training("alone", "toy", f"{job.work}/{launch.JOB}", str(HOME), launched.place(world, restarts=0))
     )
-    world.api.create(made[-1])
+    world.api.create(manifests[-1])
     eventually((Path(job.work) / launch.ERROR).exists, 120)
-    world.api.delete(made[-1])
-    said = json.loads((Path(job.work) / launch.ERROR).read_text())
-    assert said["message"] == "alone: 1 processes are here, 3 were asked for."
+    world.api.delete(manifests[-1])
+    error = json.loads((Path(job.work) / launch.ERROR).read_text())
+    assert error["message"] == "alone: 1 processes are here, 3 were asked for."
 
 
 def test_a_running_job_is_adopted_by_a_second_launch_and_survives_a_restarted_api_server(world):
@@ -122,7 +122,7 @@ def test_a_running_job_is_adopted_by_a_second_launch_and_survives_a_restarted_ap
 
 
 def test_an_operator_that_is_down_is_told_and_the_next_run_goes_through(world):
-    """By its webhook, which refuses jobs that it cannot look at; without one, by the job that nobody looks at."""
+    """With its webhook, the API server refuses the job; without one, the job stays as it was created."""
     launched.scale("training operator", 0)
     job, where = launched.job("unseen", count=1), launched.place(world, pending_s=5)
     try:
@@ -147,33 +147,47 @@ def test_the_namespace_admits_restricted_pods_alone(world):
 
 GRANTED = {
     "pipeline": [
-        "create pytorchjobs.kubeflow.org", "delete pytorchjobs.kubeflow.org", "create inferenceservices.serving.kserve.io",
-        "patch httproutes.gateway.networking.k8s.io", "list pods", "get pods/log", "create configmaps",
+        "create pytorchjobs.kubeflow.org",
+        "delete pytorchjobs.kubeflow.org",
+        "create inferenceservices.serving.kserve.io",
+        "patch httproutes.gateway.networking.k8s.io",
+        "list pods",
+        "get pods/log",
+        "create configmaps",
     ],
     "training": [],
     "serving": [],
     "mlflow": [],
-}  # fmt: skip
+}
 REFUSED = [
-    "create pods", "create pods/exec", "get secrets", "list secrets", "create secrets", "delete persistentvolumeclaims", "list namespaces",
-    "create deployments.apps", "create rolebindings.rbac.authorization.k8s.io", "create serviceaccounts/token",
-    "update gateways.gateway.networking.k8s.io", "get nodes", "impersonate users",
-]  # fmt: skip
+    "create pods",
+    "create pods/exec",
+    "get secrets",
+    "list secrets",
+    "create secrets",
+    "delete persistentvolumeclaims",
+    "list namespaces",
+    "create deployments.apps",
+    "create rolebindings.rbac.authorization.k8s.io",
+    "create serviceaccounts/token",
+    "update gateways.gateway.networking.k8s.io",
+    "get nodes",
+    "impersonate users",
+]
 
 
 @pytest.mark.parametrize("account", GRANTED)
 def test_an_account_may_what_it_needs_and_nothing_beside(world, account):
-    everything = sorted({each for granted in GRANTED.values() for each in granted} | set(REFUSED))
-    reviews = [review(account, *each.split()) for each in everything]
+    rights = sorted({*REFUSED}.union(*GRANTED.values()))
+    reviews = [review(account, *right.split()) for right in rights]
     asked = json.dumps({"apiVersion": "v1", "kind": "List", "items": reviews})
-    said = kubectl("create", "-f", "-", "--output=jsonpath={.status.allowed} ", text=asked).split()
-    assert [each for each, allowed in zip(everything, said, strict=True) if allowed == "true"] == sorted(
-        GRANTED[account]
-    )
+    verdicts = kubectl("create", "-f", "-", "--output=jsonpath={.status.allowed} ", text=asked).split()
+    allowed = [right for right, verdict in zip(rights, verdicts, strict=True) if verdict == "true"]
+    assert allowed == sorted(GRANTED[account])
 
 
 def review(account, verb, what):
-    """Whether an account may do it, asked of the API server's own authoriser."""
+    """A question to the API server's authoriser: whether an account may do something."""
     resource, _, sub = what.partition("/")
     resource, _, group = resource.partition(".")
     about = {"namespace": NAMESPACE, "verb": verb, "resource": resource, "group": group, "subresource": sub}

@@ -1,4 +1,4 @@
-"""The chart's own test, and the overlays before a real API server."""
+"""The chart's own test, its overlays and its admission policies, by a real API server."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WHOLE = [
     if "kind: Kustomization" in (folder / "kustomization.yaml").read_text()
 ]
 ELSEWHERE = {"ServiceMonitor", "PodMonitor", "PrometheusRule", "Route"}
-"""Kinds of operators that are not here."""
+"""Kinds of operators that are not on this cluster."""
 
 
 def test_the_charts_own_test_passes(world):
@@ -33,7 +33,7 @@ def test_the_charts_own_test_passes(world):
 
 @pytest.fixture(scope="module")
 def empty(cluster):
-    """A namespace without anything in it: what stands already is not to be changed."""
+    """An empty namespace, so that nothing deployed is changed."""
     apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "overlays"}}])
     yield "overlays"
     kubectl("delete", "namespace", "overlays", "--wait=false")
@@ -41,51 +41,53 @@ def empty(cluster):
 
 @pytest.mark.parametrize("overlay", WHOLE)
 def test_an_api_server_takes_an_overlay(empty, overlay, capsys):
-    """All of it but the kinds of operators that are not here; those are named."""
-    made = list(yaml.safe_load_all(kubectl("kustomize", str(OVERLAYS / overlay))))
+    """All of it except kinds of operators that are not on this cluster, which are printed."""
+    objects = list(yaml.safe_load_all(kubectl("kustomize", str(OVERLAYS / overlay))))
     known = {line.split()[-1] for line in kubectl("api-resources", "--no-headers").splitlines()}
-    ours = [each for each in made if each["kind"] in known and each["kind"] != "Namespace"]
-    for each in ours:
-        each["metadata"]["namespace"] = empty
+    ours = [manifest for manifest in objects if manifest["kind"] in known and manifest["kind"] != "Namespace"]
+    for manifest in ours:
+        manifest["metadata"]["namespace"] = empty
     kubectl("apply", "--server-side", "--dry-run=server", "-f", "-", text=yaml.safe_dump_all(ours))
     assert len(ours) > 10
-    unknown = {each["kind"] for each in made} - known
+    unknown = {manifest["kind"] for manifest in objects} - known
     assert unknown <= ELSEWHERE
     with capsys.disabled():
         sys.stdout.write(f"\n{overlay}: {len(ours)} objects taken; not tried: {', '.join(sorted(unknown)) or 'none'}\n")
 
 
 GUARDED = "guarded"
-"""A namespace of its own: the policies are not to meet what the story runs."""
+"""A separate namespace, so that the policies do not apply to other tests' pods."""
 
 
 @pytest.fixture(scope="module")
 def guarded(cluster):
-    """Account, rights and policies of the chart, and nothing else of it."""
+    """The chart's account, rights and policies alone."""
     with helm_python.Chart.load(render.CHART) as chart:
         texts = chart.render({"admission": {"create": True}}, name=NAMESPACE, namespace=GUARDED)
-    objects = [each for text in texts.values() for each in yaml.safe_load_all(text) if isinstance(each, dict)]
+    objects = [
+        manifest for text in texts.values() for manifest in yaml.safe_load_all(text) if isinstance(manifest, dict)
+    ]
     kinds = {"ServiceAccount", "Role", "RoleBinding", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"}
-    ours = [each for each in objects if each.get("kind") in kinds]
+    ours = [manifest for manifest in objects if manifest.get("kind") in kinds]
     apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": GUARDED}}, *ours])
     eventually(lambda: "admission.images" in refused(sample("pytorchjob", "PyTorchJob", image="evil/miner:1")))
     yield
-    policies = [each for each in ours if each["kind"].startswith("Validating")]
+    policies = [manifest for manifest in ours if manifest["kind"].startswith("Validating")]
     kubectl("delete", "-f", "-", "--ignore-not-found", text=yaml.safe_dump_all(policies))
     kubectl("delete", "namespace", GUARDED, "--wait=false")
 
 
 def sample(name, kind, image=""):
-    """An object of a sample in the guarded namespace; with another image where one is named."""
-    made = copy.deepcopy(next(each for each in samples.every()[name] if each["kind"] == kind))
-    made["metadata"]["namespace"] = GUARDED
+    """An object of a sample, in the guarded namespace, with another image if one is given."""
+    manifest = copy.deepcopy(next(sample for sample in samples.every()[name] if sample["kind"] == kind))
+    manifest["metadata"]["namespace"] = GUARDED
     if image:
-        made["spec"]["pytorchReplicaSpecs"]["Master"]["template"]["spec"]["containers"][0]["image"] = image
-    return made
+        manifest["spec"]["pytorchReplicaSpecs"]["Master"]["template"]["spec"]["containers"][0]["image"] = image
+    return manifest
 
 
 def refused(manifest):
-    """What the API server has against an object that the pipeline's account would create; empty where it takes it."""
+    """Why the API server refuses an object that the pipeline's account creates; empty if it accepts it."""
     account = f"system:serviceaccount:{GUARDED}:{NAMESPACE}-pipeline"
     try:
         kubectl("create", "--dry-run=server", f"--as={account}", "-f", "-", text=yaml.safe_dump(manifest))
@@ -96,10 +98,15 @@ def refused(manifest):
 
 @pytest.mark.parametrize(
     ("name", "kind"),
-    [("pytorchjob", "PyTorchJob"), ("economical", "ServingRuntime"), ("economical", "InferenceService"), ("wide", "InferenceService")],
-)  # fmt: skip
+    [
+        ("pytorchjob", "PyTorchJob"),
+        ("economical", "ServingRuntime"),
+        ("economical", "InferenceService"),
+        ("wide", "InferenceService"),
+    ],
+)
 def test_the_api_server_lets_the_pipeline_s_account_create_what_the_pipeline_makes(guarded, name, kind):
-    """With what webhooks add to it, since policies judge after them."""
+    """Including the fields that webhooks add, since policies judge after them."""
     assert refused(sample(name, kind)) == ""
 
 

@@ -1,4 +1,4 @@
-"""From a dataset to an answer: jobs train, MLflow registers, KServe serves, a gateway splits; all of it real."""
+"""From a dataset to an answer: jobs train, MLflow registers, KServe serves, a gateway splits traffic; all are real."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from proseform import config, digest
 from proseform import task as tasks
 from proseform.errors import ClusterError, InputError
-from proseform.kube import jobs, pods, rollout, services
+from proseform.kube import jobs, pods, rollout, services, waiting
 from proseform.kube.api import Api
 from proseform.kube.scaling import SERVICE
 from tests.cluster.kubectl import apply, kubectl
@@ -32,7 +32,7 @@ ROUTE = f"/v1/tasks/{TASK}/answer"
 
 @pytest.fixture(scope="module")
 def first(world):
-    """The first run, at its end: everything is trained, and the first version stands. The second begins."""
+    """The first run, finished: everything is trained, and version 1 is deployed. The second run starts."""
     ended = pipeline.end(world, pipeline.FIRST)
     pipeline.start(world, "second", pipeline.text(ANOTHER_BUDGET))
     return ended
@@ -49,19 +49,19 @@ def ask(body, seconds=320):
 
 
 def test_every_training_stage_was_a_job_of_restricted_pods_and_of_the_world_that_was_asked_for(world, first):
-    made = first.jobs(world)
-    assert set(made) == {"base", "sft-evaluator", "sft-formatter", "grpo", "records"}
-    for stage, job in made.items():
-        assert {each["type"] for each in job["status"]["conditions"] if each["status"] == "True"} == {
+    jobs_of_run = first.jobs(world)
+    assert set(jobs_of_run) == {"base", "sft-evaluator", "sft-formatter", "grpo", "records"}
+    for stage, job in jobs_of_run.items():
+        assert {condition["type"] for condition in job["status"]["conditions"] if condition["status"] == "True"} == {
             "Created",
             "Succeeded",
         }, stage
-        asked = {role: each["replicas"] for role, each in job["spec"]["pytorchReplicaSpecs"].items()}
+        asked = {role: replica["replicas"] for role, replica in job["spec"]["pytorchReplicaSpecs"].items()}
         assert asked == ({"Master": 1} if stage in {"base", "records"} else {"Master": 1, "Worker": 1}), (
             "and each asserts that so many are there"
         )
-        there = world.api.find("v1", "Pod", f"{jobs.JOB}={job['metadata']['name']}")
-        assert {each["status"]["phase"] for each in there} == {"Succeeded"}, (
+        pods = world.api.find("v1", "Pod", f"{jobs.JOB}={job['metadata']['name']}")
+        assert {pod["status"]["phase"] for pod in pods} == {"Succeeded"}, (
             "a worker that outlives its master by a moment is taken away"
         )
 
@@ -77,9 +77,9 @@ def test_what_the_pods_made_is_what_was_registered_deployed_and_answers(world, f
     assert annotations[services.BUNDLE] == registered["bundle"] == tags["proseform.bundle"]
     for role, stage in (("evaluator", "grpo"), ("formatter", "sft-formatter")):
         (payload,) = [
-            each
-            for each in (HOME / "store" / stage).iterdir()
-            if digest.of_files(each, names_of(each)) == signed[stage]
+            folder
+            for folder in (HOME / "store" / stage).iterdir()
+            if digest.of_files(folder, names_of(folder)) == signed[stage]
         ]
         assert annotations[f"proseform.dev/{role}"] == digest.of_files(payload / "weights")
     answer = ask({"inputs": case})
@@ -97,10 +97,12 @@ def names_of(payload):
 
 
 def version_tags(version):
-    """The tags of a version, as MLflow's server has them."""
+    """The tags of a version, read in the MLflow server's pod."""
     script = (
         "import json, mlflow; "
-        f"print(json.dumps(dict(mlflow.MlflowClient('http://localhost:5000').get_model_version('proseform-{TASK}', '{version}').tags)))"
+        "client = mlflow.MlflowClient('http://localhost:5000'); "
+        f"version = client.get_model_version('proseform-{TASK}', '{version}'); "
+        "print(json.dumps(dict(version.tags)))"
     )
     return json.loads(
         kubectl("exec", "--namespace", NAMESPACE, f"deployment/{NAMESPACE}-mlflow", "--", "python3", "-c", script)
@@ -139,7 +141,7 @@ print(json.dumps([ask(body) for body in json.loads(sys.argv[2])]))
 
 
 def warnings(world):
-    """What the cluster has warned of lately, to explain a failure."""
+    """The cluster's latest warnings, to explain a failure."""
     events = world.api.find("v1", "Event", fields="type=Warning")
     latest = sorted(events, key=lambda event: event.get("lastTimestamp") or "")[-20:]
     return [
@@ -149,7 +151,7 @@ def warnings(world):
 
 
 class Traffic:
-    """Requests one after the other, a second apart, until it is told to stop: two cores hold the training and two engines beside them."""
+    """One request after another, a second apart, until the context ends; the two cores have a training to do too."""
 
     def __init__(self, case):
         self.answers, self._case, self._over = [], case, threading.Event()
@@ -194,10 +196,10 @@ def test_a_second_version_is_promoted_under_traffic_without_one_failure(world, f
 
 @pytest.fixture
 def standing(world, first):
-    """The version that takes all traffic, and the pods of its predictor."""
+    """The version that has all traffic, and its predictor's pods."""
     versions = rollout.versions(world.api, TASK)
     weights = rollout.weights(world.api, f"proseform-{TASK}", versions)
-    version = versions[max(weights, key=lambda each: weights[each])]
+    version = versions[max(weights, key=lambda number: weights[number])]
     return version, world.api.find("v1", "Pod", f"{SERVICE}={version.names[0]},component=predictor")
 
 
@@ -211,20 +213,20 @@ def test_an_evicted_predictor_is_refused_in_words_and_comes_back(world, standing
     refused = eventually(lambda: (answer := ask({"inputs": case})).status_code != 200 and answer, 120)
     assert refused.status_code == 503
     assert refused.json()["error"]["reason"] == "engine"
-    said = []
+    sentences = []
     serving = config.Serving(ready_s=600)
-    rollout.await_ready(world.api, version.names, serving, 600, said.append)
-    assert any("waits for" in words for words in said)
-    answer = eventually(lambda: (found := ask({"inputs": case})).status_code == 200 and found, 120)
+    waiting.await_ready(world.api, version.names, serving, 600, sentences.append)
+    assert any("waits for" in words for words in sentences)
+    answer = eventually(lambda: (response := ask({"inputs": case})).status_code == 200 and response, 120)
     assert answer.json()["bundle"] == version.bundle
 
 
 def test_the_version_before_takes_over_by_one_patch_and_the_other_is_taken_away(world, standing, case):
-    """A rollback while both stand; then what takes no traffic goes, and its objects with it."""
+    """A rollback while both are deployed; then the version without traffic is removed, with its objects."""
     version, _ = standing
     place = config.PLACES.load(str(pipeline.place("second")))
     versions = rollout.versions(world.api, TASK)
-    (other,) = [each for each in versions.values() if each.version != version.version]
+    (other,) = [deployed for deployed in versions.values() if deployed.version != version.version]
     model = f"proseform-{TASK}"
     with pytest.raises(InputError, match="takes 100 % of the traffic"):
         rollout.remove(world.api, TASK, version.version, place, model, force=False, say=lambda _: None)
@@ -244,11 +246,11 @@ def test_a_kserve_controller_that_is_down_is_told_and_what_stands_goes_on_answer
     service = world.api.get(services.SERVING, "InferenceService", version.names[0])
     about = {"name": "unseen", "namespace": NAMESPACE}
     spec = {"predictor": {"containers": service["spec"]["transformer"]["containers"]}}
-    made = {"apiVersion": services.SERVING, "kind": "InferenceService", "metadata": about, "spec": spec}
+    unseen = {"apiVersion": services.SERVING, "kind": "InferenceService", "metadata": about, "spec": spec}
     scale("KServe", 0)
     try:
         with pytest.raises(ClusterError, match="failed calling webhook") as caught:
-            rollout.apply(Api(NAMESPACE, patience_s=3), [made])
+            rollout.apply(Api(NAMESPACE, patience_s=3), [unseen])
         assert "kubectl get pods -A" in caught.value.hint
         assert ask({"inputs": case}).status_code == 200
     finally:
@@ -256,10 +258,7 @@ def test_a_kserve_controller_that_is_down_is_told_and_what_stands_goes_on_answer
 
 
 def test_who_ends_a_pipeline_run_ends_its_jobs(world, first):
-    """A pod that is told to go (SIGTERM) deletes the jobs that it has started.
-
-    The base is there, so the first trains an adapter.
-    """
+    """A deleted pod gets SIGTERM and deletes its jobs. The base exists, so the first job trains an adapter."""
     pipeline.start(world, "ended", pipeline.text(pipeline.A_LONG_RUN))
     eventually(lambda: world.api.find("kubeflow.org/v1", "PyTorchJob", f"{jobs.RUN}=ended"), 120)
     kubectl("delete", "pod", "--namespace", NAMESPACE, "ended", "--grace-period=60")

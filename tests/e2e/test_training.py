@@ -1,4 +1,4 @@
-"""What happens in the pods of a training job: who trains on what, and what a killed one costs."""
+"""The pods of a training job: the rows that each rank trains on, and how a killed pod resumes."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def witness(job, rank):
 
 @pytest.fixture(scope="module")
 def whole(world, inputs):
-    """A run that nothing interrupts."""
+    """An uninterrupted run."""
     job = training("whole", inputs)
     launched.run(launched.place(world, nodes=2), "witness", job)
     return job
@@ -67,7 +67,7 @@ def whole(world, inputs):
 
 def test_two_pods_train_on_different_rows_and_end_with_equal_weights(whole):
     told = [witness(whole, rank) for rank in (0, 1)]
-    assert [each["world"] for each in told] == [2, 2]
+    assert [line["world"] for line in told] == [2, 2]
     assert told[0]["host"] != told[1]["host"]
     assert len(told[0]["steps"]) == len(told[1]["steps"]) == 120
     for one, other in zip(told[0]["steps"], told[1]["steps"], strict=True):
@@ -77,12 +77,12 @@ def test_two_pods_train_on_different_rows_and_end_with_equal_weights(whole):
 
 
 def test_pods_killed_mid_run_go_on_from_their_checkpoint_to_the_same_weights(world, inputs, whole):
-    """The worker first, then the master; each time all begin again."""
+    """First the worker, then the master; each time all ranks restart."""
     job = training("killed", inputs)
     with launched.running(launched.place(world, nodes=2), "witness", job):
         for rank, step in (("worker", 30), ("master", 70)):
             eventually(lambda step=step: reached(job) >= step, 120)
-            (pod,) = [each for each in pods(world, job) if each["metadata"]["name"].endswith(f"-{rank}-0")]
+            (pod,) = [pod for pod in pods(world, job) if pod["metadata"]["name"].endswith(f"-{rank}-0")]
             kubectl("delete", "pod", "--namespace", NAMESPACE, pod["metadata"]["name"], "--grace-period=0", "--force")
     again = witness(job, 0)["steps"]
     assert 0 < len(again) <= 60, "the last start began at a checkpoint that the one before had made"
@@ -92,7 +92,7 @@ def test_pods_killed_mid_run_go_on_from_their_checkpoint_to_the_same_weights(wor
 
 
 def reached(job):
-    """The step that rank 0 has told of last."""
+    """The last step that rank 0 has reported."""
     file = Path(job.work) / launch.PROGRESS
     told = file.read_text().splitlines() if file.exists() else []
     return json.loads(told[-1])["done"] if told else 0
@@ -100,9 +100,7 @@ def reached(job):
 
 def pods(world, job):
     return [
-        each
-        for each in world.api.find("v1", "Pod", f"{jobs.STAGE}={job.stage}")
-        if each["status"]["phase"] == "Running"
+        pod for pod in world.api.find("v1", "Pod", f"{jobs.STAGE}={job.stage}") if pod["status"]["phase"] == "Running"
     ]
 
 
@@ -110,13 +108,13 @@ READS = """
 import json, sys
 from vllm import LLM, SamplingParams
 model = LLM(sys.argv[1], dtype="float32", max_model_len=256, enforce_eager=True)
-(given,) = model.generate(sys.argv[2], SamplingParams(temperature=0, max_tokens=8))
-print("tokens", json.dumps(list(given.outputs[0].token_ids)))
+(completion,) = model.generate(sys.argv[2], SamplingParams(temperature=0, max_tokens=8))
+print("tokens", json.dumps(list(completion.outputs[0].token_ids)))
 """
 
 
 def test_vllm_loads_a_small_model_as_it_was_saved_and_reads_it_alike(world, whole):
-    """The weights that two pods have made, an ordinary folder: greedy tokens as transformers gives them."""
+    """The weights of the job in two pods, loaded as a folder: vLLM's greedy tokens are those of transformers."""
     weights, prompt = Path(whole.out) / "weights", "CV of Kenji Weber"
     env = {
         "PYTHONPATH": python.packages("vllm"),
@@ -126,16 +124,21 @@ def test_vllm_loads_a_small_model_as_it_was_saved_and_reads_it_alike(world, whol
     }
     container = manifests.container(
         manifests.Container(
-            "vllm", world.python, ["python3", "-c", READS, str(weights), prompt], env=env, resources={"cpu": "300m", "memory": "4Gi"},
-            mounts={"store": (str(HOME), True), "python": (python.MOUNT, True)}, limited=False,
+            "vllm",
+            world.python,
+            ["python3", "-c", READS, str(weights), prompt],
+            env=env,
+            resources={"cpu": "300m", "memory": "4Gi"},
+            mounts={"store": (str(HOME), True), "python": (python.MOUNT, True)},
+            limited=False,
         )
-    )  # fmt: skip
+    )
     volumes = {"store": manifests.claim(CLAIM), "python": manifests.claim(PYTHON, read_only=True)}
     spec = {**manifests.pod([container], config.Place(), volumes), "restartPolicy": "Never"}
     apply([{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "reads", "namespace": NAMESPACE}, "spec": spec}])
     wait("pod/reads", "jsonpath={.status.phase}=Succeeded", 240)
-    said = kubectl("logs", "--namespace", NAMESPACE, "reads")
-    (line,) = [each for each in said.splitlines() if each.startswith("tokens ")]
+    log = kubectl("logs", "--namespace", NAMESPACE, "reads")
+    (line,) = [line for line in log.splitlines() if line.startswith("tokens ")]
     assert json.loads(line.removeprefix("tokens ")) == greedy(weights, prompt, 8)
 
 

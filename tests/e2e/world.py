@@ -1,4 +1,4 @@
-"""What the story stands on: images, volumes, a namespace that admits restricted pods alone, and the chart, installed by Helm."""
+"""The world of the tests: images, volumes, a namespace for restricted pods alone, and the chart, installed by Helm."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ NAMESPACE = render.NAME
 USER = config.Place().user
 VOLUMES = STATE / "volumes"
 HOME = VOLUMES / "store" / "home"
-"""The home folder, on the store's claim: the same path here and in pods, so that what they write can be looked at."""
+"""The home folder, on the store's claim; the same path here and in pods, so that tests can read what pods write."""
 WORKERS = HOME / "workers"
-"""The tests' own workers, where pods find them."""
+"""The folder of the tests' own workers, which pods mount."""
 CLAIM, PYTHON = config.Place().claim, "python"
 TRACKING = f"http://{NAMESPACE}-mlflow:5000"
 
 
 @dataclass(frozen=True)
 class World:
-    """Where the story plays.
+    """The images of the tests.
 
     Attributes:
         python: The image with an interpreter alone, by digest; the packages come from a claim.
         serve: The serve image, by digest.
-        pipeline: The pipeline image without PyTorch, by digest: it runs MLflow.
+        pipeline: The pipeline image without PyTorch, by digest; it runs MLflow.
     """
 
     python: str
@@ -52,7 +52,7 @@ class World:
 
     @cached_property
     def environment(self) -> Manifest:
-        """The packages that train, as a place's ``[jobs.environment]``."""
+        """The packages for training, as a place's ``[jobs.environment]``."""
         return {"claim": PYTHON, "path": python.MOUNT, "packages": python.packages("platform")}
 
     def place(self, **jobs: Any) -> dict[str, Any]:
@@ -65,24 +65,33 @@ class World:
         return {
             "cpu_limits": False,
             "images": {"train": self.python, "serve": self.serve, "vllm": self.python},
-            "jobs": {"nodes": 2, "cpu": "400m", "memory": "2500Mi", "restarts": 3, "environment": self.environment, **jobs},
+            "jobs": {
+                "nodes": 2,
+                "cpu": "400m",
+                "memory": "2500Mi",
+                "restarts": 3,
+                "environment": self.environment,
+                **jobs,
+            },
             "serving": {
                 "form": "economical",
                 "drain_s": 5,
                 "engine": {
-                    "gpus": 0, "cpu": "300m", "memory": "4Gi", "eager": True, "shared_memory": "512Mi", "environment": engine,
+                    "gpus": 0,
+                    "cpu": "300m",
+                    "memory": "4Gi",
+                    "eager": True,
+                    "shared_memory": "512Mi",
+                    "environment": engine,
                     "arguments": ["--max-num-seqs", "4"],
                 },
                 "transformer": {"cpu": "100m", "memory": "1Gi", "timeout_s": 300},
             },
-        }  # fmt: skip
+        }
 
 
 def make() -> World:
-    """Bring it all there, but do not wait for MLflow.
-
-    What an earlier session has left on this cluster is taken away first.
-    """
+    """Create the world, without waiting for MLflow; first delete what an earlier session has left on this cluster."""
     _clear()
     ours = (build.image("serve"), build.image("pipeline", TORCH="requirements/none.txt"))
     with ThreadPoolExecutor(len(ours)) as pool:
@@ -92,23 +101,27 @@ def make() -> World:
     for name in ("platform", "vllm"):
         python.packages(name)
     shutil.copytree(Path(__file__).parent / "workers", WORKERS)
-    apply([
-        namespace,
-        *_volume(CLAIM, HOME, "ReadWriteMany"), *_volume(f"{NAMESPACE}-mlflow", VOLUMES / "mlflow", "ReadWriteOnce"),
-        *_volume(PYTHON, python.FOLDER, "ReadOnlyMany"), _claim(PYTHON, "ReadOnlyMany"),
-    ])  # fmt: skip
+    apply(
+        [
+            namespace,
+            *_volume(CLAIM, HOME, "ReadWriteMany"),
+            *_volume(f"{NAMESPACE}-mlflow", VOLUMES / "mlflow", "ReadWriteOnce"),
+            *_volume(PYTHON, python.FOLDER, "ReadOnlyMany"),
+            _claim(PYTHON, "ReadOnlyMany"),
+        ]
+    )
     with helm() as fresh:
         fresh.install(str(render.CHART), NAMESPACE, values(world), namespace=NAMESPACE)
     return world
 
 
 def helm() -> helm_python.Config:
-    """Helm before our cluster and namespace; to be closed."""
+    """Helm, configured for our cluster and namespace; to be closed."""
     return helm_python.Config(kubeconfig_path=str(KUBECONFIG), namespace=NAMESPACE)
 
 
 def _clear() -> None:
-    """Take namespace, volumes and what lies in them away."""
+    """Delete the namespace, the volumes and their folders."""
     kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", timeout_s=180)
     kubectl("delete", "persistentvolume", "--all")
     if VOLUMES.exists():
@@ -116,20 +129,22 @@ def _clear() -> None:
 
 
 def values(world: World) -> dict[str, Any]:
-    """The chart's values: a small MLflow, and the port that the gateway listens at."""
+    """The chart's values: a small MLflow, and the gateway's port."""
     repository, _, digest = world.pipeline.partition("@")
     return {
         "store": {"size": "5Gi"},
         "gateway": {"port": GATEWAY_PORT},
         "mlflow": {
-            "image": {"repository": repository, "tag": "test", "digest": digest}, "workers": 1,
-            "resources": {"cpu": "250m", "memory": "1536Mi"}, "claimSize": "1Gi",
+            "image": {"repository": repository, "tag": "test", "digest": digest},
+            "workers": 1,
+            "resources": {"cpu": "250m", "memory": "1536Mi"},
+            "claimSize": "1Gi",
         },
-    }  # fmt: skip
+    }
 
 
 def _volume(claim: str, folder: Path, mode: str) -> list[Manifest]:
-    """A folder of this machine as a volume that one claim alone may have."""
+    """A folder of this machine as a volume, reserved for one claim."""
     folder.mkdir(parents=True, exist_ok=True)
     if mode != "ReadOnlyMany":
         shutil.chown(folder, USER, USER)
@@ -139,7 +154,7 @@ def _volume(claim: str, folder: Path, mode: str) -> list[Manifest]:
 
 
 def _claim(name: str, mode: str) -> Manifest:
-    """A claim beside the chart's own."""
+    """A claim that is not the chart's."""
     spec = {"accessModes": [mode], "resources": {"requests": {"storage": "1Gi"}}, "volumeName": name}
     return {
         "apiVersion": "v1",

@@ -7,9 +7,16 @@ from pathlib import Path
 import pytest
 
 from proseform import testing
+from proseform.infer import http
 from proseform.task import Task
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine by URL hardly pauses between attempts."""
+    monkeypatch.setattr(http, "_BACKOFF_S", 0.001)
 
 
 @pytest.fixture(scope="session")

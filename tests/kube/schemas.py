@@ -19,8 +19,8 @@ CRDS = Path(__file__).parent / "crds"
 
 def faults(manifest: dict[str, Any]) -> list[str]:
     """What the CRD's schema has against a custom resource, each as ``path: words``; empty where it is valid."""
-    found = _validator(manifest["apiVersion"], manifest["kind"]).iter_errors(manifest)
-    return [f"{'.'.join(map(str, error.absolute_path))}: {error.message[:200]}" for error in found]
+    errors = _validator(manifest["apiVersion"], manifest["kind"]).iter_errors(manifest)
+    return [f"{'.'.join(map(str, error.absolute_path))}: {error.message[:200]}" for error in errors]
 
 
 @cache
@@ -38,15 +38,15 @@ def _closed(schema: Any, *, top: bool = True) -> Any:
     """The schema with every object closed to unknown fields, as ``kubectl --validate=strict`` has it."""
     if not isinstance(schema, dict):
         return schema
-    made = {key: value for key, value in schema.items() if key not in {"properties", "items", "additionalProperties"}}
+    closed = {key: value for key, value in schema.items() if key not in {"properties", "items", "additionalProperties"}}
     if "properties" in schema:
-        made["properties"] = {name: _closed(part, top=False) for name, part in schema["properties"].items()}
+        closed["properties"] = {name: _closed(part, top=False) for name, part in schema["properties"].items()}
         if not schema.get("x-kubernetes-preserve-unknown-fields"):
-            made["additionalProperties"] = False
+            closed["additionalProperties"] = False
     if "items" in schema:
-        made["items"] = _closed(schema["items"], top=False)
+        closed["items"] = _closed(schema["items"], top=False)
     if isinstance(schema.get("additionalProperties"), dict):
-        made["additionalProperties"] = _closed(schema["additionalProperties"], top=False)
+        closed["additionalProperties"] = _closed(schema["additionalProperties"], top=False)
     if top:
-        made["properties"]["metadata"] = {"type": "object"}
-    return made
+        closed["properties"]["metadata"] = {"type": "object"}
+    return closed

@@ -7,8 +7,7 @@ from typing import Any
 
 from proseform import config, digest, testing
 from proseform.bundle import Generation, Part
-from proseform.kube import services, traffic
-from proseform.stages import deploy
+from proseform.kube import dump, services, traffic
 
 GOLDEN = Path(__file__).parent / "golden"
 _MANY = {
@@ -43,9 +42,9 @@ def served(knobs: dict[str, Any] | None = None, *, adapters: bool = True, versio
 
 def rendered(form: str) -> str:
     """One form as YAML: the version's objects, and the route that gives it all traffic."""
-    made = served(FORMS[form])
-    route = traffic.route("toy", made.model, {"3": made.service}, {"3": 100}, made.place)
-    return deploy.as_yaml([*services.build(made), route])
+    version = served(FORMS[form])
+    route = traffic.route("toy", version.model, {"3": version.service}, {"3": 100}, version.place)
+    return dump.as_yaml([*services.build(version), route])
 
 
 if __name__ == "__main__":

@@ -57,28 +57,30 @@ class Server:
             return 200, self.objects[url.path]
         inside = [value for where, value in self.objects.items() if where.rpartition("/")[0] == url.path]
         if inside:
-            return 200, {"items": [each for each in inside if _matches(each, query.get("labelSelector", ""))]}
+            return 200, {
+                "items": [manifest for manifest in inside if _matches(manifest, query.get("labelSelector", ""))]
+            }
         return 404, {"message": "not found"}
 
     def _patched(self, where: str, body: Any, *, dry_run: bool) -> Any:
         """An object that is applied (it names its API version), or a merge patch."""
-        there = self.objects.get(where, {})
-        made = {**there, **body} if "apiVersion" in body else _merged(there, body)
+        stored = self.objects.get(where, {})
+        changed = {**stored, **body} if "apiVersion" in body else _merged(stored, body)
         if not dry_run:
-            self.objects[where] = made
-        return made
+            self.objects[where] = changed
+        return changed
 
 
-def _merged(found: Any, change: Any) -> Any:
+def _merged(target: Any, change: Any) -> Any:
     """A JSON merge patch (RFC 7386), as far as nothing is taken away."""
     if not isinstance(change, dict):
         return change
-    return {**found, **{key: _merged(found.get(key, {}), value) for key, value in change.items()}}
+    return {**target, **{key: _merged(target.get(key, {}), value) for key, value in change.items()}}
 
 
-def _matches(found: Any, selector: str) -> bool:
+def _matches(manifest: Any, selector: str) -> bool:
     """Whether an object has the labels of a selector."""
-    labels = found["metadata"].get("labels", {})
+    labels = manifest["metadata"].get("labels", {})
     return all(
         labels.get(key) == value for key, _, value in (part.partition("=") for part in selector.split(",") if part)
     )
@@ -110,11 +112,11 @@ def serving(server: Server) -> Iterator[str]:
         def _do(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
             body = json.loads(self.rfile.read(length)) if length else None
-            code, said = server.answer(self.command, self.path, body)
+            code, answer = server.answer(self.command, self.path, body)
             if code == 0:  # cut the connection
                 self.close_connection = True
                 return
-            data = (said if isinstance(said, str) else json.dumps(said)).encode()
+            data = (answer if isinstance(answer, str) else json.dumps(answer)).encode()
             self.send_response(code)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(data)))

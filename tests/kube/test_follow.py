@@ -1,4 +1,4 @@
-"""The state of a job in words, from what a cluster says: the shapes were recorded from kubelet, scheduler and operators."""
+"""The state of a job in words; the shapes of statuses were recorded from kubelet, scheduler and operators."""
 
 from __future__ import annotations
 
@@ -103,18 +103,18 @@ CASES: dict[str, tuple[dict[str, Any], list[dict[str, Any]], str, str, bool]] = 
 @pytest.mark.parametrize("name", CASES)
 def test_what_happened_is_told_in_a_sentence_with_a_remedy(name: str) -> None:
     job, pods, phase, reason, stuck = CASES[name]
-    found = follow.state(job, pods)
-    assert (found.phase, found.reason, found.stuck) == (phase, reason, stuck)
-    if found.reason:
-        assert found.words
-        assert found.remedy.endswith(".")
+    state = follow.state(job, pods)
+    assert (state.phase, state.reason, state.stuck) == (phase, reason, stuck)
+    if state.reason:
+        assert state.words
+        assert state.remedy.endswith(".")
 
 
 def test_the_resources_that_are_lacking_are_named() -> None:
-    found = follow.state(
+    state = follow.state(
         {}, [unscheduled("0/2 nodes are available: 1 Insufficient nvidia.com/gpu, 1 Insufficient memory.")]
     )
-    assert "nvidia.com/gpu, memory" in found.words
+    assert "nvidia.com/gpu, memory" in state.words
 
 
 def test_pods_that_the_api_server_refuses_are_told_by_its_event() -> None:
@@ -124,10 +124,10 @@ def test_pods_that_the_api_server_refuses_are_told_by_its_event() -> None:
         {"type": "Warning", "lastTimestamp": "2026-01-01T00:00:01Z", "message": "an older one"},
         {"type": "Normal", "lastTimestamp": "2026-01-01T00:00:03Z", "message": "created"},
     ]
-    found = follow.state({}, [], events)
-    assert found.stuck
-    assert refusal in found.words
-    assert "security level" in found.remedy
+    state = follow.state({}, [], events)
+    assert state.stuck
+    assert refusal in state.words
+    assert "security level" in state.remedy
 
 
 PHASES = st.sampled_from(["Pending", "Running", "Failed", "Succeeded", "Unknown"])
@@ -156,5 +156,5 @@ def test_whatever_a_cluster_says_is_a_state_and_only_the_job_itself_ends(
     kinds: list[str], statuses: list[dict[str, Any]]
 ) -> None:
     job = {"status": {"conditions": [{"type": kind, "status": "True"} for kind in kinds]}}
-    found = follow.state(job, [{"metadata": {"name": "a"}, "status": status} for status in statuses])
-    assert found.over == bool({"Succeeded", "Failed"} & set(kinds))
+    state = follow.state(job, [{"metadata": {"name": "a"}, "status": status} for status in statuses])
+    assert state.over == bool({"Succeeded", "Failed"} & set(kinds))

@@ -16,8 +16,17 @@ from tests.kube.schemas import faults
 
 def training(world_size: int = 2, **knobs: Any) -> jobs.Training:
     place = config.Place.model_validate({"jobs": {"nodes": 2, **knobs}})
-    return jobs.Training("grpo-0123456789ab", "proseform.train.grpo", "/home/x/work/grpo/job.json", "/home/x", place, world_size, 1,
-                         {jobs.KEY: "0123456789ab"}, {jobs.KEY: "sha256:" + "0" * 64})  # fmt: skip
+    return jobs.Training(
+        "grpo-0123456789ab",
+        "proseform.train.grpo",
+        "/home/x/work/grpo/job.json",
+        "/home/x",
+        place,
+        world_size,
+        1,
+        {jobs.KEY: "0123456789ab"},
+        {jobs.KEY: "sha256:" + "0" * 64},
+    )
 
 
 KINDS = [
@@ -61,8 +70,8 @@ def pods(manifests: list[dict[str, Any]]) -> list[dict[str, Any]]:
     if job["kind"] == "PyTorchJob":
         return [replicas["template"]["spec"] for replicas in job["spec"]["pytorchReplicaSpecs"].values()]
     return [
-        each["template"]["spec"]["template"]["spec"]
-        for each in manifests[0]["spec"]["template"]["spec"]["replicatedJobs"]
+        replica["template"]["spec"]["template"]["spec"]
+        for replica in manifests[0]["spec"]["template"]["spec"]["replicatedJobs"]
     ]
 
 
@@ -91,9 +100,16 @@ def test_master_and_workers_run_the_same_command_as_a_list() -> None:
     )
     assert master == worker
     assert master["command"] == [
-        "python3", "-m", "torch.distributed.run", "--nproc-per-node=2", "--max-restarts=0",
-        "-m", "proseform.train.grpo", "--job", "/home/x/work/grpo/job.json",
-    ]  # fmt: skip
+        "python3",
+        "-m",
+        "torch.distributed.run",
+        "--nproc-per-node=2",
+        "--max-restarts=0",
+        "-m",
+        "proseform.train.grpo",
+        "--job",
+        "/home/x/work/grpo/job.json",
+    ]
     assert "args" not in master
 
 
@@ -107,20 +123,21 @@ def test_a_queue_holds_the_job_back_until_kueue_admits_it() -> None:
 @pytest.mark.parametrize("kind", ["PyTorchJob", "TrainJob"])
 def test_one_process_is_one_pod_however_many_nodes_jobs_have(kind: str) -> None:
     """A base is made by one process before many train it."""
-    made = jobs.build(training(world_size=1, kind=kind))
-    assert len(pods(made)) == 1
-    assert "--nproc-per-node=1" in pods(made)[0]["containers"][0]["command"]
-    assert made[-1]["spec"].get("trainer", {"numNodes": 1})["numNodes"] == 1
+    manifests = jobs.build(training(world_size=1, kind=kind))
+    assert len(pods(manifests)) == 1
+    assert "--nproc-per-node=1" in pods(manifests)[0]["containers"][0]["command"]
+    assert manifests[-1]["spec"].get("trainer", {"numNodes": 1})["numNodes"] == 1
 
 
 @pytest.mark.parametrize("kind", ["PyTorchJob", "TrainJob"])
 def test_every_pod_carries_the_jobs_name_whatever_operator_makes_it(kind: str) -> None:
-    made = jobs.build(training(kind=kind))
+    manifests = jobs.build(training(kind=kind))
     if kind == "PyTorchJob":
-        templates = [each["template"] for each in made[-1]["spec"]["pytorchReplicaSpecs"].values()]
+        templates = [replica["template"] for replica in manifests[-1]["spec"]["pytorchReplicaSpecs"].values()]
     else:
         templates = [
-            each["template"]["spec"]["template"] for each in made[0]["spec"]["template"]["spec"]["replicatedJobs"]
+            replica["template"]["spec"]["template"]
+            for replica in manifests[0]["spec"]["template"]["spec"]["replicatedJobs"]
         ]
     for template in templates:
         assert template["metadata"]["labels"]["proseform.dev/job"] == "grpo-0123456789ab"
@@ -145,8 +162,8 @@ def test_account_pull_secrets_and_annotations_reach_every_pod(kind: str) -> None
     for pod in of_stage("grpo", kind, pull_secrets=["registry"], jobs=knobs):
         assert pod["serviceAccountName"] == "training"
         assert pod["imagePullSecrets"] == [{"name": "registry"}]
-    made = jobs.build(training(kind=kind, **knobs))
-    text = str(made)
+    manifests = jobs.build(training(kind=kind, **knobs))
+    text = str(manifests)
     assert text.count("'sidecar.istio.io/inject': 'false'") == {"PyTorchJob": 2, "TrainJob": 1}[kind]
 
 

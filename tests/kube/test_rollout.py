@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from proseform.errors import ClusterError, InputError
-from proseform.kube import ready, rollout, serverless, services, traffic
+from proseform.kube import ready, rollout, serverless, services, traffic, waiting
 from proseform.kube.api import Api
 from tests.kube.served import FORMS, served
 from tests.kube.server import Answer, Server, reached
@@ -33,16 +33,16 @@ class Cluster(Server):
     endpoints: Sequence[bool] = (True,)
 
     def answer(self, method: str, target: str, body: Any) -> Answer:
-        given = super().answer(method, target, body)
-        if given[0] == HTTPStatus.NOT_FOUND and target.startswith(ENDPOINTS):
+        answer = super().answer(method, target, body)
+        if answer[0] == HTTPStatus.NOT_FOUND and target.startswith(ENDPOINTS):
             endpoints = [{"addresses": ["10.1.0.9"], "conditions": {"ready": ready}} for ready in self.endpoints]
             return 200, {"items": [{"metadata": {}, "endpoints": endpoints or None}]}
-        for path, each in self.objects.items():
+        for path, stored in self.objects.items():
             if self.works and path.startswith(SERVICES):
-                each["status"] = READY
+                stored["status"] = READY
             if path == ROUTE:
-                each["status"] = {"parents": [{"conditions": [{"type": "Accepted", "status": "True"}]}]}
-        return given
+                stored["status"] = {"parents": [{"conditions": [{"type": "Accepted", "status": "True"}]}]}
+        return answer
 
 
 @pytest.fixture
@@ -58,22 +58,22 @@ def api(server: Cluster) -> Iterator[Api]:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rollout, "_POLL_S", 0.02)
-    monkeypatch.setattr(rollout, "_ROUTE_S", 0.3)
-    monkeypatch.setattr(rollout, "_GONE_S", 0.3)
-    monkeypatch.setattr(rollout, "_ENDPOINTS_S", 0.3)
+    monkeypatch.setattr(waiting, "_POLL_S", 0.02)
+    monkeypatch.setattr(waiting, "_ROUTE_S", 0.3)
+    monkeypatch.setattr(waiting, "_GONE_S", 0.3)
+    monkeypatch.setattr(waiting, "_ENDPOINTS_S", 0.3)
 
 
 def stand(api: Api, version: str, **knobs: Any) -> services.Served:
-    made = served({"serving": {**QUICK["serving"], **knobs}}, version=version)
-    rollout.apply(api, services.build(made))
-    return made
+    version_served = served({"serving": {**QUICK["serving"], **knobs}}, version=version)
+    rollout.apply(api, services.build(version_served))
+    return version_served
 
 
 def wait(api: Api, *names: str, wait_s: float = 2.0) -> list[str]:
-    said: list[str] = []
-    rollout.await_ready(api, names, served(QUICK).place.serving, wait_s, said.append)
-    return said
+    sentences: list[str] = []
+    waiting.await_ready(api, names, served(QUICK).place.serving, wait_s, sentences.append)
+    return sentences
 
 
 def move(api: Api, **weights: int) -> None:
@@ -91,7 +91,7 @@ def remove(api: Api, version: str, *, force: bool = False) -> None:
 
 
 def weights(server: Cluster) -> dict[str, int]:
-    return {each["name"]: each["weight"] for each in server.objects[ROUTE]["spec"]["rules"][0]["backendRefs"]}
+    return {backend["name"]: backend["weight"] for backend in server.objects[ROUTE]["spec"]["rules"][0]["backendRefs"]}
 
 
 def test_two_versions_stand_and_share_the_traffic(server: Cluster, api: Api) -> None:
@@ -138,8 +138,8 @@ def test_who_joins_a_route_waits_until_gateways_know_it_and_a_rollback_does_not(
     place = served({"serving": {"drain_s": 7}}).place
     steps = [{"1": 100}, {"1": 0, "2": 100}, {"1": 100, "2": 0}]
     waited = []
-    for given in steps:
-        rollout.move(api, "toy", "proseform-toy", given, place)
+    for split in steps:
+        rollout.move(api, "toy", "proseform-toy", split, place)
         waited.append(7 in pauses)
         pauses.clear()
     assert waited == [False, True, False]
@@ -147,9 +147,9 @@ def test_who_joins_a_route_waits_until_gateways_know_it_and_a_rollback_does_not(
 
 def test_applying_again_changes_nothing(server: Cluster, api: Api) -> None:
     stand(api, "1")
-    before = {path: {**each, "status": None} for path, each in server.objects.items()}
+    before = {path: {**stored, "status": None} for path, stored in server.objects.items()}
     stand(api, "1")
-    assert {path: {**each, "status": None} for path, each in server.objects.items()} == before
+    assert {path: {**stored, "status": None} for path, stored in server.objects.items()} == before
 
 
 def test_a_dry_run_leaves_nothing(server: Cluster, api: Api) -> None:
@@ -169,8 +169,8 @@ def test_another_bundle_under_the_same_version_is_refused(server: Cluster, api: 
 def test_an_api_server_that_goes_away_for_a_moment_is_asked_again(server: Cluster, api: Api) -> None:
     faults: list[Answer] = [(0, None), (503, {"message": "starting"}), (429, {"message": "slow down"})]
     server.before = lambda _method, _path: faults.pop() if faults else None
-    made = stand(api, "1")
-    assert wait(api, made.name) == []
+    version = stand(api, "1")
+    assert wait(api, version.name) == []
     assert not faults
 
 
@@ -205,64 +205,91 @@ def unscheduled(message: str) -> dict[str, Any]:
 
 UNREADY: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]], str, str]] = {
     "image": (
-        [pod("a", **container(state={"waiting": {"reason": "ImagePullBackOff"}}))], [],
-        "cannot get its image vllm/vllm-openai:none", "images",
+        [pod("a", **container(state={"waiting": {"reason": "ImagePullBackOff"}}))],
+        [],
+        "cannot get its image vllm/vllm-openai:none",
+        "images",
     ),
-    "memory asked": ([pod("a", **unscheduled("0/1 nodes: 1 Insufficient memory."))], [], "enough memory", "serving.engine"),
+    "memory asked": (
+        [pod("a", **unscheduled("0/1 nodes: 1 Insufficient memory."))],
+        [],
+        "enough memory",
+        "serving.engine",
+    ),
     "gpu": ([pod("a", **unscheduled("1 Insufficient nvidia.com/gpu"))], [], "enough nvidia.com/gpu", "or add nodes"),
     "claim": ([pod("a", **unscheduled('persistentvolumeclaim "x" not found'))], [], "volume", "claims exist"),
     "memory used": ([pod("a", **ended(137, "OOMKilled", 3))], [], "more memory than it may", "serving.engine.memory"),
-    "transformer": ([pod("a", "transformer", **ended(137, "OOMKilled", 3))], [], "more memory", "serving.transformer.memory"),
-    "crash": ([pod("a", **ended(1, "Error", 4))], [], "ended with code 1 and was started again, 4 times", "log says why"),
+    "transformer": (
+        [pod("a", "transformer", **ended(137, "OOMKilled", 3))],
+        [],
+        "more memory",
+        "serving.transformer.memory",
+    ),
+    "crash": (
+        [pod("a", **ended(1, "Error", 4))],
+        [],
+        "ended with code 1 and was started again, 4 times",
+        "log says why",
+    ),
     "mount": (
-        [pod("a", **container(state={"waiting": {"reason": "CreateContainerConfigError", "message": "no configmap"}}))], [],
-        "no configmap", "serving.engine",
+        [pod("a", **container(state={"waiting": {"reason": "CreateContainerConfigError", "message": "no configmap"}}))],
+        [],
+        "no configmap",
+        "serving.engine",
     ),
     "refused": (
-        [], [{"type": "Warning", "involvedObject": {"name": "proseform-toy-v1-predictor-x"}, "message": "violates PodSecurity"}],
-        "cannot be created: violates PodSecurity", "security level",
+        [],
+        [
+            {
+                "type": "Warning",
+                "involvedObject": {"name": "proseform-toy-v1-predictor-x"},
+                "message": "violates PodSecurity",
+            }
+        ],
+        "cannot be created: violates PodSecurity",
+        "security level",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", UNREADY)
 def test_what_is_not_ready_is_given_up_with_the_reason_and_a_remedy(name: str, server: Cluster, api: Api) -> None:
     server.works = False
     pods, events, words, remedy = UNREADY[name]
-    made = stand(api, "1")
-    server.objects |= {f"{PODS}/{each['metadata']['name']}": each for each in pods}
-    server.objects |= {f"{EVENTS}/{index}": {"metadata": {}, **each} for index, each in enumerate(events)}
+    version = stand(api, "1")
+    server.objects |= {f"{PODS}/{manifest['metadata']['name']}": manifest for manifest in pods}
+    server.objects |= {f"{EVENTS}/{index}": {"metadata": {}, **manifest} for index, manifest in enumerate(events)}
     with pytest.raises(ClusterError, match=words) as caught:
-        wait(api, made.name, wait_s=600)
+        wait(api, version.name, wait_s=600)
     assert "no better for 1 s" in caught.value.message
     assert remedy in caught.value.hint
 
 
 def test_a_crash_is_told_with_the_last_lines_of_its_log(server: Cluster, api: Api) -> None:
     server.works = False
-    made = stand(api, "1")
+    version = stand(api, "1")
     server.objects[f"{PODS}/a"] = pod("a", **ended(1, "Error", 5))
     server.logs[f"{PODS}/a/log"] = ["2026-01-01T00:00:00Z loading", "2026-01-01T00:00:01Z ValueError: no such adapter"]
     with pytest.raises(ClusterError, match=r"loading \| ValueError: no such adapter"):
-        wait(api, made.name, wait_s=600)
+        wait(api, version.name, wait_s=600)
 
 
 def test_time_up_tells_what_was_waited_for(server: Cluster, api: Api) -> None:
     server.works = False
-    made = stand(api, "1")
+    version = stand(api, "1")
     with pytest.raises(ClusterError, match=r"not ready after 0\.1 s\. KServe's controller has not looked"):
-        wait(api, made.name, wait_s=0.1)
-    server.objects[f"{SERVICES}/{made.name}"]["status"] = {"conditions": [{"type": "Ready", "status": "Unknown"}]}
+        wait(api, version.name, wait_s=0.1)
+    server.objects[f"{SERVICES}/{version.name}"]["status"] = {"conditions": [{"type": "Ready", "status": "Unknown"}]}
     server.objects[f"{PODS}/a"] = pod("a", conditions=[{"type": "Ready", "status": "False"}])
     with pytest.raises(ClusterError, match="waits for a, which load"):
-        wait(api, made.name, wait_s=0.1)
+        wait(api, version.name, wait_s=0.1)
 
 
 def test_a_first_crash_is_waited_out(server: Cluster, api: Api) -> None:
     """An engine that was killed once while its node was busy is no reason to give up."""
-    found = ready.state({"metadata": {"name": "x"}, "status": {}}, [pod("a", **ended(1, "Error", 1))])
-    assert not found.ready
-    assert not found.stuck
+    state = ready.state({"metadata": {"name": "x"}, "status": {}}, [pod("a", **ended(1, "Error", 1))])
+    assert not state.ready
+    assert not state.stuck
 
 
 def test_a_service_that_somebody_deletes_is_not_waited_for(server: Cluster, api: Api) -> None:
@@ -311,9 +338,9 @@ def test_a_version_that_does_not_stand_is_named_with_those_that_do(server: Clust
 
 
 def test_a_deletion_that_no_controller_finishes_is_told(server: Cluster, api: Api) -> None:
-    made = stand(api, "1")
+    version = stand(api, "1")
     server.before = lambda method, path: (200, {}) if method == "DELETE" and path.startswith(SERVICES) else None
-    with pytest.raises(ClusterError, match=f"{made.name}: deleted, and not gone"):
+    with pytest.raises(ClusterError, match=f"{version.name}: deleted, and not gone"):
         remove(api, "1")
 
 
@@ -347,9 +374,9 @@ def real(cluster: Path) -> Api:
 @pytest.mark.parametrize("form", FORMS)
 def test_a_real_api_server_takes_every_object(real: Api, form: str) -> None:
     """Its validation, KServe's webhooks and the CRDs' own rules; nothing is created."""
-    made = served(FORMS[form])
-    route = traffic.route("toy", made.model, {"3": made.service}, {"3": 100}, made.place)
-    rollout.apply(real, [*services.build(made), route], dry_run=True)
+    version = served(FORMS[form])
+    route = traffic.route("toy", version.model, {"3": version.service}, {"3": 100}, version.place)
+    rollout.apply(real, [*services.build(version), route], dry_run=True)
 
 
 @pytest.mark.cluster

@@ -11,9 +11,9 @@ from tests.kube.served import FORMS, served
 
 
 def built(knobs: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    made = services.build(served({"serving": knobs, "namespace": "here"}))
-    budgets = [each for each in made if each["kind"] == "PodDisruptionBudget"]
-    return made[-1], budgets
+    manifests = services.build(served({"serving": knobs, "namespace": "here"}))
+    budgets = [manifest for manifest in manifests if manifest["kind"] == "PodDisruptionBudget"]
+    return manifests[-1], budgets
 
 
 def test_without_scaling_kserve_keeps_what_is_asked_for() -> None:
@@ -21,7 +21,7 @@ def test_without_scaling_kserve_keeps_what_is_asked_for() -> None:
     assert service["metadata"]["annotations"][scaling.CLASS] == "none"
     assert (service["spec"]["predictor"]["minReplicas"], service["spec"]["predictor"]["maxReplicas"]) == (2, 2)
     assert "autoScaling" not in service["spec"]["predictor"]
-    assert [each["metadata"]["name"] for each in budgets] == ["proseform-toy-v3-predictor"]
+    assert [budget["metadata"]["name"] for budget in budgets] == ["proseform-toy-v3-predictor"]
 
 
 def test_keda_asks_for_the_requests_that_wait_at_this_very_service() -> None:
@@ -50,17 +50,17 @@ def test_a_lone_pod_has_no_budget_since_it_could_never_be_moved() -> None:
 
 
 def test_budgets_and_spread_choose_the_pods_of_one_component() -> None:
-    made = services.build(served(FORMS["economical"]))
-    service = made[-1]
+    manifests = services.build(served(FORMS["economical"]))
+    service = manifests[-1]
     for which in ("predictor", "transformer"):
-        wanted = {"serving.kserve.io/inferenceservice": "proseform-toy-v3", "component": which}
+        labels = {"serving.kserve.io/inferenceservice": "proseform-toy-v3", "component": which}
         (budget,) = [
-            each
-            for each in made
-            if each["metadata"]["name"] == f"proseform-toy-v3-{which}" and "Budget" in each["kind"]
+            manifest
+            for manifest in manifests
+            if manifest["metadata"]["name"] == f"proseform-toy-v3-{which}" and "Budget" in manifest["kind"]
         ]
-        assert budget["spec"]["selector"]["matchLabels"] == wanted
+        assert budget["spec"]["selector"]["matchLabels"] == labels
         assert budget["spec"]["maxUnavailable"] == 1
         spread = service["spec"][which]["topologySpreadConstraints"]
-        assert [each["labelSelector"]["matchLabels"] for each in spread] == [wanted, wanted]
-        assert {each["whenUnsatisfiable"] for each in spread} == {"ScheduleAnyway"}  # one node is enough
+        assert [manifest["labelSelector"]["matchLabels"] for manifest in spread] == [labels, labels]
+        assert {manifest["whenUnsatisfiable"] for manifest in spread} == {"ScheduleAnyway"}  # one node is enough

@@ -16,9 +16,13 @@ from tests.kube.served import FORMS, GOLDEN, rendered, served
 _ENVIRONMENT = {"claim": "python", "path": "/env", "packages": "/env/lib"}
 KNOBS: dict[str, dict[str, Any]] = {
     **FORMS,
-    "processor": {"serving": {"engine": {"gpus": 0, "eager": True, "kv_cache_gib": 2, "arguments": ["--max-num-seqs", "4"]}}},
+    "processor": {
+        "serving": {"engine": {"gpus": 0, "eager": True, "kv_cache_gib": 2, "arguments": ["--max-num-seqs", "4"]}}
+    },
     "environments": {"serving": {part: {"environment": _ENVIRONMENT} for part in ("engine", "transformer")}},
-    "placed": {"serving": {"account": "serving", "engine": {"node_selector": {"pool": "a"}, "tolerations": [{"key": "gpu"}]}}},
+    "placed": {
+        "serving": {"account": "serving", "engine": {"node_selector": {"pool": "a"}, "tolerations": [{"key": "gpu"}]}}
+    },
     "a real cluster": {
         "pull_secrets": ["registry"],
         "ipv6": True,
@@ -29,25 +33,27 @@ KNOBS: dict[str, dict[str, Any]] = {
         },
     },
     "hpa": {"serving": {"scaling": {"by": "hpa", "cpu": 60}, "engine": {"replicas_max": 3}, "drain_s": 0}},
-}  # fmt: skip
+}
 
 
-def by_kind(made: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
-    return [each for each in made if each["kind"] == kind]
+def by_kind(manifests: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    return [manifest for manifest in manifests if manifest["kind"] == kind]
 
 
-def pods_of(made: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The pods as KServe puts them together: the runtime's containers in the predictor's spec, and the transformer's own."""
+def pods_of(manifests: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The pods as KServe builds them: the predictor's spec with the runtime's containers, and the transformer's own."""
     extension = {"model", "annotations", "labels", "minReplicas", "maxReplicas", "autoScaling", "canaryTrafficPercent"}
-    runtimes = {each["metadata"]["name"]: each["spec"]["containers"] for each in by_kind(made, "ServingRuntime")}
-    found = []
-    for service in by_kind(made, "InferenceService"):
+    runtimes = {
+        runtime["metadata"]["name"]: runtime["spec"]["containers"] for runtime in by_kind(manifests, "ServingRuntime")
+    }
+    pods = []
+    for service in by_kind(manifests, "InferenceService"):
         for part in service["spec"].values():
             containers = [*(runtimes[part["model"]["runtime"]] if "model" in part else []), *part.get("containers", [])]
-            found.append(
+            pods.append(
                 {**{key: value for key, value in part.items() if key not in extension}, "containers": containers}
             )
-    return found
+    return pods
 
 
 @pytest.mark.parametrize("name", KNOBS)
@@ -62,21 +68,21 @@ def test_every_pod_is_one_that_kubernetes_knows_and_restricted(name: str) -> Non
         whole = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "spec": pod}
         assert admission.faults(whole) == []
         assert list(admission.against_pod(pod)) == []
-        assert {mount["name"] for each in pod["containers"] for mount in each["volumeMounts"]} <= {
-            each["name"] for each in pod["volumes"]
+        assert {mount["name"] for container in pod["containers"] for mount in container["volumeMounts"]} <= {
+            volume["name"] for volume in pod["volumes"]
         }
 
 
 def test_every_pod_pulls_with_the_secrets_has_its_annotations_and_listens_where_the_cluster_needs_it() -> None:
-    made = services.build(served(KNOBS["a real cluster"]))
-    (service,) = by_kind(made, "InferenceService")
-    for pod in pods_of(made):
+    manifests = services.build(served(KNOBS["a real cluster"]))
+    (service,) = by_kind(manifests, "InferenceService")
+    for pod in pods_of(manifests):
         assert pod["imagePullSecrets"] == [{"name": "registry"}]
         assert pod["serviceAccountName"] == "serving"
     assert service["spec"]["predictor"]["annotations"] == {"sidecar.istio.io/inject": "false"}
     assert service["spec"]["transformer"]["annotations"] == {"sidecar.istio.io/inject": "true"}
     assert service["spec"]["transformer"]["nodeSelector"] == {"pool": "a"}
-    (runtime,) = by_kind(made, "ServingRuntime")
+    (runtime,) = by_kind(manifests, "ServingRuntime")
     for args in (runtime["spec"]["containers"][0]["args"], service["spec"]["transformer"]["containers"][0]["args"]):
         assert args[args.index("--host") + 1] == "::"
 
@@ -92,7 +98,7 @@ def test_a_transformer_that_waits_for_its_engine_is_not_restarted_for_it() -> No
 @pytest.mark.parametrize("limited", [True, False])
 def test_idle_processors_are_anybody_s_where_the_cluster_says_so_and_memory_never_is(limited: bool) -> None:
     for pod in pods_of(services.build(served({"cpu_limits": limited}))):
-        for resources in (each["resources"] for each in pod["containers"]):
+        for resources in (container["resources"] for container in pod["containers"]):
             assert {**resources["requests"], **resources["limits"]} == resources["requests"], "a limit is the request"
             assert set(resources["requests"]) - set(resources["limits"]) == (set() if limited else {"cpu"})
 
@@ -110,9 +116,9 @@ def test_the_rendered_files_are_fresh(form: str) -> None:
 
 
 def test_economical_is_one_service_whose_engine_holds_base_and_adapters() -> None:
-    made = served()
-    (service,) = by_kind(services.build(made), "InferenceService")
-    (runtime,) = by_kind(services.build(made), "ServingRuntime")
+    version = served()
+    (service,) = by_kind(services.build(version), "InferenceService")
+    (runtime,) = by_kind(services.build(version), "ServingRuntime")
     args = runtime["spec"]["containers"][0]["args"]
     assert args[args.index("--model") + 1] == "/mnt/models/base"
     at = args.index("--lora-modules")
@@ -123,27 +129,30 @@ def test_economical_is_one_service_whose_engine_holds_base_and_adapters() -> Non
         "disable_any_whitespace": True,
     }
     assert args[args.index("--dtype") + 1] == "bfloat16"
-    assert service["spec"]["predictor"]["model"]["storageUri"] == made.storage
-    assert made.service == "proseform-toy-v3-transformer"
+    assert service["spec"]["predictor"]["model"]["storageUri"] == version.storage
+    assert version.service == "proseform-toy-v3-transformer"
 
 
 def test_wide_is_two_services_and_the_transformer_knows_the_evaluators() -> None:
-    made = services.build(served({"serving": {"form": "wide"}, "namespace": "here"}))
-    evaluator, formatter = by_kind(made, "InferenceService")
+    manifests = services.build(served({"serving": {"form": "wide"}, "namespace": "here"}))
+    evaluator, formatter = by_kind(manifests, "InferenceService")
     assert "transformer" not in evaluator["spec"]
     args = formatter["spec"]["transformer"]["containers"][0]["args"]
     assert args[args.index("--evaluator") + 1] == f"http://{evaluator['metadata']['name']}-predictor.here"
-    names = [each["spec"]["containers"][0]["args"] for each in by_kind(made, "ServingRuntime")]
-    assert [[word.partition("=")[0] for word in args if word.startswith(("evaluator=", "formatter="))] for args in names] == [
-        ["evaluator"], ["formatter"],
-    ]  # fmt: skip
+    names = [runtime["spec"]["containers"][0]["args"] for runtime in by_kind(manifests, "ServingRuntime")]
+    assert [
+        [word.partition("=")[0] for word in args if word.startswith(("evaluator=", "formatter="))] for args in names
+    ] == [
+        ["evaluator"],
+        ["formatter"],
+    ]
 
 
 def test_whole_models_take_the_wide_form_and_refuse_the_economical() -> None:
-    made = served(adapters=False)
-    assert len(by_kind(services.build(made), "InferenceService")) == 2
-    assert made.service.endswith("-formatter-transformer")
-    args = by_kind(services.build(made), "ServingRuntime")[0]["spec"]["containers"][0]["args"]
+    version = served(adapters=False)
+    assert len(by_kind(services.build(version), "InferenceService")) == 2
+    assert version.service.endswith("-formatter-transformer")
+    args = by_kind(services.build(version), "ServingRuntime")[0]["spec"]["containers"][0]["args"]
     assert args[args.index("--served-model-name") + 1] == "evaluator"
     assert "--enable-lora" not in args
     with pytest.raises(ConfigError, match="evaluator and formatter are whole models"):
@@ -151,29 +160,29 @@ def test_whole_models_take_the_wide_form_and_refuse_the_economical() -> None:
 
 
 def test_every_object_carries_the_bundle_short_in_a_label_and_whole_in_an_annotation() -> None:
-    made = served()
-    for each in services.build(made):
-        assert each["metadata"]["labels"]["proseform.dev/bundle"] == made.bundle.digest[7:19]
-        assert each["metadata"]["annotations"]["proseform.dev/bundle"] == made.bundle.digest
-        assert each["metadata"]["annotations"]["proseform.dev/task-contract"] == made.bundle.task_contract
-        assert each["metadata"]["labels"]["proseform.dev/version"] == "3"
+    version = served()
+    for manifest in services.build(version):
+        assert manifest["metadata"]["labels"]["proseform.dev/bundle"] == version.bundle.digest[7:19]
+        assert manifest["metadata"]["annotations"]["proseform.dev/bundle"] == version.bundle.digest
+        assert manifest["metadata"]["annotations"]["proseform.dev/task-contract"] == version.bundle.task_contract
+        assert manifest["metadata"]["labels"]["proseform.dev/version"] == "3"
 
 
 def test_the_transformer_reads_the_very_bundle_from_its_config_map(tmp_path: Any) -> None:
-    made = served()
-    (found,) = by_kind(services.build(made), "ConfigMap")
-    (tmp_path / bundles.MANIFEST).write_text(found["data"][bundles.MANIFEST])
-    assert bundles.read(tmp_path, check_files=False).digest == made.bundle.digest
-    assert found["immutable"] is True
+    version = served()
+    (bundle_map,) = by_kind(services.build(version), "ConfigMap")
+    (tmp_path / bundles.MANIFEST).write_text(bundle_map["data"][bundles.MANIFEST])
+    assert bundles.read(tmp_path, check_files=False).digest == version.bundle.digest
+    assert bundle_map["immutable"] is True
 
 
 def test_kserve_is_given_no_variable_that_it_blocks() -> None:
     """KServe 0.20 refuses PYTHONPATH; the command names the packages instead."""
     for pod in pods_of(services.build(served(KNOBS["environments"]))):
         (container,) = pod["containers"]
-        assert "PYTHONPATH" not in {each["name"] for each in container["env"]}
+        assert "PYTHONPATH" not in {variable["name"] for variable in container["env"]}
         assert container["command"][:3] == ["env", "PYTHONPATH=/env/lib", "python3"]
-        mount = next(each for each in container["volumeMounts"] if each["name"] == "environment")
+        mount = next(mount for mount in container["volumeMounts"] if mount["name"] == "environment")
         assert mount == {"name": "environment", "mountPath": "/env", "readOnly": True}
 
 
@@ -186,9 +195,9 @@ def test_an_engine_on_the_processor_has_no_gpu_flags() -> None:
 
 
 def test_what_is_told_to_go_ends_what_it_has_begun_within_its_pods_patience() -> None:
-    made = served({"serving": {"drain_s": 7, "transformer": {"timeout_s": 90}}})
+    version = served({"serving": {"drain_s": 7, "transformer": {"timeout_s": 90}}})
     service, runtime = (
-        by_kind(services.build(made), kind)[0]["spec"] for kind in ("InferenceService", "ServingRuntime")
+        by_kind(services.build(version), kind)[0]["spec"] for kind in ("InferenceService", "ServingRuntime")
     )
     (container,) = runtime["containers"]
     assert container["lifecycle"] == {"preStop": {"sleep": {"seconds": 7}}}
@@ -209,16 +218,16 @@ def test_gpus_of_a_pod_share_the_model() -> None:
 
 @pytest.mark.parametrize(("rank", "taken"), [(1, "1"), (2, "8"), (16, "16"), (33, "64"), (512, "512")])
 def test_ranks_are_rounded_up_to_what_vllm_takes(rank: int, taken: str) -> None:
-    made = served()
-    loaded = engines.Loaded(made.bundle, ("evaluator",), {"evaluator": rank}, 64)
-    args = engines.argv(loaded, made.place)
+    version = served()
+    loaded = engines.Loaded(version.bundle, ("evaluator",), {"evaluator": rank}, 64)
+    args = engines.argv(loaded, version.place)
     assert args[args.index("--max-lora-rank") + 1] == taken
 
 
 def test_a_rank_that_vllm_cannot_serve_is_refused() -> None:
-    made = served()
+    version = served()
     with pytest.raises(ConfigError, match="rank 513"):
-        engines.argv(engines.Loaded(made.bundle, ("evaluator",), {"evaluator": 513}, 64), made.place)
+        engines.argv(engines.Loaded(version.bundle, ("evaluator",), {"evaluator": 513}, 64), version.place)
 
 
 REMOTE = {
@@ -233,10 +242,10 @@ REMOTE = {
 def test_an_engine_by_url_is_asked_by_the_transformer_alone_with_its_key_as_a_file(by: str) -> None:
     knobs = {"engine": REMOTE, "scaling": {"by": by}, "transformer": {"replicas": 2, "replicas_max": 4}}
     version = served({"serving": knobs}, adapters=False)
-    made = remote.build(version)
-    assert [admission.faults(manifest) for manifest in made] == [[]] * len(made)
-    assert {each["kind"] for each in made} == {"ConfigMap", "PodDisruptionBudget", "InferenceService"}
-    (pod,) = pods_of(made)
+    manifests = remote.build(version)
+    assert [admission.faults(manifest) for manifest in manifests] == [[]] * len(manifests)
+    assert {manifest["kind"] for manifest in manifests} == {"ConfigMap", "PodDisruptionBudget", "InferenceService"}
+    (pod,) = pods_of(manifests)
     whole = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "spec": pod}
     assert admission.faults(whole) == []
     assert list(admission.against_pod(pod)) == []
@@ -249,7 +258,7 @@ def test_an_engine_by_url_is_asked_by_the_transformer_alone_with_its_key_as_a_fi
         "/etc/proseform/engine/key",
     ]
     assert {"name": "key", "secret": {"secretName": "engine-key", "defaultMode": 0o440}} in pod["volumes"]
-    (service,) = by_kind(made, "InferenceService")
+    (service,) = by_kind(manifests, "InferenceService")
     assert service["spec"]["predictor"]["labels"]["app.kubernetes.io/component"] == "transformer"
     assert version.service == f"{service['metadata']['name']}-predictor"
     if by != "none":
@@ -264,15 +273,15 @@ def test_an_engine_by_url_has_no_serverless_form() -> None:
 
 
 def test_serverless_is_one_pod_of_both_so_that_a_revision_is_a_whole_bundle() -> None:
-    made = serverless.build(served({"serving": {"mode": "serverless"}}), 10)
-    for manifest in made:
+    manifests = serverless.build(served({"serving": {"mode": "serverless"}}), 10)
+    for manifest in manifests:
         assert admission.faults(manifest) == []
-    (pod,) = pods_of(made)
+    (pod,) = pods_of(manifests)
     assert admission.faults({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "spec": pod}) == []
     assert list(admission.against_pod(pod)) == []
-    assert [each["name"] for each in pod["containers"]] == ["kserve-container", "transformer-container"]
-    assert [len(each.get("ports", [])) for each in pod["containers"]] == [0, 1]
-    service = made[-1]
+    assert [container["name"] for container in pod["containers"]] == ["kserve-container", "transformer-container"]
+    assert [len(container.get("ports", [])) for container in pod["containers"]] == [0, 1]
+    service = manifests[-1]
     assert service["metadata"]["name"] == "proseform-toy"
     assert service["spec"]["predictor"]["canaryTrafficPercent"] == 10
     args = pod["containers"][1]["args"]

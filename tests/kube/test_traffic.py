@@ -29,18 +29,18 @@ def test_the_gateway_api_knows_every_field(hostname: str) -> None:
 
 def test_a_field_that_nobody_knows_is_found() -> None:
     """The strict schema can fail."""
-    made = route({"1": 100})
-    made["spec"]["rules"][0]["backendRefs"][0]["weigth"] = 3
-    assert "weigth" in faults(made)[0]
+    http_route = route({"1": 100})
+    http_route["spec"]["rules"][0]["backendRefs"][0]["weigth"] = 3
+    assert "weigth" in faults(http_route)[0]
 
 
 def test_weights_are_those_of_the_versions_services() -> None:
-    made = route({"1": 90, "2": 10})
-    assert made["spec"]["rules"][0]["backendRefs"] == [
+    http_route = route({"1": 90, "2": 10})
+    assert http_route["spec"]["rules"][0]["backendRefs"] == [
         {"name": SERVICES["1"], "port": 80, "weight": 90},
         {"name": SERVICES["2"], "port": 80, "weight": 10},
     ]
-    assert traffic.weights(made, SERVICES) == {"1": 90, "2": 10}
+    assert traffic.weights(http_route, SERVICES) == {"1": 90, "2": 10}
 
 
 def test_a_version_without_a_weight_stands_ready_in_the_route() -> None:
@@ -85,13 +85,13 @@ def test_weights_that_are_none_are_refused(weights: dict[str, Any], words: str) 
 
 @given(st.dictionaries(st.sampled_from("12345"), st.integers(0, 100)), st.floats(0, 1))
 def test_shares_always_sum_to_a_hundred(standing: dict[str, int], share: float) -> None:
-    made = traffic.shares("3", standing, share)
-    assert sum(made.values()) == 100
-    assert min(made.values()) >= 0
-    assert set(made) == {*standing, "3"}
+    split = traffic.shares("3", standing, share)
+    assert sum(split.values()) == 100
+    assert min(split.values()) >= 0
+    assert set(split) == {*standing, "3"}
     if sum(weight for version, weight in standing.items() if version != "3"):
-        assert made["3"] == round(100 * share)
-    assert traffic.shares("3", made, share) == made or made["3"] == 100  # promoting again changes nothing
+        assert split["3"] == round(100 * share)
+    assert traffic.shares("3", split, share) == split or split["3"] == 100  # promoting again changes nothing
 
 
 @pytest.mark.parametrize(
@@ -124,9 +124,9 @@ def test_what_a_gateway_says_of_a_route_is_read(status: dict[str, Any], words: s
 
 def test_a_gateway_waits_longer_than_the_transformer_works() -> None:
     place = config.Place.model_validate({"serving": {"transformer": {"timeout_s": 300}}})
-    made = route({"1": 100}, place)
-    assert made["spec"]["rules"][0]["timeouts"] == {"request": "305s"}
-    assert faults(made) == []
+    http_route = route({"1": 100}, place)
+    assert http_route["spec"]["rules"][0]["timeouts"] == {"request": "305s"}
+    assert faults(http_route) == []
 
 
 def test_an_ipv6_address_stands_in_brackets() -> None:

@@ -57,8 +57,13 @@ def test_train_has_its_five_kinds_of_steps_in_order(compiled: dict[str, list[dic
     tasks = story(compiled["train"][0])
     assert set(tasks) == TRAIN
     assert {task["taskInfo"]["name"] for task in tasks.values()} == {
-        "dataset", "sft-evaluator", "sft-formatter", "grpo", "evaluate", "register",
-    }  # fmt: skip
+        "dataset",
+        "sft-evaluator",
+        "sft-formatter",
+        "grpo",
+        "evaluate",
+        "register",
+    }
     assert set(tasks["grpo"]["dependentTasks"]) == {"dataset", "sft"}
     assert "evaluate" in tasks["register"]["dependentTasks"]
 

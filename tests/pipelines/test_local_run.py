@@ -17,10 +17,15 @@ from proseform.stages import STEPS
 from tests.pipelines.conftest import MICRO, ROOT, Finished, finish, start
 
 AFTER = {
-    "sft-evaluator": ("dataset",), "sft-formatter": ("dataset",), "grpo": ("sft-evaluator",),
-    "evaluate": ("grpo", "sft-formatter"), "register": ("evaluate",), "gate": ("register",), "promote": ("gate",),
+    "sft-evaluator": ("dataset",),
+    "sft-formatter": ("dataset",),
+    "grpo": ("sft-evaluator",),
+    "evaluate": ("grpo", "sft-formatter"),
+    "register": ("evaluate",),
+    "gate": ("register",),
+    "promote": ("gate",),
     "probe": ("promote",),
-}  # fmt: skip
+}
 """What each step waits for; of what waits for the same, KFP's local runner promises no order."""
 
 
@@ -243,8 +248,12 @@ def _relocate(database: Path, moved: dict[str, str]) -> None:
     """Let a copied registry point at its own artifacts."""
     import sqlite3
 
-    columns = (("experiments", "artifact_location"), ("runs", "artifact_uri"), ("logged_models", "artifact_location"),
-               ("model_versions", "storage_location"))  # fmt: skip
+    columns = (
+        ("experiments", "artifact_location"),
+        ("runs", "artifact_uri"),
+        ("logged_models", "artifact_location"),
+        ("model_versions", "storage_location"),
+    )
     with sqlite3.connect(database) as connection:
         for old, new in moved.items():
             for table, column in columns:

@@ -22,9 +22,13 @@ def kubeconfig(folder: Path, url: str) -> str:
     """A kubeconfig for a server on this machine."""
     entry = {"name": "here", "context": {"cluster": "here", "user": "here"}}
     document = {
-        "apiVersion": "v1", "kind": "Config", "current-context": "here", "contexts": [entry],
-        "clusters": [{"name": "here", "cluster": {"server": url}}], "users": [{"name": "here", "user": {"token": "t"}}],
-    }  # fmt: skip
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "here",
+        "contexts": [entry],
+        "clusters": [{"name": "here", "cluster": {"server": url}}],
+        "users": [{"name": "here", "user": {"token": "t"}}],
+    }
     path = folder / "kubeconfig"
     path.write_text(yaml.safe_dump(document))
     return str(path)

@@ -89,9 +89,13 @@ def borrowed(mlflow, version, verdict):
 
 @pytest.mark.parametrize(
     ("prepare", "words"),
-    [(nobody, "no gate has judged it"), (closed, "its gate is closed: schema_valid: not measured"), (tagged, "its gate is closed"),
-     (borrowed, "its verdict is of another bundle")],
-)  # fmt: skip
+    [
+        (nobody, "no gate has judged it"),
+        (closed, "its gate is closed: schema_valid: not measured"),
+        (tagged, "its gate is closed"),
+        (borrowed, "its verdict is of another bundle"),
+    ],
+)
 def test_nothing_passes_a_gate_that_is_not_open_for_this_very_bundle(
     mlflow, name, bundles, verdict, promotable, prepare, words
 ):
@@ -115,7 +119,7 @@ def test_what_does_not_exist_cannot_be_promoted(mlflow, name, promotable):
 
 @pytest.mark.parametrize("writes", range(7))
 def test_a_promotion_that_was_cut_short_ends_where_it_would_have(mlflow, name, promotable, dying, writes):
-    """The writes: the lease, the one before it deleted, the move, previous, champion, candidate, the move struck out."""
+    """The writes: lease created, earlier lease deleted, move recorded, previous, champion, candidate, move deleted."""
     for number in (1, 2):
         promotable(number)
         aliases.promote(mlflow, name)

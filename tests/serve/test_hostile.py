@@ -373,7 +373,7 @@ LIKELY = st.fixed_dictionaries(
         "outputs": ANY,
         "id": ANY,
     },
-)  # fmt: skip
+)
 
 
 @settings(

@@ -37,7 +37,8 @@ class Waiting(testing.ScriptedEngine):
 def begun(port, body, length=None):
     """A request that was sent on a connection of its own."""
     line = socket.create_connection(("127.0.0.1", port), timeout=20)
-    head = f"POST {OURS} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {length or len(body)}\r\n\r\n"
+    headers = f"host: x\r\ncontent-type: application/json\r\ncontent-length: {length or len(body)}"
+    head = f"POST {OURS} HTTP/1.1\r\n{headers}\r\n\r\n"
     line.sendall(head.encode() + body)
     return line
 

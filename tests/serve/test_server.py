@@ -142,7 +142,8 @@ def test_what_cannot_be_used_is_refused_by_name(server, body, named):
 @pytest.mark.parametrize("depth", [400, 5_000])
 def test_a_schema_that_is_nested_too_deeply_is_refused(server, depth):
     text = '{"type": "array", "items": ' * depth + "{}" + "}" * depth
-    response = server.post("/v1/tasks/toy/answer", content='{"inputs": %s, "schema": %s}' % (json.dumps(INPUTS), text))  # noqa: UP031
+    body = f'{{"inputs": {json.dumps(INPUTS)}, "schema": {text}}}'
+    response = server.post("/v1/tasks/toy/answer", content=body)
     error(response, 422, "input")
 
 
@@ -195,7 +196,7 @@ def test_traffic_is_split_by_the_weights(server):
 
 
 def test_a_storm_gets_verified_answers_or_typed_refusals(server):
-    """64 at once against one slot and 40 places in the queue: nobody gets anything else, and the server still stands."""
+    """64 at once against one slot and 40 places in the queue; every response is one of these, the server goes on."""
     with httpx.Client(base_url=server.base_url, timeout=60, limits=httpx.Limits(max_connections=100)) as many:
 
         def one(number):

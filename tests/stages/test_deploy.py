@@ -17,7 +17,7 @@ from proseform.bundle import Generation, Part
 from proseform.errors import ClusterError, ConfigError, RegistryError, StageError
 from proseform.kube.api import Api
 from proseform.registry import attachments, models
-from proseform.stages import cache, deploy, preflight, promote
+from proseform.stages import cache, deploy, gateway, preflight, promote
 from tests.kube.server import Server, client_of, serving
 from tests.kube.test_rollout import ROUTE, SERVICES, Cluster, weights
 
@@ -70,7 +70,8 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
     cluster = Cluster()
     with serving(cluster) as url:
         api_of = lambda namespace, **_: Api(namespace, patience_s=60, client=client_of(url))  # noqa: E731
-        monkeypatch.setattr(deploy, "Api", api_of)
+        for module in (deploy, gateway):
+            monkeypatch.setattr(module, "Api", api_of)
         monkeypatch.setattr("proseform.kube.api.Api", api_of)
         yield cluster
 
@@ -183,20 +184,20 @@ class Gateway(Server):
         return self.left.pop(0) if len(self.left) > 1 else self.left[0]
 
 
-def asked(gateway: Gateway, monkeypatch: pytest.MonkeyPatch, cases: int = 1) -> list[dict[str, Any]]:
-    monkeypatch.setattr(deploy.time, "sleep", lambda _: None)
-    monkeypatch.setattr(deploy, "_FOUND_S", 0.3)
-    with serving(gateway) as url:
+def asked(answering: Gateway, monkeypatch: pytest.MonkeyPatch, cases: int = 1) -> list[dict[str, Any]]:
+    monkeypatch.setattr(gateway.time, "sleep", lambda _: None)
+    monkeypatch.setattr(gateway, "_FOUND_S", 0.3)
+    with serving(answering) as url:
         place = config.PLACES.parse(f'{PLACE}url = "{url}"')
-        return deploy.ask("toy", place, "proseform-toy", "sha256:new", [{"parcel": "x"}] * cases)
+        return gateway.ask("toy", place, "proseform-toy", "sha256:new", [{"parcel": "x"}] * cases)
 
 
 def test_the_probe_asks_until_the_promoted_bundle_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    gateway = Gateway(
+    answering = Gateway(
         (503, "no healthy upstream"), (200, {"bundle": "sha256:old"}), (200, {"bundle": "sha256:new", "answer": {}})
     )
-    assert asked(gateway, monkeypatch, 2) == [{"bundle": "sha256:new", "answer": {}}] * 2
-    assert gateway.asked[0] == ("POST", "/v1/tasks/toy/answer")
+    assert asked(answering, monkeypatch, 2) == [{"bundle": "sha256:new", "answer": {}}] * 2
+    assert answering.asked[0] == ("POST", "/v1/tasks/toy/answer")
 
 
 def test_a_refusal_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -131,9 +131,9 @@ def test_records_are_generated_once_and_judged_as_often_as_asked(
 
 def test_what_tuning_looks_at_is_measured_and_opens_no_gate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of the split valid: other cases, said at the head of the report, and refused by the gate in words."""
-    made = world(tmp_path, monkeypatch, ALONE)
-    folder = made.evaluate(f'{ALONE}evaluate.split = "valid"\nevaluate.levels = []\n')
-    known = {row["id"] for row in jsonl.rows(cache.folder(made.data) / "cases-valid.jsonl")}
+    opened = world(tmp_path, monkeypatch, ALONE)
+    folder = opened.evaluate(f'{ALONE}evaluate.split = "valid"\nevaluate.levels = []\n')
+    known = {row["id"] for row in jsonl.rows(cache.folder(opened.data) / "cases-valid.jsonl")}
     asked = {row.case for row in records.read(folder / records.RECORDS) if row.suite != "formatter"}
     assert asked
     assert asked <= known

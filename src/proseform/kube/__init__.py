@@ -1,1 +1,1 @@
-"""On a Kubernetes: training jobs and the services of a bundle, as values that pure functions build."""
+"""Kubernetes: training jobs and a bundle's services, built by pure functions, and applied and followed."""

@@ -1,8 +1,8 @@
 """The API server, as far as we need it: get, list, create, apply, patch, delete, and the logs of pods.
 
-A thin layer over the official client, whose configuration (KUBECONFIG, or the pod's own account) and transport it
-takes. An API server that is away for a moment, or that says 429 or 5xx, is asked again: what follows a job or waits
-for a service must not fall with it. Left out: watches; what we follow changes by seconds, and a poll cannot be lost.
+A thin layer over the official client, with its configuration (KUBECONFIG, or the pod's own account) and its transport.
+Requests are repeated if the API server does not answer, or answers with 429 or 5xx: following a job or waiting for a
+service must survive its restart. Left out: watches; states change within seconds, and a poll cannot be lost.
 """
 
 from __future__ import annotations
@@ -17,31 +17,23 @@ from proseform.errors import ClusterError
 from proseform.kube.pods import Manifest
 
 MANAGER = "proseform"
-"""Field manager of what is applied."""
+"""The field manager of applied objects."""
 
-_PLURALS = {
-    "ConfigMap": "configmaps", "Event": "events", "Namespace": "namespaces", "PersistentVolume": "persistentvolumes",
-    "PersistentVolumeClaim": "persistentvolumeclaims", "Pod": "pods", "Secret": "secrets", "Service": "services",
-    "ServiceAccount": "serviceaccounts", "Deployment": "deployments", "PodDisruptionBudget": "poddisruptionbudgets",
-    "EndpointSlice": "endpointslices",
-    "HorizontalPodAutoscaler": "horizontalpodautoscalers", "NetworkPolicy": "networkpolicies", "Role": "roles",
-    "RoleBinding": "rolebindings", "Job": "jobs", "PyTorchJob": "pytorchjobs", "TrainJob": "trainjobs",
-    "TrainingRuntime": "trainingruntimes",
-    "InferenceService": "inferenceservices", "ServingRuntime": "servingruntimes", "HTTPRoute": "httproutes", "Gateway": "gateways",
-    "ScaledObject": "scaledobjects", "PodMonitor": "podmonitors", "ServiceMonitor": "servicemonitors", "PrometheusRule": "prometheusrules",
-}  # fmt: skip
+_IRREGULAR = {"NetworkPolicy": "networkpolicies"}
+"""Kinds whose resource is not the lower-case kind with an s."""
 _CLUSTERED = {"Namespace", "PersistentVolume"}
+"""Kinds that have no namespace."""
 _T = TypeVar("_T")
 _AWAY = {0, 429, 500, 502, 503, 504}
-"""HTTP codes after which asking again can help; 0 is no answer at all."""
+"""HTTP codes after which a repeated request can help; 0: no answer at all."""
 
 
 class Api:
     """One namespace of one API server.
 
     Args:
-        namespace: Where namespaced objects are looked for when they name none.
-        patience_s: Seconds for which an API server that is away is asked again.
+        namespace: The namespace of objects that name none.
+        patience_s: How long to repeat requests to an API server that does not answer, in seconds.
         client: A ``kubernetes.client.ApiClient``; by default from KUBECONFIG or the pod's own account.
 
     Raises:
@@ -54,58 +46,60 @@ class Api:
         self._client = client or _connected()
 
     def get(self, api_version: str, kind: str, name: str, namespace: str = "") -> Manifest | None:
-        """An object, or None where there is none."""
-        found: Manifest | None = self._maybe("GET", path(api_version, kind, namespace or self.namespace, name))
-        return found
+        """An object, or None if it does not exist."""
+        manifest: Manifest | None = self._maybe("GET", path(api_version, kind, namespace or self.namespace, name))
+        return manifest
 
     def find(
         self, api_version: str, kind: str, selector: str = "", fields: str = "", namespace: str = ""
     ) -> list[Manifest]:
-        """The objects that match a label selector and a field selector; none where the kind itself is unknown."""
+        """The objects that match a label selector and a field selector; none if the kind is unknown."""
         query = [("labelSelector", selector), ("fieldSelector", fields)]
-        found = self._maybe(
+        listed = self._maybe(
             "GET", path(api_version, kind, namespace or self.namespace), [(key, value) for key, value in query if value]
         )
-        return list(found["items"]) if found else []
+        return list(listed["items"]) if listed else []
 
     def create(self, manifest: Manifest) -> Manifest:
         """Create an object.
 
         Raises:
-            ClusterError: It is there already (``exists``), or it is refused.
+            ClusterError: It exists already, or it is refused.
         """
-        made: Manifest = self._call("POST", self._path(manifest, named=False), body=manifest)
-        return made
+        created: Manifest = self._call("POST", self._path(manifest, named=False), body=manifest)
+        return created
 
     def apply(self, manifest: Manifest, *, dry_run: bool = False) -> Manifest:
-        """Apply an object, by the server: created, or changed where it differs; what others own in it stays.
+        """Apply an object on the server's side: create it, or change the fields that we own.
 
         Raises:
             ClusterError: It is refused; the object is named.
         """
         query = [("fieldManager", MANAGER), ("force", "true"), *([("dryRun", "All")] if dry_run else [])]
-        made: Manifest = self._call("PATCH", self._path(manifest), query, manifest, "application/apply-patch+yaml")
-        return made
+        applied: Manifest = self._call("PATCH", self._path(manifest), query, manifest, "application/apply-patch+yaml")
+        return applied
 
     def merge(self, manifest: Manifest, change: Manifest) -> Manifest:
         """Merge a change into an object (RFC 7386)."""
-        made: Manifest = self._call("PATCH", self._path(manifest), body=change, content="application/merge-patch+json")
-        return made
+        merged: Manifest = self._call(
+            "PATCH", self._path(manifest), body=change, content="application/merge-patch+json"
+        )
+        return merged
 
     def delete(self, manifest: Manifest) -> bool:
-        """Delete an object and what it owns; whether it was there."""
+        """Delete an object and what it owns; returns whether it existed."""
         body = {"propagationPolicy": "Background"}
         return self._maybe("DELETE", self._path(manifest), body=body) is not None
 
     def logs(self, pod: str, container: str, since: str = "", tail: int = 0, *, previous: bool = False) -> list[str]:
-        """Lines of a container's log, each with its time; none where it has not started.
+        """Lines of a container's log, each with its time; none if it has not started.
 
         Args:
             pod: The pod's name.
-            container: The container's.
+            container: The container's name.
             since: Only lines from this time on (RFC 3339).
-            tail: Only so many lines from the end; 0 is all.
-            previous: Of the container before its last restart.
+            tail: Only this many lines from the end; 0: all.
+            previous: The log of the container before its last restart.
         """
         where = f"{path('v1', 'Pod', self.namespace, pod)}/log"
         query = [("container", container), ("timestamps", "true")]
@@ -121,7 +115,7 @@ class Api:
         return str(text).splitlines()
 
     def _path(self, manifest: Mapping[str, Any], *, named: bool = True) -> str:
-        """Where an object lies."""
+        """The URL path of an object."""
         about = manifest["metadata"]
         return path(
             manifest["apiVersion"],
@@ -131,7 +125,7 @@ class Api:
         )
 
     def _maybe(self, method: str, where: str, query: Iterable[tuple[str, str]] = (), body: Any = None) -> Any:
-        """The answer, or None where there is nothing."""
+        """The answer, or None on 404."""
         try:
             return self._call(method, where, query, body)
         except ClusterError as error:
@@ -140,13 +134,19 @@ class Api:
             raise
 
     def _call(
-        self, method: str, where: str, query: Iterable[tuple[str, str]] = (), body: Any = None,
-        content: str = "application/json", *, text: bool = False,
-    ) -> Any:  # fmt: skip
-        """One request, asked again while the server is away.
+        self,
+        method: str,
+        where: str,
+        query: Iterable[tuple[str, str]] = (),
+        body: Any = None,
+        content: str = "application/json",
+        *,
+        text: bool = False,
+    ) -> Any:
+        """One request, repeated while the server does not answer.
 
         Raises:
-            ClusterError: It is refused, or the server is away for too long.
+            ClusterError: It is refused, or the server did not answer for ``patience_s``.
         """
         from kubernetes.client import ApiException
         from urllib3.exceptions import HTTPError
@@ -155,9 +155,17 @@ class Api:
             accept = "*/*" if text else "application/json"
             try:
                 answer = self._client.call_api(
-                    where, method, {}, list(query), {"Content-Type": content, "Accept": accept}, body=body,
-                    auth_settings=["BearerToken"], _preload_content=False, _return_http_data_only=True, _request_timeout=(5, 60),
-                )  # fmt: skip
+                    where,
+                    method,
+                    {},
+                    list(query),
+                    {"Content-Type": content, "Accept": accept},
+                    body=body,
+                    auth_settings=["BearerToken"],
+                    _preload_content=False,
+                    _return_http_data_only=True,
+                    _request_timeout=(5, 60),
+                )
             except ApiException as error:
                 raise _refused(method, where, error.status or 0, error.body) from error
             except HTTPError as error:
@@ -179,14 +187,15 @@ def path(api_version: str, kind: str, namespace: str, name: str = "") -> str:
     """
     root = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
     scope = "" if kind in _CLUSTERED else f"/namespaces/{namespace}"
-    return f"{root}{scope}/{_PLURALS[kind]}" + (f"/{name}" if name else "")
+    plural = _IRREGULAR.get(kind, f"{kind.lower()}s")
+    return f"{root}{scope}/{plural}" + (f"/{name}" if name else "")
 
 
 def patiently(ask: Callable[[], _T], patience_s: float) -> _T:
-    """Ask again while the server is away, at growing distances of up to 5 s.
+    """Repeat a request while the server does not answer, after pauses that grow to 5 s.
 
     Raises:
-        ClusterError: The server said no, or was away for longer than ``patience_s``.
+        ClusterError: The server refused, or did not answer for ``patience_s``.
     """
     until, pause = time.monotonic() + patience_s, 0.2
     while True:
@@ -200,22 +209,22 @@ def patiently(ask: Callable[[], _T], patience_s: float) -> _T:
 
 
 def _refused(method: str, where: str, status: int, body: Any) -> ClusterError:
-    """The server's own words."""
+    """An error with the server's message."""
     try:
-        said = str(json.loads(body)["message"])
+        message = str(json.loads(body)["message"])
     except (TypeError, ValueError, KeyError):
-        said = str(body or "no answer")[:300]
+        message = str(body or "no answer")[:300]
     hint = "Ask for the right in the chart's roles." if status == 403 else ""  # noqa: PLR2004 - forbidden
     hint = (
         "Does the controller behind this webhook run? kubectl get pods -A."
-        if "failed calling webhook" in said
+        if "failed calling webhook" in message
         else hint
     )
-    return ClusterError(f"{method} {where.rpartition('/namespaces/')[2]}: {said}", hint=hint, status=status)
+    return ClusterError(f"{method} {where.rpartition('/namespaces/')[2]}: {message}", hint=hint, status=status)
 
 
 def _connected() -> Any:
-    """A client by KUBECONFIG, or by the pod's own account."""
+    """A client, configured by KUBECONFIG or the pod's own account."""
     from kubernetes import client, config
 
     settings = client.Configuration()
@@ -223,7 +232,7 @@ def _connected() -> Any:
         try:
             config.load_incluster_config(settings)
         except config.ConfigException:
-            # The variable as it is now: the library has read it when it was imported.
+            # The variable's value now: the library reads it only once, on import.
             config.load_kube_config(os.environ.get("KUBECONFIG"), client_configuration=settings)
     except (config.ConfigException, OSError) as error:
         raise ClusterError(f"No cluster is configured: {error}", hint="Set KUBECONFIG, or run make cluster.") from error

@@ -1,11 +1,10 @@
 """vLLM as a KServe runtime: its command for a bundle, and its pod.
 
-The flags come from trials with vLLM 0.32. Of its structured-output back ends ``guidance`` alone let no invalid JSON
-through, and without ``disable_any_whitespace`` a weak model fills its budget with blanks. The rank of an adapter must
-not be above ``--max-lora-rank``, which takes certain numbers only.
-Trap: KServe 0.20 refuses the variable PYTHONPATH, so an environment on a claim is named by the command. Trap: the init
-container that KServe adds for ``s3://`` has no security context; under PodSecurity "restricted" its
-ClusterStorageContainer has to be given one.
+The flags come from trials with vLLM 0.32. Of its structured-output back ends only ``guidance`` let no invalid JSON
+through, and without ``disable_any_whitespace`` a weak model fills its budget with blanks. An adapter's rank must not
+exceed ``--max-lora-rank``, which accepts certain numbers only.
+Trap: KServe 0.20 refuses the variable PYTHONPATH, so the command sets it. Trap: the init container that KServe adds for
+``s3://`` has no security context; PodSecurity "restricted" admits it only if its ClusterStorageContainer has one.
 """
 
 from __future__ import annotations
@@ -21,21 +20,21 @@ from proseform.kube import pods
 from proseform.kube.pods import Manifest
 
 MODELS = "/mnt/models"
-"""Where KServe puts what a storage URI names: the bundle's folder."""
+"""Where KServe mounts the folder of a storage URI: the bundle."""
 PORT = 8080
 CONTAINER = "kserve-container"
-"""The container that KServe looks for."""
+"""The name of the main container, which KServe requires."""
 _RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
-"""What ``--max-lora-rank`` takes."""
+"""The numbers that ``--max-lora-rank`` accepts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What one engine holds.
+    """The models of one engine.
 
     Attributes:
         bundle: The bundle.
-        roles: Whose models: both, or one.
+        roles: The roles whose models it loads: both, or one.
         ranks: LoRA rank by role, for roles with an adapter.
         max_length: Tokens of prompt and completion.
     """
@@ -47,10 +46,9 @@ class Loaded:
 
 
 def economical(bundle: Bundle) -> str:
-    """Why one engine cannot hold both roles; empty where it can.
+    """Why one engine cannot serve both roles; empty if it can.
 
-    It holds one base, and adapters over it; a role whose model is whole can share it only where that is the base
-    itself.
+    An engine has one base and its adapters; a role without an adapter can share it only if its model is that base.
     """
     one, other = bundle.evaluator, bundle.formatter
     if one.base_digest != other.base_digest:
@@ -67,10 +65,10 @@ def economical(bundle: Bundle) -> str:
 def argv(loaded: Loaded, place: config.Place, port: int = PORT) -> list[str]:
     """The server's command.
 
-    Told to go, it ends what it has begun: as long as a request may take, which is what its pod is given.
+    On SIGTERM it finishes running requests, for as long as one may take; its pod's grace period allows that.
 
     Raises:
-        ConfigError: An adapter of a rank that vLLM does not know.
+        ConfigError: An adapter's rank is above vLLM's greatest.
     """
     serving, host = place.serving, pods.every_interface(place)
     knobs = serving.engine
@@ -79,11 +77,26 @@ def argv(loaded: Loaded, place: config.Place, port: int = PORT) -> list[str]:
     bare: list[str] = [role for role, part in parts if not part.adapter]
     structured = json.dumps({"backend": "guidance", "disable_any_whitespace": True}, separators=(",", ":"))
     words = [
-        "python3", "-m", "vllm.entrypoints.openai.api_server", "--host", host, "--port", str(port),
-        "--model", f"{MODELS}/{parts[0][1].base}", "--served-model-name", *(bare or ["base"]),
-        "--max-model-len", str(loaded.max_length), "--dtype", knobs.dtype or str(loaded.bundle.settings.get("dtype", "auto")),
-        "--structured-outputs-config", structured, "--shutdown-timeout", str(serving.transformer.timeout_s),
-    ]  # fmt: skip
+        "python3",
+        "-m",
+        "vllm.entrypoints.openai.api_server",
+        "--host",
+        host,
+        "--port",
+        str(port),
+        "--model",
+        f"{MODELS}/{parts[0][1].base}",
+        "--served-model-name",
+        *(bare or ["base"]),
+        "--max-model-len",
+        str(loaded.max_length),
+        "--dtype",
+        knobs.dtype or str(loaded.bundle.settings.get("dtype", "auto")),
+        "--structured-outputs-config",
+        structured,
+        "--shutdown-timeout",
+        str(serving.transformer.timeout_s),
+    ]
     if adapters:
         named = [f"{role}={MODELS}/{part.adapter}" for role, part in adapters]
         rank = max(loaded.ranks[role] for role, _ in adapters)
@@ -132,7 +145,7 @@ def container(loaded: Loaded, place: config.Place, port: int = PORT) -> Manifest
 
 
 def pod(place: config.Place) -> Manifest:
-    """What the engine's pod has beside its container; KServe adds the bundle."""
+    """The fields of the engine's pod beside its container; KServe adds the bundle's volume."""
     knobs = place.serving.engine
     _, volumes, _ = pods.environment(knobs.environment)
     volumes = {"shared-memory": pods.shared_memory(knobs.shared_memory), **volumes}
@@ -145,10 +158,10 @@ def probed(path: str, port: int, start_s: int, live: str = "") -> Manifest:
     """Port and probes of a container that answers HTTP.
 
     Args:
-        path: Where it says that it can answer.
+        path: The path of its readiness.
         port: Its port.
-        start_s: Longest time from its start until it says that it runs, in seconds.
-        live: Where it says that it runs, if that is another path; what waits for others must not be restarted for it.
+        start_s: Longest time from its start until it is live, in seconds.
+        live: The path of its liveness, if another: a container that waits for others must not be restarted for it.
     """
     ask = {"httpGet": {"path": path, "port": port}}
     alive = {"httpGet": {"path": live or path, "port": port}}
@@ -161,12 +174,12 @@ def probed(path: str, port: int, start_s: int, live: str = "") -> Manifest:
 
 
 def with_packages(command: list[str], environment: config.Environment | None) -> list[str]:
-    """A command that finds the packages of an environment on a claim; the same where there is none."""
+    """The command with the packages of an environment on a claim; unchanged without one."""
     return ["env", f"PYTHONPATH={environment.packages}", *command] if environment else command
 
 
 def _rank(rank: int) -> int:
-    """The least rank that vLLM takes, for an adapter of this one."""
+    """The least number that ``--max-lora-rank`` accepts, for an adapter of this rank."""
     for known in _RANKS:
         if rank <= known:
             return known

@@ -1,8 +1,8 @@
-"""What state a training job is in, and why: the job, its pods and their events in, one sentence and a remedy out.
+"""The state of a training job and its reason, from the job, its pods and their events: one sentence, and a remedy.
 
-Pure. The reasons are Kubernetes' own words (kubelet's waiting and terminated reasons, the scheduler's conditions) and
-the operators' (condition reasons of PyTorchJob and TrainJob); what is known to mend itself is told apart from what is
-not, so that a launcher may wait for the one and fail at the other.
+Pure. The reasons are those of Kubernetes (kubelet's waiting and terminated reasons, the scheduler's conditions) and of
+the operators (condition reasons of PyTorchJob and TrainJob). States that can pass by themselves are told apart from
+those that cannot, so that a launcher waits for the first and gives up on the second.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _IMAGE = {
     "RegistryUnavailable",
 }
 _KILLED = 128
-"""Exit codes above are 128 and the signal that ended the process."""
+"""Exit codes above this are 128 plus the signal that ended the process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +32,11 @@ class State:
     """The state of a job.
 
     Attributes:
-        phase: queued: held back by a queue; waiting: pods are not all up yet; then running, and an end.
-        reason: One word, as Kubernetes has it, such as ``OOMKilled`` or ``Unschedulable``; empty where nothing is
-            wrong.
+        phase: queued: held back by a queue; waiting: not all pods are up yet; then running, and succeeded or failed.
+        reason: Kubernetes' word, such as ``OOMKilled`` or ``Unschedulable``; empty if nothing is wrong.
         words: What happened, a sentence.
         remedy: What to do about it, a sentence.
-        stuck: A waiting job that will not go on by itself unless something changes; it is given a grace and then up.
+        stuck: A waiting job that goes on only if something changes; the launcher gives up on it after a grace period.
     """
 
     phase: Phase
@@ -48,7 +47,7 @@ class State:
 
     @property
     def over(self) -> bool:
-        """The job has ended."""
+        """Whether the job has ended."""
         return self.phase in {"succeeded", "failed"}
 
 
@@ -75,7 +74,7 @@ def state(job: Json, pods: Sequence[Json], events: Iterable[Json] = ()) -> State
             "The job is held back by its queue.",
             "Look at the queue's Workload: kubectl get workloads.",
         )
-    troubles = [found for pod in pods if (found := trouble(pod)) is not None]
+    troubles = [problem for pod in pods if (problem := trouble(pod)) is not None]
     if troubles:
         return troubles[0]
     phases = [pod.get("status", {}).get("phase", "Pending") for pod in pods]
@@ -93,24 +92,26 @@ def state(job: Json, pods: Sequence[Json], events: Iterable[Json] = ()) -> State
 
 
 def _failed(job: Json, condition: Json, pods: Sequence[Json]) -> State:
-    """Why a job has failed: the pods know more than the condition."""
-    said = f"{condition.get('reason', '')} {condition.get('message', '')}"
+    """Why a job has failed; its pods say more than its condition."""
+    stated = f"{condition.get('reason', '')} {condition.get('message', '')}"
     spec = job.get("spec", {})
     late = any(pod.get("status", {}).get("reason") == "DeadlineExceeded" for pod in pods)
-    if late or "Deadline" in said or "deadline" in said or "was active longer than" in said:
+    if late or "Deadline" in stated or "deadline" in stated or "was active longer than" in stated:
         seconds = spec.get("activeDeadlineSeconds") or spec.get("runPolicy", {}).get("activeDeadlineSeconds", "?")
         return State(
-            "failed", "DeadlineExceeded", f"The job ran longer than its {seconds} s.",
+            "failed",
+            "DeadlineExceeded",
+            f"The job ran longer than its {seconds} s.",
             "Raise the place's jobs.deadline_s; the next run goes on from the last checkpoint.",
-        )  # fmt: skip
+        )
     ends = [end for pod in pods if (end := _end(pod)) is not None]
     if ends:
         return ends[0]
-    gave_up = "backoff" in said.lower()
+    gave_up = "backoff" in stated.lower()
     words = (
         "Its pods failed more often than allowed."
         if gave_up
-        else f"The operator says: {condition.get('message', '').strip() or said}"
+        else f"The operator says: {condition.get('message', '').strip() or stated}"
     )
     return State(
         "failed",
@@ -121,7 +122,7 @@ def _failed(job: Json, condition: Json, pods: Sequence[Json]) -> State:
 
 
 def trouble(pod: Json) -> State | None:
-    """What keeps a pod from starting, or what it suffers from between two starts; None where all is well."""
+    """Why a pod does not start, or why it is restarted; None if all is well."""
     name, status = pod.get("metadata", {}).get("name", "?"), pod.get("status", {})
     for condition in status.get("conditions", ()):
         if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
@@ -131,9 +132,12 @@ def trouble(pod: Json) -> State | None:
         reason = waiting.get("reason", "")
         if reason in _IMAGE:
             return State(
-                "waiting", reason, f"Pod {name} cannot get its image {container.get('image', '?')} ({reason}).",
-                "Check the place's images.train, and that the nodes may pull it.", stuck=True,
-            )  # fmt: skip
+                "waiting",
+                reason,
+                f"Pod {name} cannot get its image {container.get('image', '?')} ({reason}).",
+                "Check the place's images.train, and that the nodes may pull it.",
+                stuck=True,
+            )
         if reason in {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}:
             message = str(waiting.get("message", ""))
             return State(
@@ -165,14 +169,16 @@ def _unscheduled(name: str, message: str) -> State:
 
 
 def _end(pod: Json) -> State | None:
-    """How a failed pod ended; None for one that has not failed."""
+    """How a failed pod ended; None if it has not failed."""
     name, status = pod.get("metadata", {}).get("name", "?"), pod.get("status", {})
     if status.get("reason") in {"Evicted", "Preempting", "Preempted"} or _disrupted(status):
         reason = status.get("reason") or "Preempted"
         return State(
-            "failed", reason, f"Pod {name} was taken from its node: {status.get('message', '') or _disrupted(status)}",
+            "failed",
+            reason,
+            f"Pod {name} was taken from its node: {status.get('message', '') or _disrupted(status)}",
             "Run again: it goes on from the last checkpoint; a higher priority class or a quieter node keeps it.",
-        )  # fmt: skip
+        )
     for container in status.get("containerStatuses", ()):
         for stage in ("state", "lastState"):
             ended = container.get(stage, {}).get("terminated")
@@ -182,38 +188,44 @@ def _end(pod: Json) -> State | None:
 
 
 def _disrupted(status: Json) -> str:
-    """The message of a disruption, where the pod has met one."""
-    found = (
-        c for c in status.get("conditions", ()) if c.get("type") == "DisruptionTarget" and c.get("status") == "True"
+    """The message of a pod's disruption; empty if there was none."""
+    disruptions = (
+        condition
+        for condition in status.get("conditions", ())
+        if condition.get("type") == "DisruptionTarget" and condition.get("status") == "True"
     )
-    return next((f"{c.get('reason', '')}: {c.get('message', '')}" for c in found), "")
+    return next((f"{condition.get('reason', '')}: {condition.get('message', '')}" for condition in disruptions), "")
 
 
 def _words_of_end(name: str, ended: Json) -> State:
-    """A terminated container in words."""
+    """The state of a job by one of its terminated containers."""
     code, reason = int(ended.get("exitCode", 0)), str(ended.get("reason", ""))
     if reason == "OOMKilled":
         return State(
-            "failed", "OOMKilled", f"Pod {name} used more memory than it may.",
+            "failed",
+            "OOMKilled",
+            f"Pod {name} used more memory than it may.",
             "Raise the place's jobs.memory, or lower micro_batch or model.max_length.",
-        )  # fmt: skip
+        )
     if code > _KILLED:
         return State(
-            "failed", "Killed", f"Pod {name} was ended by signal {code - _KILLED}.",
+            "failed",
+            "Killed",
+            f"Pod {name} was ended by signal {code - _KILLED}.",
             "Run again: it goes on from the last checkpoint; if it happens again, look at the node.",
-        )  # fmt: skip
+        )
     return State("failed", "Error", f"The worker in pod {name} ended with code {code}.", "Look at the log.")
 
 
 def warning(events: Iterable[Json]) -> str:
-    """What the latest warning says; empty where there is none."""
+    """The message of the latest warning; empty if there is none."""
     warned = [e for e in events if e.get("type") == "Warning"]
     warned.sort(key=lambda e: str(e.get("lastTimestamp") or e.get("eventTime") or ""))
     return str(warned[-1].get("message", "")) if warned else ""
 
 
 def _remedy_of_refusal(message: str) -> str:
-    """What to do where the API server refuses pods."""
+    """What to do if the API server refuses pods."""
     if "PodSecurity" in message:
         return "The namespace admits only pods of its security level; check the place's user and images."
     if "quota" in message:

@@ -1,10 +1,10 @@
-"""Training jobs as values: one builder for a PyTorchJob (kubeflow.org/v1) and a TrainJob (trainer.kubeflow.org/v1alpha1).
+"""Training jobs as values: a PyTorchJob (kubeflow.org/v1) or a TrainJob (trainer.kubeflow.org/v1alpha1).
 
-Master and workers come from one pod template, and its argv is a list: torchrun finds its peers by the PET_* variables
-that the operators set, so that the same command runs in every pod. The store's claim is mounted where the launcher sees
-the home folder: a file's URI means the same on both sides.
-Left out: MPI, node pools that differ within a job, and elastic jobs: the number of processes decides how batches are
-shared out, so a job that went on with fewer would train something else.
+Master and workers have one pod template, and its argv is a list: torchrun finds its peers by the PET_* variables that
+the operators set, so the same command runs in every pod. The store's claim is mounted at the launcher's home folder, so
+that a file's URI means the same on both sides.
+Left out: MPI, different node pools within a job, and elastic jobs: the number of processes decides how batches are
+divided, so a job that continued with fewer processes would train another model.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from proseform.kube import pods
 from proseform.kube.pods import Manifest
 
 KEY = "proseform.dev/key"
-"""Label: the short digest of what the job was made from; a launcher adopts a job only where it agrees."""
+"""Label: the short digest of worker and job; a launcher adopts only a job with the same one."""
 JOB = "proseform.dev/job"
-"""Label: the job's name, which its pods carry too, whatever operator made them."""
+"""Label: the job's name; its pods carry it too, whichever operator made them."""
 OUTPUT = "proseform.dev/output"
-"""Annotation of a job that has succeeded: the digest of what its pods made, as MLflow tags the version with it."""
+"""Annotation of a job that has succeeded: the digest of its output, which is a tag of the version in MLflow too."""
 STAGE = "proseform.dev/stage"
 """Label: the stage's name."""
 RUN = "proseform.dev/run"
-"""Label: the pipeline run that started it; a clean-up finds the run's jobs by it."""
+"""Label: the pipeline run that started the job; the clean-up finds a run's jobs by it."""
 QUEUE = "kueue.x-k8s.io/queue-name"
 """Label of Kueue, which admits suspended jobs."""
 _GENERATES, _FETCHES = {"records", "evaluate"}, "base"
-"""Stages whose job generates for evaluate, and the stage whose job fetches the base, from the hub for one."""
+"""Stages whose jobs generate, with resources of their own, and the stage whose job downloads from the hub."""
 HUB = "/etc/proseform/hub"
 """Where the token of the hub lies, as the file ``token``."""
 CONTAINER = {"PyTorchJob": "pytorch", "TrainJob": "node"}
@@ -50,7 +50,7 @@ class Training:
         world_size: Processes in all, a multiple of :attr:`nodes`.
         threads: Threads of each process.
         labels: Further labels.
-        annotations: Whole digests, which labels have no room for.
+        annotations: Whole digests, which are too long for labels.
     """
 
     name: str
@@ -70,12 +70,12 @@ class Training:
 
     @property
     def needs(self) -> config.Jobs | config.EvaluateJob:
-        """What a pod of this job asks for, and where it may run: what generates for evaluate has a section of its own."""
+        """Resources and node placement of the job's pods; jobs that generate have a section of their own."""
         return self.place.evaluate if self.stage in _GENERATES else self.place.jobs
 
     @property
     def nodes(self) -> int:
-        """Pods of this job: the cluster's, or fewer where there are fewer processes, as when a base is made by one."""
+        """Pods of this job: as many as the place says, but not more than processes."""
         return min(self.place.jobs.nodes, self.world_size)
 
     @property
@@ -94,7 +94,7 @@ def build(training: Training) -> list[Manifest]:
     """The objects of a training job, the job last.
 
     Raises:
-        ConfigError: What this kind of job cannot do; the field is named.
+        ConfigError: This kind of job cannot do what the place asks for; the field is named.
     """
     return [pytorch_job(training)] if training.place.jobs.kind == "PyTorchJob" else train_job(training)
 
@@ -111,8 +111,9 @@ def pytorch_job(training: Training) -> Manifest:
     spec: Manifest = {
         "nprocPerNode": str(training.processes),
         "runPolicy": {
-            # Finished pods stay readable until the job goes, running ones end with it. At a deadline or a backoff limit
-            # the operator (1.9.4) deletes every pod whatever stands here, and only then says that the job has failed.
+            # Finished pods stay until the job is deleted, so that their logs can be read; running ones are deleted. At
+            # a deadline or a backoff limit the operator (1.9.4) ignores this: it deletes every pod, and only then says
+            # that the job has failed.
             "cleanPodPolicy": "Running",
             "backoffLimit": jobs.restarts,
             "activeDeadlineSeconds": jobs.deadline_s,
@@ -162,7 +163,7 @@ def train_job(training: Training) -> list[Manifest]:
 
 
 def _replicas(training: Training, replicas: int) -> Manifest:
-    """Pods of one kind: the same template for every kind."""
+    """The replicas of master or workers; both have the same template."""
     return {"replicas": replicas, "restartPolicy": "OnFailure", "template": _template(training)}
 
 
@@ -188,7 +189,7 @@ def _pod(training: Training) -> Manifest:
         "GLOO_SOCKET_IFNAME": jobs.interface,
         **variables,
     }
-    made = pods.container(
+    container = pods.container(
         pods.Container(
             name=CONTAINER[jobs.kind],
             image=place.images.train,
@@ -201,16 +202,16 @@ def _pod(training: Training) -> Manifest:
         )
     )
     volumes = {"store": pods.claim(place.claim), "shared-memory": pods.shared_memory(jobs.shared_memory), **volumes}
-    spec = pods.pod([made], place, volumes, needs, jobs.account)
+    spec = pods.pod([container], place, volumes, needs, jobs.account)
     if jobs.kind == "TrainJob":
         return {**spec, "restartPolicy": "Never"}
-    # The operator (1.9.4) looks at a job's deadline only when something else happens to the job: the kubelet sees to
-    # that.
+    # The operator (1.9.4) checks a job's deadline only when it reconciles the job for another reason. The kubelet
+    # enforces a pod's.
     return {**spec, "activeDeadlineSeconds": jobs.deadline_s}
 
 
 def _metadata(training: Training) -> Manifest:
-    """Name, namespace, labels, and Kueue's queue where one is named."""
+    """Name, namespace, labels, and Kueue's queue if the place names one."""
     queue = {QUEUE: training.place.jobs.queue} if training.place.jobs.queue else {}
     return {
         "name": training.name,

@@ -1,11 +1,10 @@
 """The launcher of a cluster: the same protocol as the local one, by a PyTorchJob or TrainJob.
 
-A job is named by its stage and its work folder, which is the stage's key: there is never a second one that writes
-there. A second launch of the same stage adopts the job that is running instead of starting another; one that was made
-otherwise (of less memory, say) is replaced, and goes on from its checkpoint. Adoption is also what happens after the
-pipeline's own process was killed: the job runs on (its deadline bounds it), and the next run follows it to its end. Who
-interrupts a run (Ctrl-C, SIGTERM) means the jobs too: they are deleted. State is polled, so there is no watch to lose,
-and an API server that is away is waited for.
+A job is named by its stage and its work folder, which is the stage's key, so no two jobs write to one folder. A second
+launch of the same stage adopts the running job; a job with other settings (more memory, say) replaces it, and resumes
+from its checkpoint. If the pipeline's process is killed, the job runs on, up to its deadline, and the next run adopts
+it. Interrupting a run (Ctrl-C, SIGTERM) deletes its jobs. State is polled, so no watch can be lost, and an API server
+that does not answer is waited for.
 """
 
 from __future__ import annotations
@@ -28,10 +27,10 @@ from proseform.kube.pods import Manifest
 
 _POLL_S = 2.0
 _GONE_S = 120.0
-"""Seconds for which a finished job of the same name may take to go."""
+"""Longest wait for a deleted job to vanish, in seconds."""
 _GONE, _CONFLICT = 404, 409
-_SURER = {"DeadlineExceeded", "OOMKilled", "Evicted", "Preempted", "Preempting"}
-"""Reasons of the cluster that say more than what a library raised in the worker."""
+_DECISIVE = {"DeadlineExceeded", "OOMKilled", "Evicted", "Preempted", "Preempting"}
+"""The cluster's reasons that explain a failure better than the exception which a library raised in the worker."""
 _KINDS = (
     ("kubeflow.org/v1", "PyTorchJob"),
     ("trainer.kubeflow.org/v1alpha1", "TrainJob"),
@@ -45,7 +44,7 @@ class Cluster:
 
     Attributes:
         place: Where jobs run.
-        home: The home folder, which the claim holds and pods mount under the same path.
+        home: The home folder, which lies on the claim; pods mount it under the same path.
         pipeline_run: The pipeline run's name; jobs carry it as a label.
         api: The API server; by default the one that KUBECONFIG or the pod's own account names.
     """
@@ -59,24 +58,24 @@ class Cluster:
         """See :meth:`proseform.launch.Launcher.run`.
 
         Raises:
-            StageError: The job failed, or cannot start; the worker's own words where it left some, else the cluster's.
-            ClusterError: The API server refused the job, or is away for too long.
+            StageError: The job failed, or cannot start; with the worker's reason if it wrote one, else the cluster's.
+            ClusterError: The API server refused the job, or did not answer.
         """
         api = self.api or Api(self.place.namespace)
-        made = jobs.build(self.training(worker, job))
+        manifests = jobs.build(self.training(worker, job))
         with _interruptible():
             try:
-                _start(api, made, job, self.place.user)
-                _follow(api, made, job, self.place.jobs)
+                _start(api, manifests, job, self.place.user)
+                _follow(api, manifests, job, self.place.jobs)
             except KeyboardInterrupt:
-                _delete(api, made)
+                _delete(api, manifests)
                 raise
         if not _filled(job):
             raise StageError(
                 f"{job.stage}: its job succeeded and left nothing in {job.out}.",
                 hint=f"The claim {self.place.claim} must hold the home folder {self.home}; if it does, run again.",
             )
-        _sign(api, made[-1], digest.of_files(Path(job.out)))
+        _sign(api, manifests[-1], digest.of_files(Path(job.out)))
 
     def training(self, worker: str, job: launch.Job) -> jobs.Training:
         """The job as a value."""
@@ -96,44 +95,44 @@ class Cluster:
 
 
 def cancel(api: Api, pipeline_run: str) -> list[str]:
-    """Delete the jobs that a pipeline run has left; their names."""
-    gone: list[str] = []
+    """Delete the jobs of a pipeline run; their names."""
+    deleted: list[str] = []
     for api_version, kind in _KINDS:
-        there = api.find(api_version, kind, f"{jobs.RUN}={naming.label(pipeline_run)}")
-        gone += [
-            one["metadata"]["name"] for one in there if api.delete({**one, "apiVersion": api_version, "kind": kind})
+        listed = api.find(api_version, kind, f"{jobs.RUN}={naming.label(pipeline_run)}")
+        deleted += [
+            job["metadata"]["name"] for job in listed if api.delete({**job, "apiVersion": api_version, "kind": kind})
         ]
-    return gone
+    return deleted
 
 
-def _start(api: Api, made: list[Manifest], job: launch.Job, user: int) -> None:
-    """Create the job, or adopt the one that is there and was made from the same."""
-    manifest = made[-1]
+def _start(api: Api, manifests: list[Manifest], job: launch.Job, user: int) -> None:
+    """Create the job, or adopt an existing one with the same key."""
+    manifest = manifests[-1]
     labels = manifest["metadata"]["labels"]
-    found = api.get(manifest["apiVersion"], manifest["kind"], manifest["metadata"]["name"])
-    if found is not None and found["metadata"].get("labels", {}).get(jobs.KEY) == labels[jobs.KEY]:
-        state = follow.state(found, [])
+    existing = api.get(manifest["apiVersion"], manifest["kind"], manifest["metadata"]["name"])
+    if existing is not None and existing["metadata"].get("labels", {}).get(jobs.KEY) == labels[jobs.KEY]:
+        state = follow.state(existing, [])
         if not state.over or (state.phase == "succeeded" and _filled(job)):
-            for manifest in made:  # from now on it is this run's, whose clean-up finds it by the label
+            for manifest in manifests:  # from now on this run's clean-up finds it
                 api.merge(manifest, {"metadata": {"labels": {jobs.RUN: labels[jobs.RUN]}}})
             return
-    if found is not None:
-        _delete(api, made)
+    if existing is not None:
+        _delete(api, manifests)
         _await_end(api, manifest)
     launch.prepare(job)
-    if os.geteuid() == 0:  # whoever is not root has the pods' own user, as in the pipeline's steps
+    if os.geteuid() == 0:  # not as root, this process has the pods' user, as a pipeline's step does
         for path in (Path(job.work), *Path(job.work).rglob("*"), Path(job.out)):
             os.chown(path, user, user)
-    for manifest in made:
+    for manifest in manifests:
         try:
             api.create(manifest)
         except ClusterError as error:
-            if error.status != _CONFLICT:  # somebody else was quicker: theirs is the same
+            if error.status != _CONFLICT:  # another process was quicker; its object is the same
                 raise
 
 
 def _await_end(api: Api, job: Manifest) -> None:
-    """Wait until a deleted job is gone with its pods; a new one of the same name would meet them."""
+    """Wait until a deleted job and its pods have vanished, since a new job would have the same name."""
     until = time.monotonic() + _GONE_S
     while api.get(job["apiVersion"], job["kind"], job["metadata"]["name"]) is not None or _pods(api, job):
         if time.monotonic() > until:
@@ -143,65 +142,63 @@ def _await_end(api: Api, job: Manifest) -> None:
         time.sleep(_POLL_S / 4)
 
 
-def _follow(api: Api, made: list[Manifest], job: launch.Job, knobs: config.Jobs) -> None:
+def _follow(api: Api, manifests: list[Manifest], job: launch.Job, knobs: config.Jobs) -> None:
     """Follow a job to its end."""
-    manifest, log = made[-1], _Log(api, Path(job.work) / launch.LOG, jobs.CONTAINER[knobs.kind])
+    manifest, log = manifests[-1], _Log(api, Path(job.work) / launch.LOG, jobs.CONTAINER[knobs.kind])
     stuck_since: float | None = None
-    known: dict[str, Manifest] = {}
+    seen: dict[str, Manifest] = {}
     while True:
-        found = api.get(manifest["apiVersion"], manifest["kind"], manifest["metadata"]["name"])
-        if found is None:
+        current = api.get(manifest["apiVersion"], manifest["kind"], manifest["metadata"]["name"])
+        if current is None:
             raise StageError(
                 f"{job.stage}: its job {manifest['metadata']['name']} was deleted.", hint="Run again to start it anew."
             )
-        there = _pods(api, manifest)
+        pods = _pods(api, manifest)
         events = (
-            api.find("v1", "Event", fields=f"involvedObject.name={manifest['metadata']['name']}") if not there else []
+            api.find("v1", "Event", fields=f"involvedObject.name={manifest['metadata']['name']}") if not pods else []
         )
-        for (
-            pod
-        ) in there:  # the latest last; remembered, since operators delete pods before they say that a job has failed
+        for pod in pods:  # kept, the latest last: operators delete pods before they say that a job has failed
             uid = str(pod["metadata"].get("uid", ""))
-            known.pop(uid, None)
-            known[uid] = pod
-        state = follow.state(found, there, events)
-        log.read(there)
+            seen.pop(uid, None)
+            seen[uid] = pod
+        state = follow.state(current, pods, events)
+        log.read(pods)
         if state.phase == "succeeded":
             return
         if state.phase == "failed":
-            raise _reason(job, follow.state(found, [*reversed(known.values())]))
-        if _meant(job):  # starting it again would end alike
-            _delete(api, made)
+            raise _reason(job, follow.state(current, [*reversed(seen.values())]))
+        if _is_permanent(job):  # a restart would fail in the same way
+            _delete(api, manifests)
             raise launch.failure(job, 1)
         stuck_since = (stuck_since or time.monotonic()) if state.stuck else None
         if stuck_since is not None and time.monotonic() - stuck_since > knobs.pending_s:
-            _delete(api, made)
+            _delete(api, manifests)
             raise StageError(f"{job.stage}: {state.words} Waited for {knobs.pending_s} s.", hint=state.remedy)
         time.sleep(_POLL_S)
 
 
 def _reason(job: launch.Job, state: follow.State) -> ProseformError:
-    """The worker's own words where it left some, else the cluster's.
+    """The worker's reason if it wrote one, else the cluster's.
 
-    What a library said of a lost peer explains no kill.
+    If a pod was killed, the others' libraries report a lost peer, which is not the reason.
     """
-    if _meant(job) or ((Path(job.work) / launch.ERROR).exists() and state.reason not in _SURER):
+    if _is_permanent(job) or ((Path(job.work) / launch.ERROR).exists() and state.reason not in _DECISIVE):
         return launch.failure(job, 1)
     return StageError(f"{job.stage}: {state.words}", hint=f"{state.remedy} The log is {job.work}/{launch.LOG}.")
 
 
-def _meant(job: launch.Job) -> bool:
-    """The worker has failed by an error of ours that trying again cannot mend."""
+def _is_permanent(job: launch.Job) -> bool:
+    """Whether the worker has failed with a :class:`ProseformError` that is not retryable."""
     try:
-        said = json.loads((Path(job.work) / launch.ERROR).read_text())
+        stated = json.loads((Path(job.work) / launch.ERROR).read_text())
     except FileNotFoundError:
         return False
-    kind = getattr(errors, said["type"], None)
-    return isinstance(kind, type) and issubclass(kind, ProseformError) and not said["retryable"]
+    kind = getattr(errors, stated["type"], None)
+    return isinstance(kind, type) and issubclass(kind, ProseformError) and not stated["retryable"]
 
 
 def _sign(api: Api, job: Manifest, output: str) -> None:
-    """Write on a finished job what came of it; one that is not kept may be gone."""
+    """Annotate a finished job with the digest of its output, unless the job has vanished already."""
     try:
         api.merge(job, {"metadata": {"annotations": {jobs.OUTPUT: output}}})
     except ClusterError as error:
@@ -210,13 +207,13 @@ def _sign(api: Api, job: Manifest, output: str) -> None:
 
 
 def _filled(job: launch.Job) -> bool:
-    """Something lies in the job's output."""
+    """Whether the job's output folder holds anything."""
     return Path(job.out).is_dir() and any(Path(job.out).iterdir())
 
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """SIGTERM interrupts as Ctrl-C does, where this is the main thread: a KFP server ends a step by it."""
+    """Let SIGTERM, by which a KFP server ends a step, interrupt as Ctrl-C does; in the main thread alone."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -229,22 +226,22 @@ def _interruptible() -> Iterator[None]:
 
 def _pods(api: Api, job: Manifest) -> list[Manifest]:
     """The pods of a job, rank 0 first."""
-    found = api.find("v1", "Pod", f"{jobs.JOB}={job['metadata']['name']}")
-    return sorted(found, key=lambda pod: str(pod["metadata"]["name"]))
+    pods = api.find("v1", "Pod", f"{jobs.JOB}={job['metadata']['name']}")
+    return sorted(pods, key=lambda pod: str(pod["metadata"]["name"]))
 
 
-def _delete(api: Api, made: list[Manifest]) -> None:
-    """Delete a job, then what it refers to."""
-    for manifest in reversed(made):
+def _delete(api: Api, manifests: list[Manifest]) -> None:
+    """Delete a job, then the objects that it refers to."""
+    for manifest in reversed(manifests):
         api.delete(manifest)
 
 
 class _Log:
-    """The logs of a job's pods, gathered in the stage's log.
+    """The logs of a job's pods, appended to the stage's log.
 
     Args:
         api: The API server.
-        into: The file; what is there already stays, and beside it lies how far each pod was read, for the next launch.
+        into: The file. A file beside it notes how far each pod was read, for the next launch.
         container: The name of the workers' container.
     """
 
@@ -254,7 +251,7 @@ class _Log:
         self._last: dict[str, str] = json.loads(self._seen.read_text()) if self._seen.exists() else {}
 
     def read(self, pods: list[Manifest]) -> None:
-        """Append what pods have said since the last time."""
+        """Append the pods' new lines."""
         for pod in pods:
             name, uid = pod["metadata"]["name"], pod["metadata"].get("uid", "")
             if pod.get("status", {}).get("phase", "Pending") == "Pending":

@@ -1,4 +1,4 @@
-"""Pods that PodSecurity "restricted" admits: one place for what every container of ours must and must not do.
+"""Pods that PodSecurity "restricted" admits: the security context of all our containers, in one place.
 
 Source: Kubernetes, Pod Security Standards, profile "restricted" (v1.34). Beyond it: a read-only root file system and no
 service-account token.
@@ -16,7 +16,7 @@ Manifest = dict[str, Any]
 """A Kubernetes object, or a part of one, as JSON."""
 
 PART_OF = {"app.kubernetes.io/part-of": "proseform"}
-"""Label of everything of ours."""
+"""The label of all our objects."""
 SHARED_MEMORY = ("/dev/shm", False)  # noqa: S108 - the kernel's own name
 """The mount of a pod's shared memory, under the name ``shared-memory``."""
 SCRATCH = "/tmp"  # noqa: S108 - the one folder of a container that may be written, an emptyDir of its own
@@ -24,7 +24,7 @@ SCRATCH = "/tmp"  # noqa: S108 - the one folder of a container that may be writt
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """What a container of ours differs in.
+    """The fields in which our containers differ.
 
     Attributes:
         name: Unique in its pod.
@@ -32,8 +32,8 @@ class Container:
         command: argv, never a line for a shell.
         pull_policy: When nodes fetch the image.
         env: Name to text; nothing secret, secrets are files.
-        resources: Name to quantity, request and limit alike, so that the pod is of the class Guaranteed.
-        limited: Whether the processor has a limit too; without one the container uses what is idle.
+        resources: Name to quantity, both request and limit, so that the pod's class is Guaranteed.
+        limited: Whether the processor has a limit too; without one the container may use idle processors.
         mounts: Volume name to (path, read-only).
         more: Further fields of the container, such as ports and probes.
     """
@@ -50,9 +50,9 @@ class Container:
 
 
 def container(spec: Container) -> Manifest:
-    """A container that may write to its scratch folder alone, besides what it mounts.
+    """A container that may write to its scratch folder and its writable mounts alone.
 
-    Its user has no entry in /etc/passwd, and torch's caches ask for a name: hence ``USER``.
+    ``USER`` is set since torch's caches ask for a user name, and the user has no entry in /etc/passwd.
     """
     env = {"HOME": SCRATCH, "TMPDIR": SCRATCH, "USER": "proseform", **spec.env}
     mounts = {"scratch": (SCRATCH, False), **spec.mounts}
@@ -88,7 +88,7 @@ def pod(
 
     Args:
         containers: From :func:`container`.
-        place: Names the user, and the secrets with which images are pulled.
+        place: Names the user, and the secrets for pulling images.
         volumes: Name to source; the scratch folder is added.
         placed: Which nodes it may run on; None: any.
         account: Its service account; empty: the namespace's default.
@@ -115,7 +115,7 @@ def pod(
 
 def _placed(placed: Placed) -> Manifest:
     """Which nodes a pod may run on."""
-    tolerations = [toleration(each) for each in placed.tolerations]
+    tolerations = [toleration(taint) for taint in placed.tolerations]
     return {
         **({"nodeSelector": dict(placed.node_selector)} if placed.node_selector else {}),
         **({"tolerations": tolerations} if tolerations else {}),
@@ -138,7 +138,7 @@ def shared_memory(size: str) -> Manifest:
 
 
 def resources(cpu: str, memory: str, gpus: int, gpu_resource: str) -> dict[str, str]:
-    """Name to quantity; GPUs under the cluster's name for them, where there are any."""
+    """Name to quantity; GPUs, if any, under the cluster's name for them."""
     return {"cpu": cpu, "memory": memory, **({gpu_resource: str(gpus)} if gpus else {})}
 
 
@@ -148,7 +148,7 @@ def claim(name: str, *, read_only: bool = False) -> Manifest:
 
 
 def environment(source: Environment | None) -> tuple[dict[str, str], dict[str, Manifest], dict[str, tuple[str, bool]]]:
-    """The variables, volumes and mounts that a Python environment on a claim needs; nothing where there is none."""
+    """The variables, volumes and mounts of a Python environment on a claim; empty without one."""
     if source is None:
         return {}, {}, {}
     volume = claim(source.claim, read_only=True)

@@ -1,8 +1,8 @@
-"""A version before an engine by URL: any OpenAI-compatible server, on this cluster or elsewhere, instead of engines of its own.
+"""A version that uses an engine by URL, any OpenAI-compatible server on this cluster or elsewhere.
 
-One InferenceService whose predictor is the transformer's container: KServe knows no transformer without a predictor.
-Its pods carry a label of ours, by which the chart's network policies let them out to the engine. The key of the engine
-is a Secret, mounted as a file.
+It is one InferenceService whose predictor is the transformer's container, since KServe has no transformer without a
+predictor. Its pods carry a label of ours, by which the chart's network policies let them reach the engine. The engine's
+key is a Secret, mounted as a file.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from proseform.kube import pods, scaling, services
 from proseform.kube.pods import Manifest
 
 KEY = "/etc/proseform/engine"
-"""Where the engine's key lies, as the file ``key``."""
+"""The folder that holds the engine's key, as the file ``key``."""
 
 
 def build(served: services.Served) -> list[Manifest]:
@@ -50,7 +50,7 @@ def build(served: services.Served) -> list[Manifest]:
 
 
 def _arguments(served: services.Served) -> list[str]:
-    """What the transformer is told about the engine."""
+    """The transformer's arguments about the engine."""
     engine = served.place.serving.engine
     key = ["--key-file", f"{KEY}/key"] if engine.key_secret else []
     return ["--engine", engine.url, "--dialect", engine.dialect, "--models", engine.models, *key]

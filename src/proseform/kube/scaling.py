@@ -1,9 +1,9 @@
-"""How many pods: KServe's own autoscaling where it has what we need, a disruption budget, and spread over nodes and zones.
+"""The number of pods and their spread: KServe's own autoscaling, and disruption budgets, which it lacks.
 
-KServe 0.20 makes the HorizontalPodAutoscaler or KEDA's ScaledObject itself, from the class in an annotation and the
-metrics in ``autoScaling``. Under the class ``none`` it keeps ``minReplicas`` pods. Under ``keda`` every component needs
-a trigger, so transformers are given the processor. What it does not make is a PodDisruptionBudget: that is ours.
-ServiceMonitors, which bring vLLM's figures to Prometheus, stand in the chart: one for all versions.
+KServe 0.20 creates the HorizontalPodAutoscaler or KEDA's ScaledObject itself, from the class in an annotation and the
+metrics in ``autoScaling``. With the class ``none`` it keeps ``minReplicas`` pods. With ``keda`` every component needs
+a trigger, so transformers scale by processor use. PodDisruptionBudgets are built here. ServiceMonitors, by which
+Prometheus gets vLLM's metrics, are in the chart: one for all versions.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ def component(
 
     Args:
         serving: ``[serving]``.
-        namespace: Of the service; Prometheus is asked for its figures alone.
+        namespace: The service's namespace, to which the query of Prometheus is restricted.
         name: The InferenceService's name.
         which: The component, as KServe calls it.
-        of: Whose work it does, where it is another's: before an engine by URL, the predictor is the transformer.
+        of: The component whose work it does, if another: with an engine by URL, the predictor is the transformer.
     """
     of = of or which
     knobs = serving.engine if of == "predictor" else serving.transformer
@@ -43,29 +43,31 @@ def component(
         }
         for key in ("kubernetes.io/hostname", "topology.kubernetes.io/zone")
     ]
-    made: Manifest = {
+    fields: Manifest = {
         "minReplicas": knobs.replicas,
         "maxReplicas": most(serving, of),
         "topologySpreadConstraints": spread,
     }
     if serving.scaling.by == "keda" and of == "predictor":
-        return {**made, "autoScaling": {"metrics": [_waiting(serving.scaling, namespace, name)]}}
+        return {**fields, "autoScaling": {"metrics": [_waiting(serving.scaling, namespace, name)]}}
     if serving.scaling.by != "none":
-        return {**made, "autoScaling": {"metrics": [_processor(serving.scaling)]}}
-    return made
+        return {**fields, "autoScaling": {"metrics": [_processor(serving.scaling)]}}
+    return fields
 
 
 def budget(
     serving: config.Serving, about: Manifest, name: str, which: Component, of: Component | None = None
 ) -> list[Manifest]:
-    """A PodDisruptionBudget: nodes are drained one pod at a time. None where there is one pod, which could never go.
+    """A PodDisruptionBudget, by which drained nodes evict one pod at a time.
+
+    Empty for a component of one pod, whose node could not be drained.
 
     Args:
         serving: ``[serving]``.
-        about: Its metadata, but for the name.
+        about: Its metadata, without the name.
         name: The InferenceService's name.
         which: The component, as KServe calls it.
-        of: Whose work it does, where it is another's: before an engine by URL, the predictor is the transformer.
+        of: As for :func:`component`.
     """
     if most(serving, of or which) == 1:
         return []
@@ -77,14 +79,14 @@ def budget(
             "spec": {
                 "maxUnavailable": 1,
                 "selector": {"matchLabels": _labels(name, which)},
-                "unhealthyPodEvictionPolicy": "AlwaysAllow",  # a pod that does not start holds no node
+                "unhealthyPodEvictionPolicy": "AlwaysAllow",  # a pod that does not start must not block a drain
             },
         }
     ]
 
 
 def most(serving: config.Serving, which: Component) -> int:
-    """Pods of a component at most."""
+    """The most pods that a component may have."""
     knobs = serving.engine if which == "predictor" else serving.transformer
     return max(knobs.replicas, knobs.replicas_max) if serving.scaling.by != "none" else knobs.replicas
 
@@ -101,9 +103,10 @@ def _processor(scaling: config.Scaling) -> Manifest:
 
 
 def _waiting(scaling: config.Scaling, namespace: str, name: str) -> Manifest:
-    """Scale by the requests that wait: the sum over all pods, which KEDA divides by the aim (its metric type AverageValue).
+    """Scale by waiting requests: the sum over all pods, which KEDA divides by the target (metric type AverageValue).
 
-    KServe hands KEDA only ``target.value`` as the threshold. The label ``job`` is the InferenceService, by the chart's monitors.
+    KServe passes only ``target.value`` to KEDA, as the threshold. The chart's monitors set the label ``job`` to the
+    InferenceService.
     """
     query = f'sum(vllm:num_requests_waiting{{namespace="{namespace}",job="{name}"}})'
     metric = {"backend": "prometheus", "serverAddress": scaling.prometheus, "query": query}

@@ -1,10 +1,10 @@
-"""The serverless option: one InferenceService on Knative, whose revisions are the versions, split by canaryTrafficPercent.
+"""The serverless mode: one InferenceService on Knative, whose revisions are the versions.
 
-KServe splits each component by itself, so that a transformer of one version could meet the engine of another. Hence
-transformer and engine share a pod here (KServe's collocation): a revision is a whole bundle. It wants the economical
-form, and Knative's feature flags for init containers, persistent volumes and security contexts of pods.
-KServe's default ``latest`` revision is the new version; the rest of the traffic stays with the last one that had all.
-Rendered and checked by schemas; Knative is not run here.
+``canaryTrafficPercent`` splits the traffic. KServe splits each component separately, so a transformer of one version
+could reach the engine of another. Hence transformer and engine share a pod here (KServe's collocation), and a revision
+is a whole bundle. This needs the economical form, and Knative's feature flags for init containers, persistent volumes
+and security contexts of pods. KServe's ``latest`` revision is the new version; the rest of the traffic stays with the
+last revision that had all of it. The manifests are checked against schemas; Knative is not run in the tests.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from proseform.kube.pods import Manifest
 from proseform.kube.services import Served
 
 _ENGINE_PORT = 8085
-"""Of the engine, inside the pod: Knative leads to the transformer's."""
+"""The engine's port inside the pod; Knative routes to the transformer's."""
 _COLLOCATED = "transformer-container"
-"""The name by which KServe knows a transformer in a predictor's pod."""
+"""The name by which KServe recognises a transformer in a predictor's pod."""
 
 
 def build(served: Served, percent: int) -> list[Manifest]:
-    """The objects of a version; its InferenceService is the task's own, and changes from version to version.
+    """The objects of a version; the InferenceService is the task's, and each version changes it.
 
     Args:
         served: The version.
         percent: Its share of the traffic, 1 to 100.
 
     Raises:
-        ConfigError: A bundle without the economical form, or pods that Knative would have to scale by our metrics.
+        ConfigError: The bundle has no economical form, or the place asks for an engine by URL or for autoscaling.
     """
     if served.wide:
         against = engines.economical(served.bundle) or "the wide form has two engines"
@@ -42,16 +42,16 @@ def build(served: Served, percent: int) -> list[Manifest]:
     beside = services.transformer(
         served, _COLLOCATED, ["--predictor_host", f"localhost:{_ENGINE_PORT}", "--http_port", str(engines.PORT)]
     )
-    made = pods.pod([beside], served.place, services.transformer_volumes(served))
+    collocated = pods.pod([beside], served.place, services.transformer_volumes(served))
     pod = engines.pod(served.place)
     runtime = services.runtime(served, served.name, ("evaluator", "formatter"), _ENGINE_PORT)
-    # One container of a Knative pod has a port, and Knative probes it by its own.
+    # In a Knative pod only one container may have a port, and Knative probes that one itself.
     runtime["spec"]["containers"][0].pop("ports")
     about = services.about(served, called)
     predictor = {
         **pod,
-        "volumes": [*pod["volumes"], *(each for each in made["volumes"] if each not in pod["volumes"])],
-        "containers": made["containers"],
+        "volumes": [*pod["volumes"], *(volume for volume in collocated["volumes"] if volume not in pod["volumes"])],
+        "containers": collocated["containers"],
         "minReplicas": serving.engine.replicas,
         "maxReplicas": max(serving.engine.replicas, serving.engine.replicas_max),
         "canaryTrafficPercent": percent,

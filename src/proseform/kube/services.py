@@ -1,13 +1,11 @@
-"""A bundle's version as objects: its InferenceServices, their runtimes, and what the transformer reads.
+"""A bundle's version as Kubernetes objects: its InferenceServices, their runtimes, and the transformer's bundle.
 
-The economical form is one InferenceService: the transformer, and one vLLM engine that holds a base and an adapter for
-each role. The wide form is two: the evaluator's engine, and the formatter's with the transformer, which is given the
-evaluator's URL. Runtimes are made for each version, not shared: a runtime that changes would start the pods of every
-version anew, under traffic. The transformer gets its bundle as a ConfigMap: prompts, schema and digests; the models'
-files are the engines' affair.
-Left out: LLMInferenceService, KServe's newer kind. It has no transformer to stand behind, makes router and scheduler of
-its own (with the Gateway API's inference extension), and loads each adapter from a URI of its own, where a bundle is
-one.
+The economical form is one InferenceService: the transformer, and one vLLM engine with a base and an adapter for each
+role. The wide form is two: the evaluator's engine, and the formatter's with the transformer, which gets the evaluator's
+URL. Each version has its own runtimes: a change to a shared runtime would restart the pods of every version, under
+traffic. The transformer gets prompts, schema and digests as a ConfigMap; only engines read the models' files.
+Left out: LLMInferenceService, KServe's newer kind. It has no transformer, creates its own router and scheduler (with
+the Gateway API's inference extension), and loads each adapter from its own URI, while a bundle has one.
 """
 
 from __future__ import annotations
@@ -26,11 +24,11 @@ TASK, VERSION, BUNDLE, CONTRACT = (f"proseform.dev/{word}" for word in ("task", 
 """Labels of every object of a version (the bundle's short digest among them); annotations with the whole digests."""
 MODE = "serving.kserve.io/deploymentMode"
 FOLDER = "/etc/proseform/bundle"
-"""Where the transformer finds ``bundle.json``."""
+"""The folder in which the transformer finds ``bundle.json``."""
 SERVING = "serving.kserve.io/v1beta1"
 _ALL: tuple[Role, ...] = ("evaluator", "formatter")
 _LONGEST_TASK = naming.LONGEST - len("proseform--v000000-formatter-transformer")
-"""Characters of a task in the name of a Service, before versions of six digits."""
+"""Most characters of a task in the name of a Service, with versions of up to six digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +63,7 @@ class Served:
         """Whether each role has an engine of its own.
 
         Raises:
-            ConfigError: The economical form is asked for, and this bundle cannot have it.
+            ConfigError: The place asks for the economical form, which this bundle cannot have.
         """
         form, against = self.place.serving.form, engines.economical(self.bundle)
         if form == "economical" and against:
@@ -76,7 +74,7 @@ class Served:
 
     @property
     def service(self) -> str:
-        """The Service of its transformer, which routes lead to."""
+        """The Service of its transformer, to which routes lead."""
         if self.place.serving.engine.url:
             return f"{self.name}-predictor"
         return f"{self.name}{'-formatter' if self.wide else ''}-transformer"
@@ -95,18 +93,18 @@ def build(served: Served) -> list[Manifest]:
     """The objects of a version, InferenceServices last.
 
     Raises:
-        ConfigError: What this bundle cannot be; the field is named.
+        ConfigError: The bundle cannot be served as the place asks; the field is named.
     """
     if not served.wide:
         return [bundle_map(served), *_service(served, served.name, _ALL, transformed=True)]
     evaluator, formatter = f"{served.name}-evaluator", f"{served.name}-formatter"
     url = f"http://{evaluator}-predictor.{served.place.namespace}"
-    made = [
+    manifests = [
         bundle_map(served),
         *_service(served, evaluator, ("evaluator",), transformed=False),
         *_service(served, formatter, ("formatter",), transformed=True, more=["--evaluator", url]),
     ]
-    return sorted(made, key=lambda each: each["kind"] == "InferenceService")
+    return sorted(manifests, key=lambda manifest: manifest["kind"] == "InferenceService")
 
 
 def labels(task: str, version: str = "") -> dict[str, str]:
@@ -129,23 +127,27 @@ def about(served: Served, called: str) -> Manifest:
 
 def bundle_map(served: Served) -> Manifest:
     """The ConfigMap that holds ``bundle.json``."""
-    made = about(served, f"{served.name}-bundle")
+    metadata = about(served, f"{served.name}-bundle")
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": made,
+        "metadata": metadata,
         "immutable": True,
         "data": {MANIFEST: served.bundle.manifest()},
     }
 
 
 def runtime(served: Served, called: str, roles: Sequence[Role], port: int = PORT) -> Manifest:
-    """The ServingRuntime of an engine: namespaced, taken by name alone."""
+    """The ServingRuntime of an engine: namespaced, and selected by name alone."""
     loaded = engines.Loaded(served.bundle, roles, served.ranks, served.max_length)
-    made = engines.container(loaded, served.place, port)
+    container = engines.container(loaded, served.place, port)
     if served.place.serving.mode == "standard":
-        made |= drained(served.place.serving)
-    spec = {"supportedModelFormats": [{"name": "vLLM", "autoSelect": False}], "multiModel": False, "containers": [made]}
+        container |= drained(served.place.serving)
+    spec = {
+        "supportedModelFormats": [{"name": "vLLM", "autoSelect": False}],
+        "multiModel": False,
+        "containers": [container],
+    }
     return {
         "apiVersion": "serving.kserve.io/v1alpha1",
         "kind": "ServingRuntime",
@@ -157,14 +159,25 @@ def runtime(served: Served, called: str, roles: Sequence[Role], port: int = PORT
 def transformer(served: Served, called: str = CONTAINER, more: Sequence[str] = ()) -> Manifest:
     """The transformer's container.
 
-    KServe adds ``--predictor_host`` and ``--http_port``, and keeps what is given here.
+    KServe appends ``--predictor_host`` and ``--http_port`` to these arguments.
     """
     place, knobs = served.place, served.place.serving.transformer
     _, _, mounts = pods.environment(knobs.environment)
     args = [
-        "--task", served.bundle.task, "--bundle", FOLDER, "--host", pods.every_interface(place), "--model_name", served.model,
-        "--timeout-s", str(knobs.timeout_s), "--queue", str(knobs.queue), *more,
-    ]  # fmt: skip
+        "--task",
+        served.bundle.task,
+        "--bundle",
+        FOLDER,
+        "--host",
+        pods.every_interface(place),
+        "--model_name",
+        served.model,
+        "--timeout-s",
+        str(knobs.timeout_s),
+        "--queue",
+        str(knobs.queue),
+        *more,
+    ]
     command = engines.with_packages(["python3", "-m", "proseform.cli", "serve"], knobs.environment)
     return pods.container(
         pods.Container(
@@ -182,7 +195,7 @@ def transformer(served: Served, called: str = CONTAINER, more: Sequence[str] = (
 
 
 def transformer_volumes(served: Served) -> dict[str, Manifest]:
-    """What the transformer mounts: its bundle, and an environment where there is one."""
+    """The transformer's volumes: its bundle, and a Python environment if the place names one."""
     _, volumes, _ = pods.environment(served.place.serving.transformer.environment)
     return {"bundle": {"configMap": {"name": f"{served.name}-bundle"}}, **volumes}
 
@@ -190,9 +203,9 @@ def transformer_volumes(served: Served) -> dict[str, Manifest]:
 def _service(
     served: Served, called: str, roles: Sequence[Role], *, transformed: bool, more: Sequence[str] = ()
 ) -> list[Manifest]:
-    """Runtime, disruption budgets and InferenceService of one engine, with a transformer or without."""
+    """Runtime, disruption budgets and InferenceService of one engine, with or without a transformer."""
     place, serving = served.place, served.place.serving
-    whole = about(served, called)
+    metadata = about(served, called)
     patience = {"terminationGracePeriodSeconds": serving.drain_s + serving.transformer.timeout_s}
     model = {"modelFormat": {"name": "vLLM"}, "runtime": called, "storageUri": served.storage}
     predictor = {
@@ -201,30 +214,30 @@ def _service(
         **scaling.component(serving, place.namespace, called, "predictor"),
     }
     spec: Manifest = {"predictor": {**predictor, "model": model}}
-    budgets = scaling.budget(serving, whole, called, "predictor")
+    budgets = scaling.budget(serving, metadata, called, "predictor")
     if transformed:
-        made = {**transformer(served, more=more), **drained(serving)}
+        container = {**transformer(served, more=more), **drained(serving)}
         knobs = serving.transformer
         spec["transformer"] = {
-            **pods.pod([made], place, transformer_volumes(served), knobs, serving.account),
+            **pods.pod([container], place, transformer_volumes(served), knobs, serving.account),
             **({"annotations": dict(knobs.annotations)} if knobs.annotations else {}),
             **patience,
             **scaling.component(serving, place.namespace, called, "transformer"),
         }
-        budgets += scaling.budget(serving, whole, called, "transformer")
-    notes = {**whole["annotations"], MODE: "Standard", scaling.CLASS: serving.scaling.by}
+        budgets += scaling.budget(serving, metadata, called, "transformer")
+    notes = {**metadata["annotations"], MODE: "Standard", scaling.CLASS: serving.scaling.by}
     service = {
         "apiVersion": SERVING,
         "kind": "InferenceService",
-        "metadata": {**whole, "annotations": notes},
+        "metadata": {**metadata, "annotations": notes},
         "spec": spec,
     }
     return [runtime(served, called, roles), *budgets, service]
 
 
 def drained(serving: config.Serving) -> Manifest:
-    """A pod that is told to go still answers until no gateway and no proxy sends it anything.
+    """The lifecycle of a container that goes on answering for ``drain_s`` after its pod is deleted.
 
-    By the kubelet's own sleep.
+    In that time gateways and proxies stop sending it requests. The kubelet itself sleeps before it signals the end.
     """
     return {"lifecycle": {"preStop": {"sleep": {"seconds": serving.drain_s}}}} if serving.drain_s else {}

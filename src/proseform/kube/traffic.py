@@ -1,8 +1,8 @@
-"""Traffic between versions: the weights of one HTTPRoute (Gateway API v1) before their transformers.
+"""Traffic between versions: the weights of one HTTPRoute (Gateway API v1) in front of their transformers.
 
-Every version has services of its own, so a weight says which bundle answers, and rollback is one patch of weights. The
-split that KServe 0.20 has in Standard mode (``spec.canary``) shares pods behind one Service and weighs nothing.
-The route lets through what clients ask and nothing else: no metrics, no health, no ``/v1/bundle``.
+Every version has its own services, so a weight says which bundle answers, and a rollback is one patch of weights.
+KServe 0.20's split in Standard mode (``spec.canary``) puts the pods of all versions behind one Service and ignores
+weights. The route admits clients' requests alone: no metrics, no health, no ``/v1/bundle``.
 Left out: sticky sessions; two requests of one client may be answered by two bundles, and each answer names its own.
 """
 
@@ -16,11 +16,11 @@ from proseform.errors import InputError
 from proseform.kube.pods import PART_OF, Manifest
 
 WHOLE = 100
-"""What the weights of a route sum to."""
+"""The sum of a route's weights."""
 _SLACK_S = 5
-"""Seconds by which a gateway waits longer for an answer than the transformer works on it."""
+"""How much longer a gateway waits for an answer than the transformer works on it, in seconds."""
 PORT = 80
-"""Of the Services that KServe makes."""
+"""The port of the Services that KServe creates."""
 
 
 def route(
@@ -32,8 +32,7 @@ def route(
         task: The task's name, as in ``/v1/tasks/{task}/answer``.
         name: The model's name in KServe's protocols.
         services: Version to the Service of its transformer.
-        weights: Version to its share in percent; a version that is left out takes nothing, and stands ready for a
-            patch.
+        weights: Version to its share in percent; a version that is left out gets 0, and a patch can raise that.
         place: Names namespace, gateway and host.
 
     Raises:
@@ -64,7 +63,7 @@ def route_name(model: str) -> str:
 def patch(
     task: str, name: str, services: Mapping[str, str], weights: Mapping[str, int], place: config.Place
 ) -> Manifest:
-    """A merge patch that moves the weights of a route and leaves everything else alone; see :func:`route`."""
+    """A merge patch that changes the weights of a route and nothing else; see :func:`route`."""
     return {"spec": {"rules": _rules(task, name, services, weights, place)}}
 
 
@@ -72,9 +71,10 @@ def shares(version: str, standing: Mapping[str, int], share: float) -> dict[str,
     """Weights after a promotion.
 
     Args:
-        version: Who gets the share.
-        standing: Version to weight, as the route has them now; versions of weight 0 count as ready.
-        share: In [0, 1]; the rest stays with the others, in their proportion. Without others, all goes to the version.
+        version: The version that gets the share.
+        standing: Version to weight, as the route has them now.
+        share: In [0, 1]; the other versions share the rest in proportion to their weights. If they have none, the
+            version gets all of it.
 
     Returns:
         Version to percent; they sum to 100.
@@ -84,48 +84,49 @@ def shares(version: str, standing: Mapping[str, int], share: float) -> dict[str,
     >>> shares("2", {"2": 25, "1": 75}, 1.0)
     {'1': 0, '2': 100}
     """
-    others = {each: weight for each, weight in standing.items() if each != version}
+    others = {other: weight for other, weight in standing.items() if other != version}
     whole = sum(others.values())
     left = WHOLE - round(WHOLE * share) if whole else 0
-    made = {each: left * weight // whole if whole else 0 for each, weight in others.items()}
-    if made:  # what rounding took goes to the heaviest
-        made[max(made, key=lambda each: others[each])] += left - sum(made.values())
-    return {**made, version: WHOLE - left}
+    split = {other: left * weight // whole if whole else 0 for other, weight in others.items()}
+    if split:  # the heaviest gets what rounding took
+        split[max(split, key=lambda other: others[other])] += left - sum(split.values())
+    return {**split, version: WHOLE - left}
 
 
-def weights(found: Mapping[str, Any], services: Mapping[str, str]) -> dict[str, int]:
-    """Version to percent, as a route has them; a Service that belongs to no version stands under its own name.
+def weights(http_route: Mapping[str, Any], services: Mapping[str, str]) -> dict[str, int]:
+    """Version to percent, as a route has them; a Service of no known version is listed under its own name.
 
     Args:
-        found: The HTTPRoute.
+        http_route: The HTTPRoute.
         services: Version to Service.
     """
     versions = {service: version for version, service in services.items()}
-    backends = [each for rule in found["spec"].get("rules", []) for each in rule.get("backendRefs", [])]
-    return {versions.get(each["name"], each["name"]): int(each.get("weight", 1)) for each in backends}
+    backends = [backend for rule in http_route["spec"].get("rules", []) for backend in rule.get("backendRefs", [])]
+    return {versions.get(backend["name"], backend["name"]): int(backend.get("weight", 1)) for backend in backends}
 
 
-def trouble(found: Mapping[str, Any]) -> str:
-    """Why a gateway does not serve a route, in words; empty where it does."""
-    parents = found.get("status", {}).get("parents", [])
-    made = int(found["metadata"].get("generation", 0))
+def trouble(http_route: Mapping[str, Any]) -> str:
+    """Why a gateway does not serve a route, in words; empty if it does."""
+    parents = http_route.get("status", {}).get("parents", [])
+    generation = int(http_route["metadata"].get("generation", 0))
     conditions = [
-        each
+        condition
         for parent in parents
-        for each in parent.get("conditions", ())
-        if each.get("observedGeneration", made) >= made
+        for condition in parent.get("conditions", ())
+        if condition.get("observedGeneration", generation) >= generation
     ]
-    against = [each for each in conditions if each["type"] in {"Accepted", "ResolvedRefs"} and each["status"] != "True"]
-    if against:
-        return f"{against[0].get('reason', against[0]['type'])}: {against[0].get('message', '')}".rstrip(": ")
+    unmet = [
+        condition
+        for condition in conditions
+        if condition["type"] in {"Accepted", "ResolvedRefs"} and condition["status"] != "True"
+    ]
+    if unmet:
+        return f"{unmet[0].get('reason', unmet[0]['type'])}: {unmet[0].get('message', '')}".rstrip(": ")
     return "" if conditions else "no gateway has taken it"
 
 
 def address(gateway: Mapping[str, Any]) -> str:
-    """The URL at which a Gateway is reached, by the first address of its status and its first listener.
-
-    Empty without one.
-    """
+    """The URL of a Gateway, from the first address in its status and its first listener; empty without an address."""
     addresses = [str(address["value"]) for address in gateway.get("status", {}).get("addresses", ())]
     if not addresses:
         return ""
@@ -135,15 +136,15 @@ def address(gateway: Mapping[str, Any]) -> str:
 
 
 def _rules(
-    task: str, name: str, services: Mapping[str, str], given: Mapping[str, int], place: config.Place
+    task: str, name: str, services: Mapping[str, str], weights: Mapping[str, int], place: config.Place
 ) -> list[Manifest]:
-    """One rule: what clients may ask, who answers it, and how long that may take.
+    """One rule: the clients' paths, the Services that answer, and the time limit.
 
-    The transformer's own deadline comes first, so that the caller is told which one it was.
+    The transformer's own deadline ends first, so that the caller gets its error and not the gateway's.
     """
-    _check(services, given)
+    _check(services, weights)
     backends = [
-        {"name": service, "port": PORT, "weight": given.get(version, 0)} for version, service in services.items()
+        {"name": service, "port": PORT, "weight": weights.get(version, 0)} for version, service in services.items()
     ]
     return [
         {
@@ -155,7 +156,7 @@ def _rules(
 
 
 def _paths(task: str, name: str) -> list[tuple[str, str]]:
-    """Our route and KServe's protocols. A prefix ends at a slash, so that V1's ``:predict`` is a path of its own."""
+    """Our path and those of KServe's protocols. A prefix matches whole segments, so V1's ``:predict`` has an entry."""
     return [
         ("Exact", f"/v1/tasks/{task}/answer"),
         ("Exact", f"/v1/models/{name}"),
@@ -164,14 +165,14 @@ def _paths(task: str, name: str) -> list[tuple[str, str]]:
     ]
 
 
-def _check(services: Mapping[str, str], given: Mapping[str, int]) -> None:
-    """Refuse weights that are none."""
-    said = ", ".join(f"{version}={weight}" for version, weight in given.items())
-    unknown = [version for version in given if version not in services]
+def _check(services: Mapping[str, str], weights: Mapping[str, int]) -> None:
+    """Raise for invalid weights; see :func:`route`."""
+    stated = ", ".join(f"{version}={weight}" for version, weight in weights.items())
+    unknown = [version for version in weights if version not in services]
     if unknown:
-        there = ", ".join(services) or "none"
-        raise InputError(f"No version {unknown[0]} stands here; there are: {there}.", hint="Deploy it first.")
-    if any(isinstance(weight, bool) or not isinstance(weight, int) or weight < 0 for weight in given.values()):
-        raise InputError(f"The weights {said} are not all whole numbers of at least 0.")
-    if sum(given.values()) != WHOLE:
-        raise InputError(f"The weights {said or '(none)'} sum to {sum(given.values())}, not to {WHOLE}.")
+        standing = ", ".join(services) or "none"
+        raise InputError(f"No version {unknown[0]} stands here; there are: {standing}.", hint="Deploy it first.")
+    if any(isinstance(weight, bool) or not isinstance(weight, int) or weight < 0 for weight in weights.values()):
+        raise InputError(f"The weights {stated} are not all whole numbers of at least 0.")
+    if sum(weights.values()) != WHOLE:
+        raise InputError(f"The weights {stated or '(none)'} sum to {sum(weights.values())}, not to {WHOLE}.")

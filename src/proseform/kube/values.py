@@ -1,9 +1,9 @@
 """The values of the chart ``charts/proseform``: every one once, with one sentence, its default and its bounds.
 
-``values.yaml``, ``values.schema.json`` and the table in the chart's README are derived from it (``manifests/render.py``).
-Helm checks values by the schema alone, so whatever can be refused is refused by a type or a pattern here; patterns are
-such that Go's engine reads them as Python's does. Left out: values for whatever a kustomize patch does as well, such as
-affinity or annotations.
+``manifests/render.py`` derives ``values.yaml``, ``values.schema.json`` and the table in the chart's README from it.
+Helm checks values by the schema alone, so a type or a pattern here refuses every wrong value that it can; patterns mean
+the same to Go's engine as to Python's. Left out: values for what a kustomize patch does as well, such as affinity or
+annotations.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from proseform.versions import images
 
 
 def _version(tag: str) -> str:
-    """A tag that says which version."""
+    """A tag that names a version."""
     if tag == "latest":
         raise ValueError("'latest' is no version")
     return tag
@@ -44,15 +44,15 @@ class Image(Section):
     """A container image."""
 
     repository: Repository = _REPOSITORY
-    """Where it is pulled from, without tag or digest."""
+    """Its repository, without tag or digest."""
     tag: Tag = _TAG
-    """Its tag, for people to read where a digest is given; never "latest"."""
+    """Its tag, which is only informative if a digest is given; never "latest"."""
     digest: Digest = ""
-    """Its digest, which then is what runs; empty takes the tag."""
+    """Its digest, which then decides what runs; empty takes the tag."""
 
 
 class Resources(Section):
-    """What a container asks for and may use: request and limit alike."""
+    """A container's resources: both request and limit."""
 
     cpu: Quantity = "500m"
     """Processor."""
@@ -64,11 +64,11 @@ class Store(Section):
     """The claim that holds the home folder and the store of training runs."""
 
     create: bool = True
-    """Whether the chart makes the claim; false where one of this name is there already."""
+    """Whether the chart creates the claim; false if a claim of this name exists already."""
     size: Quantity = "20Gi"
     """Its size."""
     accessMode: Literal["ReadWriteOnce", "ReadWriteMany"] = "ReadWriteMany"  # noqa: N815 - Helm's way of writing
-    """ReadWriteMany, or ReadWriteOnce where all pods run on one node."""
+    """ReadWriteMany, or ReadWriteOnce if all pods run on one node."""
     storageClass: OptionalName = ""  # noqa: N815
     """Its storage class; empty takes the cluster's default."""
     keep: bool = True
@@ -76,10 +76,10 @@ class Store(Section):
 
 
 class Gateway(Section):
-    """The Gateway (Gateway API) before the services; routes come with each promoted bundle."""
+    """The Gateway (Gateway API) in front of the services; routes come with each promoted bundle."""
 
     create: bool = True
-    """Whether the chart makes it."""
+    """Whether the chart creates it."""
     className: Name = "traefik"  # noqa: N815
     """The GatewayClass, which names the implementation."""
     port: Port = 80
@@ -94,7 +94,7 @@ class Database(Section):
     """Where MLflow keeps runs and versions: PostgreSQL, or SQLite on a claim of its own."""
 
     secret: OptionalName = ""
-    """A Secret whose key pg_service.conf is libpq's service file with a section [mlflow] (host, dbname, user, password); empty: SQLite."""
+    """A Secret with libpq's service file as key pg_service.conf, section [mlflow]; empty: SQLite."""
     cidr: Cidr = "10.0.0.0/8"
     """Addresses of PostgreSQL, which MLflow may reach."""
     port: Port = 5432
@@ -109,9 +109,9 @@ class ObjectStore(Section):
     endpoint: Annotated[str, Field(pattern=r"^(https?://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?)?$")] = ""
     """Address of an S3 API that is not AWS's own."""
     secret: OptionalName = ""
-    """A Secret whose key aws is a shared credentials file; empty where the nodes give identity."""
+    """A Secret whose key aws is a shared credentials file; empty if the nodes give identity."""
     cidr: Cidr = "0.0.0.0/0"
-    """Addresses of the object store, which all pods that load or store may reach; narrow it where you can."""
+    """Addresses of the object store, which all pods that load or store may reach; narrow it if you can."""
     port: Port = 443
     """Port of the object store."""
 
@@ -120,27 +120,27 @@ class Mlflow(Section):
     """The MLflow server."""
 
     create: bool = True
-    """Whether the chart makes it; false where one is there already."""
+    """Whether the chart creates it; false if there is one already."""
     image: Image = Image()
     replicas: Positive = 1
-    """Pods; more than one wants PostgreSQL and a bucket."""
+    """Pods; more than one needs PostgreSQL and a bucket."""
     workers: Annotated[int, Field(ge=1, le=64)] = 2
     """Processes of a pod."""
     hosts: list[Host] = Field(default_factory=list, max_length=32)
-    """Further host names that it answers to, beside its Service's."""
+    """Host names that it answers to, besides its Service's."""
     resources: Resources = Resources()
     claimSize: Quantity = "10Gi"  # noqa: N815
-    """Size of its claim, which is there unless both database and bucket are given."""
+    """Size of its claim, which is created unless both database and bucket are given."""
     storageClass: OptionalName = ""  # noqa: N815
     """Storage class of its claim; empty takes the cluster's default."""
     database: Database = Database()
 
 
 class Hub(Section):
-    """The way to the model hub, of the job that fetches the base alone."""
+    """Access to the model hub, for the job that downloads the base alone."""
 
     create: bool = False
-    """Whether there is one; without it a base lies on the claim, in the home folder."""
+    """Whether the policy allows it; without it a base lies on the claim, in the home folder."""
     cidr: Cidr = "0.0.0.0/0"
     """Addresses of the hub; 0.0.0.0/0 and ::/0 leave out private ones."""
     port: Port = 443
@@ -148,38 +148,38 @@ class Hub(Section):
 
 
 class Engine(Section):
-    """The way to an engine by URL (a place's serving.engine.url), of the pods that ask it alone."""
+    """Access to an engine by URL (a place's serving.engine.url), for the transformers that use it alone."""
 
     create: bool = False
-    """Whether there is one."""
+    """Whether the policy allows it."""
     namespace: OptionalName = ""
-    """The engine's namespace, where it runs on this cluster; empty takes cidr."""
+    """The engine's namespace, if it runs on this cluster; empty takes cidr."""
     cidr: Cidr = "0.0.0.0/0"
     """Addresses of an engine elsewhere; 0.0.0.0/0 and ::/0 leave out private ones."""
     port: Port = 443
-    """Port of the engine, of its pods where it runs on this cluster."""
+    """Port of the engine; of its pods, if it runs on this cluster."""
 
 
 class Admission(Section):
-    """What jobs and services the pipeline's account may create: a ValidatingAdmissionPolicy for each kind (cluster-wide objects)."""
+    """The jobs and services that the pipeline's account may create, by a ValidatingAdmissionPolicy for each kind."""
 
     create: bool = False
-    """Whether the chart makes the policies; who installs it needs the right to."""
+    """Whether the chart creates the policies, which are cluster-wide; installing it then needs the right to."""
     images: list[Annotated[str, Field(pattern=r"^[a-z0-9]+([._:/-]+[a-z0-9]+)*/?$", max_length=255)]] = Field(
         default=["proseform/", "vllm/vllm-openai"], max_length=32
     )
-    """Images that pods may run: repositories, or with a slash at the end all that lies below."""
+    """Images that pods may run: repositories, or with a slash at the end all below."""
     accounts: list[Name] = Field(default_factory=list, max_length=8)
-    """Service accounts that pods may have, beside the chart's own for training and serving, and the default."""
+    """Service accounts that pods may have, besides the chart's own for training and serving, and the default."""
     secrets: list[Name] = Field(default_factory=list, max_length=8)
     """Secrets that pods may mount, such as the hub's token."""
 
 
 class Network(Section):
-    """NetworkPolicies: nothing in the namespace is reached or reaches out, but what is listed."""
+    """NetworkPolicies: all traffic into and out of the namespace is blocked, except what is listed."""
 
     create: bool = True
-    """Whether the chart makes them; a network plug-in has to enforce them."""
+    """Whether the chart creates them; a network plug-in has to enforce them."""
     gatewayNamespace: Name = "traefik"  # noqa: N815
     """Namespace of the gateway's pods, which alone bring requests from outside."""
     pipelinesNamespace: Name = "kubeflow"  # noqa: N815
@@ -189,7 +189,7 @@ class Network(Section):
     dnsNamespace: Name = "kube-system"  # noqa: N815
     """Namespace of the cluster's DNS."""
     apiServerCidr: Cidr = "10.0.0.0/8"  # noqa: N815
-    """Addresses of the API server's endpoints (kubectl get endpointslices -n default), which pipeline steps alone may reach."""
+    """Addresses of the API server's endpoints (kubectl get endpointslices -n default), for pipeline steps alone."""
     apiServerPort: Port = 6443  # noqa: N815
     """Port of the API server's endpoints."""
     hub: Hub = Hub()
@@ -197,10 +197,10 @@ class Network(Section):
 
 
 class Monitoring(Section):
-    """What the Prometheus Operator and Grafana pick up; their CRDs must be there."""
+    """Objects for the Prometheus Operator and Grafana, whose CRDs must be installed."""
 
     create: bool = False
-    """Whether the chart makes ServiceMonitors, PrometheusRule and dashboard."""
+    """Whether the chart creates ServiceMonitors, PrometheusRule and dashboard."""
     labels: dict[
         Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_./-]*$")],
         Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9_.-]*)?$")],
@@ -209,26 +209,26 @@ class Monitoring(Section):
     interval_s: Annotated[int, Field(ge=5, le=600)] = 30
     """Seconds between two scrapes."""
     refusals: Share = 0.05
-    """Alert where more than this share of answers is refused over 15 minutes."""
+    """Alert if more than this share of answers is refused over 15 minutes."""
     latency_s: Annotated[float, Field(gt=0, le=600)] = 30
-    """Alert where the 95th percentile of the time to an answer is above this, in seconds."""
+    """Alert if the 95th percentile of the time to an answer is above this, in seconds."""
     waiting: Positive = 20
-    """Alert where more requests than this wait for a vLLM engine."""
+    """Alert if more requests than this wait for a vLLM engine."""
     gone_m: Annotated[int, Field(ge=1, le=1440)] = 5
-    """Minutes that a service may be away before the alert."""
+    """Minutes without a service before the alert."""
 
 
 class Values(Section):
     """The chart's values."""
 
     user: Annotated[int, Field(ge=1, le=4294967294)] = 10001
-    """User and group of every container: a number, as PodSecurity "restricted" wants."""
+    """User and group of every container: a number, as PodSecurity "restricted" requires."""
     pullPolicy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"  # noqa: N815
     """When nodes fetch images."""
     pullSecrets: list[Name] = Field(default_factory=list, max_length=8)  # noqa: N815
-    """Secrets by which nodes fetch images."""
+    """Secrets for pulling images."""
     ipv6: bool = False
-    """Whether MLflow listens on IPv6 too, and its Service has both kinds of address where the cluster does."""
+    """Whether MLflow listens on IPv6 too, and its Service has both kinds of address if the cluster does."""
     store: Store = Store()
     gateway: Gateway = Gateway()
     mlflow: Mlflow = Mlflow()

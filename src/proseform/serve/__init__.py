@@ -1,12 +1,13 @@
-"""Serving: an ASGI application in front of engines. Nothing leaves that the verifier did not accept.
+"""Serving: an ASGI application in front of engines. It sends no answer that the verifier did not accept.
 
 - :mod:`~proseform.serve.server`: uvicorn over the application
-- :mod:`~proseform.serve.app`: routes, errors as responses, callers that leave
+- :mod:`~proseform.serve.app`: routes, errors as responses, callers that disconnect
 - :mod:`~proseform.serve.exchange`: one HTTP exchange: bodies within bounds, strict JSON
 - :mod:`~proseform.serve.reading`: our own protocol; :mod:`~proseform.serve.v1`, :mod:`~proseform.serve.v2`: KServe's
-- :mod:`~proseform.serve.admission`: who is let in, and counting
+- :mod:`~proseform.serve.admission`: limits on concurrent and waiting requests, and metrics
+- :mod:`~proseform.serve.readiness`: whether the engines answer
 - :mod:`~proseform.serve.router`: weights between bundles
 - :mod:`~proseform.serve.faults`: errors as HTTP
 
-How a champion is looked up is the registry's affair: engines are handed to this room.
+This room gets engines and does not know the registry, which resolves an alias to a bundle.
 """

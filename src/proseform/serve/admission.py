@@ -1,8 +1,8 @@
-"""Admission: lets requests in, has them answered, and counts what becomes of them.
+"""Admission: admits requests within limits, has them answered, and counts the outcomes.
 
-Admission is bounded twice: so many are answered at once, so many may wait; the next one is rejected at once
-(:class:`~proseform.serve.faults.BusyError`), because a queue that only grows answers nobody. A caller that leaves,
-leaves the queue too, and what was begun for it is cancelled. Left out: classes of callers.
+There are two limits: on requests that are answered concurrently, and on requests that wait. A further request is
+rejected immediately (:class:`~proseform.serve.faults.BusyError`), since in a queue without a limit every answer would
+come too late. If a caller disconnects, its request leaves the queue, or its work is cancelled. Left out: priorities.
 """
 
 from __future__ import annotations
@@ -29,10 +29,8 @@ ANSWERS = Counter("proseform_answers", "Verified answers.", ["task", "bundle"])
 REFUSALS = Counter("proseform_refusals", "Requests that got an error instead, by reason.", ["task", "reason"])
 _BUCKETS_S = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 SECONDS = Histogram("proseform_answer_seconds", "From admission to the verified answer.", ["task"], buckets=_BUCKETS_S)
-
-
 MAX_INSTANCES = 64
-"""Cases of one request."""
+"""Most cases in one request."""
 
 
 class Admission:
@@ -42,11 +40,11 @@ class Admission:
         router: The engines.
         task: The task; every engine's bundle must have been made for it.
         timeout_s: Longest time for one answer, waiting included, in seconds.
-        concurrency: Answers in the making at once.
-        queue: Requests that may wait.
+        concurrency: Most requests that are answered concurrently.
+        queue: Most requests that wait.
 
     Raises:
-        TaskError: A bundle that was made for another task, or another state of it.
+        TaskError: A bundle was made for another task, or another version of it.
     """
 
     def __init__(
@@ -71,12 +69,12 @@ class Admission:
 
         Args:
             inputs: The task's inputs as text.
-            schema: Answer this schema instead of the bundle's.
-            deadline: When to give up, on the clock of :func:`time.monotonic`; None gives it as long as the server
-                allows.
+            schema: The caller's schema; None takes the bundle's.
+            deadline: When to give up, on the clock of :func:`time.monotonic`; None takes ``timeout_s`` from now.
 
         Raises:
-            ProseformError: As :func:`proseform.infer.answer.answered`, and :class:`~proseform.serve.faults.BusyError`.
+            BusyError: The queue is full.
+            ProseformError: As :func:`proseform.infer.answer.answered`.
         """
         began = time.monotonic()
         values = path.read_inputs(self.task, inputs)
@@ -86,10 +84,10 @@ class Admission:
         return answer
 
     async def batch(self, instances: Sequence[Any], deadline: float | None = None) -> list[Answer | ProseformError]:
-        """Answer cases side by side; each outcome is an answer or its error, and errors are counted.
+        """Answer cases concurrently; each outcome is an answer or an error, and errors are counted.
 
         Raises:
-            InputError: No case, or too many.
+            InputError: No cases, or more than :data:`MAX_INSTANCES`.
             BatchError: Every case failed.
         """
         if not 0 < len(instances) <= MAX_INSTANCES:
@@ -102,7 +100,7 @@ class Admission:
 
     @contextmanager
     def counted(self) -> Iterator[None]:
-        """Count the error that ends a request; those of a batch were counted case by case."""
+        """Count the error that ends a request; the errors of a batch were counted case by case."""
         try:
             yield
         except Exception as error:
@@ -125,7 +123,7 @@ class Admission:
     async def _admitted(self, inputs: Mapping[str, Any], schema: Schema | None, deadline: float) -> Answer:
         """Wait for a slot, then answer."""
         if self._taken >= self._places:
-            hint = f"Come again in {faults.RETRY_AFTER_S} s."
+            hint = f"Retry in {faults.RETRY_AFTER_S} s."
             raise faults.BusyError(f"{self._taken} requests are being answered or waiting.", hint=hint)
         self._taken += 1
         try:
@@ -133,9 +131,7 @@ class Admission:
                 async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
                     await self._slots.acquire()
             except TimeoutError as error:
-                raise Refusal(
-                    "deadline", "Time was up in the queue.", hint="Allow more time, or come again."
-                ) from error
+                raise Refusal("deadline", "Time was up in the queue.", hint="Allow more time, or retry.") from error
             try:
                 engine = self.router.choose()
                 target = schema or self._schemas[engine.bundle.digest]

@@ -1,18 +1,17 @@
-"""The server as an ASGI application: routes, one place where errors become responses, and callers that leave.
+"""The server as an ASGI application: routes, one place where errors become responses, and callers that disconnect.
 
 ::
 
-    POST /v1/tasks/{task}/answer        one case, JSON or multipart with files; optionally a schema of one's own
+    POST /v1/tasks/{task}/answer        one case, JSON or multipart with files; optionally the caller's schema
     POST /v1/models/{name}:predict      KServe V1 (:mod:`proseform.serve.v1`)
     POST /v2/models/{name}/infer        KServe V2, the Open Inference Protocol (:mod:`proseform.serve.v2`)
     GET  /v1/bundle                     which bundles answer, and their weights
     GET  /  /v1/models[/{name}]  /v2  /v2/models/{name}[/ready]  /v2/health/{live,ready}  /metrics
 
-Ready is who can answer now: the engines are asked (:mod:`proseform.serve.readiness`). Liveness asks no engine.
+Readiness asks the engines (:mod:`proseform.serve.readiness`); liveness does not.
 
-No error leaves this application: an exception that passed an ASGI server would close the connection, and the next
-request on it would be lost. A request's deadline begins with its first bytes: reading, documents, schemas and answer
-are all bounded by it.
+No exception leaves this application: the ASGI server would close the connection, and the next request on it would be
+lost. A request's time starts with its first bytes, so the deadline covers reading, documents, schemas and the answer.
 """
 
 from __future__ import annotations
@@ -83,7 +82,7 @@ class App:
             await response.sent(send)
 
     async def _responded(self, exchange: Exchange) -> Response:
-        """The response to a request, whatever happens."""
+        """The response to a request; an exception becomes an error response."""
         try:
             handler, values = self._route(exchange)
             return await handler(exchange, values)
@@ -93,15 +92,15 @@ class App:
             faults.log(error)
             headers = faults.headers(error)
             if not exchange.whole and isinstance(error, faults.TooLargeError):
-                headers = {**headers, "connection": "close"}  # the rest of it is not waited for
+                headers = {**headers, "connection": "close"}  # the rest of the body is not read
             return Response.of_json({"error": faults.as_json(error)}, faults.status(error), headers)
 
     def _route(self, exchange: Exchange) -> tuple[Handler, Mapping[str, str]]:
-        """Who answers a request.
+        """The handler of a request, and the values in its path.
 
         Raises:
-            NotFoundError: Nobody: no such path, or another model's.
-            MethodError: Not by this method.
+            NotFoundError: No such path, or no such model.
+            MethodError: The path has another method.
         """
         for pattern, method, handler in self._routes:
             match = pattern.fullmatch(exchange.path)
@@ -128,11 +127,11 @@ class App:
                 return
 
     def _deadline(self, exchange: Exchange) -> float:
-        """When a request's time is up: the server's time-out begins with its first bytes."""
+        """A request's deadline by the server's time-out, which starts with the first bytes."""
         return exchange.began + self._admission.timeout_s
 
     async def _in_time(self, exchange: Exchange, work: Awaitable[Response]) -> Response:
-        """A response before the request's time is up; errors are counted."""
+        """The response, or a refusal at the request's deadline; errors are counted."""
         with self._admission.counted():
             try:
                 async with asyncio.timeout(self._deadline(exchange) - time.monotonic()) as whole:
@@ -140,7 +139,7 @@ class App:
             except TimeoutError as error:
                 if not whole.expired():
                     raise
-                hint = "Send the body at once, allow more time, or come again."
+                hint = "Send the body at once, allow more time, or retry."
                 raise Refusal("deadline", "Time was up before the answer.", hint=hint) from error
 
     async def _answer(self, exchange: Exchange, values: Mapping[str, str]) -> Response:
@@ -181,7 +180,7 @@ class App:
         return await self._in_time(exchange, work())
 
     async def _bundle(self, _exchange: Exchange, _values: Mapping[str, str]) -> Response:
-        """Which bundles answer."""
+        """The bundles that answer, and their weights."""
         rows = []
         for weighted in self._admission.router.engines:
             bundle = weighted.engine.bundle
@@ -222,7 +221,7 @@ class App:
         return Response.of_json({"ready": True})
 
     async def _check_engines(self) -> None:
-        """Raise an :class:`~proseform.errors.EngineError` where no answer can be given now."""
+        """Raise an :class:`~proseform.errors.EngineError` if no answer can be given now."""
         if trouble := await self._readiness.trouble():
             raise EngineError(trouble)
 
@@ -238,10 +237,10 @@ class App:
 
 
 async def _unless_gone(exchange: Exchange, work: Awaitable[T]) -> T:
-    """What the work gives; where the caller leaves before, the work is cancelled.
+    """The result of the work, which is cancelled if the caller disconnects.
 
     Raises:
-        GoneError: The caller has left.
+        GoneError: The caller has disconnected.
     """
     working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(exchange.gone())
     try:

@@ -1,7 +1,7 @@
-"""One HTTP exchange over ASGI: the request's body, read within bounds; a response; JSON both ways.
+"""One HTTP exchange over ASGI: the request's body, of limited size; the response; reading and writing JSON.
 
-JSON is read strictly: NaN, infinities and numbers that overflow are none. What is written can always be encoded,
-whatever a caller or a model put into it. Left out: compressed bodies.
+JSON is read strictly: NaN, infinities and numbers that overflow are errors. Any value can be written, also with lone
+surrogates from a caller or a model. Left out: compressed bodies.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ Send = Callable[[Any], Awaitable[None]]
 
 
 class GoneError(Exception):
-    """The caller has left: nobody waits for a response."""
+    """The caller has disconnected."""
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What is sent back.
+    """An HTTP response.
 
     Attributes:
         status: HTTP status.
@@ -59,8 +59,8 @@ class Exchange:
     Attributes:
         method: In upper case.
         path: Decoded, without the query.
-        headers: Names in lower case; of a header that stands twice the last one.
-        began: When its first bytes were taken, on :func:`time.monotonic`'s clock.
+        headers: Names in lower case; if a header is repeated, its last value.
+        began: When its first bytes arrived, on :func:`time.monotonic`'s clock.
         whole: Whether the body was read to its end.
 
     Args:
@@ -84,11 +84,11 @@ class Exchange:
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
-        """The body as it comes.
+        """The body, chunk by chunk as it arrives.
 
         Raises:
             TooLargeError: It is, or claims to be, larger than the limit.
-            GoneError: The caller has left.
+            GoneError: The caller has disconnected.
         """
         stated = self.headers.get("content-length", "0")
         if stated.isascii() and stated.isdigit() and (len(stated) > 18 or int(stated) > self._limit):  # noqa: PLR2004
@@ -110,7 +110,7 @@ class Exchange:
         return b"".join([chunk async for chunk in self.chunks()])
 
     async def gone(self) -> None:
-        """Return once the caller has left; the body was read before."""
+        """Return once the caller has disconnected; call it after the body was read."""
         while (await self._receive())["type"] != "http.disconnect":
             pass
 
@@ -123,11 +123,11 @@ def read(data: bytes | str, what: str) -> Any:
     """A JSON value, strictly.
 
     Args:
-        data: Its text; bytes are UTF-8, 16 or 32, as RFC 4627 tells them apart.
-        what: What to call it in errors, such as "The body".
+        data: Its text; bytes in UTF-8, 16 or 32, which are told apart as in RFC 4627.
+        what: Its name in errors, such as "The body".
 
     Raises:
-        InputError: It is none; where and why is said.
+        InputError: It is not strict JSON; with place and reason.
     """
     try:
         return json.loads(data, parse_constant=strict.no_constant, parse_float=strict.finite)
@@ -138,7 +138,7 @@ def read(data: bytes | str, what: str) -> Any:
 
 
 def written(value: Any) -> bytes:
-    """A value as JSON; half a surrogate pair, which no encoding takes, is escaped."""
+    """A value as JSON; a lone surrogate, which UTF-8 cannot encode, is escaped."""
     try:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
     except UnicodeEncodeError:

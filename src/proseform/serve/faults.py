@@ -2,12 +2,12 @@
 
 ::
 
-    422  the body, the inputs, the schema or a file cannot be used; or no valid JSON came of it
-    413  too much: a body, or inputs longer than the model
+    422  invalid body, inputs, schema or file; or the models gave no valid JSON
+    413  a body that is too large, or inputs that are too long for the model
     404  no such task, route or model      405  the wrong method
-    503  the engine is away or the queue is full (Retry-After)        502  the engine refused
-    504  time was up
-    500  a fault of ours; its words stay in the log
+    503  the engine does not answer, or the queue is full (Retry-After)        502  the engine refused
+    504  the deadline has passed
+    500  an internal error; its details are only in the log
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ class NotFoundError(InputError):
 
 
 class MethodError(InputError):
-    """A route that does not take this method.
+    """A route that has another method.
 
     Args:
-        method: What was tried.
-        allowed: What the route takes.
+        method: The request's method.
+        allowed: The route's method.
     """
 
     def __init__(self, method: str, allowed: str) -> None:
@@ -51,7 +51,7 @@ class BatchError(ProseformError):
     """A batch of which every case failed.
 
     Args:
-        errors: One for each case.
+        errors: One error for each case.
     """
 
     def __init__(self, errors: list[ProseformError]) -> None:
@@ -104,14 +104,14 @@ def reason(error: BaseException) -> str:
 
 
 def as_json(error: BaseException) -> dict[str, Any]:
-    """The error as a client sees it; ``cases`` holds those of a batch."""
+    """The error as a client sees it; ``cases`` holds the errors of a batch."""
     if isinstance(error, BatchError):
         return {**_words(error), "cases": [as_json(case) for case in error.errors]}
     return _words(error)
 
 
 def _words(error: BaseException) -> dict[str, Any]:
-    """One error in words."""
+    """One error as JSON."""
     if not isinstance(error, ProseformError):
         return {
             "type": "InternalError",
@@ -123,13 +123,13 @@ def _words(error: BaseException) -> dict[str, Any]:
 
 
 def headers(error: BaseException) -> dict[str, str]:
-    """What else the client is told."""
+    """The headers of an error's response."""
     if isinstance(error, MethodError):
         return {"allow": error.allowed}
     return {"retry-after": str(RETRY_AFTER_S)} if status(error) == 503 else {}  # noqa: PLR2004 - Service Unavailable
 
 
 def log(error: BaseException) -> None:
-    """Put a fault of ours into the log; nothing of a request stands there but the code's own words."""
+    """Log an internal error; its traceback holds nothing of a request except what code put into messages."""
     if status(error) == 500:  # noqa: PLR2004 - Internal Server Error
         _LOG.error("unforeseen", exc_info=error)

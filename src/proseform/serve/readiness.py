@@ -1,8 +1,8 @@
-"""Whether this server can answer: its engines are asked, seldom and briefly.
+"""Readiness: whether the engines answer.
 
-Readiness takes a server off its Service where no engine stands behind it; liveness asks no engine, since a new start of
-this process mends none. An outcome holds for a while, so that many probes cost an engine one request.
-An engine that is slow is not away: taking its servers off their Service would turn late answers into none.
+A server that is not ready gets no traffic from its Service. Liveness asks no engine, since a restart of this process
+would not help. An outcome is cached for some seconds, so that many probes cost an engine one request. A slow engine
+does not count as away: without its servers, late answers would become errors.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from proseform.serve.router import Weighted
 
 
 class Readiness:
-    """Asks the engines that take traffic.
+    """Asks the engines that have traffic.
 
     Args:
-        engines: Those in this process are always there.
-        holds_s: How long an outcome holds, in seconds.
+        engines: The engines; those in this process are always ready.
+        holds_s: How long an outcome is cached, in seconds.
         limit_s: Longest wait for the engines, in seconds.
         patience_s: How long engines may stay silent, in seconds, before they count as away.
     """
@@ -38,15 +38,15 @@ class Readiness:
         self._answered = time.monotonic()
 
     async def trouble(self) -> str:
-        """Why no answer can be given now, in words; empty where one can."""
-        async with self._lock:  # whoever comes meanwhile waits for the one request
+        """Why no answer can be given now; empty if one can."""
+        async with self._lock:  # concurrent probes wait for one request
             if time.monotonic() >= self._until:
                 self._trouble = await self._asked()
                 self._until = time.monotonic() + self._holds_s
         return self._trouble
 
     async def _asked(self) -> str:
-        """The engines' trouble; the last outcome stands while they are merely slow."""
+        """The engines' trouble; while they are only slow, the last outcome."""
         try:
             async with asyncio.timeout(self._limit_s):
                 troubles = await asyncio.gather(*(engine.trouble() for engine in self._engines))

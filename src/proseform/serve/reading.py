@@ -1,7 +1,7 @@
-"""Requests as values: inputs from JSON or from an upload, and a schema of the caller's own.
+"""Requests as values: inputs from JSON or from an upload, and the caller's schema.
 
-Documents are read and schemas are compiled in a few threads, so that the event loop goes on; the deadline of the
-request covers both.
+Documents are read and schemas are compiled in a few threads, so that they do not block the event loop; the request's
+deadline covers both.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from proseform.serve.faults import TooLargeError
 from proseform.task import Task
 
 _INLINE_BYTES = 64 * 1024
-"""Bodies up to here are parsed at once; larger ones in a thread."""
+"""Larger bodies are parsed in a thread."""
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What one request asks.
+    """A request to our own protocol.
 
     Attributes:
-        inputs: Input name to text (or to whatever stood there; the task's check names it).
-        schema: The caller's own; None takes the bundle's.
-        timeout_s: The caller's patience, in seconds; None takes the server's.
+        inputs: Input name to text; other values are kept for the task's check to reject.
+        schema: The caller's schema; None takes the bundle's.
+        timeout_s: The caller's time-out, in seconds; None takes the server's.
     """
 
     inputs: Mapping[str, Any]
@@ -45,11 +45,11 @@ class Asked:
 
 
 class Reader:
-    """Reads what needs a while, in a few threads.
+    """Reads requests, with a few threads for slow work.
 
     Args:
-        task: Whose inputs are read.
-        threads: How many read at once.
+        task: The task whose inputs are read.
+        threads: The number of threads.
     """
 
     def __init__(self, task: Task, threads: int = 4) -> None:
@@ -57,7 +57,7 @@ class Reader:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="reading")
 
     async def apart(self, work: Callable[..., T], *arguments: Any) -> T:
-        """Do something in one of the threads."""
+        """Call a function in one of the threads."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, partial(work, *arguments))
 
     async def json(self, data: bytes) -> Any:
@@ -69,11 +69,12 @@ class Reader:
     async def read(self, exchange: Exchange) -> Asked:
         """A request to ``/v1/tasks/{task}/answer``.
 
-        JSON: ``{"inputs": {name: text or object}, "schema"?: {…}, "timeout_s"?: number}``. Multipart: one part for each
-        input, text or a file, and the same two beside them, ``schema`` as JSON.
+        JSON: ``{"inputs": {name: text or object}, "schema"?: object, "timeout_s"?: number}``. Multipart: one part for
+        each input, text or a file, and the optional ``schema`` (as JSON) and ``timeout_s``.
 
         Raises:
-            InputError: What is wrong with it, and in which field.
+            InputError: The request is invalid; the field is named.
+            Refusal: ``deadline``: compiling the schema took too long.
         """
         if exchange.kind == "multipart/form-data":
             fields, rest = await self._form(exchange)
@@ -90,7 +91,7 @@ class Reader:
         return Asked(fields, await self.apart(as_schema, schema, deadline), timeout_s)
 
     def _fields(self, body: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The inputs of a JSON body, and what stands beside them."""
+        """The inputs of a JSON body, and all of its fields."""
         hint = 'Send {"inputs": {…}}.'
         if not isinstance(body, dict):
             raise InputError(f"The body is {type(body).__name__}, expected an object.", hint=hint)
@@ -103,7 +104,7 @@ class Reader:
         return {name: as_text(self.task, name, value) for name, value in body["inputs"].items()}, body
 
     async def _form(self, exchange: Exchange) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The inputs of a multipart body, and what stands beside them."""
+        """The inputs of a multipart body, and its other fields."""
         inputs: dict[str, Any] = {}
         rest: dict[str, Any] = {}
         async for name, part, filename in _parts(exchange, len(self.task.inputs) + 3):
@@ -120,15 +121,16 @@ class Reader:
 
 
 def body_limit(task: Task) -> int:
-    """The largest body in bytes: a document for each input, and something for the rest."""
+    """The largest body in bytes: the largest document for each input, and 1 MiB for the rest."""
     return documents.MAX_BYTES * len(task.inputs) + (1 << 20)
 
 
 def as_text(task: Task, name: str, value: Any) -> Any:
-    """An input as text: JSON objects by the task's ``from_json``; other things stay, for the task's check to name.
+    """An input as text: JSON objects by the task's ``from_json``; other values are kept for the task's check to reject.
 
     Raises:
-        InputError: Too long, or JSON that the task does not read.
+        InputError: An object, and the task reads text only.
+        TooLargeError: More characters than a document may have.
     """
     if isinstance(value, dict):
         if task.from_json is None:
@@ -142,15 +144,15 @@ def as_text(task: Task, name: str, value: Any) -> Any:
 
 
 def as_schema(value: Any, deadline: float | None = None) -> Schema:
-    """A caller's own schema, read and compiled within limits, so that what engines would refuse is refused here.
+    """A caller's schema, read and compiled within limits, so that it is refused here rather than by an engine.
 
     Args:
         value: JSON that should be a schema.
         deadline: When to give up, on the clock of :func:`time.monotonic`.
 
     Raises:
-        InputError: It is none, or none that can be kept; the place in it and the reason are named.
-        Refusal: ``deadline``.
+        InputError: It is not a schema, or one that cannot be enforced; with the place in it and the reason.
+        Refusal: ``deadline``: it took too long.
     """
     return examined(Schema(value, "schema"), deadline)
 
@@ -199,7 +201,7 @@ def _document(task: Task, name: str, data: bytes, filename: str) -> Input:
 
 
 def _seconds(value: Any) -> float | None:
-    """The caller's patience; beyond a day it is without end, which the server bounds."""
+    """The caller's time-out in seconds, at most a day; the server's is shorter."""
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
@@ -208,6 +210,6 @@ def _seconds(value: Any) -> float | None:
 
 
 def _shown(value: Any) -> str:
-    """A caller's value in a message, as far as it is short."""
+    """A caller's value for a message, cut to 60 characters."""
     text = repr(value) if not isinstance(value, int) or abs(value) < 10**20 else "a long number"
     return text if len(text) <= 60 else f"{text[:57]}..."  # noqa: PLR2004

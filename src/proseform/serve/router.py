@@ -1,7 +1,7 @@
-"""Which bundle answers: the same weights as an HTTPRoute would split by, kept in this process.
+"""Routing between bundles in one process, by weights as in an HTTPRoute.
 
-Smooth weighted round-robin (nginx, ``ngx_http_upstream_round_robin.c``): in every run of as many choices as the
-weights sum to, each bundle is chosen exactly as often as it weighs, spread evenly. No randomness.
+Smooth weighted round-robin (nginx, ``ngx_http_upstream_round_robin.c``): of as many choices as the sum of the weights,
+each bundle gets exactly its weight, evenly spread. No randomness.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class Weighted:
 
     Attributes:
         engine: Runs one bundle.
-        weight: ≥ 0; its share is this over the sum. 0 takes no traffic.
+        weight: ≥ 0; its share is weight / sum of weights. 0 gets no traffic.
     """
 
     engine: Engine
@@ -42,7 +42,7 @@ class Router:
     """
 
     def __init__(self, engines: Sequence[Weighted]) -> None:
-        weights = [each.weight for each in engines]
+        weights = [weighted.weight for weighted in engines]
         if min(weights, default=0) < 0 or sum(weights) <= 0:
             raise ConfigError(
                 f"The weights of the bundles are {weights}.", hint="Give at least one above 0, none below."
@@ -54,8 +54,8 @@ class Router:
     def choose(self) -> Engine:
         """The next engine."""
         with self._lock:
-            for index, each in enumerate(self.engines):
-                self._credit[index] += each.weight
+            for index, weighted in enumerate(self.engines):
+                self._credit[index] += weighted.weight
             best = max(range(len(self._credit)), key=self._credit.__getitem__)
-            self._credit[best] -= sum(each.weight for each in self.engines)
+            self._credit[best] -= sum(weighted.weight for weighted in self.engines)
             return self.engines[best].engine

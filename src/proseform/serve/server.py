@@ -1,7 +1,7 @@
 """Serving until a signal ends it: uvicorn over :class:`proseform.serve.app.App`.
 
-KServe's controller starts this program with arguments of its own; what it does not know is passed over by the command
-line. Left out: gRPC, TLS (the mesh's or the gateway's) and several processes (replicas are the cluster's affair).
+KServe's controller adds arguments of its own to this program's; the command line ignores those that it does not know.
+Left out: gRPC, TLS (the mesh or the gateway ends it) and several processes (the cluster scales by replicas).
 """
 
 from __future__ import annotations
@@ -22,10 +22,7 @@ if TYPE_CHECKING:
 
 _BACKLOG = 2048
 _KEPT_S = 75
-"""Longest pause on a kept connection, in seconds.
-
-Longer than gateways keep one, so that they never meet one that closes.
-"""
+"""Longest pause on a kept connection, in seconds: longer than gateways', so that they close connections first."""
 
 
 def run(
@@ -39,7 +36,7 @@ def run(
     concurrency: int = 32,
     queue: int = 64,
 ) -> None:
-    """Serve until a signal ends it; what was begun is answered first.
+    """Serve until a signal; requests that have begun are answered before the end.
 
     Args:
         engines: Bundles and their weights, all made for this task.
@@ -47,22 +44,22 @@ def run(
         name: The model's name in KServe's protocols; empty takes ``proseform-<task>``.
         host: Address to listen on; ``0.0.0.0`` in a container, or ``::`` for IPv6 and IPv4.
         port: TCP port.
-        timeout_s: See :class:`~proseform.serve.admission.Admission`, as for the next two.
-        concurrency: Answers at once.
-        queue: Requests that may wait.
+        timeout_s: As for :class:`~proseform.serve.admission.Admission`.
+        concurrency: As for :class:`~proseform.serve.admission.Admission`.
+        queue: As for :class:`~proseform.serve.admission.Admission`.
 
     Raises:
-        TaskError: A bundle that was made for another task, or another state of it; nothing is served.
+        TaskError: A bundle was made for another task, or another version of it; nothing is served.
     """
     admission = Admission(Router(engines), task, timeout_s=timeout_s, concurrency=concurrency, queue=queue)
     standing(App(admission, name or f"proseform-{task.name}"), host, port, timeout_s).run([listening(host, port)])
 
 
 def listening(host: str, port: int) -> socket.socket:
-    """A socket on an address; ``::`` takes IPv4 too, which asyncio's own would not.
+    """A listening socket; ``::`` accepts IPv4 too, which asyncio's own would not.
 
     Raises:
-        ConfigError: Nothing can listen there; with the system's reason.
+        ConfigError: The address cannot be listened on; with the system's reason.
     """
     address = host.removeprefix("[").removesuffix("]")
     family = socket.AF_INET6 if ":" in address else socket.AF_INET

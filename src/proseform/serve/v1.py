@@ -22,7 +22,7 @@ def instances(body: Any) -> list[Any]:
 
 
 def predictions(outcomes: Sequence[Answer | ProseformError]) -> dict[str, Any]:
-    """The response: every case in its place."""
+    """The response, in the order of the cases."""
     return {
         "predictions": [
             outcome.as_dict() if isinstance(outcome, Answer) else {"error": faults.as_json(outcome)}

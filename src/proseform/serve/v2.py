@@ -1,7 +1,7 @@
-"""KServe's V2, the Open Inference Protocol: one BYTES tensor for each input to tensors answer, prose, bundle, error.
+"""KServe's V2, the Open Inference Protocol: one BYTES tensor for each input; replies with answer, prose, bundle, error.
 
-The n-th element of each tensor is the n-th case's. Tensors may be JSON or, by the binary extension, follow the JSON as
-raw bytes: each element its length in four bytes (little-endian) and then its text. Left out: gRPC, sequences, other
+The n-th element of each tensor belongs to the n-th case. Tensors are JSON or, by the binary extension, raw bytes after
+the JSON: each element is its length in four bytes (little-endian) and then its text. Left out: gRPC, sequences, other
 data types.
 """
 
@@ -22,18 +22,18 @@ from proseform.serve.exchange import Exchange, Response, written
 
 OUTPUTS = ("answer", "prose", "bundle", "error")
 LENGTH = "inference-header-content-length"
-"""The header that says how many bytes of a body are JSON; binary data follow."""
+"""The header with the number of bytes of a body that are JSON; binary data follow."""
 _HINT = "Send BYTES tensors of shape [cases], one for each input."
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a request asks.
+    """A request to V2.
 
     Attributes:
         instances: The cases, input name to text.
-        outputs: Which tensors are given back, and whether each is binary.
-        id: The request's, echoed.
+        outputs: The tensors to return, and whether each is binary.
+        id: The request's id, which the response repeats.
     """
 
     instances: list[dict[str, Any]]
@@ -45,7 +45,7 @@ async def read(exchange: Exchange, reader: reading.Reader) -> Asked:
     """Read a request.
 
     Raises:
-        InputError: What is wrong with it, by the tensor's name.
+        InputError: The request is invalid; the tensor is named.
     """
     data = await exchange.body()
     stated = exchange.headers.get(LENGTH, str(len(data)))
@@ -81,7 +81,7 @@ async def read(exchange: Exchange, reader: reading.Reader) -> Asked:
 def response(
     asked: Asked, outcomes: Sequence[Answer | ProseformError], model: str, headers: Mapping[str, str]
 ) -> Response:
-    """The response: the tensors that were asked for, every case in its place."""
+    """The response: the requested tensors, in the order of the cases."""
     rows = [_row(outcome) for outcome in outcomes]
     outputs: list[dict[str, Any]] = []
     blobs: list[bytes] = []
@@ -122,7 +122,7 @@ def metadata(model: str, inputs: Sequence[str]) -> dict[str, Any]:
 
 
 def _tensor(tensor: Any, where: str, rest: memoryview) -> tuple[str, list[str], memoryview]:
-    """A tensor's name and elements, and the binary data behind it."""
+    """A tensor's name and elements, and the binary data that remain."""
     if not isinstance(tensor, dict) or not isinstance(tensor.get("name"), str):
         raise InputError(f"{where} is no tensor with a name.", hint=_HINT)
     name, shown = tensor["name"], f"Tensor {tensor['name']!r:.60}"
@@ -144,7 +144,7 @@ def _tensor(tensor: Any, where: str, rest: memoryview) -> tuple[str, list[str], 
 
 
 def _unpacked(size: Any, shown: str, rest: memoryview) -> tuple[list[str], memoryview]:
-    """The elements of a binary tensor, and what follows it."""
+    """The elements of a binary tensor, and the binary data that remain."""
     if type(size) is not int or not 0 <= size <= len(rest):
         raise InputError(f"{shown}: its binary_data_size is {size!r:.20}; {len(rest)} bytes follow.")
     data, rest = rest[:size], rest[size:]
@@ -179,7 +179,7 @@ def _flat(data: Any, shown: str) -> list[str]:
 
 
 def _outputs(body: Mapping[str, Any]) -> dict[str, bool]:
-    """The tensors that a request wants back: all of them, unless it names some; and whether each is binary."""
+    """The requested tensors (all, unless the request names some), and whether each is binary."""
     parameters = body.get("parameters") or {}
     requested = body.get("outputs") or [{"name": name} for name in OUTPUTS]
     if not isinstance(requested, list) or not isinstance(parameters, dict):
@@ -207,5 +207,5 @@ def _row(outcome: Answer | ProseformError) -> dict[str, str]:
 
 
 def _encoded(text: str) -> bytes:
-    """Text as bytes, whatever is in it."""
+    """Text as bytes; a lone surrogate becomes a question mark."""
     return text.encode(errors="replace")

@@ -84,10 +84,10 @@ def _far(
     registry: Registry, task: Task, place: config.Place, model: str, version: str, asked: list[dict[str, str]]
 ) -> _Replies:
     """Ask the gateway."""
-    from proseform.stages import deploy
+    from proseform.stages import gateway
 
     bundle = models.get(registry, model, version).bundle
-    return bundle, deploy.ask(task.name, place, model, bundle, asked)
+    return bundle, gateway.ask(task.name, place, model, bundle, asked)
 
 
 def read_example(task: Task, folder: Path) -> dict[str, Input]:

@@ -61,7 +61,7 @@ def _on_cluster(
     if verdict is None or not verdict.open:
         return aliases.promote(registry, model, which), ""  # raises, with the reasons
     api = Api(place.namespace)
-    served = deploy.served(registry, task, run, place, model, version)
+    served = deploy.prepare(registry, task, run, place, model, version)
     deploy.stand(api, served, run.promote.share, None, deploy.tell)
     champion = aliases.promote(registry, model, which)
     split = deploy.shift(api, served, run.promote.share, deploy.tell)

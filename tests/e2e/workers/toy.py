@@ -1,4 +1,4 @@
-"""A worker without a model: it counts, and does to itself what a test wants to see handled."""
+"""A worker without a model: it counts, and then fails in the way that a test asks for."""
 
 import sys
 import time
@@ -9,10 +9,7 @@ from proseform.errors import ConfigError
 
 
 def main(job):
-    """Count to ``settings["count"]``, a second each, from where an earlier start has got to.
-
-    Then fail as ``settings["end"]`` says.
-    """
+    """Count to ``settings["count"]``, one a second, on from an earlier start; then fail as ``settings["end"]`` says."""
     kept = Path(job.work) / "counted.txt"
     done = int(kept.read_text()) if kept.exists() else 0
     with (Path(job.work) / "starts.txt").open("a") as file:
@@ -25,7 +22,7 @@ def main(job):
     if (end := job.settings.get("end")) == "exit":
         sys.exit(1)
     if end == "raise":
-        raise ConfigError("The tenth row is no row.", hint="Mend it.")
+        raise ConfigError("The tenth row is no row.", hint="Correct it.")
     (Path(job.out) / "done.txt").write_text("done")
 
 

@@ -1,4 +1,4 @@
-"""The sft worker itself, with a witness on each rank: which rows it was trained on, and what its weights are at the end."""
+"""The SFT worker with a record on each rank: the rows that it was trained on, and the digest of its final weights."""
 
 import hashlib
 import json
@@ -9,7 +9,7 @@ from proseform import launch
 
 
 def main(job):
-    """Train, and leave ``witness-<rank>.json`` in the work folder: ``world``, rows of each step as digests, the weights' digest."""
+    """Train, and write ``witness-<rank>.json``: world size, host, digests of each step's rows and of the weights."""
     from proseform.train import sft, weights
 
     weights.quiet()
