@@ -1,8 +1,8 @@
-"""What an API server with PodSecurity "restricted", and a careful reviewer, would have against a rendered object.
+"""The errors of rendered objects, by an API server with PodSecurity "restricted" and by stricter rules of ours.
 
 Core kinds are checked by Kubernetes' own strict schemas, custom ones by their CRDs'. The rules for pods are those of
-the Pod Security Standards (v1.34), and the house's beyond: a read-only root, no token, no secret in the environment, no
-image without a version.
+the Pod Security Standards (v1.34) and our own: a read-only root, no token, no secret in the environment, no image
+without a version.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tests.kube import schemas
 Manifest = dict[str, Any]
 
 VERSION = "1.34"
-"""Of Kubernetes."""
+"""The version of Kubernetes."""
 _VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
 _SECRET = re.compile(r"PASSWORD|SECRET|TOKEN(?!IZERS_|_PATH$)|_KEY$", re.IGNORECASE)
 _IMAGE = re.compile(r"(:(?!latest\b)\w[\w.-]*(@sha256:[0-9a-f]{64})?|@sha256:[0-9a-f]{64})$")
@@ -28,7 +28,7 @@ _CUSTOM = re.compile(
 
 
 def faults(manifest: Manifest) -> list[str]:
-    """What the kind's own schema has against an object, no unknown field allowed."""
+    """The errors of an object by its kind's schema, without unknown fields."""
     if _CUSTOM.match(manifest["apiVersion"]):
         return schemas.faults(manifest)
     try:
@@ -39,14 +39,14 @@ def faults(manifest: Manifest) -> list[str]:
 
 
 def pod_of(manifest: Manifest) -> Manifest | None:
-    """The pod's spec in an object that is one, or has a template of one."""
+    """The spec of a pod, or of an object's pod template."""
     if manifest["kind"] == "Pod":
         return manifest["spec"]
     return manifest.get("spec", {}).get("template", {}).get("spec") if isinstance(manifest.get("spec"), dict) else None
 
 
 def against_pod(pod: Manifest) -> Iterator[str]:
-    """What is against a pod."""
+    """The rules that a pod breaks."""
     own = pod.get("securityContext", {})
     for key in ("hostNetwork", "hostPID", "hostIPC"):
         if pod.get(key):
@@ -84,7 +84,7 @@ def _against_container(container: Manifest, pod: Manifest) -> Iterator[str]:
 
 
 def _secret(container: Manifest) -> bool:
-    """Whether a secret reaches a container by its environment."""
+    """Whether a container's environment holds a secret."""
     for variable in container.get("env", []):
         if "secretKeyRef" in variable.get("valueFrom", {}) or (
             _SECRET.search(variable["name"]) and variable.get("value")
@@ -94,7 +94,7 @@ def _secret(container: Manifest) -> bool:
 
 
 def against_rights(manifest: Manifest) -> Iterator[str]:
-    """What is against an object of RBAC: anything wide, and whatever leads to a Secret or to more rights."""
+    """The rules that an RBAC object breaks: no wide rights, none on Secrets, none that give more rights."""
     if manifest["kind"].startswith("Cluster"):
         yield "cluster-wide"
     if (

@@ -13,14 +13,14 @@ Manifest = dict[str, Any]
 
 @dataclass(frozen=True)
 class Pod:
-    """A pod, by its labels, and its namespace."""
+    """A pod: its labels and its namespace."""
 
     labels: dict[str, str] = field(default_factory=dict)
     namespace: str = "proseform"
 
 
 def reaches(policies: list[Manifest], source: Pod, target: Pod, port: int, home: str = "proseform") -> bool:
-    """Whether a TCP connection is let out at its source and let in at its target; other namespaces have no policies."""
+    """Whether policies let a TCP connection out of its source and into its target; other namespaces have none."""
     return _allows(policies, "Egress", source, target, port, home) and _allows(
         policies, "Ingress", target, source, port, home
     )

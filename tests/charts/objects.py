@@ -1,4 +1,4 @@
-"""The chart's objects in tests: values that it is rendered with, and how an object is found."""
+"""The chart's objects in tests: values to render it with, and functions that find an object."""
 
 from __future__ import annotations
 

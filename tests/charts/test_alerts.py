@@ -37,7 +37,7 @@ def refused(reason: str) -> str:
 
 
 def timed(bound_s: str, within: str) -> dict[str, str]:
-    """One bucket of the histogram, and the whole of 60 answers a minute."""
+    """One bucket of the histogram, and its total of 60 answers a minute."""
     bucket = f'proseform_answer_seconds_bucket{{{HERE},pod="a",task="cv",le="%s"}}'
     return {bucket % bound_s: within, bucket % "+Inf": "0+60x120"}
 
@@ -88,7 +88,7 @@ STORIES: dict[str, tuple[dict[str, str], list[str]]] = {
         [],
     ),
 }
-"""Series a minute apart over two hours, and what fires at the end."""
+"""Series with one value a minute over two hours, and the alerts that fire at the end."""
 
 
 @functools.cache
@@ -111,7 +111,7 @@ def promtool(tmp_path):
 
 
 def story(series: dict[str, str], firing: list[str]) -> dict[str, Any]:
-    """A file of rule tests: what fires at the end of two hours."""
+    """A file of rule tests: the alerts that fire after two hours."""
     asked = {
         "expr": 'count by (alertname) (ALERTS{alertstate="firing"})',
         "eval_time": "2h",

@@ -1,4 +1,4 @@
-"""The chart by the real Helm: what it renders is valid, safe, and lets through exactly what is needed."""
+"""The chart, rendered by the real Helm: its objects are valid and safe."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def context(**fields: Any) -> dict[str, Any]:
     ],
 )
 def test_a_pod_that_breaks_a_rule_is_found(pod, fault):
-    """The rules of admission.py can fail, each of them."""
+    """Each rule of admission.py can fail."""
     assert list(admission.against_pod(pod)) == [fault]
 
 
@@ -174,7 +174,7 @@ def test_names_and_images_agree_with_the_default_place():
 
 
 def test_two_releases_do_not_meet():
-    """Another release in another namespace shares no name; what it says about namespaces is its own."""
+    """Another release, in another namespace, shares no name, and refers to its own namespace."""
     with helm_python.Chart.load(render.CHART) as chart:
         texts = chart.render({"monitoring": {"create": True}}, name="other", namespace="elsewhere")
     manifests = [
@@ -192,7 +192,7 @@ def test_two_releases_do_not_meet():
 
 
 def within(parent: Path, values: dict[str, Any], name: str = "acme") -> list[dict[str, Any]]:
-    """What a chart renders that has ours among its own."""
+    """The objects of a chart that has ours as a subchart."""
     shutil.copytree(render.CHART, parent / "charts/proseform")
     about = {"apiVersion": "v2", "name": "platform", "version": "1.0.0"}
     about["dependencies"] = [{"name": "proseform", "version": version(), "repository": ""}]
@@ -245,7 +245,7 @@ def test_two_releases_in_one_namespace_have_an_mlflow_each():
 
 
 def render_as(name: str) -> list[dict[str, Any]]:
-    """What a release of a name renders."""
+    """The objects of a release of this name."""
     with helm_python.Chart.load(render.CHART) as chart:
         texts = chart.render({}, name=name, namespace="here")
     return [
@@ -277,7 +277,7 @@ VLLM = {
     "vllm:kv_cache_usage_perc",
     "vllm:time_to_first_token_seconds_bucket",
 }
-"""Names of vLLM's metrics, as its server gives them."""
+"""Names of metrics, as vLLM's server exports them."""
 
 
 def test_alerts_and_dashboard_ask_for_metrics_that_are_there():

@@ -39,7 +39,7 @@ ALWAYS = {
 
 @pytest.mark.parametrize("monitored", [False, True])
 def test_exactly_what_is_needed_is_let_through(monitored):
-    """Every pair of pods and every port, against the list."""
+    """Every pair of pods and every port is compared with the list."""
     policies = of_kind(render.objects({"monitoring": {"create": monitored}}, hooks=True), "NetworkPolicy")
     inside = {name for name, pod in PODS.items() if pod.namespace == "proseform"}
     pairs = [(a, b) for a in PODS for b in PODS if {a, b} & inside]
@@ -82,7 +82,7 @@ def test_every_pod_may_ask_the_cluster_s_dns_and_none_another_namespace():
 
 
 def addresses(manifests: list[dict[str, Any]]) -> set[tuple[str, str, int]]:
-    """Policy, address and port of what is reached outside the cluster."""
+    """Policy, address and port of all connections that may leave the cluster."""
     rules = [
         (policy["metadata"]["name"], rule)
         for policy in of_kind(manifests, "NetworkPolicy")

@@ -1,7 +1,4 @@
-"""The values: one model, from which file, schema and table come.
-
-200 wrong values files, each refused with the field named.
-"""
+"""The chart's values: file, schema and table come from one model; 200 wrong values files are refused by field."""
 
 from __future__ import annotations
 
@@ -116,11 +113,11 @@ MALFORMED: dict[str, list[Any]] = {
     "monitoring.waiting": NATURAL,
     "monitoring.gone_m": [0, 1441, 2.5],
 }
-"""Malformed values of every leaf, of the right type or near it."""
+"""Malformed values for every leaf, of the right type or near it."""
 
 
 def leaves(node: Any, path: str = "") -> Iterator[str]:
-    """Paths of what is no section."""
+    """Paths of values that are no sections."""
     for key, value in node.items():
         section = isinstance(value, dict) and f"{path}{key}" != "monitoring.labels"
         yield from leaves(value, f"{path}{key}.") if section else [f"{path}{key}"]
@@ -225,7 +222,7 @@ def test_a_malformed_value_is_refused_by_helm_and_by_the_model(chart, path, valu
 
 
 def test_the_same_files_without_the_fault_are_accepted(chart):
-    """So that a refusal above is the fault's, and nothing else's."""
+    """So the refusals above are due to the faults."""
     for path in LEAVES:
         chart.render(at(path, default(path)), name="x", namespace="x")
         Values.model_validate_json(json.dumps(at(path, default(path))))
@@ -237,6 +234,6 @@ def test_the_values_file_is_the_model_s_defaults():
 
 
 def test_a_value_set_to_null_is_missed_by_name(chart):
-    """Helm deletes such a key, and the template would fail without saying which."""
+    """Helm deletes such a key; the template would fail without naming it."""
     with pytest.raises(HelmValuesError, match=r"at '/store': missing property 'size'"):
         chart.render({"store": {"size": None}})

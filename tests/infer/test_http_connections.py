@@ -1,4 +1,4 @@
-"""The engine by URL: many requests side by side, and the connections that they share."""
+"""The engine by URL: concurrent requests, and the connections that they share."""
 
 import asyncio
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("quick")
 
 
 def test_many_requests_come_back_in_order_and_an_error_of_one_ends_no_other(task):
-    """The first waits for the last: they are in flight side by side."""
+    """The first response waits for the last request, so all are in flight at once."""
 
     async def run():
         last = asyncio.Event()
@@ -71,7 +71,7 @@ def test_no_more_requests_are_in_flight_than_the_spec_allows(task):
 
 
 def connections(task, requests, handler=None, between=lambda: None, **spec):
-    """From which ports a server was asked, one request after another."""
+    """The client's port of each of several requests, one after another."""
 
     async def run():
         async with far(handler or says("x")) as server:
@@ -90,7 +90,7 @@ def test_connections_are_kept(task):
 
 
 def test_no_connection_lives_longer_than_it_may(task, monkeypatch):
-    """A Service chooses a replica for each connection; one without end would still reach a replica that is leaving."""
+    """A Service chooses a replica for each connection; an endless one would reach a replica that is shutting down."""
     clock = [1000.0]
     monkeypatch.setattr("proseform.infer.connections.time.monotonic", lambda: clock[0])
 

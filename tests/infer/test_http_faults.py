@@ -1,4 +1,4 @@
-"""The engine by URL, and a server that is busy, away, slow, silent, or answers nonsense."""
+"""The engine by URL, with a server that is busy, away, slow or silent, or sends nonsense."""
 
 import asyncio
 import time
@@ -61,7 +61,7 @@ def test_silence_is_an_error_and_not_asked_again(task):
 @pytest.mark.parametrize("chunk", [b" ", b"data: x", b"\n"])
 @pytest.mark.parametrize("stream", [False, True])
 def test_one_deadline_bounds_the_whole_call_also_against_a_server_that_drips(task, chunk, stream):
-    """A body that comes byte by byte renews no time-out. That it ends at all is the test: nothing else would end it."""
+    """A body that comes byte by byte renews no time-out. The test fails by never ending: nothing else ends the call."""
 
     async def run():
         started, ended = asyncio.Event(), asyncio.Event()

@@ -1,4 +1,4 @@
-"""The engine by URL, and a completion that comes as a stream of events."""
+"""The engine by URL, and a completion that is streamed as events."""
 
 import json
 from dataclasses import replace
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("quick")
 
 
 def events(*lines, chat=True):
-    """A handler that streams these events, a text each, and then what is no string."""
+    """A handler that streams lines: of a string an event, bytes as they are."""
 
     async def handler(request, _asked):
         response = web.StreamResponse(headers={"content-type": "text/event-stream; charset=utf-8"})

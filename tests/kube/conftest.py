@@ -34,5 +34,5 @@ def job(tmp_path: Path) -> launchers.Job:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Jobs are looked at fifty times a second."""
+    """The launcher polls fifty times a second."""
     monkeypatch.setattr(launcher, "_POLL_S", 0.02)

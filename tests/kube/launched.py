@@ -1,4 +1,4 @@
-"""Jobs that the launcher follows in tests: how they end, and what an earlier launch has left."""
+"""Jobs for tests of the launcher: how they end, and those of an earlier launch."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def cluster(api: Api, **knobs: Any) -> launcher.Cluster:
 def ends(
     server: Server, job: launchers.Job, *conditions: dict[str, str], after: int = 3, writes: bool = True
 ) -> Callable[..., None]:
-    """Let the job end after it has been looked at a few times."""
+    """Let the job end at the n-th request for it."""
     seen = 0
 
     def before(method: str, path: str) -> None:
@@ -44,7 +44,7 @@ def ends(
 
 
 def existing(server: Server, api: Api, job: launchers.Job, **status: Any) -> dict[str, Any]:
-    """A job as an earlier launch has made it, of another pipeline run."""
+    """A job that an earlier launch, of another pipeline run, has created."""
     earlier = replace(cluster(api), pipeline_run="cv-small-0")
     (manifest,) = launcher.jobs.build(earlier.training("proseform.train.sft", job))
     server.objects[f"{JOBS}/{manifest['metadata']['name']}"] = {**manifest, **status}
@@ -61,7 +61,7 @@ def pod(server: Server, manifest: dict[str, Any], **status: Any) -> str:
 
 
 def wrote(job: launchers.Job, error: Exception, then: Callable[..., None]) -> Callable[..., None]:
-    """The worker has left an error behind."""
+    """Let the worker write its error."""
 
     def before(method: str, path: str) -> None:
         if (Path(job.work) / launchers.JOB).exists():

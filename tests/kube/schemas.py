@@ -1,8 +1,7 @@
-"""Strict checks of manifests without a cluster: custom resources by the CRDs' own schemas, where no field is unknown.
+"""Strict checks of custom resources without a cluster: by the CRDs' own schemas, with unknown fields as errors.
 
-``crds/`` holds the schemas of the CRDs that their projects publish, without descriptions, in compact JSON: each file
-names project and version, group and kind, and has a schema for each version. What a CRD writes as a CEL rule is not
-checked here but by the API server.
+``crds/`` holds the schemas of published CRDs, without descriptions, in compact JSON: each file names project and
+version, group and kind, and has a schema for each version. Only the API server checks a CRD's CEL rules.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ CRDS = Path(__file__).parent / "crds"
 
 
 def faults(manifest: dict[str, Any]) -> list[str]:
-    """What the CRD's schema has against a custom resource, each as ``path: words``; empty where it is valid."""
+    """The errors of a custom resource by its CRD's schema, each as ``path: message``; empty if it is valid."""
     errors = _validator(manifest["apiVersion"], manifest["kind"]).iter_errors(manifest)
     return [f"{'.'.join(map(str, error.absolute_path))}: {error.message[:200]}" for error in errors]
 
@@ -35,7 +34,7 @@ def _validator(api_version: str, kind: str) -> Draft202012Validator:
 
 
 def _closed(schema: Any, *, top: bool = True) -> Any:
-    """The schema with every object closed to unknown fields, as ``kubectl --validate=strict`` has it."""
+    """The schema without unknown fields in any object, as for ``kubectl --validate=strict``."""
     if not isinstance(schema, dict):
         return schema
     closed = {key: value for key, value in schema.items() if key not in {"properties", "items", "additionalProperties"}}

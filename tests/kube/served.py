@@ -1,4 +1,4 @@
-"""Versions to serve, and their rendered files: `python -m tests.kube.served` writes them anew."""
+"""Versions to serve, and their golden files, which `python -m tests.kube.served` writes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def served(knobs: dict[str, Any] | None = None, *, adapters: bool = True, versio
 
 
 def rendered(form: str) -> str:
-    """One form as YAML: the version's objects, and the route that gives it all traffic."""
+    """One form as YAML: the version's objects, and a route that gives it all traffic."""
     version = served(FORMS[form])
     route = traffic.route("toy", version.model, {"3": version.service}, {"3": 100}, version.place)
     return dump.as_yaml([*services.build(version), route])

@@ -1,4 +1,4 @@
-"""An API server of a few lines, for the far side's faults: objects by path, and answers that a test puts in the way."""
+"""A small API server for tests of its faults: objects by path, and answers that a test puts in their place."""
 
 from __future__ import annotations
 
@@ -16,14 +16,13 @@ Answer = tuple[int, Any]
 
 
 class Server:
-    """What the API server holds.
+    """The state of the API server.
 
     Attributes:
         objects: Path to object.
         logs: Path to lines.
         asked: Method and path of every request.
-        before: Called with (method, path) ahead of each request; an answer stands in for the server's, None lets it
-            through.
+        before: Called with (method, path) before each request; its answer replaces the server's, unless it is None.
     """
 
     def __init__(self) -> None:
@@ -63,7 +62,7 @@ class Server:
         return 404, {"message": "not found"}
 
     def _patched(self, where: str, body: Any, *, dry_run: bool) -> Any:
-        """An object that is applied (it names its API version), or a merge patch."""
+        """Apply an object (which names its API version), or a merge patch."""
         stored = self.objects.get(where, {})
         changed = {**stored, **body} if "apiVersion" in body else _merged(stored, body)
         if not dry_run:
@@ -72,7 +71,7 @@ class Server:
 
 
 def _merged(target: Any, change: Any) -> Any:
-    """A JSON merge patch (RFC 7386), as far as nothing is taken away."""
+    """A JSON merge patch (RFC 7386), without deletions."""
     if not isinstance(change, dict):
         return change
     return {**target, **{key: _merged(target.get(key, {}), value) for key, value in change.items()}}
@@ -88,7 +87,7 @@ def _matches(manifest: Any, selector: str) -> bool:
 
 @contextmanager
 def reached(server: Server, namespace: str) -> Iterator[Api]:
-    """Serve, and speak to it as our code does."""
+    """Serve, and give an :class:`Api` that uses the server."""
     with serving(server) as url:
         yield Api(namespace, patience_s=60, client=client_of(url))
 
@@ -107,7 +106,7 @@ def serving(server: Server) -> Iterator[str]:
     """Serve on a port of this machine; its URL."""
 
     class Handler(BaseHTTPRequestHandler):
-        """Hands requests over."""
+        """Passes requests to the server."""
 
         def _do(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
@@ -126,7 +125,7 @@ def serving(server: Server) -> Iterator[str]:
         do_GET = do_POST = do_PATCH = do_DELETE = _do  # noqa: N815 - http.server's names
 
         def log_message(self, *_: Any) -> None:
-            """Be quiet."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
         threading.Thread(target=http.serve_forever, daemon=True).start()

@@ -1,4 +1,4 @@
-"""Training jobs are built as the real CRDs have them, and as PodSecurity "restricted" wants them."""
+"""Training jobs are valid by the real CRDs, and by PodSecurity "restricted"."""
 
 from __future__ import annotations
 

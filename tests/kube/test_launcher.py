@@ -58,7 +58,7 @@ def test_a_second_launch_adopts_the_job_that_runs(server: Server, api: Api, job:
 
 
 def test_an_adopted_job_belongs_to_the_run_that_follows_it(server: Server, api: Api, job: launchers.Job) -> None:
-    """Else no clean-up would find it."""
+    """Otherwise no clean-up would find it."""
     existing(server, api, job)
     ends(server, job, {"type": "Succeeded"})
     cluster(api).run("proseform.train.sft", job)
@@ -105,7 +105,7 @@ def test_a_job_that_ended_before_is_replaced(server: Server, api: Api, job: laun
 def test_an_api_server_that_goes_away_and_comes_back_does_not_lose_the_job(
     server: Server, api: Api, job: launchers.Job
 ) -> None:
-    """Cut connections, 503 and 429 in the middle of everything."""
+    """Cut connections, 503 and 429 at every second request."""
     end, faults = (
         ends(server, job, {"type": "Succeeded"}, after=4),
         iter([(503, {}), (0, None), (429, {}), (500, {}), (0, None)] * 2),
@@ -167,7 +167,7 @@ def test_an_interrupted_run_deletes_its_job(
 def test_a_terminated_step_deletes_its_job_too(
     server: Server, api: Api, job: launchers.Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A KFP server ends a step by SIGTERM; afterwards the signal means what it meant before."""
+    """A KFP server ends a step by SIGTERM; afterwards the signal's handler is restored."""
     monkeypatch.setattr(launcher, "_follow", lambda *_: signal.raise_signal(signal.SIGTERM))
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(KeyboardInterrupt):

@@ -1,4 +1,4 @@
-"""Why a job failed, in the words of the worker or the cluster; and the logs of its pods."""
+"""Why a job failed, by the worker's error or by the cluster; and the logs of its pods."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("quick")
 
 
 def test_a_failed_job_says_what_the_worker_said(server: Server, api: Api, job: launchers.Job) -> None:
-    """The worker's own error wins over the cluster's words."""
+    """The worker's error comes before the cluster's reasons."""
     end = ends(server, job, {"type": "Failed"}, after=3)
 
     def before(method: str, path: str) -> None:
@@ -82,7 +82,7 @@ def test_what_a_library_said_of_a_lost_peer_does_not_hide_why_the_peer_was_lost(
 
 
 def test_a_worker_that_means_its_error_is_not_started_again(server: Server, api: Api, job: launchers.Job) -> None:
-    """The operator would, three times; the job is deleted at once."""
+    """The operator would restart it three times; the launcher deletes the job at once."""
     server.before = wrote(job, NoSignalError("No group carried a signal."), lambda _method, _path: None)
     with pytest.raises(NoSignalError, match="No group"):
         cluster(api).run("proseform.train.sft", job)

@@ -1,7 +1,4 @@
-"""Versions on a cluster, against an API server whose faults and answers are the subject.
-
-A real one where there is one.
-"""
+"""Versions on a cluster, with an API server that a test controls, and with a real one if there is one."""
 
 from __future__ import annotations
 
@@ -27,7 +24,7 @@ READY = {"conditions": [{"type": "Ready", "status": "True"}]}
 
 
 class Cluster(Server):
-    """A server with a KServe that says ready at once, Services with endpoints, and a gateway that takes every route."""
+    """A server with ready InferenceServices, Services that have endpoints, and accepted routes."""
 
     works = True
     endpoints: Sequence[bool] = (True,)
@@ -159,7 +156,7 @@ def test_a_dry_run_leaves_nothing(server: Cluster, api: Api) -> None:
 
 
 def test_another_bundle_under_the_same_version_is_refused(server: Cluster, api: Api) -> None:
-    """As after the registry was made anew: what stands may be answering."""
+    """As after the registry was created anew: the deployed version may have traffic."""
     stand(api, "1")
     other = services.build(served(QUICK, adapters=False, version="1"))
     with pytest.raises(InputError, match="undeploy"):
@@ -286,7 +283,7 @@ def test_time_up_tells_what_was_waited_for(server: Cluster, api: Api) -> None:
 
 
 def test_a_first_crash_is_waited_out(server: Cluster, api: Api) -> None:
-    """An engine that was killed once while its node was busy is no reason to give up."""
+    """An engine that was killed once, while its node was busy, may still start."""
     state = ready.state({"metadata": {"name": "x"}, "status": {}}, [pod("a", **ended(1, "Error", 1))])
     assert not state.ready
     assert not state.stuck
@@ -309,7 +306,7 @@ def test_a_version_that_takes_traffic_stays(server: Cluster, api: Api) -> None:
 
 
 def test_an_idle_version_leaves_the_route_before_its_services_go(server: Cluster, api: Api) -> None:
-    """A route that names a Service that is gone is faulty as a whole."""
+    """A route that names a missing Service is invalid as a whole."""
     one, two = stand(api, "1"), stand(api, "2", form="wide")
     move(api, v1=0, v2=100)
     server.asked.clear()
@@ -373,7 +370,7 @@ def real(cluster: Path) -> Api:
 @pytest.mark.cluster
 @pytest.mark.parametrize("form", FORMS)
 def test_a_real_api_server_takes_every_object(real: Api, form: str) -> None:
-    """Its validation, KServe's webhooks and the CRDs' own rules; nothing is created."""
+    """By its validation, KServe's webhooks and the CRDs' own rules; nothing is created."""
     version = served(FORMS[form])
     route = traffic.route("toy", version.model, {"3": version.service}, {"3": 100}, version.place)
     rollout.apply(real, [*services.build(version), route], dry_run=True)

@@ -1,4 +1,4 @@
-"""How many pods: by what KServe's own autoscaling reads, with budgets that never hold a node back for good."""
+"""The number of pods: the fields of KServe's autoscaling, and budgets that never block the drain of a node for good."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A bundle's services are built as the real CRDs have them, restricted, and hold what the bundle names."""
+"""A bundle's services are valid by the real CRDs, restricted, and hold what the bundle names."""
 
 from __future__ import annotations
 

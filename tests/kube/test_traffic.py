@@ -1,4 +1,4 @@
-"""Traffic between versions is the weights of one route, which sum to a hundred."""
+"""Traffic between versions: the weights of one route, which sum to 100."""
 
 from __future__ import annotations
 

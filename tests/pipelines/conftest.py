@@ -1,4 +1,4 @@
-"""One whole run of the pipeline, as a user starts it; many tests look at what it left behind."""
+"""One whole run of the pipeline, as a user starts it; many tests read its output."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MICRO = str(ROOT / "tests/runs/micro.toml")
 
 
 def start(home: Path, *arguments: str, run: str = "", env: dict[str, str] | None = None) -> subprocess.Popen[str]:
-    """Start `python -m pipelines` with a home of its own and without a terminal."""
+    """Start `python -m pipelines` with its own home and without a terminal."""
     environment = {**os.environ, "PROSEFORM_HOME": str(home), "PROSEFORM_RUN": run, "COLUMNS": "120", **(env or {})}
     environment = {name: value for name, value in environment.items() if value or name != "PROSEFORM_RUN"}
     command = [sys.executable, "-m", "pipelines", *arguments]
@@ -27,14 +27,14 @@ def start(home: Path, *arguments: str, run: str = "", env: dict[str, str] | None
 
 
 def finish(process: subprocess.Popen[str]) -> str:
-    """Wait for it, as long as pytest lets a test take; its whole output."""
+    """Wait for a process, as long as pytest lets a test take; its whole output."""
     output, _ = process.communicate()
     return output
 
 
 @dataclass(frozen=True)
 class Finished:
-    """A run that is over."""
+    """A finished run."""
 
     home: Path
     output: str

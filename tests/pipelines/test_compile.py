@@ -1,4 +1,4 @@
-"""The same functions compile to KFP's IR for a cluster, with what its pods need."""
+"""The same pipelines compile to KFP's IR for a cluster, with the needs of their pods."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ TRAIN = {"dataset", "sft", "sft-2", "grpo", "evaluate", "register"}
 
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, Any]]]:
-    """Name to pipeline spec and platform spec."""
+    """By name, the pipeline spec and the platform spec."""
     folder = tmp_path_factory.mktemp("ir")
     (folder / "run.toml").write_text(RUN)
     (folder / "place.toml").write_text(PLACE)
@@ -158,7 +158,7 @@ def test_without_secret_and_selectors_none_are_asked_for(tmp_path: Path) -> None
 
 
 def test_the_report_goes_to_kfps_own_pages(compiled: dict[str, list[dict[str, Any]]], tmp_path: Path) -> None:
-    """The door declares them; the stage fills KFP's real artifacts from a report."""
+    """The component declares them; the stage fills KFP's real artifacts from a report."""
     import json
 
     from proseform.stages.evaluate import Shown

@@ -1,4 +1,4 @@
-"""The main job, by KFP's local runner, through every door."""
+"""The whole run, by KFP's local runner, through every component."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ AFTER = {
     "promote": ("gate",),
     "probe": ("promote",),
 }
-"""What each step waits for; of what waits for the same, KFP's local runner promises no order."""
+"""The steps that each step waits for; KFP's local runner promises no other order."""
 
 
 def test_every_step_runs_once_after_what_it_needs_and_ends_with_a_verified_answer(whole: Finished) -> None:
@@ -115,7 +115,7 @@ def test_a_second_run_adopts_everything_that_was_trained(whole: Finished) -> Non
 
 
 def test_fresh_adopts_nothing(whole: Finished) -> None:
-    """Only the dataset is looked at: a whole second training would say no more."""
+    """Only the dataset is run again; a second training would show nothing more."""
     script = (
         "from types import SimpleNamespace as N; from proseform.stages import dataset;"
         f"dataset.run('cv', {MICRO!r}, N(uri='', metadata={{}}))"
@@ -128,7 +128,7 @@ def test_fresh_adopts_nothing(whole: Finished) -> None:
 
 
 def test_answers_come_from_the_registry_alone(whole: Finished, tmp_path: Path) -> None:
-    """With the stages' folders gone, the champion still answers from files."""
+    """Without the stages' folders, the champion still answers from files."""
     home = tmp_path / "home"
     home.mkdir()
     for name in ("mlflow.db", "mlartifacts"):
@@ -212,12 +212,12 @@ def test_killed_in_the_middle_it_leaves_nobody_behind_and_goes_on_where_it_was(t
 
 
 def _steps(progress: Path) -> list[int]:
-    """The steps that were told, in order."""
+    """The steps of events, in order."""
     return [json.loads(line)["done"] for line in progress.read_text().splitlines() if line.endswith("}")]
 
 
 def _wait_for_step(process: subprocess.Popen[str], home: Path, step: int) -> Path:
-    """Wait until the evaluator's SFT has done so many steps; its progress file."""
+    """Wait until the evaluator's SFT has done a number of steps; its progress file."""
     while process.poll() is None:
         for progress in home.glob("work/sft-evaluator-*/progress.jsonl"):
             if any(done >= step for done in _steps(progress)):
@@ -227,7 +227,7 @@ def _wait_for_step(process: subprocess.Popen[str], home: Path, step: int) -> Pat
 
 
 def _alive(word: str) -> list[str]:
-    """Command lines of processes that name a word or have it in their environment."""
+    """Command lines of other processes that have a word in their environment."""
     commands = []
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit() and int(folder.name) != os.getpid():

@@ -1,4 +1,4 @@
-"""What cannot work is refused at once: one paragraph, the field named, no traceback, exit code 2."""
+"""What cannot work is refused at once: one paragraph that names the field, no traceback, exit code 2."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Support-ticket triage, from its wheel, through the same pipeline as the task that ships."""
+"""Support-ticket triage, from its wheel, through the same pipeline as the shipped task."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sending a pipeline: against the few answers of a KFP server's API (v2beta1) that sending takes, over real HTTP."""
+"""Submitting a pipeline to a server that implements the few calls of KFP's API (v2beta1) that this needs, over HTTP."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RECORDED: dict[tuple[str, str], tuple[int, Any]] = {
 
 
 class Kfp:
-    """What was asked of the server, and what it answers."""
+    """The requests to the server, and its answers."""
 
     def __init__(self) -> None:
         self.answers = dict(RECORDED)

@@ -1,4 +1,4 @@
-"""One MLflow on SQLite for all: its tables take seconds to make. Every test has a model of its own."""
+"""One MLflow on SQLite for all tests, since creating its tables takes seconds. Every test has its own model."""
 
 import itertools
 from dataclasses import replace
@@ -30,13 +30,13 @@ def mlflow(home):
 
 @pytest.fixture
 def name():
-    """A registered model that nobody else uses."""
+    """The name of a registered model for one test."""
     return f"proseform-toy-{next(NUMBERS)}"
 
 
 @pytest.fixture
 def bundles(tmp_path, name):
-    """Makes bundle folders; another number is another bundle."""
+    """Makes bundle folders; each number gives another bundle."""
 
     def make(number):
         folder = tmp_path / f"bundle-{number}"
@@ -95,7 +95,7 @@ def artifacts(mlflow):
 
 @pytest.fixture
 def dying(mlflow):
-    """The registry through a process that dies before its n-th write."""
+    """The registry of a process that dies before its n-th write."""
 
     class Died(BaseException):
         pass

@@ -1,4 +1,4 @@
-"""Promotion and rollback: only through an open gate, and whole even when they are cut short."""
+"""Promotion and rollback: only through an open gate, and finished after an interruption."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ from proseform.registry.models import CANDIDATE, CHAMPION, PREVIOUS
 
 
 def state(mlflow, name):
-    """The aliases, once no move is left open."""
+    """The aliases, after checking that no move is left open."""
     assert aliases.MOVE not in mlflow.client.get_registered_model(name).tags
     return models.aliases(mlflow, name)
 
@@ -73,13 +73,13 @@ def closed(mlflow, version, verdict):
 
 
 def tagged(mlflow, version, verdict):
-    """Closed, and somebody has written 'open' into the tag."""
+    """The gate is closed, and somebody has set the tag to 'open'."""
     closed(mlflow, version, verdict)
     mlflow.client.set_model_version_tag(version.name, version.version, "proseform.gate", "open")
 
 
 def borrowed(mlflow, version, verdict):
-    """An open verdict of another bundle, put in place with its digest."""
+    """An open verdict of another bundle, filed with its digest."""
     attachments.judge(
         mlflow,
         models.Version(version.name, version.version, other := digest.of_json(1), version.model_id),
@@ -134,7 +134,7 @@ def test_a_promotion_that_was_cut_short_ends_where_it_would_have(mlflow, name, p
 
 @pytest.mark.parametrize("writes", range(6))
 def test_a_rollback_that_was_cut_short_ends_where_it_would_have(mlflow, name, promotable, dying, writes):
-    """And does not swap twice."""
+    """It does not swap twice."""
     for number in (1, 2):
         promotable(number)
         aliases.promote(mlflow, name)

@@ -1,4 +1,4 @@
-"""A bundle's files in MLflow: a base once, uploads that go on, and nothing adopted that is not there."""
+"""A bundle's files in MLflow: a base is stored once, uploads resume, and only what exists is adopted."""
 
 import json
 import shutil
@@ -20,7 +20,7 @@ BASE_BYTES = 200_000
 
 @pytest.fixture
 def adapters(tmp_path, name):
-    """Makes bundles of two adapters on one base; another number is another pair of adapters."""
+    """Makes bundles of two adapters on one base; each number gives other adapters."""
 
     def make(number):
         folder = tmp_path / f"adapters-{number}"
@@ -120,7 +120,7 @@ def test_a_version_whose_logged_model_was_deleted_is_not_adopted(mlflow, name, a
 
 
 def test_an_upload_that_was_cut_short_is_gone_on_with(mlflow, name, adapters, dying, tmp_path):
-    """One LoggedModel for the base and one for the bundle in the end, both ready, none pending."""
+    """In the end there are one LoggedModel for the base and one for the bundle, both ready."""
     folder = adapters(1)
     half, died = dying(4)
     with pytest.raises(died):
@@ -147,7 +147,7 @@ def test_engines_that_mount_artifacts_as_they_are_get_the_base_too(mlflow, name,
 
 @pytest.mark.parametrize("shape", ["whole", "adapters"])
 def test_a_version_of_format_0_is_fetched(mlflow, name, tmp_path, shape):
-    """As the version before format 1 registered it: the whole folder as one LoggedModel, tags of its own."""
+    """As registered before format 1: the whole folder as one LoggedModel, with other tags."""
     folder, experiment = FIXTURES / f"0-{shape}", mlflow.experiment("toy")
     stated = bundle.read(folder)
     tags = {"proseform.task": "toy", "proseform.task_digest": stated.task_contract, "proseform.bundle": stated.digest}
@@ -164,7 +164,7 @@ def test_a_version_of_format_0_is_fetched(mlflow, name, tmp_path, shape):
 
 
 def test_models_beyond_the_first_page_are_found(mlflow, name, bundles):
-    """A page of registered models has 100, whatever is asked for."""
+    """A page of registered models has 100, whatever the request says."""
     for number in range(105):
         mlflow.client.create_registered_model(f"{name}-other-{number:03}")
     version = models.register(mlflow, bundles(1), name=name)

@@ -1,4 +1,4 @@
-"""Which registry is meant, whether it answers, and what of its URI is shown."""
+"""Which registry is opened, whether it answers, and that its password is never shown."""
 
 import socket
 
@@ -14,7 +14,7 @@ SHOWN = "s3cr@t"
 
 @pytest.fixture
 def closed():
-    """A port that nobody listens on while the test runs."""
+    """A port on which nothing listens while the test runs."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         yield bound.getsockname()[1]
@@ -29,7 +29,7 @@ def test_the_environment_says_where_unless_a_uri_is_given(tmp_path, monkeypatch)
 
 
 def test_talking_to_a_registry_leaves_the_environment_as_it_was(mlflow, monkeypatch):
-    """MLflow writes its tracking URI there."""
+    """MLflow sets this variable to its tracking URI."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "")  # so that what MLflow writes there is taken back after the test
     registry.library().set_tracking_uri("sqlite://")
     monkeypatch.delenv("MLFLOW_TRACKING_URI")

@@ -1,4 +1,4 @@
-"""Leases: one process at a time changes the aliases of a model, whatever ends when."""
+"""Leases: one process at a time changes a model's aliases, whichever process dies."""
 
 import multiprocessing
 import os
@@ -49,7 +49,7 @@ POSTGRES = Path("/usr/lib/postgresql/15/bin")
 
 
 def raced(home, uri, name, tmp_path):
-    """Eight processes hold the lease and promote, twice each; the log of who was in when."""
+    """Eight processes hold the lease and promote, twice each; the log of who held it when."""
     log = tmp_path / "log"
     log.touch()
     done = subprocess.run(
@@ -64,7 +64,7 @@ def raced(home, uri, name, tmp_path):
 
 
 def one_at_a_time(lines):
-    """Whoever goes in comes out before the next one goes in."""
+    """Each holder releases the lease before the next one gets it."""
     assert len(lines) == 2 * PROCESSES * ROUNDS
     for inside, outside in zip(lines[::2], lines[1::2], strict=True):
         assert inside.split()[0] == "in"
@@ -72,7 +72,7 @@ def one_at_a_time(lines):
 
 
 def ended_well(opened, name):
-    """Two versions, two aliases, nothing left open, and one lease that is released."""
+    """Two versions, two aliases, no open move, and one lease, which is released."""
     known = models.aliases(opened, name)
     assert set(known) >= {CHAMPION, PREVIOUS}
     assert known[CHAMPION] != known[PREVIOUS]
@@ -160,14 +160,14 @@ def test_eight_processes_take_turns_on_a_server_with_postgresql(server, home, bu
 
 
 def owned(mlflow, name, generation, owner, **tags):
-    """A generation as some process left it."""
+    """A generation that some process has left."""
     mlflow.client.create_registered_model(
         f"{name}-lock.{generation}", tags={lease.LOCK: name, lease.OWNER: owner, **tags}
     )
 
 
 def generations(mlflow, name):
-    """The generations that stand."""
+    """The generations that exist."""
     return sorted(model.name for model in mlflow.client.search_registered_models(f"name LIKE '{name}-lock.%'"))
 
 
@@ -197,7 +197,7 @@ def test_a_lease_that_is_held_for_too_long_is_an_error_that_names_the_machine(ml
 
 
 def test_a_generation_that_was_made_by_a_stale_view_gives_way(mlflow, name, monkeypatch):
-    """It saw generation 1 free; meanwhile 2 and 3 came and went, and 4 is held."""
+    """It saw generation 1 free; meanwhile 2 and 3 were created and deleted, and 4 is held."""
     owned(mlflow, name, 4, "elsewhere/boot.1/7/8/token")
     real, calls = lease._chain, []
 

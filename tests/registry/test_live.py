@@ -20,7 +20,7 @@ def curve(mlflow, run_id):
 
 @pytest.fixture
 def metrics(tmp_path, name):
-    """The metrics file of a work folder that nobody else uses."""
+    """The metrics file of a work folder for one test."""
     return tmp_path / f"grpo-{name}" / "metrics.jsonl"
 
 

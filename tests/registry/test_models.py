@@ -65,7 +65,7 @@ def test_a_champion_that_is_registered_again_does_not_become_a_candidate(mlflow,
 
 @pytest.mark.parametrize("writes", range(13))
 def test_a_registration_that_was_cut_short_is_made_good(mlflow, artifacts, name, bundles, dying, writes):
-    """Whatever write it dies before: no version without its artifacts, and one version in the end."""
+    """Before whichever write it dies: no version lacks artifacts, and in the end there is one version."""
     folder = bundles(1)
     half, died = dying(writes)
     try:
@@ -119,7 +119,7 @@ def test_artifacts_that_were_altered_are_not_served(mlflow, artifacts, name, bun
 
 
 def test_artifacts_of_another_bundle_are_not_served(mlflow, artifacts, name, bundles, tmp_path):
-    """Whole, but not the one that the version's tag names: a pair that somebody swapped."""
+    """The bundle is whole, but not the one that the version's tag names."""
     one, two = (models.register(mlflow, bundles(number), name=name) for number in (1, 2))
     shutil.rmtree(artifacts(one) / "bundle")
     shutil.copytree(artifacts(two) / "bundle", artifacts(one) / "bundle")

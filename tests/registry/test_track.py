@@ -1,4 +1,4 @@
-"""Runs: one for a pipeline, one beneath it for each stage, each logged once."""
+"""Runs: one for a pipeline, a child for each stage, each logged once."""
 
 import pytest
 
@@ -12,12 +12,12 @@ METRICS = [
 
 @pytest.fixture
 def key(name):
-    """A stage key that nobody else uses."""
+    """A stage key for one test."""
     return f"sha256:{name}"
 
 
 def runs(mlflow, key):
-    """The runs of a key that are not deleted."""
+    """The runs of a key, without deleted ones."""
     return mlflow.client.search_runs([mlflow.experiment("toy")], filter_string=f"tags.`proseform.stage_key` = '{key}'")
 
 

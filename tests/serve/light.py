@@ -1,4 +1,4 @@
-"""A real server of the toy task over a scripted engine, in a thread: it stands in milliseconds and needs no model."""
+"""A real server of the toy task over a scripted engine, in a thread: it starts in milliseconds, without a model."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Light:
     engine: Any
 
     def line(self) -> http.client.HTTPConnection:
-        """One connection that is kept, and not opened anew by itself."""
+        """One kept connection, which is never reopened."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         connection.connect()
         connection.auto_open = 0
@@ -50,7 +50,7 @@ class Light:
 
 @contextmanager
 def light(script=good, *, engine: Engine | None = None, task: Task | None = None, **options: Any) -> Iterator[Light]:
-    """A server over a script, or over an engine; it has ended when the context has."""
+    """A server over a script or an engine, ended with the context."""
     task = task or testing.toy_task()
     known = {"timeout_s": 20.0, "concurrency": 8, "queue": 8, **options}
     engine = engine or testing.ScriptedEngine(testing.toy_bundle(task), script)

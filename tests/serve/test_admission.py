@@ -26,7 +26,7 @@ def good(request):
 
 
 def gated():
-    """A script that waits, the gate that it waits at, and a sign that somebody waits."""
+    """A script that waits, the event that lets it go on, and the event that it waits."""
     gate, waiting = asyncio.Event(), asyncio.Event()
 
     async def script(request):

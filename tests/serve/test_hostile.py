@@ -1,6 +1,6 @@
 """A caller's fault is never a 500, and no error costs the next request on the connection.
 
-Every body goes to a real server over one connection that is kept, and is followed by a good request on the same.
+Every body goes to a real server over one kept connection, and is followed by a good request on it.
 """
 
 import json
@@ -43,7 +43,7 @@ def then_good(line, good=OURS, inputs=INPUTS):
 
 
 def refused(server, path, body, status=422, **headers):
-    """A body is refused in our own words, and the connection lives on."""
+    """A body is refused with our error, and the connection stays open."""
     line = server.line()
     got, _, answer = post(line, path, body, **headers)
     assert got == status, answer
@@ -322,7 +322,7 @@ def test_unknown_places_cost_no_connection(server):
 
 
 def test_a_fault_of_ours_is_a_500_without_words_and_costs_no_connection(caplog):
-    """The one kind of error that a handler of the framework would have raised again, so that uvicorn closed."""
+    """An exception that a framework's handler would raise again, so that uvicorn would close the connection."""
     ready = []
 
     def script(request):

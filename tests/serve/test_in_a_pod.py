@@ -1,4 +1,4 @@
-"""The transformer as KServe starts it: a bundle's manifest alone, engines by host, and neither torch nor a registry."""
+"""The transformer as KServe starts it: only a bundle's manifest, engines by host, neither torch nor a registry."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ BLOCK = (
 
 @contextmanager
 def engine(asked: list[str]) -> Iterator[str]:
-    """A vLLM that knows one case; its host and port."""
+    """A server like vLLM that knows one case; its host and port."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -44,7 +44,7 @@ def engine(asked: list[str]) -> Iterator[str]:
             self.wfile.write(data)
 
         def log_message(self, *_: Any) -> None:
-            """Be quiet."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()

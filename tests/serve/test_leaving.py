@@ -1,4 +1,4 @@
-"""Time, and callers that leave: what nobody waits for is not done."""
+"""Deadlines, and callers that disconnect: work for which nobody waits is cancelled."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,7 @@ OURS = "/v1/tasks/toy/answer"
 
 
 class Waiting(testing.ScriptedEngine):
-    """An engine whose evaluator waits until it is let go, and that notices when a request is cancelled."""
+    """An engine whose evaluator waits for an event, and that records a cancelled request."""
 
     def __init__(self):
         super().__init__(testing.toy_bundle(testing.toy_task()), self._waits)
@@ -35,7 +35,7 @@ class Waiting(testing.ScriptedEngine):
 
 
 def begun(port, body, length=None):
-    """A request that was sent on a connection of its own."""
+    """The connection of a request that was sent."""
     line = socket.create_connection(("127.0.0.1", port), timeout=20)
     headers = f"host: x\r\ncontent-type: application/json\r\ncontent-length: {length or len(body)}"
     head = f"POST {OURS} HTTP/1.1\r\n{headers}\r\n\r\n"
@@ -88,7 +88,7 @@ def test_a_caller_may_allow_less_time_than_the_server_does():
 
 
 def test_a_document_that_takes_long_to_read_is_bounded_too(monkeypatch):
-    """The thread that reads it cannot be killed; the caller is answered in time all the same."""
+    """The thread that reads it cannot be killed, but the caller gets its response in time."""
     from proseform.serve import reading
 
     release = threading.Event()

@@ -1,4 +1,4 @@
-"""Readiness asks the engines, seldom and briefly; liveness asks nobody."""
+"""Readiness asks the engines, seldom and briefly; liveness does not."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BUNDLE = testing.toy_bundle(testing.toy_task())
 
 
 class Models:
-    """A server that says which models it has."""
+    """A server that lists its models."""
 
     def __init__(self) -> None:
         self.status, self.asked, self.url, self.keys = 200, 0, "", set()
@@ -47,7 +47,7 @@ class Models:
 
 
 def trouble(status: int = 200, **spec: str) -> tuple[str, Models]:
-    """What an engine by URL says of a server that answers so."""
+    """The trouble that an engine by URL has with such a server."""
 
     async def run() -> tuple[str, Models]:
         models = Models()
@@ -63,7 +63,7 @@ def trouble(status: int = 200, **spec: str) -> tuple[str, Models]:
 
 @pytest.mark.parametrize("status", [200, 404, 405, 429])
 def test_a_server_that_answers_is_ready_whatever_it_knows(status):
-    """Without /v1/models it answers all the same; a busy one is no reason to take a second one away."""
+    """Servers without /v1/models can answer, and so can busy ones."""
     assert trouble(status)[0] == ""
 
 
@@ -94,7 +94,7 @@ def test_one_server_for_both_roles_is_asked_once_and_with_the_key(tmp_path):
 
 
 class Scripted:
-    """An engine elsewhere that counts how often it is asked."""
+    """A remote engine that counts its probes."""
 
     bundle = BUNDLE
 
@@ -173,7 +173,7 @@ def get(path: str, engine: Scripted) -> httpx.Response:
 
 
 def asked(engine: Scripted, *silent: bool, patience_s: float = 3600) -> list[str]:
-    """What is told of an engine that is asked anew each time, and is silent where so said."""
+    """The readiness over time of an engine that is asked every time, and is silent at some times."""
 
     async def run() -> list[str]:
         readiness = Readiness([Weighted(engine)], holds_s=0, limit_s=3600, patience_s=patience_s)
@@ -195,7 +195,7 @@ def test_a_probe_waits_no_longer_for_an_engine_than_it_may():
 
 
 def test_an_engine_that_is_slow_stays_what_it_was():
-    """Late answers are better than none: a server that leaves its Service gives none."""
+    """Late answers are better than none, and a server without traffic gives none."""
     assert asked(Scripted(), False, True, True) == ["", "", ""]
     assert asked(Scripted("away"), False, True) == ["away", "away"]
 

@@ -1,4 +1,4 @@
-"""The real server: our protocol and KServe's over HTTP, on models that know nothing."""
+"""The real server: our protocol and KServe's over HTTP, on models of random weights."""
 
 import concurrent.futures
 import contextlib
@@ -21,7 +21,7 @@ def ask(server, **body):
 
 
 def error(response, status, reason):
-    """Every error has the same shape, whoever found it."""
+    """Every error has the same shape."""
     assert response.status_code == status, response.text
     assert response.headers["content-type"].startswith("application/json")
     error = response.json()["error"]
@@ -190,7 +190,7 @@ def test_unknown_places_are_404_and_wrong_methods_405(server):
 
 
 def test_traffic_is_split_by_the_weights(server):
-    """Two bundles of 3 to 1: of every four answers in a row three are the first's."""
+    """Two bundles, 3 to 1: of every four consecutive answers three are the first's."""
     first = server.get("/v1/bundle").json()["bundles"][0]["digest"]
     assert Counter(ask(server).json()["bundle"] == first for _ in range(12)) == {True: 9, False: 3}
 

@@ -1,4 +1,4 @@
-"""Keys, locks and commits: what is adopted, what is made anew, and what a failure leaves behind."""
+"""Keys, locks and commits: which results are adopted, which are made again, and what a failure leaves behind."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 class Body:
-    """Writes one file, and counts how often it was asked to."""
+    """A stage that writes one file, and counts its runs."""
 
     def __init__(self, text: str = "x") -> None:
         self.text, self.calls = text, 0
@@ -108,7 +108,7 @@ def test_two_processes_make_it_once_and_the_second_waits(home: Path) -> None:
 
 
 def _slow(count: Path) -> None:
-    """A stage that takes a moment, and leaves a mark each time that it runs."""
+    """A stage that takes a moment, and records each run."""
 
     def body(work: Path, out: Path) -> Mapping[str, Any]:
         with count.open("a") as file:

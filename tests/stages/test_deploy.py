@@ -1,4 +1,4 @@
-"""From a registered bundle to a version that answers: MLflow for real, a cluster that says ready."""
+"""From a registered bundle to a version that answers: a real MLflow, and a cluster on which everything is ready."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ def test_artifacts_that_are_on_no_object_store_are_refused() -> None:
 
 
 class Gateway(Server):
-    """A gateway whose answers are listed."""
+    """A gateway that gives the listed answers in turn."""
 
     def __init__(self, *answers: tuple[int, Any]) -> None:
         super().__init__()

@@ -25,7 +25,7 @@ SECRET = "Zanzibar"
 
 @dataclass
 class Artifact:
-    """What KFP would hand over."""
+    """An artifact, in the shape of KFP's."""
 
     uri: str = ""
     metadata: dict[str, Any] = field(default_factory=dict)
@@ -67,7 +67,7 @@ class World:
         dataset.run("cv", run, self.data)
 
     def base(self, *_: Any) -> Result:
-        """The base: what SFT began with, already made."""
+        """The base, made already."""
         root = cache.home().root / "base"
         if not root.is_dir():
             testing.random_bundle(root / "bundle", tasks.load("cv"), seed=9, max_length=1024)
@@ -90,7 +90,7 @@ def world(root: Path, monkeypatch: pytest.MonkeyPatch, run: str) -> World:
 
 
 def own_cases(path: Path) -> str:
-    """A run with cases of a user's own, whose people are nobody else's; its TOML text."""
+    """The TOML text of a run with a user's own cases, whose people occur nowhere else."""
     task, rows = tasks.load("cv"), []
     for split, count in (("train", 12), ("valid", 4), ("test", 4)):
         for case in task.generate("starter", split, 77, count):

@@ -1,4 +1,4 @@
-"""Which step's key a change moves, and which it must not: computed on a copy of the package that was really changed."""
+"""Which steps' keys a change moves: computed on a changed copy of the package."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PACKAGE = Path(keys.__file__).parent.parent
 SMALL = "extends = 'small'\n"
 MOVED_BY_CODE = "\n_MORE = 1\n"
 _UNCHANGED: dict[str, dict[str, str]] = {}
-"""Keys of the package as it is, by place."""
+"""Keys of the unchanged package, by place."""
 ALL = frozenset({"dataset", "base", "sft-evaluator", "sft-formatter", "grpo", "records", "evaluate"})
 TRAINED = frozenset({"base", "sft-evaluator", "sft-formatter", "grpo"})
 SFT = frozenset({"sft-evaluator", "sft-formatter"})
@@ -31,7 +31,7 @@ VERIFIED = frozenset({"dataset", "grpo", "records", "evaluate"})
 
 @dataclass
 class Artifact:
-    """What KFP would hand over."""
+    """An artifact, in the shape of KFP's."""
 
     uri: str = "file:///nowhere"
     metadata: dict[str, Any] = field(default_factory=lambda: {"digest": "sha256:given"})
@@ -45,7 +45,7 @@ def cv():
 
 @pytest.fixture(scope="module")
 def cases(tmp_path_factory):
-    """A dataset of a few cases, which the evaluate stage reads in order to plan what it asks."""
+    """A dataset of a few cases, from which the evaluate stage plans its requests."""
     folder = tmp_path_factory.mktemp("dataset")
     sizes = {"train": 16, "valid": 4, "test": 4, "level": "starter", "format": "nested"}
     splits.write(cv(), config.Dataset.model_validate(sizes), {}, folder, lambda _done, _total: None)
@@ -54,7 +54,7 @@ def cases(tmp_path_factory):
 
 @pytest.fixture
 def computed(tmp_path, monkeypatch, cases):
-    """The key of every step, as the stages compute it; nothing runs, since every result is said to be there."""
+    """The key of every step, as the stages compute it; no stage runs, since every result seems to exist."""
     monkeypatch.setenv("PROSEFORM_HOME", str(tmp_path / "home"))
     for name in ("PROSEFORM_FRESH", "PROSEFORM_PLACE", keys.OVERRIDE):
         monkeypatch.delenv(name, raising=False)
@@ -219,6 +219,6 @@ def test_a_worker_refuses_other_versions_and_names_them():
 
 
 def test_the_environment_here_is_the_one_that_is_locked():
-    """A checkout whose virtual environment is another than requirements/ says so here, before a worker does."""
+    """If a checkout's environment differs from requirements/, this test says so before a worker does."""
     for worker in ("base", "sft", "grpo"):
         launch.check_libraries(keys.libraries([f"proseform.train.{worker}"]), worker)
