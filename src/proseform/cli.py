@@ -1,4 +1,4 @@
-"""The command line: it only dispatches. Heavy imports stand inside functions, so that ``--help`` is instant."""
+"""The command line: it only dispatches. Heavy imports are inside functions, so that ``--help`` is instant."""
 
 import contextlib
 import importlib.metadata

@@ -4,7 +4,7 @@ A reference is a URI and a digest. A result is a payload committed under a stage
 ``result.json``, which is the commit; a folder without ``result.json`` is no result. Files are reached through fsspec,
 so a folder, a PVC and ``s3://`` are alike. On a local file system a commit is a rename, and locks are the kernel's, so
 that they end with their holder. Left out: a lock on object stores; there two runs may do the same work twice, and the
-last commit stands (both have the same key, hence the same meaning).
+last commit counts (both have the same key, hence the same meaning).
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class Store:
         return Result(Ref(self.place(stage, key), raw["digest"]), raw["key"], raw["figures"], raw["seconds"])
 
     def commit(self, stage: str, key: str, folder: Path, figures: Mapping[str, Any], seconds: float) -> Result:
-        """Commit a folder's files as the result of a key; a result that is already there stands.
+        """Commit a folder's files as the result of a key; an existing result is kept.
 
         Args:
             stage: The stage's step name, such as ``sft-evaluator``.

@@ -30,7 +30,7 @@ def test_a_job_is_created_followed_and_done(server: Server, api: Api, job: launc
     assert created["metadata"]["annotations"]["proseform.dev/base"] == "sha256:" + "1" * 64
     assert json.loads((Path(job.work) / "job.json").read_text())["stage"] == "sft-evaluator"
     assert created["metadata"]["annotations"]["proseform.dev/output"] == digest.of_files(Path(job.out)), (
-        "what came of it stands on the job"
+        "the job carries the digest of its output"
     )
 
 

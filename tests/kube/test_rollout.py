@@ -61,7 +61,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "_ENDPOINTS_S", 0.3)
 
 
-def stand(api: Api, version: str, **knobs: Any) -> services.Served:
+def deploy(api: Api, version: str, **knobs: Any) -> services.Served:
     version_served = served({"serving": {**QUICK["serving"], **knobs}}, version=version)
     rollout.apply(api, services.build(version_served))
     return version_served
@@ -92,7 +92,7 @@ def weights(server: Cluster) -> dict[str, int]:
 
 
 def test_two_versions_stand_and_share_the_traffic(server: Cluster, api: Api) -> None:
-    one, two = stand(api, "9"), stand(api, "10", form="wide")
+    one, two = deploy(api, "9"), deploy(api, "10", form="wide")
     assert wait(api, one.name, f"{two.name}-evaluator", f"{two.name}-formatter") == []
     assert list(rollout.versions(api, "toy")) == ["9", "10"]
     move(api, v9=75, v10=25)
@@ -103,7 +103,7 @@ def test_two_versions_stand_and_share_the_traffic(server: Cluster, api: Api) -> 
 @pytest.mark.parametrize("endpoints", [(), (False,)])
 def test_a_version_without_endpoints_takes_no_traffic(endpoints: tuple[bool, ...], server: Cluster, api: Api) -> None:
     """KServe calls a version ready by its pods; until its Service has them, a gateway would answer 503."""
-    one, two = stand(api, "1"), stand(api, "2", form="wide")
+    one, two = deploy(api, "1"), deploy(api, "2", form="wide")
     move(api, v1=100)
     server.endpoints = endpoints
     with pytest.raises(ClusterError, match=f"Service {two.service} has no ready endpoint") as caught:
@@ -113,7 +113,7 @@ def test_a_version_without_endpoints_takes_no_traffic(endpoints: tuple[bool, ...
 
 
 def test_endpoints_that_come_late_are_waited_for(server: Cluster, api: Api) -> None:
-    stand(api, "1")
+    deploy(api, "1")
     looks = iter([(), (False,), (False, True)])
 
     def look(_method: str, path: str) -> None:
@@ -129,8 +129,8 @@ def test_who_joins_a_route_waits_until_gateways_know_it_and_a_rollback_does_not(
     server: Cluster, api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pauses: list[float] = []
-    stand(api, "1")
-    stand(api, "2")
+    deploy(api, "1")
+    deploy(api, "2")
     monkeypatch.setattr(rollout.time, "sleep", pauses.append)
     place = served({"serving": {"drain_s": 7}}).place
     steps = [{"1": 100}, {"1": 0, "2": 100}, {"1": 100, "2": 0}]
@@ -143,9 +143,9 @@ def test_who_joins_a_route_waits_until_gateways_know_it_and_a_rollback_does_not(
 
 
 def test_applying_again_changes_nothing(server: Cluster, api: Api) -> None:
-    stand(api, "1")
+    deploy(api, "1")
     before = {path: {**stored, "status": None} for path, stored in server.objects.items()}
-    stand(api, "1")
+    deploy(api, "1")
     assert {path: {**stored, "status": None} for path, stored in server.objects.items()} == before
 
 
@@ -157,7 +157,7 @@ def test_a_dry_run_leaves_nothing(server: Cluster, api: Api) -> None:
 
 def test_another_bundle_under_the_same_version_is_refused(server: Cluster, api: Api) -> None:
     """As after the registry was created anew: the deployed version may have traffic."""
-    stand(api, "1")
+    deploy(api, "1")
     other = services.build(served(QUICK, adapters=False, version="1"))
     with pytest.raises(InputError, match="undeploy"):
         rollout.apply(api, other)
@@ -166,7 +166,7 @@ def test_another_bundle_under_the_same_version_is_refused(server: Cluster, api: 
 def test_an_api_server_that_goes_away_for_a_moment_is_asked_again(server: Cluster, api: Api) -> None:
     faults: list[Answer] = [(0, None), (503, {"message": "starting"}), (429, {"message": "slow down"})]
     server.before = lambda _method, _path: faults.pop() if faults else None
-    version = stand(api, "1")
+    version = deploy(api, "1")
     assert wait(api, version.name) == []
     assert not faults
 
@@ -176,7 +176,7 @@ def test_a_kind_that_the_server_does_not_know_is_told_with_what_to_install(serve
         (404, {"message": "the server could not find the requested resource"}) if "kserve" in path else None
     )
     with pytest.raises(ClusterError, match="KServe") as caught:
-        stand(api, "1")
+        deploy(api, "1")
     assert "ServingRuntime proseform-toy-v1" in caught.value.message
 
 
@@ -253,7 +253,7 @@ UNREADY: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]], str, str]] 
 def test_what_is_not_ready_is_given_up_with_the_reason_and_a_remedy(name: str, server: Cluster, api: Api) -> None:
     server.works = False
     pods, events, words, remedy = UNREADY[name]
-    version = stand(api, "1")
+    version = deploy(api, "1")
     server.objects |= {f"{PODS}/{manifest['metadata']['name']}": manifest for manifest in pods}
     server.objects |= {f"{EVENTS}/{index}": {"metadata": {}, **manifest} for index, manifest in enumerate(events)}
     with pytest.raises(ClusterError, match=words) as caught:
@@ -264,7 +264,7 @@ def test_what_is_not_ready_is_given_up_with_the_reason_and_a_remedy(name: str, s
 
 def test_a_crash_is_told_with_the_last_lines_of_its_log(server: Cluster, api: Api) -> None:
     server.works = False
-    version = stand(api, "1")
+    version = deploy(api, "1")
     server.objects[f"{PODS}/a"] = pod("a", **ended(1, "Error", 5))
     server.logs[f"{PODS}/a/log"] = ["2026-01-01T00:00:00Z loading", "2026-01-01T00:00:01Z ValueError: no such adapter"]
     with pytest.raises(ClusterError, match=r"loading \| ValueError: no such adapter"):
@@ -273,7 +273,7 @@ def test_a_crash_is_told_with_the_last_lines_of_its_log(server: Cluster, api: Ap
 
 def test_time_up_tells_what_was_waited_for(server: Cluster, api: Api) -> None:
     server.works = False
-    version = stand(api, "1")
+    version = deploy(api, "1")
     with pytest.raises(ClusterError, match=r"not ready after 0\.1 s\. KServe's controller has not looked"):
         wait(api, version.name, wait_s=0.1)
     server.objects[f"{SERVICES}/{version.name}"]["status"] = {"conditions": [{"type": "Ready", "status": "Unknown"}]}
@@ -295,8 +295,8 @@ def test_a_service_that_somebody_deletes_is_not_waited_for(server: Cluster, api:
 
 
 def test_a_version_that_takes_traffic_stays(server: Cluster, api: Api) -> None:
-    stand(api, "1")
-    stand(api, "2")
+    deploy(api, "1")
+    deploy(api, "2")
     move(api, v1=10, v2=90)
     with pytest.raises(InputError, match="takes 10 %") as caught:
         remove(api, "1")
@@ -307,7 +307,7 @@ def test_a_version_that_takes_traffic_stays(server: Cluster, api: Api) -> None:
 
 def test_an_idle_version_leaves_the_route_before_its_services_go(server: Cluster, api: Api) -> None:
     """A route that names a missing Service is invalid as a whole."""
-    one, two = stand(api, "1"), stand(api, "2", form="wide")
+    one, two = deploy(api, "1"), deploy(api, "2", form="wide")
     move(api, v1=0, v2=100)
     server.asked.clear()
     remove(api, "1")
@@ -320,7 +320,7 @@ def test_an_idle_version_leaves_the_route_before_its_services_go(server: Cluster
 
 
 def test_the_last_version_goes_by_force_with_its_route(server: Cluster, api: Api) -> None:
-    stand(api, "1")
+    deploy(api, "1")
     move(api, v1=100)
     with pytest.raises(InputError, match="takes 100 %"):
         remove(api, "1")
@@ -329,13 +329,13 @@ def test_the_last_version_goes_by_force_with_its_route(server: Cluster, api: Api
 
 
 def test_a_version_that_does_not_stand_is_named_with_those_that_do(server: Cluster, api: Api) -> None:
-    stand(api, "1")
-    with pytest.raises(InputError, match="No version 2 of task 'toy' stands here; there are: 1"):
+    deploy(api, "1")
+    with pytest.raises(InputError, match="No version 2 of task 'toy' is deployed; deployed: 1"):
         remove(api, "2")
 
 
 def test_a_deletion_that_no_controller_finishes_is_told(server: Cluster, api: Api) -> None:
-    version = stand(api, "1")
+    version = deploy(api, "1")
     server.before = lambda method, path: (200, {}) if method == "DELETE" and path.startswith(SERVICES) else None
     with pytest.raises(ClusterError, match=f"{version.name}: deleted, and not gone"):
         remove(api, "1")
@@ -343,14 +343,14 @@ def test_a_deletion_that_no_controller_finishes_is_told(server: Cluster, api: Ap
 
 def test_idle_versions_but_the_newest_are_removed_after_a_promotion(server: Cluster, api: Api) -> None:
     for version in ("1", "2", "3", "4"):
-        stand(api, version)
+        deploy(api, version)
     move(api, v1=0, v2=0, v3=0, v4=100)
     rollout.prune(api, "toy", "proseform-toy", served(QUICK).place, lambda _: None)
     assert list(rollout.versions(api, "toy")) == ["3", "4"]
 
 
 def test_a_route_that_no_gateway_takes_is_told(server: Cluster, api: Api) -> None:
-    stand(api, "1")
+    deploy(api, "1")
     server.before = lambda method, path: (
         (200, {"metadata": {}, "spec": {}}) if (method, path) == ("GET", ROUTE) else None
     )

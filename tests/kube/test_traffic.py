@@ -74,7 +74,7 @@ def test_only_what_clients_ask_is_let_through() -> None:
         ({"1": 110, "2": -10}, "at least 0"),
         ({"1": 99.5, "2": 0.5}, "whole numbers"),
         ({"1": True, "2": 99}, "whole numbers"),
-        ({"3": 100}, "No version 3 stands here; there are: 1, 2"),
+        ({"3": 100}, "No version 3 is deployed; deployed: 1, 2"),
     ],
 )
 def test_weights_that_are_none_are_refused(weights: dict[str, Any], words: str) -> None:
@@ -84,12 +84,12 @@ def test_weights_that_are_none_are_refused(weights: dict[str, Any], words: str) 
 
 
 @given(st.dictionaries(st.sampled_from("12345"), st.integers(0, 100)), st.floats(0, 1))
-def test_shares_always_sum_to_a_hundred(standing: dict[str, int], share: float) -> None:
-    split = traffic.shares("3", standing, share)
+def test_shares_always_sum_to_a_hundred(current: dict[str, int], share: float) -> None:
+    split = traffic.shares("3", current, share)
     assert sum(split.values()) == 100
     assert min(split.values()) >= 0
-    assert set(split) == {*standing, "3"}
-    if sum(weight for version, weight in standing.items() if version != "3"):
+    assert set(split) == {*current, "3"}
+    if sum(weight for version, weight in current.items() if version != "3"):
         assert split["3"] == round(100 * share)
     assert traffic.shares("3", split, share) == split or split["3"] == 100  # promoting again changes nothing
 

@@ -22,7 +22,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    program = [sys.executable, str(Path(__file__).with_name("standing.py")), str(root), str(port), "3,1"]
+    program = [sys.executable, str(Path(__file__).with_name("program.py")), str(root), str(port), "3,1"]
     appended = ["--model_name", "other", "--predictor_host", "far.test", "--protocol", "v2"]
     with (root / "log").open("wb") as log:
         process = subprocess.Popen(

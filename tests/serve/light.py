@@ -30,7 +30,7 @@ def good(request):
 
 @dataclass
 class Light:
-    """A standing server.
+    """A running server.
 
     Attributes:
         port: Where it listens.
@@ -55,22 +55,22 @@ def light(script=good, *, engine: Engine | None = None, task: Task | None = None
     known = {"timeout_s": 20.0, "concurrency": 8, "queue": 8, **options}
     engine = engine or testing.ScriptedEngine(testing.toy_bundle(task), script)
     admission = Admission(Router([Weighted(engine)]), task, **known)
-    standing = server.standing(App(admission, f"proseform-{task.name}"), "127.0.0.1", 0, known["timeout_s"])
+    running = server.uvicorn_server(App(admission, f"proseform-{task.name}"), "127.0.0.1", 0, known["timeout_s"])
     started = threading.Event()
-    startup = standing.startup
+    startup = running.startup
 
     async def told(*arguments: Any, **named: Any) -> None:
         await startup(*arguments, **named)
         started.set()
 
-    standing.startup = told
-    thread = threading.Thread(target=standing.run)
+    running.startup = told
+    thread = threading.Thread(target=running.run)
     thread.start()
     try:
         assert started.wait(30)
-        yield Light(standing.servers[0].sockets[0].getsockname()[1], engine)
+        yield Light(running.servers[0].sockets[0].getsockname()[1], engine)
     finally:
-        standing.should_exit = True
+        running.should_exit = True
         thread.join(30)
 
 

@@ -22,8 +22,8 @@ CV = tasks.load("cv")
 
 @pytest.fixture(scope="module")
 def server():
-    with light() as standing:
-        yield standing
+    with light() as serving:
+        yield serving
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +32,8 @@ def cv():
         return CV.gold[0].prose if request.role == "evaluator" else json.dumps(CV.gold[0].answer)
 
     engine = testing.ScriptedEngine(testing.toy_bundle(CV), script)
-    with light(engine=engine, task=CV) as standing:
-        yield standing
+    with light(engine=engine, task=CV) as serving:
+        yield serving
 
 
 def then_good(line, good=OURS, inputs=INPUTS):
@@ -330,8 +330,8 @@ def test_a_fault_of_ours_is_a_500_without_words_and_costs_no_connection(caplog):
             raise RuntimeError("secret")
         return JSON if request.role == "formatter" else "x"
 
-    with light(script) as standing:
-        line = standing.line()
+    with light(script) as serving:
+        line = serving.line()
         status, _, answer = post(line, OURS, asked())
         assert status == 500
         assert answer["error"]["reason"] == "internal"
@@ -350,8 +350,8 @@ def test_half_a_surrogate_pair_is_no_character_and_no_fault(server):
 
 
 def test_half_a_surrogate_pair_from_a_model_can_be_sent():
-    with light(lambda request: "odd \ud800" if request.role == "evaluator" else JSON) as standing:
-        status, _, answer = post(standing.line(), OURS, asked())
+    with light(lambda request: "odd \ud800" if request.role == "evaluator" else JSON) as serving:
+        status, _, answer = post(serving.line(), OURS, asked())
         assert status == 200
         assert answer["prose"].startswith("odd ")
 

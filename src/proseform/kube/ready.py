@@ -53,17 +53,17 @@ def state(service: Json, pods: Sequence[Json], events: Iterable[Json] = ()) -> S
     conditions = {condition["type"]: condition for condition in service.get("status", {}).get("conditions", ())}
     if conditions.get("Ready", {}).get("status") == "True":
         return State(ready=True)
-    standing = [pod for pod in pods if not pod["metadata"].get("deletionTimestamp")]
-    for blocked in (_kept(pod) or _crashed(pod) for pod in standing):
+    remaining = [pod for pod in pods if not pod["metadata"].get("deletionTimestamp")]
+    for blocked in (_kept(pod) or _crashed(pod) for pod in remaining):
         if blocked is not None:
             return blocked
     warned = follow.warning(events)
-    if warned and not standing:
+    if warned and not remaining:
         return State(False, f"The pods of {name} cannot be created: {warned}", _remedy(warned), stuck=True)
     unready = [
         condition for condition in conditions.values() if condition["status"] == "False" and condition.get("message")
     ]
-    if unready and not standing:
+    if unready and not remaining:
         return State(
             False,
             f"KServe says of {name}: {unready[0]['message']}",
@@ -73,7 +73,7 @@ def state(service: Json, pods: Sequence[Json], events: Iterable[Json] = ()) -> S
     if not conditions:
         return State(False, f"KServe's controller has not looked at {name} yet.", "Is it running? kubectl get pods -A.")
     slow = f" The last warning: {warned}" if warned else ""
-    waiting = [pod["metadata"]["name"] for pod in standing if not _ready(pod)]
+    waiting = [pod["metadata"]["name"] for pod in remaining if not _ready(pod)]
     return State(
         False,
         f"{name} waits for {', '.join(waiting) or 'its pods'}, which load what they need.{slow}",

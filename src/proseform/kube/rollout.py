@@ -26,7 +26,7 @@ _KINDS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Deployed:
     """A version that is deployed on the cluster.
 
     Attributes:
@@ -42,20 +42,20 @@ class Standing:
     names: tuple[str, ...]
 
 
-def versions(api: Api, task: str) -> dict[str, Standing]:
+def versions(api: Api, task: str) -> dict[str, Deployed]:
     """The deployed versions of a task, by number, oldest first."""
     by_version: dict[str, list[Manifest]] = {}
     for service in api.find(services.SERVING, "InferenceService", _selector(task)):
         if not service["metadata"].get("deletionTimestamp"):
             by_version.setdefault(service["metadata"]["labels"][services.VERSION], []).append(service)
-    standing = {}
+    deployed = {}
     for version, own in sorted(by_version.items(), key=lambda item: (len(item[0]), item[0])):
         entry = next((service for service in own if "transformer" in service["spec"]), own[0])
         names = tuple(sorted(service["metadata"]["name"] for service in own))
         bundle = entry["metadata"]["annotations"][services.BUNDLE]
         component = "transformer" if "transformer" in entry["spec"] else "predictor"  # before an engine by URL
-        standing[version] = Standing(version, bundle, f"{entry['metadata']['name']}-{component}", names)
-    return standing
+        deployed[version] = Deployed(version, bundle, f"{entry['metadata']['name']}-{component}", names)
+    return deployed
 
 
 def apply(api: Api, manifests: Sequence[Manifest], *, dry_run: bool = False) -> None:
@@ -98,11 +98,11 @@ def _check_bundle(api: Api, bundle_map: Manifest) -> None:
         )
 
 
-def weights(api: Api, model: str, standing: Mapping[str, Standing]) -> dict[str, int]:
+def weights(api: Api, model: str, deployed: Mapping[str, Deployed]) -> dict[str, int]:
     """Version to percent, as the route has them; 0 for versions that it does not name."""
     route = api.get(*waiting.ROUTE, traffic.route_name(model))
-    routed = traffic.weights(route, _services(standing)) if route else {}
-    return {**dict.fromkeys(standing, 0), **routed}
+    routed = traffic.weights(route, _services(deployed)) if route else {}
+    return {**dict.fromkeys(deployed, 0), **routed}
 
 
 def move(api: Api, task: str, model: str, split: Mapping[str, int], place: config.Place) -> None:
@@ -123,11 +123,11 @@ def move(api: Api, task: str, model: str, split: Mapping[str, int], place: confi
         InputError: Invalid weights; see :func:`proseform.kube.traffic.route`.
         ClusterError: A version has no endpoints, or no gateway accepts the route.
     """
-    standing = versions(api, task)
-    services_of = {version: service for version, service in _services(standing).items() if version in split}
+    deployed = versions(api, task)
+    services_of = {version: service for version, service in _services(deployed).items() if version in split}
     route = traffic.route(task, model, services_of, split, place)
-    standing_route = api.get(*waiting.ROUTE, traffic.route_name(model))
-    before = traffic.weights(standing_route, services_of) if standing_route else {}
+    existing = api.get(*waiting.ROUTE, traffic.route_name(model))
+    before = traffic.weights(existing, services_of) if existing else {}
     gaining = [version for version in services_of if split[version] > before.get(version, 0)]
     for version in gaining:
         waiting.await_endpoints(api, services_of[version])
@@ -153,13 +153,13 @@ def remove(api: Api, task: str, version: str, place: config.Place, model: str, *
         InputError: No such version, or the route gives it traffic.
         ClusterError: Its InferenceServices do not vanish.
     """
-    standing = versions(api, task)
-    if version not in standing:
+    deployed = versions(api, task)
+    if version not in deployed:
         raise InputError(
-            f"No version {version} of task '{task}' stands here; there are: {', '.join(standing) or 'none'}."
+            f"No version {version} of task '{task}' is deployed; deployed: {', '.join(deployed) or 'none'}."
         )
-    now, last = weights(api, model, standing), len(standing) == 1
-    rest = {other: weight for other, weight in now.items() if other != version and other in standing}
+    now, last = weights(api, model, deployed), len(deployed) == 1
+    rest = {other: weight for other, weight in now.items() if other != version and other in deployed}
     if now[version] and not (last and force):
         other = max(rest, key=lambda version: rest[version], default="")
         hint = (
@@ -173,28 +173,28 @@ def remove(api: Api, task: str, version: str, place: config.Place, model: str, *
     if last:
         api.delete(route)
     elif routed:  # a route that names a missing Service is invalid as a whole
-        api.merge(route, traffic.patch(task, model, _services({other: standing[other] for other in rest}), rest, place))
+        api.merge(route, traffic.patch(task, model, _services({other: deployed[other] for other in rest}), rest, place))
         waiting.await_route(api, model, place)
     time.sleep(place.serving.drain_s if routed else 0)  # until every gateway and proxy has the new route
     for api_version, kind in _KINDS:
         for manifest in api.find(api_version, kind, _selector(task, version)):
             api.delete({**manifest, "apiVersion": api_version, "kind": kind})
             say(f"deleted {kind} {manifest['metadata']['name']}")
-    waiting.await_gone(api, standing[version].names)
+    waiting.await_gone(api, deployed[version].names)
 
 
 def prune(api: Api, task: str, model: str, place: config.Place, say: Say) -> None:
     """Remove versions without traffic, except the newest ``serving.keep``."""
-    standing = versions(api, task)
-    now = weights(api, model, standing)
-    idle = [version for version in standing if not now[version]]
+    deployed = versions(api, task)
+    now = weights(api, model, deployed)
+    idle = [version for version in deployed if not now[version]]
     for version in idle[: max(0, len(idle) - place.serving.keep)]:
         remove(api, task, version, place, model, force=False, say=say)
 
 
-def _services(standing: Mapping[str, Standing]) -> dict[str, str]:
+def _services(deployed: Mapping[str, Deployed]) -> dict[str, str]:
     """Version to Service."""
-    return {version: entry.service for version, entry in standing.items()}
+    return {version: entry.service for version, entry in deployed.items()}
 
 
 def _selector(task: str, version: str = "") -> str:

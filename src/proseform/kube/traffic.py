@@ -67,12 +67,12 @@ def patch(
     return {"spec": {"rules": _rules(task, name, services, weights, place)}}
 
 
-def shares(version: str, standing: Mapping[str, int], share: float) -> dict[str, int]:
+def shares(version: str, current: Mapping[str, int], share: float) -> dict[str, int]:
     """Weights after a promotion.
 
     Args:
         version: The version that gets the share.
-        standing: Version to weight, as the route has them now.
+        current: Version to weight, as the route has them now.
         share: In [0, 1]; the other versions share the rest in proportion to their weights. If they have none, the
             version gets all of it.
 
@@ -84,7 +84,7 @@ def shares(version: str, standing: Mapping[str, int], share: float) -> dict[str,
     >>> shares("2", {"2": 25, "1": 75}, 1.0)
     {'1': 0, '2': 100}
     """
-    others = {other: weight for other, weight in standing.items() if other != version}
+    others = {other: weight for other, weight in current.items() if other != version}
     whole = sum(others.values())
     left = WHOLE - round(WHOLE * share) if whole else 0
     split = {other: left * weight // whole if whole else 0 for other, weight in others.items()}
@@ -170,8 +170,8 @@ def _check(services: Mapping[str, str], weights: Mapping[str, int]) -> None:
     stated = ", ".join(f"{version}={weight}" for version, weight in weights.items())
     unknown = [version for version in weights if version not in services]
     if unknown:
-        standing = ", ".join(services) or "none"
-        raise InputError(f"No version {unknown[0]} stands here; there are: {standing}.", hint="Deploy it first.")
+        deployed = ", ".join(services) or "none"
+        raise InputError(f"No version {unknown[0]} is deployed; deployed: {deployed}.", hint="Deploy it first.")
     if any(isinstance(weight, bool) or not isinstance(weight, int) or weight < 0 for weight in weights.values()):
         raise InputError(f"The weights {stated} are not all whole numbers of at least 0.")
     if sum(weights.values()) != WHOLE:

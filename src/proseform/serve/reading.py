@@ -110,7 +110,7 @@ class Reader:
         async for name, part, filename in _parts(exchange, len(self.task.inputs) + 3):
             beside = name in {"schema", "timeout_s"} and name not in self.task.inputs
             if name in inputs or name in rest:
-                raise InputError(f"Field {_shown(name)} stands twice.")
+                raise InputError(f"Field {_shown(name)} occurs twice.")
             if beside:
                 rest[name] = http.read(part, f"Field '{name}'")
             elif isinstance(part, str):

@@ -52,7 +52,7 @@ def run(
         TaskError: A bundle was made for another task, or another version of it; nothing is served.
     """
     admission = Admission(Router(engines), task, timeout_s=timeout_s, concurrency=concurrency, queue=queue)
-    standing(App(admission, name or f"proseform-{task.name}"), host, port, timeout_s).run([listening(host, port)])
+    uvicorn_server(App(admission, name or f"proseform-{task.name}"), host, port, timeout_s).run([listening(host, port)])
 
 
 def listening(host: str, port: int) -> socket.socket:
@@ -73,7 +73,7 @@ def listening(host: str, port: int) -> socket.socket:
         ) from error
 
 
-def standing(app: App, host: str, port: int, timeout_s: float) -> uvicorn.Server:
+def uvicorn_server(app: App, host: str, port: int, timeout_s: float) -> uvicorn.Server:
     """The server over an application; see :func:`run`."""
     import uvicorn
 

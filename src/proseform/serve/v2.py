@@ -59,7 +59,7 @@ async def read(exchange: Exchange, reader: reading.Reader) -> Asked:
     for number, tensor in enumerate(body["inputs"]):
         name, column, rest = _tensor(tensor, f"inputs[{number}]", rest)
         if name in columns:
-            raise InputError(f"Tensor {name!r:.60} stands twice.", hint=_HINT)
+            raise InputError(f"Tensor {name!r:.60} occurs twice.", hint=_HINT)
         columns[name] = column
     if len(rest):
         raise InputError(f"{len(rest)} bytes follow that no tensor claims.", hint="State binary_data_size in each.")

@@ -18,7 +18,7 @@ class Policy:
     """A model of one role, as local folders.
 
     Attributes:
-        base: The base model; the whole model where there is no adapter.
+        base: The base model; the whole model if there is no adapter.
         adapter: The adapter's folder, or None.
     """
 

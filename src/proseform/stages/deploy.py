@@ -80,7 +80,7 @@ def run(
         rollout.apply(Api(where.namespace, patience_s=10), manifests, dry_run=True)
         return f"The API server takes all {len(manifests)} objects of {served.name}; nothing was changed."
     api = Api(where.namespace)
-    stand(api, served, share, wait_s, say)
+    bring_up(api, served, share, wait_s, say)
     return shift(api, served, share, say)
 
 
@@ -139,7 +139,7 @@ def _objects(served: services.Served) -> list[Manifest]:
     return remote.build(served) if served.place.serving.engine.url else services.build(served)
 
 
-def stand(api: Api, served: services.Served, share: float, wait_s: float | None, say: waiting.Say) -> None:
+def bring_up(api: Api, served: services.Served, share: float, wait_s: float | None, say: waiting.Say) -> None:
     """Apply a version and wait until it is ready. In serverless mode Knative then shifts traffic; else it stays."""
     serving = served.place.serving
     manifests = (
@@ -156,17 +156,17 @@ def shift(api: Api, served: services.Served, share: float, say: waiting.Say) -> 
     task = served.bundle.task
     if served.place.serving.mode == "serverless":
         return f"{served.name} takes {max(1, round(100 * share))} % of the traffic"
-    standing = rollout.versions(api, task)
+    deployed = rollout.versions(api, task)
     now = {
         version: weight
-        for version, weight in rollout.weights(api, served.model, standing).items()
-        if version in standing
+        for version, weight in rollout.weights(api, served.model, deployed).items()
+        if version in deployed
     }
     weights = traffic.shares(served.version, now, share)
     rollout.move(api, task, served.model, weights, served.place)
     split = ", ".join(f"version {version} {weight} %" for version, weight in weights.items() if weight)
     say(f"traffic: {split}")
-    return f"{served.name} stands; traffic: {split}"
+    return f"{served.name} is deployed; traffic: {split}"
 
 
 def storage(place: config.Place, bundle: str, artifacts: Callable[[], str]) -> str:

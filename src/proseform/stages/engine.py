@@ -94,9 +94,7 @@ def read_inputs(task: Task, pairs: Sequence[str]) -> dict[str, Input]:
     options = " ".join(f"--input {name}=FILE" for name in task.inputs)
     for name, _, file in split:
         if name not in task.inputs or not file:
-            raise InputError(
-                f"Task '{task.name}' has no input '{name}' or no file stands behind it.", hint=f"Give {options}."
-            )
+            raise InputError(f"Task '{task.name}' has no input '{name}' or it has no file.", hint=f"Give {options}.")
     if sorted(name for name, _, _ in split) != sorted(task.inputs):
         raise InputError(
             f"{len(split)} inputs were given; task '{task.name}' wants each once.", hint=f"Give {options}."

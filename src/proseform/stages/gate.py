@@ -12,7 +12,7 @@ from proseform.stages.register import registered_name
 
 
 def run(task: str, run: str, tracking_uri: str, name: str) -> str:
-    """Judge the candidate, or the champion where there is no candidate.
+    """Judge the candidate, or the champion if there is no candidate.
 
     Args:
         task: The task's name.

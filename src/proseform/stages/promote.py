@@ -62,7 +62,7 @@ def _on_cluster(
         return aliases.promote(registry, model, which), ""  # raises, with the reasons
     api = Api(place.namespace)
     served = deploy.prepare(registry, task, run, place, model, version)
-    deploy.stand(api, served, run.promote.share, None, deploy.tell)
+    deploy.bring_up(api, served, run.promote.share, None, deploy.tell)
     champion = aliases.promote(registry, model, which)
     split = deploy.shift(api, served, run.promote.share, deploy.tell)
     if place.serving.mode == "standard":

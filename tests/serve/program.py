@@ -1,4 +1,4 @@
-"""A server of the toy task on a random-weight bundle: `standing.py FOLDER PORT WEIGHTS [KServe's arguments]`."""
+"""A server of the toy task on a random-weight bundle: `program.py FOLDER PORT WEIGHTS [KServe's arguments]`."""
 
 import sys
 from pathlib import Path
