@@ -46,6 +46,7 @@ save_every = {every}
 evaluator.max_tokens = 128
 [launch]
 processes = 1
+device = "auto"
 """
 
 

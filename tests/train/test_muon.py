@@ -17,6 +17,31 @@ def test_updates_come_out_nearly_orthogonal(shape: tuple[int, int, int]) -> None
     assert singular.max() < 1.3
 
 
+def test_large_matrices_go_one_by_one_and_come_to_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is held in one step is then a matrix's, and not all matrices'."""
+
+    def train() -> dict:
+        torch.manual_seed(0)
+        model = torch.nn.Sequential(*(torch.nn.Linear(8, 8) for _ in range(5)))
+        optimizer = muon.optimizer(model, 1e-2, 1e-2, 0.98, 0.1)
+        for _ in range(3):
+            optimizer.zero_grad()
+            model(torch.ones(2, 8)).pow(2).sum().backward()
+            optimizer.step()
+        return model.state_dict()
+
+    seen: list[int] = []
+    iteration = muon.orthogonalised
+    monkeypatch.setattr(muon, "orthogonalised", lambda stack: seen.append(len(stack)) or iteration(stack))
+    together = train()
+    assert seen == [5, 5, 5]
+    monkeypatch.setattr(muon, "_TOGETHER", 2 * 64)
+    apart = train()
+    assert seen[3:] == [2, 2, 1] * 3
+    for name, weight in together.items():
+        assert torch.allclose(weight, apart[name], atol=1e-6), name
+
+
 def test_it_learns_and_its_state_travels() -> None:
     """Two steps, state saved and loaded, two more: the same weights as four steps in one go."""
 

@@ -294,5 +294,7 @@ class Launch(Section):
     """torchrun processes on this machine."""
     threads: Positive = 1
     """Threads of each process."""
+    device: Literal["auto", "cpu"] = "auto"
+    """auto: a GPU for each process where the machine has GPUs, else the CPU; cpu: always the CPU."""
     gpu_memory_gb: Annotated[float, Field(ge=0)] = 0.0
     """Memory of each GPU in GB, to refuse a run that cannot fit before it starts; 0 asks the machine."""

@@ -128,21 +128,43 @@ def with_new_adapter(base: Any, lora: config.Lora) -> Any:
     return get_peft_model(base, shape)
 
 
+def on_cpu(given: config.Launch) -> bool:
+    """Whether this process trains on the CPU; asked before anything has used CUDA.
+
+    Raises:
+        ConfigError: This machine has GPUs, but fewer than processes.
+    """
+    import torch
+
+    if given.device == "cpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # libraries look for GPUs by themselves
+        return True
+    gpus, processes = torch.cuda.device_count(), int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    if 0 < gpus < processes:
+        raise ConfigError(
+            f"launch.processes: {processes} processes on this machine, which has {gpus} GPU{'s' * (gpus > 1)}; each "
+            "process needs one of its own.",
+            hint=f'Set launch.processes = {gpus}, or launch.device = "cpu".',
+        )
+    return gpus == 0
+
+
 def arguments(
     run: config.Run, knobs: config.Training, job: launch.Job, *, micro: int, accumulate: int
 ) -> dict[str, Any]:
     """What SFTConfig and GRPOConfig have in common.
 
     Args:
-        run: For the dtype.
+        run: For dtype and device.
         knobs: The stage's own.
         job: For the checkpoints' folder.
         micro: Rows of one forward pass of one process.
         accumulate: Forward passes of one process in one step.
-    """
-    import torch
 
-    cpu = not torch.cuda.is_available()
+    Raises:
+        ConfigError: This machine has GPUs, but fewer than processes.
+    """
+    cpu = on_cpu(run.launch)
     half = run.model.dtype == "bfloat16"
     return {
         "output_dir": str(Path(job.work) / checkpoints.FOLDER),
