@@ -1,4 +1,4 @@
-"""Bundles: one digest over everything, and no file that is not of it."""
+"""Bundles: one digest over everything, and no file beside it."""
 
 import json
 import shutil
@@ -141,7 +141,7 @@ def test_bundles_of_every_format_are_read_with_their_own_digest(name):
 
 
 def test_a_bundle_of_format_0_agrees_with_the_very_folder_it_was_made_from():
-    """It states one digest for a task; whether its contract alone stands, nobody can tell."""
+    """It states one digest for a task, from which an unchanged contract cannot be told."""
     stored = bundle.read(FIXTURES / "0-whole")
     same = replace(toy_task(), whole=stored.task_contract)
     agree(stored, same)

@@ -121,7 +121,7 @@ def test_the_default_place_is_the_defaults():
 
 
 def test_what_travels_needs_no_other_file(tmp_path):
-    """A file that extends another is sent as both together; shipped names are known where it arrives."""
+    """A file that extends another is sent merged; shipped names stay, since every machine knows them."""
     (tmp_path / "base.toml").write_text("extends = 'default'\nclaim = 'ours'\n[jobs]\nnodes = 4\n")
     (tmp_path / "mine.toml").write_text(f"extends = '{tmp_path}/base.toml'\n[jobs]\ngpus = 8\n")
     path = str(tmp_path / "mine.toml")
@@ -134,7 +134,7 @@ def test_what_travels_needs_no_other_file(tmp_path):
 
 
 def test_the_place_takes_half_of_the_knobs_out_of_run_files():
-    """Printed by `proseform knobs run` and `proseform knobs place`; a knob stands in one of the two."""
+    """Printed by `proseform knobs run` and `proseform knobs place`; a knob is in one of the two."""
     run, place = (list(config.knobs(kind)) for kind in (config.Run, config.Place))
     assert len(run) <= 125  # of which 20 say how sure the five checks of the gate must be
     assert len({path for path, _, _ in run}) == len(run)

@@ -1,4 +1,4 @@
-"""Inputs: what no model should see goes, and every position is found again in what was given."""
+"""Inputs: what no model should see is removed, and every position maps back to the raw text."""
 
 import unicodedata
 
@@ -29,7 +29,7 @@ def test_a_cleaned_text_can_be_encoded_and_holds_no_control_character(raw):
 
 @given(TEXTS, st.data())
 def test_every_span_is_found_again(raw, data):
-    """A character that was kept stands at the place that is given for it.
+    """A kept character is at the place of the raw text that is stated for it.
 
     Longer spans begin and end with their characters.
     """
@@ -104,7 +104,7 @@ def test_a_span_outside_the_text_is_an_error(span):
     ("raw", "text", "kinds"),
     [
         ("Ann \ud800 Lee", "Ann \ufffd Lee", ["surrogate"]),
-        ("\ud83d\ude00", "😀", []),  # two halves that belong together
+        ("\ud83d\ude00", "😀", []),  # two halves of one character
         ("a\x00b", "ab", ["control"]),
         ("a\u202eb\u202c", "ab", ["invisible", "invisible"]),
         ("hi\U000e0049\U000e0067", "hi", ["invisible"]),  # instructions in the tag block

@@ -50,7 +50,7 @@ def test_two_names_never_become_one(one, other):
 
 @given(st.from_regex(r"[A-Za-z0-9._-]{1,63}", fullmatch=True))
 def test_a_word_is_a_label_and_a_path_and_a_name_in_mlflow(word):
-    """What passes here is refused nowhere later; MLflow's own check is asked."""
+    """A name that passes here passes MLflow's own check too."""
     from mlflow.exceptions import MlflowException
     from mlflow.utils.validation import _validate_model_name
 

@@ -24,7 +24,7 @@ def figure(value, n=200):
 
 
 def report(meta=META, baseline=None, **figures):
-    """A report in which everything is nearly perfect, but for what is given."""
+    """A report in which everything is nearly perfect, except for the figures stated here."""
     return {
         "meta": meta,
         "figures": {**{name: figure(1.0) for name in FIGURES}, **figures},
@@ -163,7 +163,7 @@ def test_a_verdict_without_checks_is_closed():
 
 @pytest.mark.parametrize("run", config.shipped())
 def test_shipped_thresholds_lie_above_what_needs_no_reading(run):
-    """On the cases that the run measures: the ways of the blind baseline that ask no model."""
+    """On the cases that the run measures: the blind baselines that ask no model."""
     knobs, cv = config.load(run), task.load("cv")
     level = knobs.dataset.level or cv.levels[0]
     study = Study(

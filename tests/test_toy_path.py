@@ -1,6 +1,6 @@
 """The whole way in one test: data, both roles, GRPO, a report, and a verified answer by the bundle that was measured.
 
-The models learn nothing in six steps; every door is gone through all the same, with real trainers and real workers,
+The models learn nothing in six steps, but every stage runs, with real trainers and real workers,
 which are forked from one warm process.
 """
 

@@ -1,4 +1,4 @@
-"""The example in examples/cv: what is committed reads as the held-out case that it shows."""
+"""The example in examples/cv: the committed files read as the held-out case that they show."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def test_one_cv_gives_one_text_in_every_kind(name: str, data: bytes, kind: str, 
     ],
 )
 def test_content_decides_and_the_suffix_breaks_ties(name: str, data: bytes, kind: str) -> None:
-    """Names lie, bytes do not."""
+    """Suffixes may be wrong, bytes are not."""
     assert read_bytes(data, name).kind == kind
 
 
@@ -125,7 +125,7 @@ def test_a_second_column_is_a_block_of_its_own() -> None:
 
 
 def test_a_docx_keeps_tables_headers_and_footers_in_order() -> None:
-    """A table stands where it stands; what every page shows comes once."""
+    """A table keeps its place; headers and footers come once."""
     document = python_docx.Document()
     document.sections[0].header.paragraphs[0].text = "Ana Silva"
     document.sections[0].footer.paragraphs[0].text = "ana@silva.example"

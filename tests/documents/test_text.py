@@ -14,7 +14,7 @@ from proseform.input import Origin
 
 
 @pytest.mark.parametrize(
-    ("given_", "becomes"),
+    ("raw_text", "becomes"),
     [
         ("a\r\nb\rc\u2028d\fe", "a\nb\nc\nd\ne"),  # every newline there is
         ("e\u0301", "é"),  # NFC
@@ -34,9 +34,9 @@ from proseform.input import Origin
         ("\ud83d\ude00 \ud800", "😀 \ufffd"),  # surrogates out of broken PDFs
     ],
 )
-def test_text_is_normalised(given_: str, becomes: str) -> None:
+def test_text_is_normalised(raw_text: str, becomes: str) -> None:
     """One form whatever the program."""
-    assert normalise(given_) == becomes
+    assert normalise(raw_text) == becomes
 
 
 @given(st.text() | st.text("a \n\u00ad\u200b\u200c\u00a0e\u0301•*-\ufb01\u212a\u0647\r"))

@@ -50,7 +50,7 @@ rows = splits.write(triage, dataset, {"busy": 5}, folder, lambda done, total: No
 where = sys.modules["proseform_triage"].__file__
 print(json.dumps({"installed": sorted(task.installed()), "from": where, "digest": triage.whole, "rows": rows}))
 """
-"""What a stranger's machine does: nothing here knows where the task lies."""
+"""A program of another machine: nothing in it knows where the task is."""
 
 GOOD = """\
 Acorn Foods, gold: "lockout" in billing, open.
@@ -193,7 +193,7 @@ def test_an_unknown_level_is_refused_by_name(triage: task.Task) -> None:
 
 
 def test_a_domain_stays_small() -> None:
-    """Lines of Python that are not blank: what a stranger has to read."""
+    """Lines of Python that are not blank, which a newcomer has to read."""
     lines = [line for path in FOLDER.rglob("*.py") for line in path.read_text().splitlines() if line.strip()]
     assert len(lines) <= MOST_LINES
 

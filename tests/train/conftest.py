@@ -115,7 +115,7 @@ def hostile(prose, case):
     return {"NONE": None, "NAN": float("nan"), "MINUS": -1, "TWO": 2}.get(prose, float(prose.endswith(" Done.")))
 TERMS["hostile"] = hostile
 """
-"""A term that does whatever a reward can do wrong, asked for by the text."""
+"""A term that does what the text asks for: everything that a reward can do wrong."""
 
 
 def _install(site: Path, name: str, files: dict[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""JSON Resume as the text of a CV; what is none is refused with the field."""
+"""JSON Resume as the text of a CV; anything else is refused, with the field named."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ def test_expert_lives_have_gaps_overlaps_presents_and_none_at_all() -> None:
 
 @pytest.mark.parametrize("level", CV.levels)
 def test_splits_share_no_person_and_no_job(level: str) -> None:
-    """Three thousand cases, two seeds: disjointness does not hang on the seed."""
+    """Three thousand cases, two seeds: disjointness does not depend on the seed."""
     seen: dict[str, str] = {}
     for split in SPLITS:
         for seed in (0, 1):
@@ -137,7 +137,7 @@ def test_splits_are_disjoint_across_levels_too() -> None:
 PINNED = {"Amina Okafor": "train", "Ingrid Cohen": "train", "Omar Haddad": "test", "Jan Novak": "valid"}
 
 
-def test_a_split_does_not_hang_on_the_salted_hash() -> None:
+def test_a_split_does_not_depend_on_the_salted_hash() -> None:
     """Fixed values: another process must agree."""
     assert [drawing.split_of(f"person:{name}") for name in PINNED] == list(PINNED.values())
 
