@@ -1,7 +1,9 @@
-"""How many documents of a corpus of schemas end valid, with a model that knows nothing: ``python -m benchmarks.endings FOLDER``.
+"""How many documents of a corpus of schemas end valid, with a model of random weights.
 
-Random weights fill every string and list to its bound, so that nearly every document has to be ended. A schema counts as
-enforced where the grammar enforces it wholly; the others need the verifier's word and are reported apart. The answers
+Run it as ``python -m benchmarks.endings FOLDER``.
+
+Random weights fill every string and list to its bound, so that nearly every document has to be ended. A schema counts
+as enforced where the grammar enforces it wholly; the others need the verifier's word and are reported apart. Answers
 are judged a second time by the reference validator (jsonschema), formats left out: none may be verified and invalid.
 Then the cost: tokens a second on an ordinary schema, with endings and without.
 """
@@ -179,11 +181,16 @@ def speed(loaded: LocalEngine, rounds: int) -> dict[str, float]:
         for name in sorted(rates, reverse=bool(turn % 2)):
             requests = [
                 Request(
-                    "formatter", loaded.bundle.formatter.prompt.render({"prose": f"Parcel {number}.", "schema": "x"}), '{"',
-                    ORDINARY, 400, 1.0, number,
+                    "formatter",
+                    loaded.bundle.formatter.prompt.render({"prose": f"Parcel {number}.", "schema": "x"}),
+                    '{"',
+                    ORDINARY,
+                    400,
+                    1.0,
+                    number,
                 )
                 for number in range(32)
-            ]  # fmt: skip
+            ]
             rows = [model._row(request, *model.encode(request)) for request in requests]  # noqa: SLF001
             for row in rows:
                 row.budget = row.budget if name == "with endings" else None

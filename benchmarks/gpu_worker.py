@@ -1,4 +1,6 @@
-"""The worker of the GPU benchmarks: a training stage as a run starts it, watched; `proseform.launch` starts this module.
+"""The worker of the GPU benchmarks: a training stage as a run starts it, watched.
+
+`proseform.launch` starts this module.
 
 It calls the stage's own ``main`` beneath the launcher, on a model of a Llama's shape with random weights and on rows of
 words. Inputs are folders as they lie: what a run fetches and hashes beforehand has no part in what a GPU holds.
@@ -84,7 +86,7 @@ def main(job: launch.Job) -> None:
 
 
 def memory() -> dict[str, float]:
-    """Bytes that the allocator holds, held at most, reserved at most, and that the GPU has in use; empty without one."""
+    """Bytes that the allocator holds, held and reserved at most, and that the GPU has in use; empty without one."""
     import torch
 
     if not torch.cuda.is_available():

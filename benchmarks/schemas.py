@@ -34,8 +34,9 @@ BUDGET = 384
 """Tokens of a document that random weights write."""
 BATCH = 16
 _MARKS = (
-    "is no JSON schema of", "lies outside of the schema", "does not exist", "not a schema", "no document", "takes more than",
-    "refers to itself", "is too intertwined", "nested deeper", "larger than", "engines cannot write", "an object, this is",
+    "is no JSON schema of", "lies outside of the schema", "does not exist", "not a schema", "no document",
+    "takes more than", "refers to itself", "is too intertwined", "nested deeper", "larger than", "engines cannot write",
+    "an object, this is",
 )  # fmt: skip
 """What refusals of one kind have in common."""
 
@@ -65,7 +66,8 @@ def main() -> None:
         parser.error("PROSEFORM_SCHEMAS names no folder; it holds the corpora, one folder each")
     print(f"Printed by `python -m benchmarks.schemas` on {machine()}.\n")
     print(
-        "| corpus | schemas | taken | enforced wholly by the grammar | verdicts | right | as python's jsonschema | slowest |"
+        "| corpus | schemas | taken | enforced wholly by the grammar | verdicts | right | as python's jsonschema "
+        "| slowest |"
     )
     print("|---|---|---|---|---|---|---|---|")
     examiner = Examiner()
@@ -169,7 +171,7 @@ def _share(part: int, whole: int) -> str:
 
 
 def _endings(schemas: list[Schema], count: int) -> None:
-    """How many documents of random weights end valid: of schemas that the grammar enforces wholly, and of the others."""
+    """How many documents of random weights end valid, of schemas that the grammar enforces wholly and of others."""
     from proseform.infer import Request
     from proseform.infer.local import LocalEngine
 
@@ -186,8 +188,10 @@ def _endings(schemas: list[Schema], count: int) -> None:
                 for n, schema in enumerate(batch)
             ]
             for schema, outcome in zip(batch, asyncio.run(engine.complete_all(requests)), strict=True):
-                words = type(outcome).__name__ if isinstance(outcome, ProseformError) else ""
-                words = words or ("valid" if verify.answer(outcome.text, schema).ok else "not valid")  # type: ignore[union-attr]
+                if isinstance(outcome, ProseformError):
+                    words = type(outcome).__name__
+                else:
+                    words = "valid" if verify.answer(outcome.text, schema).ok else "not valid"
                 outcomes[not schema.widenings, words] += 1
     print(f"\n## One document each by random weights, at most {BUDGET} tokens, temperature 1, no second try\n")
     for wholly, name in ((True, "enforced wholly by the grammar"), (False, "widened")):

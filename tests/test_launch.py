@@ -95,7 +95,8 @@ def test_workers_die_with_their_parent(tmp_path: Path, monkeypatch: pytest.Monke
     worker = module(
         tmp_path, f"open('{tmp_path}/pid', 'w').write(str(__import__('os').getpid())); time.sleep(600)", monkeypatch
     )
-    script = f"from proseform import launch; launch.Local().run({worker!r}, launch.Job('sft', '{tmp_path}/w', '{tmp_path}/o'))"
+    job = f"launch.Job('sft', '{tmp_path}/w', '{tmp_path}/o')"
+    script = f"from proseform import launch; launch.Local().run({worker!r}, {job})"
     parent = subprocess.Popen([sys.executable, "-c", script])
     pid = wait_for(tmp_path / "pid")
     parent.send_signal(signal.SIGKILL)

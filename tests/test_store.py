@@ -113,7 +113,8 @@ with Store(sys.argv[1]).lock("sft", sys.argv[2]) as waited:
 
 def _waits_for_a_lock(pid):
     """Whether the kernel lists a process among those that wait: ``1: -> FLOCK ADVISORY WRITE <pid> …``."""
-    return any(line.split()[1:3] == ["->", "FLOCK"] and line.split()[5] == str(pid) for line in open("/proc/locks"))  # noqa: PTH123
+    locks = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
+    return any(lock[1:3] == ["->", "FLOCK"] and lock[5] == str(pid) for lock in locks)
 
 
 def test_a_lock_is_waited_for_and_vanishes_with_a_killed_holder(tmp_path):

@@ -30,7 +30,7 @@ def here(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("here")
 def test_sft_and_grpo_take_their_steps_on_rows_of_the_stated_length(tmp_path: Path) -> None:
-    """A model trained whole stops after the steps that are measured; an adapter is written, and GRPO goes on with it."""
+    """A model trained whole stops after the measured steps; an adapter is written, and GRPO continues from it."""
     adapter, upon = gpu_memory.SMOKE
     whole = replace(adapter, lora=0, more=gpu_memory.MUON)
     lines = [
@@ -76,7 +76,7 @@ def test_what_ends_a_case_is_its_outcome(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_the_cases_of_a_gpu_are_runs_that_can_be() -> None:
-    """Their batches divide, their completions leave room for prompts, and each GRPO with an adapter has one to go on with."""
+    """Batches divide, completions leave room for prompts, and each GRPO with an adapter has one to continue from."""
     adapters = set()
     for case in gpu_memory.CASES:
         assert case.run.model.max_length == case.length

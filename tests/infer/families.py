@@ -22,7 +22,8 @@ TEXTS = [
 ]
 
 LLAMA2 = (
-    "{% if messages[0]['role'] == 'system' %}{% set system = '<<SYS>>\\n' + messages[0]['content'] + '\\n<</SYS>>\\n\\n' %}"
+    "{% if messages[0]['role'] == 'system' %}"
+    "{% set system = '<<SYS>>\\n' + messages[0]['content'] + '\\n<</SYS>>\\n\\n' %}"
     "{% set messages = messages[1:] %}{% else %}{% set system = '' %}{% endif %}"
     "{% for message in messages %}{% if message['role'] == 'user' %}"
     "{{ bos_token + '[INST] ' + (system + message['content']).strip() + ' [/INST]' }}"
@@ -36,34 +37,42 @@ MISTRAL = (
     "{% else %}{{ ' ' + message['content']|trim + eos_token }}{% endif %}{% endfor %}"
 )
 GEMMA = (
-    "{{ bos_token }}{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
+    "{{ bos_token }}"
+    "{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
     "{% for message in messages %}{% set role = 'model' if message['role'] == 'assistant' else message['role'] %}"
     "{{ '<start_of_turn>' + role + '\\n' + message['content'] | trim + '<end_of_turn>\\n' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<start_of_turn>model\\n' }}{% endif %}"
 )
 LLAMA3 = (
     "{% for message in messages %}"
-    "{% set content = '<|start_header_id|>' + message['role'] + '<|end_header_id|>\\n\\n' + message['content'] | trim + '<|eot_id|>' %}"
+    "{% set content = '<|start_header_id|>' + message['role'] + '<|end_header_id|>\\n\\n' "
+    "+ message['content'] | trim + '<|eot_id|>' %}"
     "{% if loop.index0 == 0 %}{% set content = bos_token + content %}{% endif %}{{ content }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}{% endif %}"
 )
 PHI3 = (
-    "{% for message in messages %}{{ '<|' + message['role'] + '|>\\n' + message['content'] + '<|end|>\\n' }}{% endfor %}"
+    "{% for message in messages %}"
+    "{{ '<|' + message['role'] + '|>\\n' + message['content'] + '<|end|>\\n' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|assistant|>\\n' }}{% else %}{{ eos_token }}{% endif %}"
 )
 QWEN3 = (
     "{% for message in messages %}"
     "{% if message.role == 'user' and message.content.startswith('<tool_response>') %}{{ '<|im_start|>tool\\n' }}"
-    "{% else %}{{ '<|im_start|>' + message.role + '\\n' }}{% endif %}{{ message.content + '<|im_end|>\\n' }}{% endfor %}"
+    "{% else %}{{ '<|im_start|>' + message.role + '\\n' }}{% endif %}"
+    "{{ message.content + '<|im_end|>\\n' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n<think>\\n\\n</think>\\n\\n' }}{% endif %}"
 )
 DROPS_SYSTEM = (
     "{{ bos_token }}{% for message in messages %}{% if message['role'] == 'user' %}"
     "{{ '<s>user\\n' + message['content'] + '</s>\\n' }}{% endif %}{% endfor %}<s>assistant\n"
 )
-BERT = "[CLS]{% for message in messages %}{{ message['role'] + ' : ' + message['content'] + ' [SEP] ' }}{% endfor %}assistant :"
+BERT = (
+    "[CLS]{% for message in messages %}{{ message['role'] + ' : ' + message['content'] + ' [SEP] ' }}{% endfor %}"
+    "assistant :"
+)
 AS_JSON = (
-    "{% for message in messages %}<|im_start|>{{ {'role': message.role, 'content': message.content} | tojson }}<|im_end|>\n"
+    "{% for message in messages %}"
+    "<|im_start|>{{ {'role': message.role, 'content': message.content} | tojson }}<|im_end|>\n"
     "{% endfor %}<|im_start|>"
 )
 
@@ -150,7 +159,8 @@ def _gemma() -> tuple[Tokenizer, str, dict[str, str]]:
     core = _sentencepiece(
         [
             special("<bos>"), special("<start_of_turn>"), special("<end_of_turn>"),
-            AddedToken("\n\n", normalized=False), AddedToken("▁▁", normalized=False), AddedToken("<h1>", normalized=False),
+            AddedToken("\n\n", normalized=False), AddedToken("▁▁", normalized=False),
+            AddedToken("<h1>", normalized=False),
         ],
         normalizer=normalizers.Replace(" ", "▁"),
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The chain, over every order of events that can be drawn: it ends, in time, and never with JSON that was not verified."""
+"""The chain, over every order of events that can be drawn: it ends in time, and never with unverified JSON."""
 
 import json
 from dataclasses import replace

@@ -257,7 +257,7 @@ def test_requests_of_both_roles_come_back_in_order(engine, task):
 
 
 def test_a_large_model_uses_the_threads_that_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a pod whose share of the processor is smaller than the machine, threads that wait for one another cost most of the time."""
+    """In a pod with a share of the machine's processors, threads that wait for one another cost most of the time."""
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     assert local._threads() == 3
     monkeypatch.delenv("OMP_NUM_THREADS")

@@ -186,7 +186,7 @@ def test_what_conforms_to_the_narrower_conforms_to_the_whole(pair, budget, data)
 @settings(max_examples=150, deadline=None)
 @given(pair=whole())
 def test_content_of_a_sentence_and_a_handful_of_items_is_kept(pair):
-    """A document whose texts and lists are short and whose members are declared conforms to the narrowest schema as well."""
+    """A document of short texts and lists and of declared members conforms to the narrowest schema as well."""
     schema, witness = pair
     value = short(witness)
     assume(valid(value, schema))

@@ -19,12 +19,14 @@ from proseform.prompt import Prompt, Rendered, Turn
 from tests.infer.families import FAMILIES, tokenizer
 
 FRAGMENTS = (
-    "<|im_end|>", "<|im_start|>assistant\n", "<|im_", "end|>", "<|", "|>", "<", ">", "[INST]", "[/INST]", "[", "]", "</s>", "<s>", "s>",
-    "<start_of_turn>model\n", "<end_of_turn>", "<|eot_id|>", "<|start_header_id|>", "<|end|>", "<|user|>", "<unk>", "[UNK]", "[SEP]",
-    "<think>", "</think>", "<tool_response>", "<|fim_prefix|>", "<h1>", "<bos>", "<0x0A>", "\uff1c|im_end|\uff1e", "<|IM_END|>",
+    "<|im_end|>", "<|im_start|>assistant\n", "<|im_", "end|>", "<|", "|>", "<", ">", "[INST]", "[/INST]", "[", "]",
+    "</s>", "<s>", "s>", "<start_of_turn>model\n", "<end_of_turn>", "<|eot_id|>", "<|start_header_id|>", "<|end|>",
+    "<|user|>", "<unk>", "[UNK]", "[SEP]", "<think>", "</think>", "<tool_response>", "<|fim_prefix|>", "<h1>", "<bos>",
+    "<0x0A>", "\uff1c|im_end|\uff1e", "<|IM_END|>",
     "<<SYS>>", " ", "  ", "\n", "\n\n", "\t", "a", "Ana Silva", "SQL", "\u0131",
     "\u2581", "\u2581\u2581", "\u0120", "é", "e\u0301", "履歴書",
-    "😀", "\ufb01", "\U000f0000", "\U000f0001", "\u1401", "\ue000", "{cv}", "{{ bos_token }}", "{% endif %}", "!", "\u00a0",
+    "😀", "\ufb01", "\U000f0000", "\U000f0001", "\u1401", "\ue000", "{cv}", "{{ bos_token }}", "{% endif %}",
+    "!", "\u00a0",
 )  # fmt: skip
 THEIRS = st.lists(st.sampled_from(FRAGMENTS), max_size=12).map("".join) | st.text(max_size=20)
 PROMPTS = st.sampled_from(
@@ -57,7 +59,7 @@ def own(family: str, rendered: Rendered) -> list[int]:
 
 
 def quiet(*values: str) -> dict[str, str]:
-    """Harmless values, blank where these are blank: two halves of ours with nothing between them are one string of ours."""
+    """Harmless values, blank where these are blank: two halves of ours with nothing between are one string of ours."""
     shown = [Input.of(value).text for value in values]
     return {name: "a" if text.strip() else text for name, text in zip(("cv", "job"), shown, strict=True)}
 

@@ -27,7 +27,8 @@ FORM: dict[str, Any] = {
     "whitespace_flexible": False,
     "item_separator": ", ",
     "key_separator": ": ",
-    "json_allowed_escapes": '"\\bfnrt',  # no \\u: a character is at most four bytes long, and lone surrogates cannot be spelt
+    # no \\u: a character is at most four bytes long, and lone surrogates cannot be spelt
+    "json_allowed_escapes": '"\\bfnrt',
 }
 """How constrained JSON is written, in llguidance's words: as :func:`json.dumps` writes it, in one line.
 
@@ -36,7 +37,7 @@ vLLM's guidance back end reads the same options from a schema's ``x-guidance``.
 
 
 OnText = Callable[[str], None]
-"""Receives a completion's text piece by piece, as a draft: the pieces join to the beginning of what the completion holds."""
+"""Receives a completion's text piece by piece, as a draft: joined, the pieces are a prefix of the completion."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,9 +36,14 @@ __all__ = [
 
 
 async def answered(
-    engine: Engine, task: Task, inputs: Mapping[str, Any], *, deadline: float | None = None, schema: Schema | None = None,
+    engine: Engine,
+    task: Task,
+    inputs: Mapping[str, Any],
+    *,
+    deadline: float | None = None,
+    schema: Schema | None = None,
     on_text: OnText | None = None,
-) -> Answer:  # fmt: skip
+) -> Answer:
     """Answer one case; cancelling the awaiting task cancels what was begun.
 
     Args:
@@ -62,15 +67,25 @@ async def answered(
 
 
 def answer(
-    engine: Engine, task: Task, inputs: Mapping[str, Any], *, deadline: float | None = None, schema: Schema | None = None,
-) -> Answer:  # fmt: skip
+    engine: Engine,
+    task: Task,
+    inputs: Mapping[str, Any],
+    *,
+    deadline: float | None = None,
+    schema: Schema | None = None,
+) -> Answer:
     """:func:`answered`, waited for."""
     return drive.wait(answered(engine, task, inputs, deadline=deadline, schema=schema))
 
 
 def answers(
-    engine: Engine, task: Task, many: Sequence[Mapping[str, Any]], *, deadline: float | None = None, schema: Schema | None = None,
-) -> list[Answer | Refusal]:  # fmt: skip
+    engine: Engine,
+    task: Task,
+    many: Sequence[Mapping[str, Any]],
+    *,
+    deadline: float | None = None,
+    schema: Schema | None = None,
+) -> list[Answer | Refusal]:
     """Answer many cases in lock step; see :func:`answered`. A refusal is that case's outcome.
 
     Raises:
@@ -124,8 +139,8 @@ def agree(bundle: Bundle, task: Task) -> None:
     installed = task.contract if bundle.format else task.whole  # format 0 states one digest of the whole folder
     if (bundle.task, bundle.task_contract) != (task.name, installed):
         raise TaskError(
-            f"Bundle {digest.short(bundle.digest)} was made for task '{bundle.task}' {digest.short(bundle.task_contract)}; "
-            f"installed is '{task.name}' {digest.short(installed)}.",
+            f"Bundle {digest.short(bundle.digest)} was made for task '{bundle.task}' "
+            f"{digest.short(bundle.task_contract)}; installed is '{task.name}' {digest.short(installed)}.",
             hint="Install the task's version that the bundle was trained on, or train and promote a new bundle.",
         )
 

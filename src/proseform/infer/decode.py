@@ -3,9 +3,9 @@
 Imported by :mod:`proseform.infer.local` only.
 
 Shorter than ``transformers.generate`` with logits processors, and faster for small models: rows that have ended leave
-the batch, and a matcher stops its row at the closing brace. A row with a :class:`~proseform.infer.endings.budget.Budget` ends
-its document within ``max_tokens``; tokens that it takes back stay in the cache, masked. Left out: beam search,
-top-k/top-p, speculation.
+the batch, and a matcher stops its row at the closing brace. A row with a
+:class:`~proseform.infer.endings.budget.Budget` ends its document within ``max_tokens``; tokens that it takes back stay
+in the cache, masked. Left out: beam search, top-k/top-p, speculation.
 """
 
 from __future__ import annotations
@@ -135,8 +135,13 @@ def run(model: Any, rows: Sequence[Row], constraints: Constraints | None, *, pad
     with torch.inference_mode():
         while True:
             output = model(
-                input_ids=tokens, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True, logits_to_keep=1,
-            )  # fmt: skip
+                input_ids=tokens,
+                attention_mask=mask,
+                position_ids=positions,
+                past_key_values=cache,
+                use_cache=True,
+                logits_to_keep=1,
+            )
             logits = output.logits[:, -1].float().cpu()
             batch = [rows[place] for place in places]
             chosen = _choose(logits, batch, [noise[place] for place in places], constraints)

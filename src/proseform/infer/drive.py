@@ -239,7 +239,7 @@ async def _counted(engine: Engine, action: Count) -> Event:
 
 
 class _Loop:
-    """One event loop in a thread of its own, for code that is not asynchronous: engines keep their connections between calls."""
+    """An event loop in a thread of its own, for code that is not asynchronous; connections outlive each call."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

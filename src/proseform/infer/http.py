@@ -111,7 +111,7 @@ class HttpEngine:
         return encoder.tokenizer if encoder else None
 
     async def check(self, request: Request) -> None:
-        """See :meth:`proseform.infer.Engine.check`: only the server knows, so one token is asked for, once for each schema."""
+        """See :meth:`proseform.infer.Engine.check`: only the server knows, so one token is asked for, once a schema."""
         schema = digest.of_json(request.schema)
         if schema not in self._checked:
             await self.complete(replace(request, max_tokens=1))
@@ -120,7 +120,7 @@ class HttpEngine:
                 del self._checked[next(iter(self._checked))]
 
     async def room(self, request: Request) -> int | None:
-        """See :meth:`proseform.infer.Engine.room`: by the bundle's own tokenizer where it is at hand, else vLLM is asked."""
+        """See :meth:`proseform.infer.Engine.room`: counted by the bundle's tokenizer if it has one, else by vLLM."""
         encoder, root = self._encoders.get(request.role), self.spec.root(request.role)
         if encoder is not None:
             return encoder.room(request)
@@ -138,7 +138,7 @@ class HttpEngine:
         return room
 
     async def trouble(self) -> str:
-        """See :meth:`proseform.infer.Remote.trouble`: each server is asked for its models, by an address of OpenAI's API."""
+        """See :meth:`proseform.infer.Remote.trouble`: each server is asked for its models, as by OpenAI's API."""
         for root in dict.fromkeys(self.spec.root(role) for role in self.bundle.parts):
             try:
                 async with (
@@ -191,7 +191,7 @@ class HttpEngine:
         raise error
 
     async def _asked(self, root: str, request: Request, on_text: OnText | None) -> tuple[_Response, wire.Call]:
-        """Ask once; a server that knows no schemas at this endpoint, or no system turn, is asked without, and remembered."""
+        """Ask once; a server that takes no schema here, or no system turn, is asked without it, which is remembered."""
         place = root, wire.CHAT if request.prompt.style == "chat" else wire.PLAIN
         model = root, self.spec.model(request.role)
         if model in self._without_system:

@@ -14,8 +14,8 @@ from proseform.errors import StoreError
 
 _END_OF_TURN = "<|im_end|>"
 MERGED = 500_000_000
-"""On a CPU, bases of fewer parameters are held once for each adapter, merged: beside its base an adapter costs half the speed
-(SmolLM2-135M, r = 32, 32 at once: 211 tokens/s, merged 430). Larger bases are held once."""
+"""On a CPU, bases of fewer parameters are held once for each adapter, merged: an adapter beside its base costs half the
+speed (SmolLM2-135M, r = 32, 32 at once: 211 tokens/s, merged 430). Larger bases are held once."""
 
 
 def load_model(

@@ -27,7 +27,8 @@ from proseform.infer.worker import Job, Worker
 
 _SMALL = 20_000_000
 """Models of fewer parameters run on one thread: their kernels last microseconds, and threads that wait for one another
-on busy cores made generation 25 times slower (2 threads, 2 cores, two other processes: 407 tokens/s instead of 10,032)."""
+on busy cores made generation 25 times slower (2 threads, 2 cores, two other processes: 407 instead of 10,032 tokens/s).
+"""
 
 
 @dataclass
@@ -273,7 +274,7 @@ class LocalEngine:
         return self._role_models[role]
 
     def _load(self, folder: Path, device: str | None) -> dict[Role, RoleModel]:
-        """Each distinct base once, with the adapters of the roles that stand on it, or merged into a base of the role's own."""
+        """Each distinct base once, with its roles' adapters on it, or merged into a base of the role's own."""
         settings = self.bundle.settings
         role_models: dict[Role, RoleModel] = {}
         loaded: dict[str, tuple[Any, Any]] = {}

@@ -1,14 +1,15 @@
-"""A schema within a schema, for engines that cannot end a document by themselves: the same content, with less room to ramble.
+"""A narrower schema, for engines that cannot end a document by themselves: the same content, with less room to ramble.
 
 A model that knows little fills every string and array to its bound and may be cut before the document ends. Asked again
-under a narrower schema it has less to fill. Only three things are added, each of which leaves a document where there was
-one and takes none that is not the schema's: a greatest length to a free string, a greatest count to an array, and the end
-of an object behind the fields that it declares. Bounds never fall below a readable sentence and a handful of items.
+under a narrower schema it has less to fill. Only three things are added, each of which leaves a document where there
+was one and takes none that is not the schema's: a greatest length to a free string, a greatest count to an array, and
+the end of an object behind the fields that it declares. Bounds never fall below a readable sentence and a handful of
+items.
 
-They are added only where one subschema alone decides on a value. Where several do (``allOf``, ``oneOf``, ``not``, ``if``,
-``anyOf`` beside other keywords, ``patternProperties``, ``contains``, a reference beside keywords …) what one would gain
-another may forbid, so that nothing below is touched, in no place that refers there. Numbers, enums, constants, patterns
-and formats stay as they are.
+They are added only where one subschema alone decides on a value. Where several do (``allOf``, ``oneOf``, ``not``,
+``if``, ``anyOf`` beside other keywords, ``patternProperties``, ``contains``, a reference beside keywords …) what one
+would gain another may forbid, so that nothing below is touched, in no place that refers there. Numbers, enums,
+constants, patterns and formats stay as they are.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ _ANNOTATIONS = frozenset({
     "readOnly", "writeOnly",
 })  # fmt: skip
 _SEVERAL = frozenset({
-    "allOf", "oneOf", "not", "if", "then", "else", "contains", "minContains", "maxContains", "uniqueItems", "propertyNames",
-    "dependentSchemas", "dependentRequired", "dependencies", "unevaluatedItems", "unevaluatedProperties", "$dynamicRef",
-    "$recursiveRef", "patternProperties", "extends", "disallow", "divisibleBy",
+    "allOf", "oneOf", "not", "if", "then", "else", "contains", "minContains", "maxContains", "uniqueItems",
+    "propertyNames", "dependentSchemas", "dependentRequired", "dependencies", "unevaluatedItems",
+    "unevaluatedProperties", "$dynamicRef", "$recursiveRef", "patternProperties", "extends", "disallow", "divisibleBy",
 })  # fmt: skip
 _FIXED = frozenset({"pattern", "format", "enum", "const", "contentEncoding", "contentMediaType"})
 _COUNTED = frozenset({"maxProperties", "minProperties"})

@@ -75,8 +75,14 @@ class EngineSpec:
 
     @classmethod
     def parse(
-        cls, url: str, *, models: str = "evaluator,formatter", dialect: str = "vllm", key_file: str = "", evaluator: str = ""
-    ) -> EngineSpec:  # fmt: skip
+        cls,
+        url: str,
+        *,
+        models: str = "evaluator,formatter",
+        dialect: str = "vllm",
+        key_file: str = "",
+        evaluator: str = "",
+    ) -> EngineSpec:
         """The spec that the command line's options name.
 
         Args:

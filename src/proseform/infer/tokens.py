@@ -73,7 +73,7 @@ def encode(tokenizer: Any, rendered: Rendered) -> list[int]:
 
 
 def prepare(tokenizer: Any) -> None:
-    """Make now what the first input that spells a control token would wait for: a second or two for a large vocabulary."""
+    """Build now what the first input that spells a control token needs, in a second or two for large vocabularies."""
     if hasattr(tokenizer, "backend_tokenizer"):
         controls.of(tokenizer).prepare()
 

@@ -68,7 +68,7 @@ class Answer:
     findings: Mapping[str, Sequence[Finding]] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
-        """The answer as JSON: ``answer``, ``prose``, ``verdict``, ``prose_verdict``, ``findings``, ``bundle``, ``task``, figures."""
+        """As JSON: ``answer prose verdict prose_verdict findings bundle task`` and figures."""
         return {
             "answer": self.value,
             "prose": self.prose,

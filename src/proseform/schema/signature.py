@@ -16,7 +16,8 @@ _LONG = 200
 def of(document: Mapping[str, Any]) -> str:
     """The signature of a schema; what is a boolean schema, has no type or goes round in circles is ``any``.
 
-    >>> of({"type": "object", "properties": {"verdict": {"enum": ["yes", "no"]}, "score": {"type": "integer", "minimum": 0, "maximum": 9}}})
+    >>> score = {"type": "integer", "minimum": 0, "maximum": 9}
+    >>> of({"type": "object", "properties": {"verdict": {"enum": ["yes", "no"]}, "score": score}})
     '{verdict: yes|no, score: 0..9}'
     """
     return _write(document, document, {})

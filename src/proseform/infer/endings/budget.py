@@ -1,10 +1,10 @@
 """Keeps a constrained completion within its budget: watches for the place from which an ending still fits.
 
 A model writes freely for as long as an ending is far. From time to time, ever more often as the budget runs out, an
-ending is looked for (:mod:`proseform.infer.endings.search`); the last place from which one fits is remembered, and when one
-fits no more, what was written behind the best place is taken back. Near the end every token is checked: the model's
-choice is kept where an ending still fits behind it, with a little room for each free text that is still to come; else
-the next likeliest, else the ending's own. A completion that ends within half of its budget is never looked at.
+ending is looked for (:mod:`proseform.infer.endings.search`); the last place from which one fits is remembered, and when
+none fits any more, what was written behind the best place is taken back. Near the end every token is checked: the
+model's choice is kept if an ending still fits behind it, with a little room for each free text that is still to come;
+else the next likeliest, else the ending's own. A completion that ends within half of its budget is never looked at.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ class Budget:
         return self._taken(ids, ranked, 1, plan.tokens[0], self._followed(plan))
 
     def cut(self, ids: Sequence[int]) -> tuple[str, ...]:
-        """The JSON pointers of what was cut in the completed document; see :func:`proseform.infer.endings.cut.pointers`."""
+        """JSON pointers to what was cut in the completed document; see :func:`proseform.infer.endings.cut.pointers`."""
         return pointers(self.prefill + self.decode(ids), self.marks)
 
     @cached_property
@@ -159,7 +159,8 @@ class Budget:
         if self._shortest and self._shortest > self.most:
             return Refusal(
                 "budget",
-                f"The shortest document that was found for the schema takes {self._shortest} tokens; {self.most} are allowed.",
+                f"The shortest document that was found for the schema takes {self._shortest} tokens; "
+                f"{self.most} are allowed.",
                 hint="Allow the formatter more tokens, or ask for a smaller schema.",
             )
         return Refusal(
@@ -206,7 +207,7 @@ class Budget:
         return plan if len(plan.tokens) + reserve <= self.most - count else None
 
     def _divide(self, plan: Plan) -> None:
-        """Share what is left above the ending among the text that is written and those to come, anew for each of them."""
+        """Share what is left above the ending among the text being written and those to come, anew for each of them."""
         texts = self.endings.rest(plan.place).texts
         if texts != self._texts:
             left = self.most - plan.count - len(plan.tokens)
@@ -233,7 +234,7 @@ class Budget:
         return plan if plan is not None and len(plan.tokens) <= (room or self.most - count) else None
 
     def _latest(self, known: Plan, ids: Sequence[int]) -> Plan:
-        """The plan of a late place from which an ending fits, by bisection between one that is known and the last token."""
+        """The plan of a late place from which an ending fits, by bisection between a known one and the last token."""
         low, high = known, len(ids)
         while high - low.count > 1:
             middle = (low.count + high) // 2
@@ -262,7 +263,7 @@ class Budget:
         return ending
 
     def _aim(self, plan: Plan) -> int:
-        """Tokens to keep free for an ending: its own, and some for each free text in it, but no more than half of what is left."""
+        """Tokens to keep free for an ending: its own, and some for each free text in it; at most half of those left."""
         left = self.most - plan.count - len(plan.tokens)
         texts = self.endings.rest(plan.place).texts
         return len(plan.tokens) + min(_ROOM_FOR_TEXT * texts, math.ceil(left / 2)) if left > 0 else len(plan.tokens)

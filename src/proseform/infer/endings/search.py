@@ -2,10 +2,11 @@
 
 The search walks byte by byte through a matcher whose vocabulary is the 256 bytes, so that it is the same for every
 tokenizer. Bytes that the grammar forces cost nothing; elsewhere a few representatives of what is allowed are tried,
-those first from which the schema's :class:`~proseform.infer.endings.guide.Guide` expects the end to be near. Two positions in
-the same containers, with the same keys, length of lexeme and allowed bytes count as one. All of this can only make an
-ending longer or keep it from being found, never wrong: each byte is one that the grammar allows, and the grammar says
-where the document is complete. Bounded by a number of steps, so that equal requests have equal endings on any machine.
+those first from which the schema's :class:`~proseform.infer.endings.guide.Guide` expects the end to be near. Two
+positions in the same containers, with the same keys, length of lexeme and allowed bytes, count as one. All of this can
+only make an ending longer or keep it from being found, never wrong: each byte is one that the grammar allows, and the
+grammar says where the document is complete. Bounded by a number of steps, so that equal requests have equal endings on
+any machine.
 """
 
 from __future__ import annotations

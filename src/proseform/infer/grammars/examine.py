@@ -2,7 +2,8 @@
 
 A grammar is compiled in a process of its own first (:mod:`proseform.confined`): 43 bytes of schema can make a compiler
 take 11 GB. What compiles there within the limits compiles here too, and what an engine behind a URL would refuse is
-refused here, before the evaluator runs. What only compiling tells is widened (:mod:`proseform.infer.grammars.widening`).
+refused here, before the evaluator runs. What turns out only in compiling is widened
+(:mod:`proseform.infer.grammars.widening`).
 """
 
 from __future__ import annotations

@@ -37,8 +37,8 @@ def settle(asked: Mapping[str, Any]) -> dict[str, Any]:
     """Compile a grammar, widened as far as it must be.
 
     Args:
-        asked: ``grammar``: a document of :class:`proseform.schema.grammar.Grammar`; ``lexical``: whether to leave everything
-            about the characters of strings and numbers to the verifier, as compiling it took too long.
+        asked: ``grammar``: a document of :class:`proseform.schema.grammar.Grammar`; ``lexical``: whether to leave
+            everything about the characters of strings and numbers to the verifier, as compiling it took too long.
 
     Returns:
         ``grammar``: the document that compiles; ``widenings``: triples of its place in the document, keyword and
