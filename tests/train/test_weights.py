@@ -44,7 +44,7 @@ def test_a_run_that_wants_the_cpu_hides_the_gpus_from_libraries(monkeypatch: pyt
 
 
 def test_what_the_warm_process_imports_leaves_cuda_to_its_forks() -> None:
-    """A library that counts GPUs while it is imported spoils CUDA for every fork: torch then refuses to use it there."""
+    """A library that counts GPUs while it is imported spoils CUDA for every fork: torch refuses to use it there."""
     code = (
         f"import importlib, os, sys\n"
         f"for module in {warm.MODULES!r}: importlib.import_module(module)\n"

@@ -20,8 +20,8 @@ _ROUNDS = 5
 _MOMENTUM = 0.95
 _EPSILON = 1e-8
 _TOGETHER = 1 << 26
-"""Entries of the matrices that are orthogonalised at once. The iteration holds them about six times over in fp32, 1.6 GB
-here: all matrices of a tiny model go together, of a large one each by itself."""
+"""Entries of the matrices that are orthogonalised at once. The iteration holds them about six times over in fp32, here
+1.6 GB: all matrices of a tiny model go together, of a large one each by itself."""
 
 
 def orthogonalised(stack: torch.Tensor) -> torch.Tensor:
