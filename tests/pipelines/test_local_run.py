@@ -74,10 +74,10 @@ def test_two_processes_measure_every_ask_once_and_in_the_order_of_the_plans(whol
     run = config.load(MICRO)
     assert run.evaluate.processes > 1
     done = {event["stage"]: event for event in whole.events("first") if event["state"] == "done"}
-    dataset, made = (Path(done[stage]["uri"].removeprefix("file://")) for stage in ("dataset", "records"))
+    dataset, recorded = (Path(done[stage]["uri"].removeprefix("file://")) for stage in ("dataset", "records"))
     study = records.study(dataset, task.load("cv"), run)
     asked = [ask.record.id for subject in SUBJECTS for ask in plan(study, subject)]
-    assert [row.id for row in records.read(made / records.RECORDS)] == asked
+    assert [row.id for row in records.read(recorded / records.RECORDS)] == asked
 
 
 def test_the_weights_that_grpo_wrote_are_the_weights_in_the_bundle(whole: Finished) -> None:
