@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -65,3 +69,30 @@ def test_it_learns_and_its_state_travels() -> None:
     whole, _, _ = train(4)
     assert all(torch.equal(resumed[name], whole[name]) for name in whole)
     assert train(60)[2] < first
+
+
+@pytest.mark.parametrize(("matrices", "ranks"), [(8, 2), (4, 3), (1, 2)])
+def test_ranks_share_the_work_and_hold_the_same_update(tmp_path: Path, matrices: int, ranks: int) -> None:
+    """Also where the matrices do not divide, where the last rank has none, and where there are fewer than ranks."""
+    torch.manual_seed(0)
+    stack = torch.randn(matrices, 16, 8)
+    forked = multiprocessing.get_context("fork")
+    made = forked.Queue()
+    workers = [
+        forked.Process(target=_share, args=(rank, ranks, tmp_path / "store", stack, made)) for rank in range(ranks)
+    ]
+    for worker in workers:
+        worker.start()
+    updates = [torch.tensor(made.get()) for _ in workers]
+    for worker in workers:
+        worker.join()
+    assert all(torch.equal(update, updates[0]) for update in updates)
+    torch.testing.assert_close(updates[0], muon.orthogonalised(stack))
+
+
+def _share(rank: int, ranks: int, store: Path, stack: Any, made: Any) -> None:
+    """Be one rank."""
+    torch.set_num_threads(1)
+    torch.distributed.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=ranks)
+    made.put(muon.shared(stack).tolist())
+    torch.distributed.destroy_process_group()

@@ -2,13 +2,15 @@
 
 Source: K. Jordan et al., "Muon: an optimizer for hidden layers in neural networks" (2024), with the quintic
 Newton-Schulz iteration and its coefficients; the update is scaled by sqrt(max(1, rows / columns)). On models of a
-million parameters the iteration costs little, since matrices of one shape go through it together.
+million parameters the iteration costs little, since matrices of one shape go through it together, and each rank takes
+its share of them.
 Left out: sharded parameters.
 PyTorch's own Muon takes matrices only and iterates in bfloat16, which is slow on a CPU without such instructions.
 """
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +40,30 @@ def orthogonalised(stack: torch.Tensor) -> torch.Tensor:
         gram = x @ x.mT
         x = a * x + (b * gram + c * gram @ gram) @ x
     return x if wide else x.mT
+
+
+def shared(stack: torch.Tensor) -> torch.Tensor:
+    """The same as :func:`orthogonalised`, where every rank holds the whole stack: each makes a share of the matrices.
+
+    Fewer matrices than ranks are not shared.
+
+    Args:
+        stack: (matrices, rows, columns), float; the same on every rank.
+    """
+    import torch
+    from torch import distributed as dist
+
+    ranks = dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+    if len(stack) < ranks or ranks == 1:
+        return orthogonalised(stack)
+    size, rank = math.ceil(len(stack) / ranks), dist.get_rank()
+    own = stack[rank * size : (rank + 1) * size]
+    made = stack.new_zeros((size, *stack.shape[1:]))
+    if len(own):
+        made[: len(own)] = orthogonalised(own)
+    shares = [torch.empty_like(made) for _ in range(ranks)]
+    dist.all_gather(shares, made)
+    return torch.cat(shares)[: len(stack)]
 
 
 def optimizer(model: Any, rate: float, matrix_rate: float, beta2: float, weight_decay: float) -> torch.optim.Optimizer:
@@ -96,7 +122,7 @@ def _step_matrices(params: list[torch.Tensor], group: dict[str, Any], state: Any
                 momentum = _kept(state[p], "momentum", p)
                 momentum.lerp_(p.grad, 1 - _MOMENTUM)
                 updates.append(p.grad.lerp(momentum, _MOMENTUM))
-            for p, update in zip(some, orthogonalised(torch.stack(updates)), strict=True):
+            for p, update in zip(some, shared(torch.stack(updates)), strict=True):
                 p.mul_(1 - group["lr"] * group["weight_decay"])
                 p.add_(update, alpha=-group["lr"] * scale)
 
