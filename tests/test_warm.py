@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,16 +19,30 @@ from proseform.errors import ConfigError, StageError
 from tests.test_launch import gone, module, wait_for
 
 
-@pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[subprocess.Popen[bytes]]:
-    """A warm process without the training libraries: what it imports first is not the subject."""
-    monkeypatch.setenv(warm.SOCKET, str(tmp_path / "warm"))
-    process = subprocess.Popen([sys.executable, "-m", "proseform.warm", str(tmp_path / "warm"), "json"])
-    while not (tmp_path / "warm").exists():
+@contextlib.contextmanager
+def started(folder: Path, *modules: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A warm process that imports some modules first; its socket is ``warm`` in the folder."""
+    process = subprocess.Popen([sys.executable, "-m", "proseform.warm", str(folder / "warm"), *modules])
+    while not (folder / "warm").exists():
         assert process.poll() is None
+        time.sleep(0.01)
     yield process
     process.kill()
     process.wait()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where the socket of a warm process lies, which has what the store of every job needs."""
+    made = tmp_path_factory.mktemp("warm")
+    with started(made, "torch.distributed"):
+        yield made
+
+
+@pytest.fixture
+def server(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A launcher asks the warm process."""
+    monkeypatch.setenv(warm.SOCKET, str(folder / "warm"))
 
 
 def _job(folder: Path, world_size: int = 1) -> launch.Job:
@@ -83,18 +99,18 @@ def test_ranks_end_with_whoever_asked_for_them(tmp_path: Path, monkeypatch: pyte
     assert gone(pid)
 
 
-def test_ranks_end_with_the_warm_process(
-    server: subprocess.Popen[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ranks_end_with_the_warm_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(warm.SOCKET, str(tmp_path / "warm"))
     name = module(
         tmp_path, f"open('{tmp_path}/pid', 'w').write(str(__import__('os').getpid())); time.sleep(600)", monkeypatch
     )
     script = (
         f"from proseform import launch; launch.Local().run({name!r}, launch.Job('sft', '{tmp_path}/w', '{tmp_path}/o'))"
     )
-    asker = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE, text=True)
-    pid = wait_for(tmp_path / "pid")
-    server.send_signal(signal.SIGKILL)
+    with started(tmp_path, "json") as server:
+        asker = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE, text=True)
+        pid = wait_for(tmp_path / "pid")
+        server.send_signal(signal.SIGKILL)
     assert gone(pid)
     assert "SIGKILL" in asker.communicate()[1]
 
