@@ -181,12 +181,13 @@ def test_a_faulted_rollout_is_in_no_loss_and_in_no_denominator(
     faulted = torch.tensor([False, True, False, False, True, False])
 
     def batch(rows: torch.Tensor, scale: float, kept: torch.Tensor) -> dict[str, torch.Tensor]:
-        return {
+        made = {
             "prompt_ids": ids[rows, :4], "prompt_mask": torch.ones(len(rows), 4, dtype=torch.int),
             "completion_ids": ids[rows, 4:], "completion_mask": kept, "num_items_in_batch": kept.sum(),
             "advantages": torch.tensor([1.0, 0, -1, 0.5, 0, -0.5])[rows],
             "ref_per_token_logps": torch.full((len(rows), 5), -5.0), "row_scale": torch.tensor(scale),
         }  # fmt: skip
+        return {name: tensor.to(trainer.model.device) for name, tensor in made.items()}
 
     everything = torch.arange(6)
     left = everything[~faulted]

@@ -44,6 +44,11 @@ ONE = {"layers.0.q_proj.weight": (10_000, 100_000)}
         ({"grpo": {"beta": 0.0}}, (16, 16, 16), "no KL, no copy"),
         ({"grpo": {"steps": 0}}, (16, 16), "no GRPO, nothing to fit"),
         ({"sft": {"evaluator": {"optimizer": "muon"}}}, (12, 16, 20), "muon keeps one moment for matrices"),
+        ({"sft": {"evaluator": {"micro_batch": 4}}}, (18, 16, 20), "gradients stand beside copies in bfloat16"),
+        ({"sft": {"evaluator": {"micro_batch": 4}}, "model": {"dtype": "float32"}}, (16, 16, 20), "no copies in fp32"),
+        ({"grpo": {"micro_batch": 8}}, (16, 16, 22), "64 completions in eight passes"),
+        ({"launch": {"processes": 2}}, (20, 20, 24), "DDP holds gradients in buckets as well"),
+        ({"launch": {"processes": 2}, "sft": {"evaluator": {"micro_batch": 8}}}, (20, 20, 24), "one pass of each"),
         (LORA, (2, 2, 2), "a frozen base in bfloat16, and a small adapter"),
         ({**LORA, "model": {"dtype": "float32"}}, (4, 4, 4), "the base in fp32"),
         ({**LORA, "model": {"quantize": "8bit"}}, (1, 1, 1), "the base in 8 bits"),
@@ -66,6 +71,12 @@ def test_seven_billion_parameters_trained_whole_are_refused_on_one_gpu_with_the_
     with pytest.raises(ConfigError, match="a frozen base of"):
         memory.check(SEVEN, run(**LORA), 12e9)
     memory.check(SEVEN, run(**LORA, model={"quantize": "4bit"}), 12e9)
+
+
+def test_muon_keeps_two_moments_of_what_is_no_matrix() -> None:
+    shapes = {"model.embed_tokens.weight": (1000, 100), "layers.0.q_proj.weight": (100, 100)}
+    (evaluator, *_) = memory.needs(shapes, run(sft={"evaluator": {"optimizer": "muon"}}))
+    assert evaluator.bytes == 100_000 * 16 + 10_000 * 12
 
 
 def test_an_adapter_is_on_matrices_and_not_on_embeddings_or_norms() -> None:

@@ -179,7 +179,14 @@ def test_swapping_the_prose_of_two_cases_swaps_their_json(make_job: MakeJob, dat
     ],
 )
 def test_what_cannot_be_trained_is_refused(
-    make_job: MakeJob, dataset: Path, tiny_base: Path, role: str, changes: dict, word: str
+    make_job: MakeJob,
+    dataset: Path,
+    tiny_base: Path,
+    role: str,
+    changes: dict,
+    word: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(ConfigError, match=word):
         sft.main(make_job("sft", role, dataset=dataset, base=tiny_base, changes=changes))

@@ -2,10 +2,13 @@
 
 Counted is what each stage must hold at once: the weights, and for those that are trained the gradients and the
 optimiser's state; every process holds a copy of its own. Activations, the KV cache and fragmentation come on top, so
-this is a lower bound: what it refuses cannot work, and what it lets pass may still be too large.
+this is a lower bound: what it refuses cannot work, and what it lets pass may still be too large. docs/results/gpu.md
+sets it beside an H100.
 
 Bytes a parameter: AdamW keeps two moments in fp32 beside weights and gradients (16 where all of them are trained, in
-fp32), Muon one for matrices (12, its lower bound); a frozen base has its dtype's 2 or 4, or about 1 and .5 quantised.
+fp32), Muon one for matrices (12); a frozen base has its dtype's 2 or 4, or about 1 and .5 quantised. Where gradients
+of several forward passes are added up, they stand beside autocast's copies of the matrices in bfloat16 (2). Of several
+processes each holds its gradients once more, in DDP's buckets (4; ``gradient_as_bucket_view`` in PyTorch's docs).
 """
 
 from __future__ import annotations
@@ -26,7 +29,9 @@ Shapes = Mapping[str, tuple[int, ...]]
 """Name of each weight to its shape."""
 
 _FROZEN = {"float32": 4.0, "bfloat16": 2.0, "8bit": 1.0, "4bit": 0.5}
-_TRAINED = {"adamw": 16.0, "muon": 12.0}
+_REST, _MATRIX = 16.0, {"adamw": 16.0, "muon": 12.0}
+_CAST = 2.0
+_BUCKETS = 4.0
 _NOT_ADAPTED = ("embed", "lm_head", "wte", "wpe")
 _GB = 1e9
 
@@ -54,28 +59,34 @@ def needs(shapes: Shapes, run: config.Run) -> Iterator[Need]:
         run: dtype, quantisation, adapters and optimisers.
     """
     count = sum(math.prod(shape) for shape in shapes.values())
+    matrices = sum(math.prod(shape) for name, shape in shapes.items() if is_matrix(name, shape))
     frozen = count * _FROZEN[run.model.quantize if run.model.quantize != "none" else run.model.dtype]
-    evaluator = run.sft.evaluator
-    stages: list[tuple[str, config.Training, config.Lora | None]] = [
-        ("sft.evaluator", evaluator, evaluator.lora),
-        ("sft.formatter", run.sft.formatter, run.sft.formatter.lora),
-    ]
-    if run.grpo.steps:
-        stages.append(("grpo", run.grpo, evaluator.lora))
-    for stage, knobs, lora in stages:
-        cost = _TRAINED[knobs.optimizer]
+    buckets = _BUCKETS if run.launch.processes > 1 else 0.0
+    for stage, knobs, lora, rows in _stages(run):
         if lora is not None:
             own = adapter_parameters(shapes, lora.r)
             words = f"a frozen base of {frozen / _GB:.1f} GB and an adapter of {own / 1e6:.0f} million parameters"
-            yield Need(stage, frozen + own * cost, words)
+            yield Need(stage, frozen + own * (_MATRIX[knobs.optimizer] + buckets), words)
             continue
+        several = rows // run.launch.processes > knobs.micro_batch
+        cast = _CAST if several and run.model.dtype == "bfloat16" else 0.0
+        trained = matrices * (_MATRIX[knobs.optimizer] + cast) + (count - matrices) * _REST + count * buckets
         words = (
-            f"{count / 1e9:.2f} billion trained parameters, {cost:.0f} bytes each for weights, gradients and "
-            f"{knobs.optimizer}"
+            f"{count / 1e9:.2f} billion trained parameters, {trained / count:.0f} bytes each for weights, gradients "
+            f"and {knobs.optimizer}"
         )
         reference = stage == "grpo" and run.grpo.beta > 0
         extra = " and a reference to measure KL against" if reference else ""
-        yield Need(stage, count * (cost + (_FROZEN["float32"] if reference else 0)), words + extra)
+        yield Need(stage, trained + (count * _FROZEN["float32"] if reference else 0), words + extra)
+
+
+def _stages(run: config.Run) -> Iterator[tuple[str, config.Sft | config.Grpo, config.Lora | None, int]]:
+    """Each training stage that the run has: its name, its knobs, its adapter, and the rows of a step."""
+    for role in ("evaluator", "formatter"):
+        knobs: config.Sft = getattr(run.sft, role)
+        yield f"sft.{role}", knobs, knobs.lora, knobs.batch
+    if run.grpo.steps:
+        yield "grpo", run.grpo, run.sft.evaluator.lora, run.grpo.prompts * run.grpo.generations
 
 
 def check(shapes: Shapes, run: config.Run, gpu_bytes: float) -> None:
@@ -104,11 +115,12 @@ def adapter_parameters(shapes: Shapes, rank: int) -> int:
     >>> adapter_parameters({"model.embed_tokens.weight": (100, 8), "layers.0.q_proj.weight": (8, 8)}, rank=2)
     32
     """
-    return sum(
-        rank * sum(shape)
-        for name, shape in shapes.items()
-        if len(shape) == 2 and not any(part in name for part in _NOT_ADAPTED)  # noqa: PLR2004 - a matrix
-    )
+    return sum(rank * sum(shape) for name, shape in shapes.items() if is_matrix(name, shape))
+
+
+def is_matrix(name: str, shape: tuple[int, ...]) -> bool:
+    """Whether a weight maps activations to activations, and is no embedding and no head."""
+    return len(shape) == 2 and not any(part in name for part in _NOT_ADAPTED)  # noqa: PLR2004 - a matrix
 
 
 def shapes_of(folder: Path) -> dict[str, tuple[int, ...]]:
