@@ -2,7 +2,7 @@
 
 The tiny model of the run `small`, in a run's dtype: SFT, and GRPO upon it, each twice without a break and once ended by
 SIGKILL in the middle and started again. Where the two without a break differ already, this device's arithmetic does not
-repeat itself, and no resumption could; ``--deterministic`` does all of it with torch's deterministic algorithms as well.
+repeat itself, and no resumption could; ``--deterministic`` does it all with torch's deterministic algorithms as well.
 Left out: ranks on several GPUs.
 """
 
