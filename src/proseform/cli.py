@@ -210,13 +210,29 @@ def report(
     from proseform import display
     from proseform.stages.evaluate import recompute
 
-    figures = recompute(folder, out)["figures"]
+    found = recompute(folder, out)
+    if note := found["meta"].get("note"):
+        typer.echo(note, err=True)
     rows = [
         (name, *(f"{figure[part]:.4g}" for part in ("value", "low", "high")), str(figure["n"]))
-        for name, figure in figures.items()
+        for name, figure in found["figures"].items()
         if figure
     ]
     display.show(("figure", "value", "low", "high", "cases"), rows, as_json=as_json)
+
+
+@app.command(epilog=EXIT_CODES)
+def prune(*, as_json: Json = False) -> None:
+    """Delete texts of your own cases whose date (evaluate.retention_days) has come, and say which; records stay."""
+    from proseform import display
+    from proseform.stages import cache, retention
+
+    deleted = retention.prune(cache.home(), retention.today())
+    rows = [(one.uri, one.delete_after.isoformat()) for one in deleted]
+    if rows or as_json:
+        display.show(("deleted", "delete_after"), rows, as_json=as_json)
+    else:
+        typer.echo("Nothing is due.")
 
 
 @app.command(name="schema", epilog=EXIT_CODES)

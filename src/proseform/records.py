@@ -3,7 +3,7 @@
 ``records.parquet`` has a row for each outcome; ``records.json`` names the machine that generated them. If the cases are
 a user's own, ``records.parquet`` holds digests in the place of texts. The texts are in ``texts.parquet``, a payload of
 its own, which only its owner can read (on an object store the bucket's rules decide) and which is never registered; its
-metadata states the date on which to delete it. Records and report do not need it.
+metadata states the date on which it is deleted (:mod:`proseform.stages.retention`). Records and report do not need it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from proseform.task import Task
 
 RECORDS, ABOUT, TEXTS, APART = "records.parquet", "records.json", "texts.parquet", "texts"
 DELETE_AFTER = "proseform.delete_after"
-"""The key of the retention date in the metadata of texts.parquet, an ISO 8601 date."""
+"""The key of the retention date in the metadata of a file that holds texts of a user's own, an ISO 8601 date."""
 _TRAIN = 1000
 """Training cases that a study holds at most: examples and blind baselines need no more."""
 _OWNER_ONLY = 0o600
@@ -49,13 +49,18 @@ _SCHEMA = pa.schema(
 _TEXT_SCHEMA = pa.schema([("id", pa.string()), ("texts", _WORDS)])
 
 
-def write(path: Path, outcomes: Iterable[Outcome]) -> None:
+def write(path: Path, outcomes: Iterable[Outcome], until: str = "") -> None:
     """Write outcomes as Parquet; equal outcomes give equal bytes.
+
+    Args:
+        path: The file.
+        outcomes: In any order.
+        until: The date from which on the file is to be deleted, as ISO 8601, where it holds texts of a user's own.
 
     Raises:
         RowError: A text holds a lone surrogate, which is no text.
     """
-    _write(path, [asdict(outcome) for outcome in outcomes], _SCHEMA)
+    _write(path, [asdict(outcome) for outcome in outcomes], _dated(_SCHEMA, until))
 
 
 def read(path: Path) -> list[Outcome]:
@@ -78,14 +83,17 @@ def write_texts(path: Path, outcomes: Iterable[Outcome], until: str) -> None:
     """
     path.touch(mode=_OWNER_ONLY)
     path.chmod(_OWNER_ONLY)
-    schema = _TEXT_SCHEMA.with_metadata({DELETE_AFTER: dt.date.fromisoformat(until).isoformat()})
-    _write(path, [{"id": outcome.id, "texts": outcome.texts} for outcome in outcomes], schema)
+    _write(path, [{"id": outcome.id, "texts": outcome.texts} for outcome in outcomes], _dated(_TEXT_SCHEMA, until))
 
 
-def delete_after(path: Path) -> dt.date:
-    """The date from which on a ``texts.parquet`` is to be deleted."""
-    metadata = pq.read_schema(path).metadata or {}
-    return dt.date.fromisoformat(metadata[DELETE_AFTER.encode()].decode())
+def delete_after(path: Path) -> dt.date | None:
+    """The date from which on a Parquet file is to be deleted; None where it has none, or is not whole."""
+    try:
+        metadata = pq.read_schema(path).metadata or {}
+    except (FileNotFoundError, pa.ArrowInvalid):
+        return None
+    date = metadata.get(DELETE_AFTER.encode())
+    return dt.date.fromisoformat(date.decode()) if date else None
 
 
 def with_texts(outcomes: Sequence[Outcome], path: Path) -> list[Outcome]:
@@ -114,6 +122,11 @@ def study(dataset: Path, task: Task, run: config.Run) -> Study:
         shots=knobs.shots,
         blind=knobs.blind,
     )
+
+
+def _dated(schema: pa.Schema, until: str) -> pa.Schema:
+    """A schema with the date from which on its file is to be deleted; empty is none."""
+    return schema.with_metadata({DELETE_AFTER: dt.date.fromisoformat(until).isoformat()}) if until else schema
 
 
 def _first(path: Path, count: int) -> tuple[Case, ...]:

@@ -16,7 +16,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -99,6 +99,31 @@ class Store:
             return None
         return Result(Ref(self.place(stage, key), raw["digest"]), raw["key"], raw["figures"], raw["seconds"])
 
+    def results(self, stage: str) -> list[Result]:
+        """Every committed result of a stage."""
+        self.fs.invalidate_cache()
+        try:
+            folders = sorted(self.fs.ls(f"{self.root}/{stage}", detail=False))
+        except FileNotFoundError:
+            return []
+        found = []
+        for folder in folders:
+            with suppress(FileNotFoundError):  # not committed, or deleted meanwhile
+                raw = json.loads(self.fs.cat_file(f"{folder}/{RESULT}"))
+                ref = Ref(str(self.fs.unstrip_protocol(folder)), raw["digest"])
+                found.append(Result(ref, raw["key"], raw["figures"], raw["seconds"]))
+        return found
+
+    def delete(self, result: Result) -> None:
+        """Delete a payload: its files first and the commit last, so that a deletion that was cut off is found again."""
+        _, path = fsspec.core.url_to_fs(result.ref.uri)
+        with suppress(FileNotFoundError):  # another process deletes it too
+            for file in sorted(self.fs.find(path), key=lambda name: name.endswith(f"/{RESULT}")):
+                self.fs.rm_file(file)
+            self.fs.invalidate_cache()
+            if self.local:
+                shutil.rmtree(path)
+
     def commit(self, stage: str, key: str, folder: Path, figures: Mapping[str, Any], seconds: float) -> Result:
         """Commit a folder's files as the result of a key; an existing result is kept.
 
@@ -179,6 +204,13 @@ def fetch(ref: Ref, into: Path, *, shared: bool = False) -> Path:
         if not mark.is_file() or json.loads(mark.read_text(encoding="utf-8")) != _stats(folder):
             write_json(mark, _stats(_fetched(ref, into)))
     return folder
+
+
+def there(ref: Ref) -> bool:
+    """Whether a payload is committed at its place."""
+    fs, path = fsspec.core.url_to_fs(ref.uri)
+    fs.invalidate_cache()
+    return bool(fs.exists(f"{path}/{RESULT}"))
 
 
 def _place(ref: Ref, into: Path) -> Path:

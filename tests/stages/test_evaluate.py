@@ -14,7 +14,7 @@ from proseform import config, jsonl, launch, records, testing, thresholds
 from proseform import task as tasks
 from proseform.case import Case
 from proseform.errors import StoreError
-from proseform.stages import cache, dataset, evaluate, policy
+from proseform.stages import cache, dataset, evaluate, policy, retention
 from proseform.store import Ref, Result, write_json
 
 MICRO = Path(__file__).parents[1] / "runs/micro.toml"
@@ -166,6 +166,19 @@ def test_a_users_own_words_lie_apart_and_nothing_that_is_registered_holds_them(
     assert any(SECRET in text for text in shown)  # the gold prose that the formatter was given
 
     assert evaluate.recompute(folder, tmp_path / "again") == json.loads((folder / "report.json").read_text())
+    until = records.delete_after(texts / records.TEXTS)
+    assert until is not None
     (texts / records.TEXTS).unlink()
-    with pytest.raises(StoreError):
-        evaluate.recompute(folder, tmp_path / "late")
+    with pytest.raises(StoreError, match="its files are not those"):  # altered before their time
+        evaluate.recompute(folder, tmp_path / "altered")
+    assert [one.uri for one in retention.prune(cache.home(), until)] == [f"file://{texts}"]
+
+    late = evaluate.recompute(folder, tmp_path / "late")  # judged no more, but said
+    first = json.loads((folder / "report.json").read_text())
+    note = late["meta"].pop("note")
+    assert f"(delete_after {until})" in note
+    assert late == first
+    assert note in (tmp_path / "late/report.html").read_text(encoding="utf-8")
+    assert opened.evaluate() == folder  # adopted, as nothing is asked of the texts
+    with pytest.raises(StoreError, match=rf"deleted when their time was up \(delete_after {until}\); they cannot be"):
+        opened.evaluate(f'{opened.run}[grpo]\nrubric = "four"\n')

@@ -51,6 +51,7 @@ def main(job: launch.Job) -> None:
     subjects = [
         (Subject(row["name"], row["trained"], row["shipped"]), Path(row["bundle"])) for row in job.settings["subjects"]
     ]
+    until = str(job.settings["delete_after"])
     left_out = too_long(study, subjects[0][1])
     study = study.without(left_out)
     rank = int(os.environ.get("RANK", "0"))
@@ -62,7 +63,7 @@ def main(job: launch.Job) -> None:
     for (subject, bundle), asks in zip(subjects, shares, strict=True):
         part = _part(parts, subject, rank)
         if not part.exists():
-            _write_whole(part, _asked(bundle, asks, run, job, before, total))
+            _write_whole(part, _asked(bundle, asks, run, job, before, total), until)
         before += len(asks)
     _wait_for_others(job.world_size)
     if rank:
@@ -71,11 +72,10 @@ def main(job: launch.Job) -> None:
     for (subject, _), asks in zip(subjects, plans, strict=True):
         made = {row.id: row for other in range(job.world_size) for row in records.read(_part(parts, subject, other))}
         outcomes += [made[one.record.id] for one in asks]
-    until = job.settings["delete_after"]
     if until:  # a user's own cases
         texts = Path(job.out) / records.APART
         texts.mkdir(mode=0o700)
-        records.write_texts(texts / records.TEXTS, outcomes, str(until))
+        records.write_texts(texts / records.TEXTS, outcomes, until)
     write_json(Path(job.out) / records.ABOUT, {"machine": machine(), "records": len(outcomes), "left_out": left_out})
     records.write(Path(job.out) / records.RECORDS, [outcome.sealed() for outcome in outcomes] if until else outcomes)
 
@@ -236,11 +236,11 @@ def _wait_for_others(ranks: int) -> None:
     dist.destroy_process_group()
 
 
-def _write_whole(path: Path, outcomes: Sequence[Outcome]) -> None:
+def _write_whole(path: Path, outcomes: Sequence[Outcome], until: str) -> None:
     """Write records so that a reader sees all of them or no file."""
     staging = path.with_suffix(".part")
     staging.touch(mode=0o600)
-    records.write(staging, outcomes)
+    records.write(staging, outcomes, until)
     staging.rename(path)
 
 

@@ -8,11 +8,11 @@ from typing import Any
 
 from proseform import config, digest, launch
 from proseform.data import splits
-from proseform.stages import cache, keys
+from proseform.stages import cache, keys, retention
 
 
 def run(task: str, run: str, dataset: cache.Artifact) -> None:
-    """Make the dataset of a run.
+    """Make the dataset of a run; before that, as every pipeline begins here, delete own texts whose date has come.
 
     Args:
         task: The task's name.
@@ -23,6 +23,7 @@ def run(task: str, run: str, dataset: cache.Artifact) -> None:
         InputError: An unknown task, run, level or format, or a case file that does not fit.
     """
     resolved, the_task = config.load(run), cache.load_task(task)
+    retention.tidy(cache.home())
     tests = dict.fromkeys(resolved.evaluate.levels, resolved.evaluate.cases)
     inputs: dict[str, Any] = {
         "task": [the_task.contract, the_task.data],

@@ -21,8 +21,8 @@ from proseform.errors import StoreError
 from proseform.launch import Job
 from proseform.outcome import Outcome
 from proseform.registry import track
-from proseform.stages import cache, keys, policy
-from proseform.store import Ref, Result, fetch, write_json
+from proseform.stages import cache, keys, policy, retention
+from proseform.store import Ref, Result, fetch, there, write_json
 from proseform.suites import Study, Subject
 from proseform.suites.plans import judge, plan, plan_digest
 from proseform.task import Task
@@ -118,6 +118,9 @@ def run(
 def recompute(folder: Path, out: Path) -> dict[str, Any]:
     """Judge stored records again and write a new report; nothing is generated.
 
+    Where the texts of a user's own were deleted, verdicts and scores are taken over from the report in ``folder``, and
+    the new one says so (``meta.note``).
+
     Args:
         folder: A report's folder, with ``measured.json``.
         out: Gets ``report.json``, ``report.html`` and ``records.parquet``; created if missing.
@@ -126,7 +129,7 @@ def recompute(folder: Path, out: Path) -> dict[str, Any]:
         The report.
 
     Raises:
-        StoreError: The dataset, the records or their texts no longer exist.
+        StoreError: The dataset or the records no longer exist.
         TaskError: The task is not installed.
     """
     path = folder / MEASURED
@@ -137,7 +140,7 @@ def recompute(folder: Path, out: Path) -> dict[str, Any]:
     fetched = cache.home().root / "fetched"
     study = records.study(fetch(Ref.parse(measurement["dataset"]), fetched), the_task, knobs)
     out.mkdir(parents=True, exist_ok=True)
-    return _report(fetch(Ref.parse(measurement["records"]), fetched), study, measurement, out)
+    return _report(fetch(Ref.parse(measurement["records"]), fetched), study, measurement, out, folder / records.RECORDS)
 
 
 def _records(
@@ -189,7 +192,8 @@ def _records(
         policy.work_off("proseform.infer.measure", job, out)
         about = json.loads((out / records.ABOUT).read_text(encoding="utf-8"))
         shipped = next(subject.name for subject in SUBJECTS if subject.shipped)
-        write_json(out / records.ABOUT, {**about, "bundle": bundles[shipped].digest, "texts": _apart(out)})
+        dated = {"texts": _apart(out), "delete_after": settings["delete_after"]}
+        write_json(out / records.ABOUT, {**about, "bundle": bundles[shipped].digest, **dated})
         shutil.rmtree(work / "bundles")
         return {"key": f"{about['records']} texts", "records": about["records"]}
 
@@ -201,28 +205,42 @@ def _apart(results: Path) -> str:
     folder = results / records.APART
     if not folder.is_dir():
         return ""
-    until = records.delete_after(folder / records.TEXTS).isoformat()
-    done = cache.home().store.commit("texts", digest.of_files(folder), folder, {"delete_after": until}, 0.0)
+    until = {"delete_after": str(records.delete_after(folder / records.TEXTS))}
+    done = cache.home().store.commit(retention.STAGE, digest.of_files(folder), folder, until, 0.0)
     shutil.rmtree(folder)
     return str(done.ref)
 
 
-def _report(folder: Path, study: Study, measurement: Mapping[str, Any], out: Path) -> dict[str, Any]:
-    """Judge the records in a folder, and write the report on them."""
+def _report(
+    folder: Path, study: Study, measurement: Mapping[str, Any], out: Path, before: Path | None = None
+) -> dict[str, Any]:
+    """Judge the records in a folder, and write the report on them; ``before`` holds them as they were judged once."""
     about = json.loads((folder / records.ABOUT).read_text(encoding="utf-8"))
     texts, study = str(about["texts"]), study.without(about.get("left_out", ()))
-    outcomes: list[Outcome] = records.read(folder / records.RECORDS)
-    if texts:
-        apart = fetch(Ref.parse(texts), cache.home().root / "fetched")
-        outcomes = records.with_texts(outcomes, apart / records.TEXTS)
-    judged = judge(outcomes, study)
-    summary = report.summarise(
-        judged, study, meta=measurement["meta"], metrics=measurement["training"], texts=not texts
-    )
+    meta, judged = measurement["meta"], _judged(folder, about, study)
+    if judged is None:
+        on = f" (delete_after {about['delete_after']})" if about.get("delete_after") else ""
+        gone = f"The texts of these records were deleted when their time was up{on}"
+        if before is None:
+            raise StoreError(f"{gone}; they cannot be judged anew.", hint="Measure again: `pipelines run --fresh`.")
+        judged = records.read(before)
+        meta = {**meta, "note": f"{gone}: verdicts and scores are those of the earlier report, not judged anew."}
+    summary = report.summarise(judged, study, meta=meta, metrics=measurement["training"], texts=not texts)
     write_json(out / "report.json", summary)
     (out / "report.html").write_text(report.render(summary), encoding="utf-8")
     records.write(out / records.RECORDS, [outcome.sealed() for outcome in judged] if texts else judged)
     return summary
+
+
+def _judged(folder: Path, about: Mapping[str, Any], study: Study) -> list[Outcome] | None:
+    """The judged records of a folder; None where their texts were deleted."""
+    outcomes = records.read(folder / records.RECORDS)
+    if about["texts"]:
+        ref = Ref.parse(about["texts"])
+        if not there(ref):
+            return None
+        outcomes = records.with_texts(outcomes, fetch(ref, cache.home().root / "fetched") / records.TEXTS)
+    return judge(outcomes, study)
 
 
 @dataclass(frozen=True, slots=True)
