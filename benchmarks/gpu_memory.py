@@ -146,27 +146,27 @@ def main() -> None:
     options.add_argument("--seconds", type=float, default=3600, help="time in all; what does not fit in is left out")
     options.add_argument("--limit", type=float, default=120, help="longest time of a case, in seconds")
     options.add_argument("--only", action="append", help="cases whose name contains this; may be given several times")
-    given = options.parse_args()
-    given.out.mkdir(parents=True, exist_ok=True)
-    until = time.monotonic() + given.seconds
+    chosen = options.parse_args()
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    until = time.monotonic() + chosen.seconds
     gpu = memory.gpu_bytes(config.Run(name="gpu"), here=True)
     if gpu is None:
         print(f"There is no GPU here ({machine()}): one small case of each stage runs, and nothing is measured.")
     lines: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory(prefix="gpu-", dir=given.scratch) as folder, warmed(Path(folder)):
+    with tempfile.TemporaryDirectory(prefix="gpu-", dir=chosen.scratch) as folder, warmed(Path(folder)):
         for case in CASES if gpu else SMOKE:
-            if given.only and not any(part in case.name for part in given.only):
+            if chosen.only and not any(part in case.name for part in chosen.only):
                 continue
             left = until - time.monotonic()
             if left < case.seconds:
                 lines.append({"case": case.name, "outcome": f"left out: {left:.0f} s are left"})
             else:
-                lines.append({"case": case.name, **measure(case, Path(folder), min(given.limit, left), gpu)})
+                lines.append({"case": case.name, **measure(case, Path(folder), min(chosen.limit, left), gpu)})
             text = page(lines, gpu)
-            (given.out / "gpu_memory.json").write_text(json.dumps(lines, indent=1))
-            (given.out / "gpu_memory.txt").write_text(text)
+            (chosen.out / "gpu_memory.json").write_text(json.dumps(lines, indent=1))
+            (chosen.out / "gpu_memory.txt").write_text(text)
             print(text.splitlines()[-1], flush=True)
-    print((given.out / "gpu_memory.txt").read_text())
+    print((chosen.out / "gpu_memory.txt").read_text())
 
 
 @contextlib.contextmanager
@@ -260,12 +260,12 @@ def _start(job: launch.Job) -> None:
 
 def ranks(job: launch.Job) -> list[int]:
     """The processes that write a job's log: its ranks, whoever started them."""
-    found = []
+    numbers = []
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             if (process / "fd" / "1").readlink() == Path(job.work).resolve() / launch.LOG:
-                found.append(int(process.name))
-    return found
+                numbers.append(int(process.name))
+    return numbers
 
 
 @contextlib.contextmanager
@@ -296,7 +296,7 @@ def page(lines: list[dict[str, Any]], gpu: float | None) -> str:
     sizes = f"stated {(gpu or 0) / _GB:.1f} GB, usable {device.get('bytes', 0) / _GB:.1f} GB"
     head = f"{name}, {sizes}; {machine()}; {libraries}"
     columns = ("parameters", "arithmetic", "peak", "reserved", "used", "after step", "ratio", "s/step", "tokens/s")
-    columns = (*columns, "said", "happened")
+    columns = (*columns, "check", "happened")
     table = [head, f"{'case':<42}" + "".join(f"{column:>12}" for column in columns)]
     return "\n".join([*table, *(_line(line) for line in lines)]) + "\n"
 
@@ -308,12 +308,12 @@ def _line(line: dict[str, Any]) -> str:
     marks = line["marks"]
     most = {key: max((mark.get(key, 0) for mark in marks), default=0) / _GB for key in ("peak", "reserved", "used")}
     held = max((mark.get("held", 0) for mark in marks if mark.get("step", 0) >= 1), default=0) / _GB
-    said = "refused" if line["refused"] else "fits"
+    check = "refused" if line["refused"] else "fits"
     figures = [
         f"{line['parameters'] / 1e9:.2f} B", f"{line['arithmetic'] / _GB:.2f}",
         *(f"{most[key]:.2f}" for key in ("peak", "reserved", "used")), f"{held:.2f}",
         f"{most['peak'] * _GB / line['arithmetic']:.2f}", f"{line['step_s']:.2f}",
-        f"{line['tokens'] / line['step_s']:,.0f}", said,
+        f"{line['tokens'] / line['step_s']:,.0f}", check,
     ]  # fmt: skip
     return f"{line['case']:<42}" + "".join(f"{figure:>12}" for figure in figures) + f"  {line['outcome'][:90]}"
 

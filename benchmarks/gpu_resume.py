@@ -60,9 +60,9 @@ def main() -> None:
     )
     options.add_argument("--deterministic", action="store_true", help="with torch's deterministic algorithms as well")
     options.add_argument("--dtype", choices=["float32", "bfloat16"], default="bfloat16")
-    given = options.parse_args()
-    given.out.mkdir(parents=True, exist_ok=True)
-    text = _RUN.format(dtype=given.dtype, steps=given.steps, imitated=given.imitated, every=_EVERY)
+    chosen = options.parse_args()
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    text = _RUN.format(dtype=chosen.dtype, steps=chosen.steps, imitated=chosen.imitated, every=_EVERY)
     run = config.load(text)
     lines: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="gpu-") as folder, warmed(Path(folder)):
@@ -71,7 +71,7 @@ def main() -> None:
         dataset.run("cv", text, data)
         base = store.fetch(policy.base(run, "cv", data).ref, Path(folder))
         inputs = {"dataset": cache.folder(data), "base": base}
-        for deterministic in (False, True) if given.deterministic else (False,):
+        for deterministic in (False, True) if chosen.deterministic else (False,):
             place = Path(folder) / ("deterministic" if deterministic else "plain")
             for stage in ("sft", "grpo"):
                 jobs = {
@@ -81,11 +81,11 @@ def main() -> None:
                     {
                         "stage": stage,
                         "deterministic": deterministic,
-                        **compare(jobs, given.imitated if stage == "sft" else given.steps),
+                        **compare(jobs, chosen.imitated if stage == "sft" else chosen.steps),
                     }
                 )
                 inputs = {**inputs, "policy": Path(jobs["a"].out)}
-                print(_write(given.out, lines, given.dtype).splitlines()[-1], flush=True)
+                print(_write(chosen.out, lines, chosen.dtype).splitlines()[-1], flush=True)
 
 
 def _job(stage: str, place: Path, run: config.Run, inputs: dict[str, Path], deterministic: bool) -> launch.Job:

@@ -72,7 +72,7 @@ def main(job: launch.Job) -> None:
     watched = Watched(**asdict(job), stop=int(job.settings.get("stop", 0)))
     if job.settings.get("words"):
         words(watched)
-    outcome, said = "done", ""
+    outcome, message = "done", ""
     try:
         STAGES[job.stage](watched)
     except EnoughError:
@@ -80,8 +80,8 @@ def main(job: launch.Job) -> None:
     except RuntimeError as error:
         if "out of memory" not in str(error):
             raise
-        outcome, said = "out of memory", str(error).split(". ")[0]
-    measured = {"outcome": outcome, "said": said, "device": device(), "marks": [*watched.marks, memory()]}
+        outcome, message = "out of memory", str(error).split(". ")[0]
+    measured = {"outcome": outcome, "message": message, "device": device(), "marks": [*watched.marks, memory()]}
     (Path(job.work) / MEASURED).write_text(json.dumps(measured))
 
 
@@ -161,9 +161,9 @@ def _tokenizer() -> Any:
     raw = Tokenizer(models.WordLevel({name: place for place, name in enumerate(names)}, unk_token=_UNKNOWN))
     raw.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     padding, _, end = SPECIAL
-    made = PreTrainedTokenizerFast(tokenizer_object=raw, pad_token=padding, eos_token=end, unk_token=_UNKNOWN)
-    made.chat_template = CHATML
-    return made
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=raw, pad_token=padding, eos_token=end, unk_token=_UNKNOWN)
+    tokenizer.chat_template = CHATML
+    return tokenizer
 
 
 def words(job: Watched) -> None:
@@ -174,12 +174,12 @@ def words(job: Watched) -> None:
     run = weights.read_run(job)
     tokenizer = weights.tokenizer(job.input("base"))
     the_task = task.load(_TASK)
-    made = next(iter(the_task.generate(the_task.levels[0], "train", 0, 1)))
+    case = next(iter(the_task.generate(the_task.levels[0], "train", 0, 1)))
     most = run.generation.evaluator.max_tokens
     prose = " ".join(f"w{number}" for number in range(most - 1))
-    opening = replace(made, inputs=dict.fromkeys(made.inputs, "w1"), prose=prose)
+    opening = replace(case, inputs=dict.fromkeys(case.inputs, "w1"), prose=prose)
     left = run.model.max_length - most - _length(tokenizer, the_task, opening)
-    name = next(iter(made.inputs))
+    name = next(iter(case.inputs))
     inputs = {**opening.inputs, name: " ".join(["w1"] * (left + 1))}
     folder = job.input("dataset")
     folder.mkdir(parents=True, exist_ok=True)

@@ -63,7 +63,7 @@ def test_what_ends_a_case_is_its_outcome(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setitem(gpu_worker.STAGES, "sft", full)
     gpu_worker.main(job)
     measured = json.loads((tmp_path / gpu_worker.MEASURED).read_text())
-    assert (measured["outcome"], measured["said"]) == ("out of memory", "CUDA out of memory")
+    assert (measured["outcome"], measured["message"]) == ("out of memory", "CUDA out of memory")
 
     class Failing:
         def run(self, *_: Any) -> None:

@@ -128,7 +128,7 @@ def with_new_adapter(base: Any, lora: config.Lora) -> Any:
     return get_peft_model(base, shape)
 
 
-def on_cpu(given: config.Launch) -> bool:
+def on_cpu(launching: config.Launch) -> bool:
     """Whether this process trains on the CPU; asked before anything has used CUDA.
 
     Raises:
@@ -136,7 +136,7 @@ def on_cpu(given: config.Launch) -> bool:
     """
     import torch
 
-    if given.device == "cpu":
+    if launching.device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""  # libraries look for GPUs by themselves
         return True
     gpus, processes = torch.cuda.device_count(), int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
