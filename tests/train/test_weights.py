@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -41,6 +42,13 @@ def test_a_run_that_wants_the_cpu_hides_the_gpus_from_libraries(monkeypatch: pyt
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     assert weights.on_cpu(config.load("small").launch) is True
     assert os.environ["CUDA_VISIBLE_DEVICES"] == ""
+
+
+def test_what_is_trained_never_goes_through_cudnns_attention(tiny_base: Path) -> None:
+    """Its backward pass gives NaN on Hopper for rows that are padded on the left, as GRPO's are."""
+    torch.backends.cuda.enable_cudnn_sdp(True)
+    weights.load(tiny_base, config.Model(), whole=True)
+    assert not torch.backends.cuda.cudnn_sdp_enabled()
 
 
 def test_what_the_warm_process_imports_leaves_cuda_to_its_forks() -> None:

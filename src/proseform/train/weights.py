@@ -53,7 +53,10 @@ def dtype(model: config.Model, *, whole: bool) -> Any:
 
 
 def load(folder: Path, model: config.Model, *, whole: bool) -> Any:
-    """A causal LM out of a model folder, ready to train.
+    """A causal LM out of a model folder, ready to train; attention never goes through cuDNN in this process again.
+
+    Its backward pass gives NaN on Hopper where a mask leaves a row without anything to look at, as padding on the left
+    does, and the length is an odd multiple of 64 (torch 2.11 and later; github.com/pytorch/pytorch/issues/196678).
 
     Args:
         folder: An ordinary Hugging Face folder.
@@ -63,8 +66,10 @@ def load(folder: Path, model: config.Model, *, whole: bool) -> Any:
     Raises:
         ConfigError: Quantisation is asked for and not available.
     """
+    import torch
     from transformers import AutoModelForCausalLM
 
+    torch.backends.cuda.enable_cudnn_sdp(False)
     if whole and model.quantize != "none":
         raise ConfigError(
             "model.quantize: a quantised base cannot be trained whole.", hint="Give the role a lora table."
