@@ -73,7 +73,11 @@ class Row:
         if self.matcher is not None and (not self.matcher.consume_token(token) or self.matcher.is_stopped()):
             self._end_of(self.matcher)
             return 0
-        dropped = 0 if self.budget is None else self._back(self.budget.check(self.ids))
+        try:
+            dropped = 0 if self.budget is None else self._back(self.budget.check(self.ids))
+        except Refusal as refusal:  # time was up while the endings were compiled
+            self.finish, self.fault = "deadline", refusal
+            return 0
         if len(self.ids) >= self.max_tokens:
             whole = self.matcher is not None and self.matcher.is_accepting()
             self.finish = "stop" if whole else "length"

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,7 @@ class RoleModel:
     limit: int
     stop: frozenset[int]
     constraints: Constraints | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @classmethod
     def of(cls, model: Any, tokenizer: Any, *, adapter: str = "", limit: int | None = None) -> RoleModel:
@@ -68,12 +70,15 @@ class RoleModel:
         return self.limit - len(prompt) - len(prefill)
 
     def check(self, request: Request) -> None:
-        """Compile a request's schema.
+        """Compile a request's schema, and what its endings need: here rather than while a batch is decoded.
 
         Raises:
             InputError: It cannot be enforced.
+            Refusal: ``deadline``.
         """
-        self._constraints().matcher(request.schema or {}, self.encode(request)[1])
+        constraints, schema = self._constraints(), request.schema or {}
+        constraints.matcher(schema, self.encode(request)[1], deadline=request.deadline)
+        constraints.endings(schema, deadline=request.deadline)
 
     def batches(self, requests: Sequence[Request], size: int) -> list[list[int]]:
         """Indices of requests in batches of prompts of similar length; they follow from the requests alone."""
@@ -143,10 +148,11 @@ class RoleModel:
 
     def _constraints(self) -> Constraints:
         """Over this tokenizer, made with the first schema."""
-        if self.constraints is None:
-            size = self.model.get_output_embeddings().weight.shape[0]
-            self.constraints = Constraints(self.tokenizer, sorted(self.stop), size)
-        return self.constraints
+        with self._lock:
+            if self.constraints is None:
+                size = self.model.get_output_embeddings().weight.shape[0]
+                self.constraints = Constraints(self.tokenizer, sorted(self.stop), size)
+            return self.constraints
 
     def _row(self, request: Request, prompt: list[int], prefill: list[int]) -> decode.Row:
         """The row of a request."""
@@ -157,7 +163,7 @@ class RoleModel:
         matcher = budget = None
         if request.schema is not None:
             constraints = self._constraints()
-            matcher = constraints.matcher(request.schema, prefill)
+            matcher = constraints.matcher(request.schema, prefill, deadline=request.deadline)
             budget = constraints.budget(request.schema, prefill, most, deadline=request.deadline)
         return decode.Row(
             [*prompt, *prefill], most, request.temperature, request.seed, matcher, request.deadline, budget=budget

@@ -9,11 +9,9 @@ Left out: fast-forwarding of forced tokens; at these lengths it saves less than 
 from __future__ import annotations
 
 import json
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -21,13 +19,13 @@ from proseform import digest
 from proseform.errors import InputError
 from proseform.infer.endings.budget import Budget
 from proseform.infer.endings.search import Endings
+from proseform.infer.grammars.compilations import Compilations
 from proseform.infer.grammars.compile import matcher as compiled
 from proseform.infer.grammars.examine import checked
 
 if TYPE_CHECKING:
     from llguidance import LLMatcher
 
-_T = TypeVar("_T")
 _CACHED_BYTES = 4 << 20
 """Schemas of so many bytes of JSON together are kept compiled; a compiled grammar, which tells no size, is larger."""
 
@@ -51,22 +49,27 @@ class Constraints:
         self._vocabulary = vocabulary
         self._stop = frozenset(stop)
         self._pieces: dict[int, bytes] = {}
-        self._compiled: OrderedDict[str, tuple[int, LLMatcher]] = OrderedDict()
-        self._endings: OrderedDict[str, tuple[int, Endings]] = OrderedDict()
-        self._lock = threading.Lock()
+        self._matchers: Compilations[LLMatcher] = Compilations(_CACHED_BYTES)
+        self._endings: Compilations[Endings] = Compilations(_CACHED_BYTES)
 
-    def matcher(self, schema: Mapping[str, Any], prefill: Sequence[int] = ()) -> LLMatcher:
+    def matcher(
+        self, schema: Mapping[str, Any], prefill: Sequence[int] = (), *, deadline: float | None = None
+    ) -> LLMatcher:
         """A matcher at the beginning of a document, or behind a prefill.
 
         Args:
             schema: A JSON schema. Compiled once and copied afterwards.
             prefill: Token ids of the beginning of the document.
+            deadline: When to give up, on the clock of :func:`time.monotonic`, in seconds.
 
         Raises:
             InputError: A schema that cannot be enforced (what llguidance says is in the message), or a prefill that
                 begins no document of it.
+            Refusal: ``deadline``.
         """
-        matcher = self._cached(self._compiled, schema, lambda: self._compile(schema, self._tokenizer)).deep_copy()
+        matcher = self._matchers.get(
+            digest.of_json(schema), lambda: (self._compile(schema, self._tokenizer), len(json.dumps(schema))), deadline
+        ).deep_copy()
         if prefill and not matcher.consume_tokens(list(prefill)):
             raise InputError(
                 "The prefill begins no document of the schema.",
@@ -74,9 +77,13 @@ class Constraints:
             )
         return matcher
 
-    def endings(self, schema: Mapping[str, Any]) -> Endings:
-        """The endings of a schema's documents. Compiled once."""
-        return self._cached(self._endings, schema, lambda: Endings(schema, self._compile(schema, self._bytes)))
+    def endings(self, schema: Mapping[str, Any], *, deadline: float | None = None) -> Endings:
+        """The endings of a schema's documents. Compiled once; errors as of :meth:`matcher`."""
+        return self._endings.get(
+            digest.of_json(schema),
+            lambda: (Endings(schema, self._compile(schema, self._bytes)), len(json.dumps(schema))),
+            deadline,
+        )
 
     def budget(
         self, schema: Mapping[str, Any], prefill: Sequence[int], most: int, *, deadline: float | None = None
@@ -89,8 +96,8 @@ class Constraints:
             most: Tokens of the longest completion, prefill not counted.
             deadline: On :func:`time.monotonic`'s clock, in seconds.
         """
-        compiled = partial(self.endings, schema)
-        return Budget(compiled, self.decode(prefill), most, self.encode, self.decode, self._stop, deadline)
+        endings = partial(self.endings, schema, deadline=deadline)
+        return Budget(endings, self.decode(prefill), most, self.encode, self.decode, self._stop, deadline)
 
     def encode(self, text: bytes) -> list[int]:
         """Bytes as tokens of the tokenizer: its own where they say the same bytes, else the longest that fit."""
@@ -127,19 +134,6 @@ class Constraints:
     def text(self, ids: Sequence[int]) -> str:
         """The bytes that a matcher accepts, as text; a character that was cut becomes U+FFFD."""
         return self.decode(ids).decode(errors="replace")
-
-    def _cached(
-        self, cache: OrderedDict[str, tuple[int, _T]], schema: Mapping[str, Any], compile_it: Callable[[], _T]
-    ) -> _T:
-        """What was compiled from a schema; the ones used least lately go when there are too many bytes of schemas."""
-        key = digest.of_json(schema)
-        with self._lock:
-            if key not in cache:
-                cache[key] = len(json.dumps(schema)), compile_it()
-            cache.move_to_end(key)
-            while len(cache) > 1 and sum(size for size, _ in cache.values()) > _CACHED_BYTES:
-                cache.popitem(last=False)
-            return cache[key][1]
 
     @staticmethod
     def _compile(schema: Mapping[str, Any], tokenizer: Any) -> LLMatcher:

@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import atexit
 import json
-import threading
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from proseform import digest
 from proseform.confined import Confined, Exceeded
-from proseform.errors import InputError, Refusal
+from proseform.errors import InputError
+from proseform.infer.grammars.compilations import Compilations
 from proseform.infer.grammars.widening import NOTHING_BEGINS
 from proseform.schema import Schema, Widening
 
@@ -30,6 +29,9 @@ SECONDS = 3.0
 
 CACHE = 16 << 20
 """Bytes of examinations that are kept."""
+
+SIDE_BY_SIDE = 2
+"""Grammars that are compiled at a time."""
 
 _ROOM = 1024
 """Bytes that an examination takes beside its grammar, about."""
@@ -64,10 +66,9 @@ class Examiner:
     """
 
     def __init__(self, memory: int = MEMORY, seconds: float = SECONDS, cache: int = CACHE) -> None:
-        self._confined = Confined("proseform.infer.grammars.widening:settle", memory=memory, seconds=seconds)
-        self._known: OrderedDict[str, tuple[Examination, int]] = OrderedDict()
-        self._lock = threading.Lock()
-        self._left = self._cache = cache
+        settle = "proseform.infer.grammars.widening:settle"
+        self._confined = Confined(settle, memory=memory, seconds=seconds, processes=SIDE_BY_SIDE)
+        self._examinations: Compilations[Examination] = Compilations(cache, side_by_side=SIDE_BY_SIDE)
         self._memory, self._seconds = memory, seconds
 
     def schema(self, schema: Schema, deadline: float | None = None) -> Schema:
@@ -94,36 +95,24 @@ class Examiner:
         Raises:
             Refusal: ``deadline``.
         """
-        key = digest.of_json(document)
-        with self._lock:
-            if key in self._known:
-                self._known.move_to_end(key)
-                return self._known[key][0]
-        examination = self._examined(document, deadline)
-        size = _ROOM + len(json.dumps(examination.grammar)) + len(examination.refusal)
-        with self._lock:
-            if key not in self._known:
-                self._known[key] = examination, size
-                self._left -= size
-            while self._left < 0:
-                _, (_, freed) = self._known.popitem(last=False)
-                self._left += freed
-        return examination
+        return self._examinations.get(digest.of_json(document), lambda: self._sized(document), deadline)
 
     def close(self) -> None:
         """End the process that examines."""
         self._confined.close()
 
-    def _examined(self, document: Mapping[str, Any], deadline: float | None) -> Examination:
+    def _sized(self, document: Mapping[str, Any]) -> tuple[Examination, int]:
+        """An examination and the bytes that it takes, about."""
+        examination = self._examined(document)
+        return examination, _ROOM + len(json.dumps(examination.grammar)) + len(examination.refusal)
+
+    def _examined(self, document: Mapping[str, Any]) -> Examination:
         """Compile; where that takes too much, once more without what is said about characters."""
         exceeded: Exceeded | None = None
         for lexical in (False, True):
             try:
-                outcome = self._confined.call({"grammar": document, "lexical": lexical}, deadline)
+                outcome = self._confined.call({"grammar": document, "lexical": lexical})
             except Exceeded as error:
-                if error.cause == "deadline":
-                    hint = "Allow more time, or ask for a smaller schema."
-                    raise Refusal("deadline", "Time was up while the schema was compiled.", hint=hint) from error
                 exceeded = error
                 continue
             if "refused" in outcome:
