@@ -110,5 +110,6 @@ bench: setup ## stage times, the SFT/GRPO variants over 5 seeds, completions sco
 	@$(PY) -m benchmarks.variants --run small --seeds 5
 
 .PHONY: bench-schemas
-bench-schemas: setup ## public schemas of the folder PROSEFORM_SCHEMAS: taken, verdicts, what compiling costs, endings
-	@$(PY) -m benchmarks.schemas --python --endings 1000
+bench-schemas: setup ## public schemas of the folder SCHEMAS (maskbench/, test-suite/): taken, verdicts; endings of COUNT
+	@$(PY) -m benchmarks.schemas $(SCHEMAS) --python
+	@$(PY) -m benchmarks.endings $(SCHEMAS)/maskbench --count $(or $(COUNT),1000)

@@ -5,28 +5,32 @@ Run it as ``python -m benchmarks.endings FOLDER``.
 Random weights fill every string and list to its bound, so that nearly every document has to be ended. A schema counts
 as enforced where the grammar enforces it wholly; the others need the verifier's word and are reported apart. Answers
 are judged a second time by the reference validator (jsonschema), formats left out: none may be verified and invalid.
-Then the cost: tokens a second on an ordinary schema, with endings and without.
+Then the cost (``--speed``): tokens a second on an ordinary schema, with endings and without.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jsonschema.validators
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.corpora import entries, files
+from benchmarks.spread import spread
 from proseform import testing, verify
-from proseform.errors import InputError, ProseformError
+from proseform.errors import InputError, ProseformError, Refusal
 from proseform.infer import Request, decode
 from proseform.infer.answer import Formatted, formatted
 from proseform.infer.endings.budget import Budget
@@ -34,65 +38,102 @@ from proseform.infer.endings.search import Endings
 from proseform.infer.grammars.constrain import Constraints
 from proseform.infer.grammars.examine import examined
 from proseform.infer.local import LocalEngine
+from proseform.machine import machine
 from proseform.schema import Schema
 
-BATCH = 64
+BATCH = 16
 CONTEXT = 32_768
 END = 256
 """The token that ends a document which chance writes, byte by byte."""
 ORDINARY = testing.SCHEMA
+GROUPS = ("enforced", "enforced in part", "not taken")
+INVALID = "VERIFIED BUT INVALID"
 
 
-def corpus(folder: Path, start: int, count: int, seed: int) -> Iterator[tuple[Path, Any]]:
+@dataclass(frozen=True)
+class Batch:
+    """Files that are asked together.
+
+    Attributes:
+        files: Of one schema each.
+        bundle: Folder of the model.
+        tokens: The formatter's first budget.
+        first: Number of the first of the files.
+        chance: Bytes that chance may write in the place of the model; 0 asks the model.
+    """
+
+    files: tuple[Path, ...]
+    bundle: Path
+    tokens: int
+    first: int = 0
+    chance: int = 0
+
+
+class Outcome(NamedTuple):
+    """What came of one file.
+
+    Attributes:
+        file: Its path.
+        group: One of :data:`GROUPS`.
+        words: ``valid``, ``valid, cut``, :data:`INVALID`, or why there is no document.
+        detail: The message behind it; empty where it is valid.
+    """
+
+    file: Path
+    group: str
+    words: str
+    detail: str = ""
+
+
+def batches(folder: Path, count: int, start: int, seed: int, **settings: Any) -> list[Batch]:
     """Some of the schemas of a folder, in an order that the seed decides."""
-    files = sorted(folder.rglob("*.json"))
-    random.Random(seed).shuffle(files)
-    for file in files[start : start + count]:
-        document = json.loads(file.read_text(encoding="utf-8"))
-        yield file, document.get("json_schema", document) if isinstance(document, dict) else document
+    chosen = files(folder)
+    random.Random(seed).shuffle(chosen)
+    chosen = chosen[start : start + count]
+    return [
+        Batch(files=tuple(chosen[first : first + BATCH]), first=start + first, **settings)
+        for first in range(0, len(chosen), BATCH)
+    ]
 
 
-def engine(folder: Path, tokens: int, seed: int) -> LocalEngine:
-    """Random weights with a budget of so many tokens for JSON."""
-    loaded = LocalEngine(testing.random_bundle(folder, testing.toy_task(), seed=seed, max_length=CONTEXT), batch=BATCH)
+def asked(batch: Batch) -> list[Outcome]:
+    """What came of each file of a batch."""
+    outcomes: list[Outcome] = []
+    taken: list[tuple[Path, Any, Schema]] = []
+    for file in batch.files:
+        document = next(entries(file)).document
+        try:
+            taken.append((file, document, examined(Schema(document))))
+        except InputError as error:
+            outcomes.append(Outcome(file, "not taken", error.message.rpartition(": ")[2][:60], error.message))
+    answers = _by_chance(batch, taken) if batch.chance else _answers(_engine(batch.bundle, batch.tokens), taken)
+    for (file, document, schema), answer in zip(taken, answers, strict=True):
+        group = "enforced in part" if schema.widenings else "enforced"
+        outcomes.append(Outcome(file, group, *outcome(answer, document)))
+    return outcomes
+
+
+@lru_cache(maxsize=1)
+def _engine(folder: Path, tokens: int) -> LocalEngine:
+    """The models of a bundle with a budget of so many tokens for JSON; once a process."""
+    loaded = LocalEngine(folder, batch=BATCH)
     generation = replace(loaded.bundle.formatter.generation, max_tokens=tokens)
     loaded.bundle = replace(loaded.bundle, formatter=replace(loaded.bundle.formatter, generation=generation))
     return loaded
 
 
-def outcome(answer: Any, document: Any) -> str:
-    """What came of one schema, in a word or two."""
+def outcome(answer: Any, document: Any) -> tuple[str, str]:
+    """What came of one schema, in a word or two, and what lies behind it."""
     if not isinstance(answer, Formatted):
-        return f"refused: {getattr(answer, 'reason', type(answer).__name__)}"
+        return f"refused: {getattr(answer, 'reason', type(answer).__name__)}", str(answer)
     validator = jsonschema.validators.validator_for(document, default=jsonschema.validators.Draft202012Validator)
     try:
         sound = validator(document).is_valid(answer.value)
     except Exception as error:  # noqa: BLE001 - the reference validator's own failures are counted, not hidden
-        return f"valid, not judged again ({type(error).__name__})"
+        return f"valid, not judged again ({type(error).__name__})", str(error)[:200]
     if not sound:
-        return "VERIFIED BUT INVALID"
-    return "valid, cut" if answer.cut else "valid"
-
-
-def measure(
-    loaded: LocalEngine, schemas: Sequence[tuple[Path, Any]], out: Path | None = None
-) -> dict[str, dict[str, list[str]]]:
-    """Files by group and outcome; written to a file, too, behind every batch."""
-    results: dict[str, dict[str, list[str]]] = {"enforced": {}, "enforced in part": {}, "not taken": {}}
-    taken: list[tuple[Path, Any, Schema]] = []
-    for file, document in schemas:
-        try:
-            taken.append((file, document, examined(Schema(document, file.name))))
-        except InputError as error:
-            results["not taken"].setdefault(error.message[:60], []).append(str(file))
-    for start in range(0, len(taken), BATCH):
-        batch = taken[start : start + BATCH]
-        for (file, document, schema), answer in zip(batch, _answers(loaded, batch), strict=True):
-            group = "enforced in part" if schema.widenings else "enforced"
-            results[group].setdefault(outcome(answer, document), []).append(str(file))
-        if out:
-            out.write_text(json.dumps(results, indent=1))
-    return results
+        return INVALID, json.dumps(answer.value)[:500]
+    return "valid, cut" if answer.cut else "valid", ""
 
 
 def _answers(loaded: LocalEngine, batch: Sequence[tuple[Path, Any, Schema]]) -> list[Any]:
@@ -104,40 +145,34 @@ def _answers(loaded: LocalEngine, batch: Sequence[tuple[Path, Any, Schema]]) -> 
         return [error] if len(batch) == 1 else [answer for one in batch for answer in _answers(loaded, [one])]
 
 
-def chance(schemas: Sequence[tuple[Path, Any]], budget: int, out: Path | None) -> dict[str, dict[str, list[str]]]:
-    """As :func:`measure`, with chance in the place of a model: any allowed byte is as likely as any other.
+def _by_chance(batch: Batch, taken: Sequence[tuple[Path, Any, Schema]]) -> list[Any]:
+    """As :func:`_answers`, with chance in the place of a model: any allowed byte is as likely as any other.
 
-    Costs no model's time. The budget is in bytes, and planned by the same code as tokens are.
+    Costs no model's time. The budget is in bytes, and planned by the same code as tokens are. There are at most three
+    tries, the later ones with twice the budget.
     """
+    constraints = _bytes()
+    answers: list[Any] = []
+    for number, (_, _, schema) in enumerate(taken, batch.first):
+        endings = constraints.endings(schema.grammar)
+        answer: Any = None
+        for attempt in range(3):
+            rng = random.Random(f"{number}/{attempt}")
+            text, whole = _document(endings, batch.chance * min(2, attempt + 1), rng)
+            verdict = verify.answer(text.decode(errors="replace"), schema)
+            if whole and verdict.ok:
+                answer = Formatted(text.decode(), verdict.value, len(text), 0.0, narrowed=False)
+                break
+            answer = Refusal(str(verdict.reason) if whole else "budget", str(verdict))
+        answers.append(answer)
+    return answers
+
+
+@lru_cache(maxsize=1)
+def _bytes() -> Constraints:
+    """Matchers for :func:`_by_chance`; once a process."""
     words = testing.tokenizer(["any text"])
-    constraints = Constraints(words, [words.eos_token_id], len(words))
-    results: dict[str, dict[str, list[str]]] = {"enforced": {}, "enforced in part": {}, "not taken": {}}
-    for number, (file, document) in enumerate(schemas):
-        try:
-            schema = examined(Schema(document, file.name))
-            endings = constraints.endings(schema.grammar)
-        except InputError as error:
-            results["not taken"].setdefault(error.message.split(":")[-1][:50], []).append(str(file))
-            continue
-        group = "enforced in part" if schema.widenings else "enforced"
-        results[group].setdefault(_by_chance(schema, endings, budget, number, document), []).append(str(file))
-        if out and number % 20 == 0:
-            out.write_text(json.dumps(results, indent=1))
-    if out:
-        out.write_text(json.dumps(results, indent=1))
-    return results
-
-
-def _by_chance(schema: Schema, endings: Endings, most: int, seed: int, document: Any) -> str:
-    """What came of one document that chance writes, in at most three tries, the later ones with twice the budget."""
-    verdict = "refused: budget"
-    for attempt in range(3):
-        text, whole = _document(endings, most * min(2, attempt + 1), random.Random(f"{seed}/{attempt}"))
-        said = verify.answer(text.decode(errors="replace"), schema)
-        if whole and said.ok:
-            return outcome(Formatted(text.decode(), said.value, len(text), 0.0, narrowed=False), document)
-        verdict = f"refused: {said.reason}" if whole else "refused: budget"
-    return verdict
+    return Constraints(words, [words.eos_token_id], len(words))
 
 
 def _document(endings: Endings, most: int, rng: random.Random) -> tuple[bytes, bool]:
@@ -200,18 +235,29 @@ def speed(loaded: LocalEngine, rounds: int) -> dict[str, float]:
     return {name: sorted(values)[len(values) // 2] for name, values in rates.items()}
 
 
-def show(results: dict[str, dict[str, list[str]]], seconds: float) -> None:
+def report(outcomes: Sequence[Outcome], folder: Path) -> dict[str, Any]:
+    """Files by group and outcome, and the messages behind those that are not valid."""
+    groups: dict[str, dict[str, list[str]]] = {group: {} for group in GROUPS}
+    for result in sorted(outcomes):
+        groups[result.group].setdefault(result.words, []).append(str(result.file.relative_to(folder)))
+    details = {str(result.file.relative_to(folder)): result.detail for result in sorted(outcomes) if result.detail}
+    return {"machine": machine(), "groups": groups, "details": details}
+
+
+def show(groups: dict[str, dict[str, list[str]]], asked_of: int, seconds: float) -> None:
     """Print the figures."""
     console = Console()
-    for group, outcomes in results.items():
+    for group, outcomes in groups.items():
         total = sum(map(len, outcomes.values()))
-        valid = sum(len(files) for name, files in outcomes.items() if name.startswith("valid"))
-        share = f", {valid / total:.1%} valid" if total and group != "not taken" else ""
-        table = Table("outcome", "schemas", title=f"{group}: {total}{share}", title_justify="left")
-        for name, count in Counter({name: len(files) for name, files in outcomes.items()}).most_common(12):
-            table.add_row(name, str(count))
+        valid = sum(len(names) for words, names in outcomes.items() if words.startswith("valid"))
+        share = f", {100 * valid / total:.2f} % valid" if total and group != "not taken" else ""
+        console.print(f"{group}: {total}{share}")
+        table = Table("outcome", "schemas")
+        for words, number in Counter({words: len(names) for words, names in outcomes.items()}).most_common(12):
+            table.add_row(words, str(number))
         console.print(table)
-    console.print(f"{seconds:.0f} s")
+    done = sum(len(names) for outcomes in groups.values() for names in outcomes.values())
+    console.print(f"{done} of {asked_of} schemas in {seconds:.0f} s on {machine()}")
 
 
 def main() -> None:
@@ -222,26 +268,33 @@ def main() -> None:
     parser.add_argument("--start", type=int, default=0, help="how many are passed over first")
     parser.add_argument("--tokens", type=int, default=512, help="tokens of the formatter's first budget")
     parser.add_argument("--seed", type=int, default=0, help="of the choice and of the weights")
-    parser.add_argument("--json", type=Path, help="where to write what came of each file")
-    parser.add_argument("--bytes", type=int, help="let chance write so many bytes in the place of a model")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes side by side")
+    parser.add_argument("--json", type=Path, help="where to write what came of each file, kept while it runs")
+    parser.add_argument("--bytes", type=int, default=0, help="let chance write so many bytes in the place of a model")
     parser.add_argument("--speed", action="store_true", help="measure the cost alone")
     options = parser.parse_args()
-    if options.bytes:
-        began = time.perf_counter()
-        schemas = list(corpus(options.folder, options.start, options.count, options.seed))
-        show(chance(schemas, options.bytes, options.json), time.perf_counter() - began)
-        return
     with tempfile.TemporaryDirectory() as folder:
-        loaded = engine(Path(folder), options.tokens, options.seed)
+        bundle = testing.random_bundle(Path(folder), testing.toy_task(), seed=options.seed, max_length=CONTEXT)
         if options.speed:
-            for name, rate in speed(loaded, 9).items():
+            for name, rate in speed(_engine(bundle, options.tokens), 9).items():
                 print(f"{name}: {rate:.0f} tokens/s of processor time")
             return
+        if not options.folder.is_dir():
+            parser.error(f"{options.folder} is no folder; it holds a corpus of JSON schemas")
+        parts = batches(
+            options.folder, options.count, options.start, options.seed,
+            bundle=bundle, tokens=options.tokens, chance=options.bytes,
+        )  # fmt: skip
         began = time.perf_counter()
-        results = measure(
-            loaded, list(corpus(options.folder, options.start, options.count, options.seed)), options.json
-        )
-    show(results, time.perf_counter() - began)
+        outcomes: list[Outcome] = []
+        for _, results in spread(asked, parts, workers=options.workers, words="documents"):
+            outcomes += results
+            if options.json:
+                options.json.write_text(json.dumps(report(outcomes, options.folder), indent=1), encoding="utf-8")
+    groups = report(outcomes, options.folder)["groups"]
+    show(groups, sum(len(part.files) for part in parts), time.perf_counter() - began)
+    if groups["enforced"].get(INVALID) or groups["enforced in part"].get(INVALID):
+        raise SystemExit(1)
 
 
 if __name__ == "__main__":
