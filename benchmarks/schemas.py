@@ -192,7 +192,8 @@ def _show(tallies: dict[str, Tally]) -> None:
     """Print the tables."""
     print(f"Printed by `python -m benchmarks.schemas` on {machine()}.\n")
     print(
-        "| corpus | schemas | taken | enforced wholly by the grammar | verdicts | right | as python's jsonschema | slowest |"
+        "| corpus | schemas | taken | enforced wholly by the grammar | verdicts | right "
+        "| as python's jsonschema | slowest |"
     )
     print("|---|---|---|---|---|---|---|---|")
     for name, tally in tallies.items():
