@@ -23,6 +23,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 Part = TypeVar("Part")
 Result = TypeVar("Result")
 
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
 _POLL_S = 0.5
 """How soon a signal is noticed, in seconds."""
 
@@ -53,10 +55,12 @@ def spread(
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_deaf)
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"))
     with _told_to_stop() as stop, Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         bar = progress.add_task(words, total=len(parts))
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # processes inherit it: they end by our word alone
         waiting: dict[Future[Result], int] = {pool.submit(work, part): number for number, part in enumerate(parts)}
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         try:
             while waiting and not stop.is_set():
                 done, _ = wait(waiting, timeout=_POLL_S, return_when=FIRST_COMPLETED)
@@ -81,18 +85,12 @@ def _told_to_stop() -> Iterator[threading.Event]:
     def told(_signal: int, _frame: FrameType | None) -> Any:
         stop.set()
 
-    before = {number: signal.signal(number, told) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.signal(number, told) for number in _SIGNALS}
     try:
         yield stop
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _deaf() -> None:
-    """A process of the pool ends when the first one says so, not by signals that its whole group gets."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _told(console: Console, words: str, done: int, total: int) -> None:

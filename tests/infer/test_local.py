@@ -185,10 +185,17 @@ def test_a_completion_that_is_cut_says_so(engine, task):
 
 
 def test_time_that_is_up_ends_a_completion(engine, task):
-    request = Request(
-        "formatter", Rendered.from_json("JSON:"), schema=task.schema.document, deadline=time.monotonic() - 1
-    )
-    assert only(engine, request).finish == "deadline"
+    request = Request("formatter", Rendered.from_json("JSON:"), schema=task.schema.document, max_tokens=3)
+    assert only(engine, request).finish == "length"  # the schema is compiled from here on
+    assert only(engine, replace(request, deadline=time.monotonic() - 1)).finish == "deadline"
+
+
+def test_time_that_is_up_before_a_schema_is_compiled_is_a_refusal(engine):
+    schema = {"const": "compiled by nobody before"}
+    request = Request("formatter", Rendered.from_json("JSON:"), schema=schema, deadline=time.monotonic() - 1)
+    with pytest.raises(Refusal) as caught:
+        only(engine, request)
+    assert caught.value.reason == "deadline"
 
 
 def test_a_prompt_beyond_the_model_is_refused_with_both_figures(engine):
