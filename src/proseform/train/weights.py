@@ -55,8 +55,9 @@ def dtype(model: config.Model, *, whole: bool) -> Any:
 def load(folder: Path, model: config.Model, *, whole: bool) -> Any:
     """A causal LM out of a model folder, ready to train; attention never goes through cuDNN in this process again.
 
-    Its backward pass gives NaN on Hopper where a mask leaves a row without anything to look at, as padding on the left
-    does, and the length is an odd multiple of 64 (torch 2.11 and later; github.com/pytorch/pytorch/issues/196678).
+    Its backward pass gives NaN on Hopper in half precision where there is a mask, the length is an odd multiple of 64
+    and a row's log-sum-exp lies below -88 (since torch 2.11; github.com/pytorch/pytorch/issues/196678). That of a row
+    that padding leaves with nothing to look at is minus infinity, and GRPO pads on the left.
 
     Args:
         folder: An ordinary Hugging Face folder.
