@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 
 from proseform import digest
 from proseform.config.files import Files, knobs
-from proseform.config.place import EvaluateJob, Images, Jobs, Place, Steps
+from proseform.config.place import EvaluateEngine, EvaluateJob, Images, Jobs, Place, Steps
 from proseform.config.placement import Environment, Placed, Toleration
 from proseform.config.section import Section, Word
 from proseform.config.serving import Engine, Scaling, Serving, Transformer
@@ -47,6 +47,7 @@ __all__ = [
     "Engine",
     "Environment",
     "Evaluate",
+    "EvaluateEngine",
     "EvaluateJob",
     "Files",
     "Gate",

@@ -1,7 +1,9 @@
 """A place: where and how training jobs and services run on a Kubernetes.
 
-No knob here changes what a stage makes, so no stage's key depends on one. A place is a file apart from the run file
-(``--place``), since one run may go to several clusters and one cluster take several runs.
+No knob here changes what a stage makes, so no stage's key depends on one. The exception is an engine that generates for
+the evaluate stage: the key of its records holds dialect and model names, but no URL, which says only where it is. A
+place is a file apart from the run file (``--place``), since one run may go to several clusters and one cluster take
+several runs.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from proseform.config.placement import Environment, Folder, Image, Key, Name, OptionalName, Placed, Quantity
+from proseform.config.placement import Environment, Folder, Image, Key, Name, OptionalName, Placed, Quantity, Url
 from proseform.config.section import Count, Positive, Section
 from proseform.config.serving import Serving
 from proseform.versions import images
@@ -31,6 +33,35 @@ class Images(Section):
     """When nodes pull images."""
 
 
+ModelName = Annotated[str, Field(pattern=r"^[^\s{}]*(\{digest\}[^\s{}]*)?$", min_length=1)]
+"""A model's name at a server; {digest} stands for the first twelve hex digits of its weights' digest."""
+
+
+class Measured(Section):
+    """The names of what is measured at an engine by URL; with {digest}, no other weights are measured by mistake."""
+
+    base: ModelName = "base"
+    """The base, which is asked in both roles."""
+    sft: ModelName = "sft-{digest}"
+    """The evaluator after SFT."""
+    grpo: ModelName = "grpo-{digest}"
+    """The evaluator after GRPO."""
+    formatter: ModelName = "formatter-{digest}"
+    """The formatter."""
+
+
+class EvaluateEngine(Section):
+    """An OpenAI-compatible server that generates for the evaluate stage, in the place of a job."""
+
+    url: Url = ""
+    """URL of the server; empty: a job of the stage's own holds the models."""
+    dialect: Literal["vllm", "openai"] = "vllm"
+    """How the server is asked for a schema, vLLM's way or by OpenAI's response_format."""
+    key_file: str = ""
+    """A file with the server's API key, as the evaluate step sees it (steps.secret); empty sends none."""
+    models: Measured = Measured()
+
+
 class EvaluateJob(Placed):
     """The job that generates for the evaluate stage: one pod and one process, which loads one model after another."""
 
@@ -40,6 +71,7 @@ class EvaluateJob(Placed):
     """Memory request and limit of the pod."""
     gpus: Count = 0
     """GPUs of the pod; 1 is enough, 0 generates on the CPU."""
+    engine: EvaluateEngine = EvaluateEngine()
 
 
 class Jobs(Placed):

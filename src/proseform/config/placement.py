@@ -33,6 +33,9 @@ Image = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@-]*$")]
 Folder = Annotated[str, Field(pattern=r"^/.")]
 """An absolute path in a pod."""
 
+Url = Annotated[str, Field(pattern=r"^(https?://[^/?#@ ]+(/[^?# ]*)?)?$")]
+"""The URL of an HTTP server, without user, query and fragment; may be empty."""
+
 Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$")]
 """A Kubernetes resource quantity, such as ``500m`` or ``4Gi``."""
 

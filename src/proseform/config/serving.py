@@ -6,14 +6,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from proseform.config.placement import Environment, Host, Key, Name, OptionalName, Placed, Quantity
+from proseform.config.placement import Environment, Host, Key, Name, OptionalName, Placed, Quantity, Url
 from proseform.config.section import Count, Positive, Section
 
 
 class Engine(Placed):
     """The engines: vLLM, which KServe calls a predictor; or any OpenAI-compatible server, by its URL."""
 
-    url: Annotated[str, Field(pattern=r"^(https?://[^/?#@ ]+(/[^?# ]*)?)?$")] = ""
+    url: Url = ""
     """URL of a server that runs the models; empty: vLLM engines of each bundle's own."""
     dialect: Literal["vllm", "openai"] = "vllm"
     """With url: how a schema is sent to the server, as vLLM's structured_outputs or OpenAI's response_format."""

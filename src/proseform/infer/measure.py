@@ -1,9 +1,9 @@
 """The measuring worker: asks models what the suites plan, and writes what came as records. Judges nothing.
 
 Any engine will do; the worker itself loads bundles into its own process, on a GPU where there is one, so that a
-launcher can start it as a job like training. Asks go to the engine in the order of the plans, in batches, so that equal
-plans give equal texts. Several ranks each ask of their own share of the cases, side by side. An interruption costs at
-most the subject that was being asked.
+launcher can start it as a job like training, or asks a server that has their models. Asks go to the engine in the order
+of the plans, in batches, so that equal plans give equal texts. Several ranks each ask of their own share of the cases,
+side by side. An interruption costs at most the subject that was being asked.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from proseform import bundle as bundles
 from proseform import config, launch, records
@@ -44,7 +45,8 @@ def main(job: launch.Job) -> None:
     """Measure the subjects of a job into ``job.out``.
 
     The job's settings: ``task`` and ``run``; ``subjects``, each with ``name``, ``trained``, ``shipped`` and ``bundle``
-    (a folder); ``delete_after``, where the cases are a user's own: the date from which on their texts are to go.
+    (a folder); ``delete_after``, where the cases are a user's own: the date from which on their texts are to go;
+    ``engine``, where the models are asked by URL: subject to fields of an :class:`~proseform.infer.spec.EngineSpec`.
     """
     task, run = tasks.load(str(job.settings["task"])), config.Run.model_validate(job.settings["run"])
     study = records.study(job.input("dataset"), task, run)
@@ -63,7 +65,7 @@ def main(job: launch.Job) -> None:
     for (subject, bundle), asks in zip(subjects, shares, strict=True):
         part = _part(parts, subject, rank)
         if not part.exists():
-            _write_whole(part, _asked(bundle, asks, run, job, before, total), until)
+            _write_whole(part, _asked(subject, bundle, asks, run, job, before, total), until)
         before += len(asks)
     _wait_for_others(job.world_size)
     if rank:
@@ -76,7 +78,9 @@ def main(job: launch.Job) -> None:
         texts = Path(job.out) / records.APART
         texts.mkdir(mode=0o700)
         records.write_texts(texts / records.TEXTS, outcomes, until)
-    write_json(Path(job.out) / records.ABOUT, {"machine": machine(), "records": len(outcomes), "left_out": left_out})
+    by_url = next(iter(job.settings.get("engine", {}).values()), None)
+    place = f"{by_url['dialect']} server at {by_url['url']}" if by_url else machine()
+    write_json(Path(job.out) / records.ABOUT, {"machine": place, "records": len(outcomes), "left_out": left_out})
     records.write(Path(job.out) / records.RECORDS, [outcome.sealed() for outcome in outcomes] if until else outcomes)
 
 
@@ -140,12 +144,10 @@ def ask_all(
 
 
 def _asked(
-    bundle: Path, asks: Sequence[Ask], run: config.Run, job: launch.Job, before: int, total: int
+    subject: Subject, bundle: Path, asks: Sequence[Ask], run: config.Run, job: launch.Job, before: int, total: int
 ) -> list[Outcome]:
-    """Ask a bundle in this process."""
-    from proseform.infer.local import LocalEngine
-
-    engine, count = LocalEngine(bundle, check_files=False), before
+    """Ask a bundle: in this process, or by URL."""
+    engine, count = opened(bundle, job.settings.get("engine", {}).get(subject.name)), before
 
     def tell(more: int) -> None:
         nonlocal count
@@ -156,6 +158,28 @@ def _asked(
         return ask_all(engine, asks, batch=run.evaluate.batch, tell=tell)
     finally:
         close(engine)
+
+
+def opened(bundle: Path, spec: Mapping[str, Any] | None) -> Engine:
+    """The engine of a bundle.
+
+    Args:
+        bundle: Its folder; tokenizers and prompts are taken from it in any case.
+        spec: The fields of an :class:`~proseform.infer.spec.EngineSpec`; None loads the models into this process.
+
+    Raises:
+        ConfigError: No key in the key file.
+    """
+    if spec is None:
+        from proseform.infer.local import LocalEngine
+
+        return LocalEngine(bundle, check_files=False)
+    from proseform.infer.context import encoders
+    from proseform.infer.http import HttpEngine
+    from proseform.infer.spec import EngineSpec
+
+    manifest = bundles.read(bundle, check_files=False)
+    return HttpEngine(EngineSpec(**spec), manifest, encoders(bundle, manifest))
 
 
 def _complete(engine: Engine, asks: Sequence[Ask], values: Sequence[Mapping[str, str]]) -> list[_Came]:

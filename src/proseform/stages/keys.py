@@ -31,7 +31,7 @@ BESIDE = frozenset(
         *("cli", "display", "testing", "serve", "kube", "documents", "registry"),
         *("launch", "lifetime", "warm", "store", "machine", "naming", "versions", "redact"),
         *("config", "runs", "places", "tasks", "errors", "laws", "hostile", "digest", "closure"),
-        *("stages.cache", "stages.keys", "stages.policy", "stages.preflight", "stages.retention"),
+        *("stages.cache", "stages.keys", "stages.policy", "stages.preflight", "stages.retention", "stages.served"),
     )
 )
 """Modules and packages that no result passes through, unless they are roots."""

@@ -106,7 +106,7 @@ def train(
     return done
 
 
-def work_off(worker: str, job: Job, out: Path) -> None:
+def work_off(worker: str, job: Job, out: Path, *, here: bool = False) -> None:
     """Run a worker, and move its output to the stage's.
 
     A job writes into its own folder: the launcher empties that before every try, and an adopted job may have filled it
@@ -116,11 +116,12 @@ def work_off(worker: str, job: Job, out: Path) -> None:
         worker: The worker's module.
         job: The job; its ``out`` lies on the file system of ``out``.
         out: The stage's output, which is replaced.
+        here: Start the worker on this machine also where others are jobs: it needs no model of its own.
 
     Raises:
         StageError: The worker failed; the message is the worker's.
     """
-    launcher().run(worker, job)
+    (Local() if here else launcher()).run(worker, job)
     shutil.rmtree(out)
     Path(job.out).rename(out)
 

@@ -9,7 +9,7 @@ from proseform import config, naming
 from proseform.data import splits
 from proseform.errors import ConfigError
 from proseform.registry import await_answer
-from proseform.stages import cache
+from proseform.stages import cache, served
 from proseform.task import Task
 from proseform.train import memory
 
@@ -39,6 +39,7 @@ def check(
         InputError: No such level or format.
         RowError: A row of the case file has a wrong shape; line and field are named.
         ClusterError: The place's cluster does not answer.
+        EngineError: The evaluate stage's engine by URL does not answer, or does not serve a model whose name is known.
         RegistryError: Nothing answers at the tracking URI.
     """
     resolved, the_task = config.load(run), cache.load_task(task)
@@ -52,6 +53,8 @@ def check(
         _fits(resolved, place)
         if asked:
             _cluster(place)
+            if place.evaluate.engine.url:
+                served.preflight(place.evaluate.engine)
     return the_task, resolved
 
 
