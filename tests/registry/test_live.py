@@ -2,6 +2,7 @@
 
 import json
 import logging
+import threading
 
 import pytest
 
@@ -56,6 +57,15 @@ def test_leaving_sends_what_is_left_and_the_logged_stage_replaces_it(mlflow, met
     assert whole != follower.run_id
     assert mlflow.client.get_run(follower.run_id).info.lifecycle_stage == "deleted"
     assert len(curve(mlflow, whole)) == 3
+
+
+def test_mlflow_is_imported_before_the_thread_starts(mlflow, metrics, monkeypatch):
+    """Two threads that import requests, one by MLflow and one by Kubernetes' client, have met half of a module."""
+    importing = []
+    monkeypatch.setattr(live, "library", lambda: importing.append(threading.current_thread()))
+    with live.following(mlflow, "toy", "grpo", metrics):
+        assert importing == [threading.current_thread()]
+    assert importing == [threading.current_thread()]
 
 
 def test_a_server_that_is_away_costs_no_training(metrics, caplog, monkeypatch):

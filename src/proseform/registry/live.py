@@ -47,6 +47,12 @@ class Follower:
         self._thread = threading.Thread(target=self._follow, name=f"live-{stage}", daemon=True)
 
     def __enter__(self) -> Self:
+        """Import MLflow, then start.
+
+        The import is done here, not in the thread: a launcher imports Kubernetes' client meanwhile, both import
+        requests, and where two threads import modules that import one another, one of them sees half of a module.
+        """
+        self._guarded(library)
         self._thread.start()
         return self
 
@@ -100,7 +106,6 @@ class Follower:
 
     def _follow(self) -> None:
         """The thread: send, then wait, until the end."""
-        self._guarded(library)
         while True:
             last = self._ends.wait(self._every_s)
             self._guarded(self.send)
