@@ -22,7 +22,8 @@ Position = Literal["same", "child"]
 NEWEST: Number = 2020
 CONST_SINCE: Number = 6
 DEPENDENT_SINCE: Number = 2019
-"""dependentRequired, dependentSchemas, minContains; before, there were ``dependencies``."""
+"""dependentRequired, dependentSchemas, minContains. The ``dependencies`` of before stay in force: the validator
+enforces them in every draft."""
 REFERENCE_ALONE: Number = 7
 """Up to this draft nothing counts beside a ``$ref``."""
 
@@ -89,7 +90,7 @@ KEYWORDS: dict[str, Keyword] = {
     "if": Keyword("one", "same", since=7),
     "then": Keyword("one", "same", since=7),
     "else": Keyword("one", "same", since=7),
-    "dependencies": Keyword("map of one or names", "same", until=7),
+    "dependencies": Keyword("map of one or names", "same"),
     "dependentSchemas": Keyword("map", "same", since=2019),
     "properties": Keyword("map", "child"),
     "patternProperties": Keyword("map", "child"),

@@ -8,7 +8,7 @@ from typing import Any
 from proseform.schema import references
 from proseform.schema.bounds import escaped
 from proseform.schema.definitions import Definitions
-from proseform.schema.draft import DEPENDENT_SINCE, NEWEST, REFERENCE_ALONE, Number
+from proseform.schema.draft import DEPENDENT_SINCE, REFERENCE_ALONE, Number
 from proseform.schema.grammar import NOT_ENFORCED, NOTHING, Grammar, Widening
 from proseform.schema.graph import Edge, Node
 from proseform.schema.inhabited import inhabited
@@ -101,11 +101,8 @@ class _Writer:
                 self._widen(node, key, "engines count only beside properties that are all required")
             else:
                 out[key] = int(schema[key])
-        for key, since, until in (
-            ("dependencies", 4, REFERENCE_ALONE),
-            ("dependentRequired", DEPENDENT_SINCE, NEWEST),
-        ):
-            if schema.get(key) and since <= self._draft <= until:
+        for key, since in (("dependencies", 4), ("dependentRequired", DEPENDENT_SINCE)):
+            if schema.get(key) and since <= self._draft:
                 self._widen(node, key)
         for key in ("propertyNames", "dependentSchemas"):
             if any(edge.keyword == key and self._nodes[edge.target].schema is not True for edge in node.edges):
