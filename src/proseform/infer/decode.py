@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 
 from proseform.errors import Refusal
+from proseform.infer.grammars.constrain import exhausted
 
 if TYPE_CHECKING:
     from llguidance import LLMatcher
@@ -42,6 +43,7 @@ class Row:
         deadline: On :func:`time.monotonic`'s clock, in seconds.
         watch: Called after every token; False ends the row, because whoever asked has gone.
         budget: What ends its document in time; None cuts it where the tokens end.
+        renew: Gives a matcher of the row's own, behind the prefill; asked for once, where the shared one is used up.
         ids: What was generated, stop tokens left out.
         finish: How it ended.
         fault: Why a constrained document did not come to its end, where time was left.
@@ -55,6 +57,7 @@ class Row:
     deadline: float | None = None
     watch: Callable[[Row], bool] | None = None
     budget: Budget | None = None
+    renew: Callable[[], LLMatcher] | None = None
     ids: list[int] = field(default_factory=list)
     finish: Literal["stop", "length", "deadline", "left", ""] = ""
     fault: Refusal | None = None
@@ -67,12 +70,10 @@ class Row:
     def take(self, token: int, stop: frozenset[int], now: float) -> int:
         """Append a token, or end; how many tokens are taken back so that an ending fits."""
         if token in stop:
-            self._end_of(self.matcher)
-            return 0
+            return self._stopped()
         self.ids.append(token)
         if self.matcher is not None and (not self.matcher.consume_token(token) or self.matcher.is_stopped()):
-            self._end_of(self.matcher)
-            return 0
+            return self._stopped(1)
         try:
             dropped = 0 if self.budget is None else self._back(self.budget.check(self.ids))
         except Refusal as refusal:  # time was up while the endings were compiled
@@ -85,6 +86,21 @@ class Row:
         elif self.deadline is not None and now > self.deadline:
             self.finish = "deadline"
         return dropped
+
+    def _stopped(self, taken: int = 0) -> int:
+        """End where the matcher has ended; behind a matcher that is used up go on with one of the row's own.
+
+        Args:
+            taken: Tokens that were taken with the matcher's last word.
+        """
+        if self.matcher is None or self.renew is None or not exhausted(self.matcher):
+            self._end_of(self.matcher)
+            return 0
+        del self.ids[len(self.ids) - taken :]
+        self._start, self.renew = self.renew(), None
+        self.matcher = self._start.deep_copy()
+        self.matcher.consume_tokens(self.ids)
+        return 1  # the last token is read by the model once more
 
     def _end_of(self, matcher: LLMatcher | None) -> None:
         """End where the model or the matcher ends; a matcher may also have met a limit of its own, or a dead end."""

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -160,14 +161,15 @@ class RoleModel:
         if room < 1:
             raise too_long(request.role, len(prompt) + len(prefill), self.limit)
         most = min(request.max_tokens, room)
-        matcher = budget = None
+        matcher = budget = renew = None
         if request.schema is not None:
             constraints = self._constraints()
+            renew = partial(constraints.own, request.schema, prefill)
             matcher = constraints.matcher(request.schema, prefill, deadline=request.deadline)
             budget = constraints.budget(request.schema, prefill, most, deadline=request.deadline)
-        return decode.Row(
-            [*prompt, *prefill], most, request.temperature, request.seed, matcher, request.deadline, budget=budget
-        )
+        row = decode.Row([*prompt, *prefill], most, request.temperature, request.seed, matcher, request.deadline)
+        row.budget, row.renew = budget, renew
+        return row
 
     def _text(self, request: Request, prefill: list[int], row: decode.Row) -> str:
         """The completion's text, prefill included."""

@@ -145,6 +145,17 @@ def test_what_is_larger_than_the_whole_bound_is_given_and_not_kept():
     assert made == ["large", "large"]
 
 
+def test_what_is_of_no_use_is_forgotten_unless_it_was_made_anew_meanwhile():
+    kept: Compilations[object] = Compilations(10)
+    first, second = object(), object()
+    assert kept.get("a", lambda: (first, 10)) is first
+    kept.forget("a", second)
+    assert kept.get("a", lambda: (second, 10)) is first
+    kept.forget("a", first)
+    assert kept.get("a", lambda: (second, 10)) is second
+    assert kept.get("b", lambda: (first, 1)) is first, "its bytes are free: the larger one went, and came once"
+
+
 def test_a_schema_that_compiles_slowly_keeps_no_other_schema_waiting(callers, monkeypatch):
     words = testing.tokenizer(["any text"])
     constraints = Constraints(words, [words.eos_token_id], len(words))

@@ -81,6 +81,13 @@ class Compilations(Generic[T]):
         hint = "Allow more time, or ask for a smaller schema."
         raise Refusal("deadline", "Time was up while the schema was compiled.", hint=hint)
 
+    def forget(self, key: str, value: T) -> None:
+        """Forget a value that is of no use any more; another one that was made under its key meanwhile is kept."""
+        with self._lock:
+            if key in self._kept and self._kept[key][0] is value:
+                _, freed = self._kept.pop(key)
+                self._bytes -= freed
+
     def _ordered(self, key: str, make: Callable[[], tuple[T, int]]) -> _Order[T]:
         """The order for a key, put in line if there is none; called under the lock."""
         if key not in self._orders:

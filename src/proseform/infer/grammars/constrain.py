@@ -9,9 +9,9 @@ Left out: fast-forwarding of forced tokens; at these lengths it saves less than 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 
@@ -25,6 +25,8 @@ from proseform.infer.grammars.examine import checked
 
 if TYPE_CHECKING:
     from llguidance import LLMatcher
+
+T = TypeVar("T")
 
 _CACHED_BYTES = 4 << 20
 """Schemas of so many bytes of JSON together are kept compiled; a compiled grammar, which tells no size, is larger."""
@@ -67,9 +69,8 @@ class Constraints:
                 begins no document of it.
             Refusal: ``deadline``.
         """
-        matcher = self._matchers.get(
-            digest.of_json(schema), lambda: (self._compile(schema, self._tokenizer), len(json.dumps(schema))), deadline
-        ).deep_copy()
+        make = partial(self._compile, schema, self._tokenizer)
+        matcher = _kept(self._matchers, schema, make, lambda matcher: matcher, deadline).deep_copy()
         if prefill and not matcher.consume_tokens(list(prefill)):
             raise InputError(
                 "The prefill begins no document of the schema.",
@@ -77,13 +78,19 @@ class Constraints:
             )
         return matcher
 
+    def own(self, schema: Mapping[str, Any], prefill: Sequence[int]) -> LLMatcher:
+        """A matcher behind a prefill that shares nothing with others, for a schema that :meth:`matcher` has taken."""
+        matcher = self._compile(schema, self._tokenizer)
+        matcher.consume_tokens(list(prefill))
+        return matcher
+
     def endings(self, schema: Mapping[str, Any], *, deadline: float | None = None) -> Endings:
         """The endings of a schema's documents. Compiled once; errors as of :meth:`matcher`."""
-        return self._endings.get(
-            digest.of_json(schema),
-            lambda: (Endings(schema, self._compile(schema, self._bytes)), len(json.dumps(schema))),
-            deadline,
-        )
+
+        def make() -> Endings:
+            return Endings(schema, self._compile(schema, self._bytes))
+
+        return _kept(self._endings, schema, make, lambda endings: endings.start().matcher, deadline)
 
     def budget(
         self, schema: Mapping[str, Any], prefill: Sequence[int], most: int, *, deadline: float | None = None
@@ -145,6 +152,33 @@ class Constraints:
         if matcher.is_error():
             raise InputError(f"The schema cannot be enforced: {matcher.get_error().strip().splitlines()[0]}.")
         return matcher
+
+
+def exhausted(matcher: LLMatcher) -> bool:
+    """Whether a matcher has met a limit of its automaton, which it shares with all of its copies.
+
+    The automaton of a grammar is built while documents are read, and one document can use up what is allowed for all.
+    """
+    return matcher.is_error() and "lexer error" in matcher.get_error()
+
+
+def _kept(
+    kept: Compilations[T],
+    schema: Mapping[str, Any],
+    make: Callable[[], T],
+    matcher_of: Callable[[T], LLMatcher],
+    deadline: float | None,
+) -> T:
+    """What is kept for a schema, or compiled now; what is used up is forgotten and compiled once more."""
+    key, size = digest.of_json(schema), len(json.dumps(schema))
+    for _ in range(2):
+        value = kept.get(key, lambda: (make(), size), deadline)
+        probe = matcher_of(value).deep_copy()
+        probe.compute_bitmask()
+        if not exhausted(probe):
+            break
+        kept.forget(key, value)
+    return value
 
 
 class _Bytes:
