@@ -112,7 +112,7 @@ def run(
             words.append(f"{left_out} cases too long and left out")
         return {"key": ", ".join(words), **figures, "left_out": left_out, "bundle": about["bundle"]}
 
-    cache.hand_over(cache.once("evaluate", inputs, body, apart=frozenset(RECORDED)), measured)
+    cache.hand_over(cache.once("evaluate", inputs, body, apart=LOADED.union(RECORDED)), measured)
     if shown is not None:
         shown.fill(cache.folder(measured))
 
