@@ -140,7 +140,7 @@ CODE = [
     ("documents/pdf.py", "", MOVED_BY_CODE, frozenset(), "reading documents"),
     ("tasks/cv/source.py", "", MOVED_BY_CODE, frozenset(), "a task's code, which has digests of its own"),
     ("runs/small.toml", "", "\n# words\n", frozenset(), "a run file, whose values are in the keys"),
-    ("config/stages.py", "", MOVED_BY_CODE, frozenset(), "the model of run files"),
+    ("config/training.py", "", MOVED_BY_CODE, frozenset(), "the model of run files"),
     ("infer/decode.py", "", MOVED_BY_CODE, {"records"}, "the decoder: texts, and no judgement"),
     ("stats.py", "", MOVED_BY_CODE, {"evaluate"}, "intervals"),
     ("report.html.j2", "", "<!-- -->", {"evaluate"}, "the report's page"),

@@ -13,25 +13,21 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from proseform import digest
-from proseform.config.files import Files, knobs
+from proseform.config.files import Files
+from proseform.config.knobs import knobs
 from proseform.config.place import EvaluateEngine, EvaluateJob, Images, Jobs, Place, Steps
 from proseform.config.placement import Environment, Placed, Toleration
+from proseform.config.release import Check, Evaluate, Gate, Probe, Promote, Register
 from proseform.config.section import Section, Word
 from proseform.config.serving import Engine, Scaling, Serving, Transformer
-from proseform.config.stages import (
-    Check,
+from proseform.config.training import (
     Completions,
     Dataset,
-    Evaluate,
-    Gate,
     Generation,
     Grpo,
     Launch,
     Lora,
     Model,
-    Probe,
-    Promote,
-    Register,
     Sft,
     SftRoles,
     Tiny,

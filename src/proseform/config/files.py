@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import Any, Generic, TypeVar, get_origin
+from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
 
+from proseform.config.knobs import known
 from proseform.config.section import Section
 from proseform.errors import ConfigError
 
@@ -90,7 +91,7 @@ class Files(Generic[_Model]):
         more = f" and {error.error_count() - 1} more" if error.error_count() > 1 else ""
         hint = ""
         if first["type"] == "extra_forbidden":
-            hint = self.moved.get(name, f"There are: {', '.join(_known(self.model, first['loc'][:-1]))}.")
+            hint = self.moved.get(name, f"There are: {', '.join(known(self.model, first['loc'][:-1]))}.")
         return ConfigError(f"{where}: {name}: {_words(first['type'], first['msg'])}{value}{more}.", hint=hint)
 
     def _text(self, source: str) -> str:
@@ -117,23 +118,6 @@ class Files(Generic[_Model]):
         return _merged(
             _inherited(self._resolved(self._text(str(parent)), str(parent), (*seen, str(parent))), table), table
         )
-
-
-def knobs(model: type[Section], path: str = "") -> Iterator[tuple[str, Any, str]]:
-    """Every knob of a kind of file: its path, its default (None where it has none) and its sentence.
-
-    >>> from proseform.config import Gate
-    >>> next(knobs(Gate))[0]
-    'schema_valid.at_least'
-    """
-    for name, about in model.model_fields.items():
-        inner = _section(about.annotation)
-        here = f"{path}{about.alias or name}"
-        if inner is not None and get_origin(about.annotation) is not tuple:
-            yield from knobs(inner, f"{here}.")
-        else:
-            default = None if about.is_required() else about.get_default(call_default_factory=True)
-            yield here, default, about.description or ""
 
 
 def _is_text(source: str) -> bool:
@@ -197,21 +181,3 @@ def _words(kind: str, message: str) -> str:
     if kind == "value_error":
         return message.removeprefix("Value error, ")
     return "unknown key" if kind == "extra_forbidden" else message[0].lower() + message[1:]
-
-
-def _known(model: type[Section], path: tuple[Any, ...]) -> list[str]:
-    """The keys of the section at a path."""
-    section: type[Section] = model
-    for step in (step for step in path if isinstance(step, str)):  # a number is a place in a list
-        about = next((f for name, f in section.model_fields.items() if step in {name, f.alias}), None)
-        inner = _section(about.annotation) if about else None
-        if inner is None:
-            return []
-        section = inner
-    return [about.alias or name for name, about in section.model_fields.items()]
-
-
-def _section(annotation: Any) -> type[Section] | None:
-    """The section that a field holds, on its own, optionally or in a list; None for every other field."""
-    kinds = (annotation, *getattr(annotation, "__args__", ()))
-    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Section)), None)
