@@ -62,7 +62,7 @@ FAST = $(filter-out tests/test_launch.py tests/test_warm.py, $(wildcard tests/te
 
 .PHONY: test-fast
 test-fast: setup ## within a minute: the pure floors, and the whole way once on a toy
-	@$(PY) -m pytest -m "not cluster" $(PARALLEL) $(FAST) tests/schema tests/suites tests/tasks tests/data src
+	@HYPOTHESIS_PROFILE=fast $(PY) -m pytest -m "not cluster" $(PARALLEL) $(FAST) tests/schema tests/suites tests/tasks tests/data src
 
 .PHONY: e2e
 e2e: setup ## the tests that want root and a cluster: images by buildah, a real Kubernetes of one node

@@ -10,10 +10,17 @@ import pytest
 from proseform import digest, registry, thresholds
 from proseform.bundle import Generation, Part
 from proseform.config import Gate
-from proseform.registry import attachments, models
+from proseform.registry import attachments, lease, models
 from proseform.testing import toy_bundle, toy_task
 
 NUMBERS = itertools.count()
+
+
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch):
+    """No lease ends because a machine is slow; tests of its end set their own."""
+    monkeypatch.setattr(lease, "LEASE_S", 1800.0)
+    monkeypatch.setattr(lease, "PATIENCE_S", 7200.0)
 
 
 @pytest.fixture(scope="session")

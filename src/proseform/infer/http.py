@@ -123,7 +123,7 @@ class HttpEngine:
         """See :meth:`proseform.infer.Engine.room`: counted by the bundle's tokenizer if it has one, else by vLLM."""
         encoder, root = self._encoders.get(request.role), self.spec.root(request.role)
         if encoder is not None:
-            return encoder.room(request)
+            return await asyncio.to_thread(encoder.room, request)  # a long prompt keeps no other caller waiting
         if self.spec.dialect != "vllm" or root in self._without_counting:
             return None
         limit = self.bundle.parts[request.role].generation.context_length

@@ -264,7 +264,7 @@ class LocalEngine:
 
     async def room(self, request: Request) -> int:
         """See :meth:`proseform.infer.Engine.room`."""
-        return self._role_model(request.role).room(request)
+        return await asyncio.to_thread(self._role_model(request.role).room, request)
 
     async def close(self) -> None:
         """See :meth:`proseform.infer.Engine.close`; the batch that runs is ended first."""
