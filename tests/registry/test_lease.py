@@ -12,6 +12,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
 
 from proseform import registry
 from proseform.errors import RegistryError
@@ -210,6 +212,21 @@ def test_a_generation_that_was_made_by_a_stale_view_gives_way(mlflow, name, monk
     with pytest.raises(RegistryError, match="another process"), lease.hold(mlflow, name):
         pass
     assert generations(mlflow, name) == [f"{name}-lock.4"]
+
+
+def test_a_generation_that_is_deleted_while_it_is_refused_to_another_is_tried_again(mlflow, name, monkeypatch):
+    """MLflow looks up the model that stands in the way, and says that it does not exist."""
+    real, refused = type(mlflow.client).create_registered_model, []
+
+    def create(client, lock, **about):
+        if not refused:
+            refused.append(lock)
+            raise MlflowException(f"Registered Model with name={lock} not found", RESOURCE_DOES_NOT_EXIST)
+        return real(client, lock, **about)
+
+    monkeypatch.setattr(type(mlflow.client), "create_registered_model", create)
+    with lease.hold(mlflow, name):
+        assert generations(mlflow, name) == [f"{name}-lock.1"] == refused
 
 
 def test_an_old_lease_writes_nothing_more(mlflow, name, monkeypatch):

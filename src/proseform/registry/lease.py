@@ -108,9 +108,9 @@ def _acquire(registry: Registry, name: str, token: str) -> tuple[str, float]:
                         _delete(client, f"{prefix}{older}")
                     return lock, since
                 _delete(client, lock)
-            continue
         if now - started > PATIENCE_S:
-            holder = str(chain[highest].tags.get(OWNER, "")).split("/")[0]
+            owner = str(chain[highest].tags.get(OWNER, "")) if highest in chain else ""
+            holder = owner.partition("/")[0]
             raise RegistryError(
                 f"'{name}': its aliases are being changed by another process{f' on {holder}' if holder else ''}.",
                 hint="Run it again when that one has ended.",
@@ -132,13 +132,16 @@ def _is_free(model: Any, watched_s: float) -> bool:
 
 
 def _make(client: Any, lock: str, name: str, token: str) -> bool:
-    """Create a generation; False if another process has."""
+    """Create a generation; False if another process has, be it that it has deleted it again.
+
+    MLflow looks up what stands in the way of a new model, and says that it does not exist where it has just gone.
+    """
     tags = {LOCK: name, OWNER: token}
     error_type = library().exceptions.MlflowException
     try:
         client.create_registered_model(lock, tags=tags, description=f"Who changes the aliases of '{name}'.")
     except error_type as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+        if error.error_code not in {"RESOURCE_ALREADY_EXISTS", "RESOURCE_DOES_NOT_EXIST"}:
             raise
         try:  # ours, if the reply to a first try was lost
             return bool(client.get_registered_model(lock).tags.get(OWNER) == token)
