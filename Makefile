@@ -57,8 +57,9 @@ PARALLEL := -n auto --dist loadfile
 test: setup ## every test that needs no cluster
 	@$(PY) -m pytest -m "not cluster" $(PARALLEL)
 
-# Without the tests that start processes for training. pytest's --ignore does not hold for files that are named.
-FAST = $(filter-out tests/test_launch.py tests/test_warm.py, $(wildcard tests/test_*.py))
+# Without the tests that start processes of their own. pytest's --ignore does not hold for files that are named.
+STARTING := $(patsubst %,tests/test_%.py,cli confined launch lifetime trial warm)
+FAST = $(filter-out $(STARTING),$(wildcard tests/test_*.py))
 
 .PHONY: test-fast
 test-fast: setup ## within a minute: the pure floors, and the whole way once on a toy
