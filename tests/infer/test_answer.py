@@ -77,6 +77,16 @@ def test_json_that_does_not_verify_never_leaves(task, said, reason):
     assert len(engine.requests) == 4, "one evaluation and three attempts at JSON"
 
 
+def test_what_no_grammar_held_the_model_to_is_named_and_not_called_the_models_fault(task):
+    schema = Schema({"type": "object", "properties": {"n": {"type": "array", "uniqueItems": True}}})
+    engine = scripted(task, formatter='{"n": [1, 1]}')
+    with pytest.raises(Refusal) as caught:
+        answer(engine, task, INPUTS, schema=schema)
+    assert caught.value.reason == "schema"
+    assert "does not enforce uniqueItems at /properties/n" in caught.value.hint
+    assert "better model" not in caught.value.hint
+
+
 def test_a_model_that_rambled_is_asked_again_under_a_narrower_schema(task):
     said = iter([PROSE, '{"verdict": "send", "grams": 90, "note": "and so on and', JSON])
     engine = testing.ScriptedEngine(testing.toy_bundle(task), lambda _request: next(said))

@@ -52,7 +52,8 @@ from proseform.infer.moves import (
 )  # fmt: skip
 from proseform.infer.narrow import narrow
 from proseform.infer.verified import Answer, Formatted
-from proseform.verdict import Verdict
+from proseform.schema import Schema
+from proseform.verdict import Reason, Verdict
 
 ATTEMPTS = 3
 """How often the formatter is asked, at most."""
@@ -60,6 +61,8 @@ _WIDE = 3
 """Bytes a token that the first narrower schema counts with; the second counts with one, which always fits."""
 _LEAST_SHARE = 4
 """A prompt is too long when not even a quarter of the longest completion has room."""
+_NAMED = 3
+"""So many keywords that no grammar enforces are named in a refusal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +231,7 @@ def _completed(state: State, completion: Completion) -> Step:
         return _ended(state, [Done(_outcome(state, completion, verdict))])
     if state.attempt + 1 < ATTEMPTS:
         return _format(replace(state, attempt=state.attempt + 1))
-    return _ended(state, [Refuse(completion.fault or _invalid(verdict))])
+    return _ended(state, [Refuse(completion.fault or _invalid(verdict, state.plan.schema))])
 
 
 def _outcome(state: State, completion: Completion, verdict: Verdict) -> Answer | Formatted:
@@ -273,7 +276,11 @@ def _too_long(request: Request, room: int) -> Refusal:
     return Refusal("too_long", message, hint="Shorten the inputs, or serve a model with a longer context.")
 
 
-def _invalid(verdict: Verdict) -> Refusal:
-    """The refusal of JSON that the verifier does not accept."""
+def _invalid(verdict: Verdict, schema: Schema) -> Refusal:
+    """The refusal of JSON that the verifier does not accept; what no grammar held the model to is not its fault."""
     hint = "Ask again, ask for a smaller schema, or promote a better model."
+    if verdict.reason is Reason.SCHEMA and schema.widenings:
+        places = "; ".join(f"{one.keyword} at {one.place or '/'}" for one in schema.widenings[:_NAMED])
+        more = ", and more" if len(schema.widenings) > _NAMED else ""
+        hint = f"The grammar does not enforce {places}{more}: the model has to meet it unaided. Ask without, or again."
     return Refusal(str(verdict.reason), f"No valid JSON came of {ATTEMPTS} attempts ({verdict}).", hint=hint)
