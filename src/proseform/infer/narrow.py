@@ -19,6 +19,8 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from proseform.schema.pointer import at
+
 RUNGS = ((512, 32), (192, 16), (64, 8))
 """From wide to narrow: characters of a free string, items of an array."""
 
@@ -127,16 +129,7 @@ def target_of(document: Any, reference: str) -> Any:
     """What a reference within the same document points at by its path; None where that is nothing."""
     if reference != "#" and not reference.startswith("#/"):
         return None
-    node = document
-    for step in reference.split("/")[1:]:
-        key = step.replace("~1", "/").replace("~0", "~")
-        if isinstance(node, list) and key.isdecimal() and int(key) < len(node):
-            node = node[int(key)]
-        elif isinstance(node, Mapping) and key in node:
-            node = node[key]
-        else:
-            return None
-    return node
+    return at(document, reference.removeprefix("#"))
 
 
 def _narrowed(node: Any, alone: frozenset[int], characters: int, items: int) -> Any:

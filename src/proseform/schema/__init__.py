@@ -17,7 +17,8 @@ What happens to a schema, in this order:
    :mod:`~proseform.schema.scalars` and :mod:`~proseform.schema.definitions`
 6. :mod:`~proseform.schema.value`: the :class:`Schema` itself, which judges values
 
-Read off it: its :mod:`~proseform.schema.signature` in one line, and what of it is :mod:`~proseform.schema.unbounded`.
+Places are named by a JSON :mod:`~proseform.schema.pointer`. Read off a schema: its :mod:`~proseform.schema.signature`
+in one line, and what of it is :mod:`~proseform.schema.unbounded`.
 """
 
 from proseform.schema.draft import URIS, Draft, Number

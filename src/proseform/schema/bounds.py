@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from proseform.errors import InputError
+from proseform.schema.pointer import escaped
 
 MAX_BYTES = 1 << 20
 """Of a schema, as JSON without white space."""
@@ -65,11 +66,6 @@ def check(document: Any, where: str) -> None:
             raise InputError(
                 f"{where}: is larger than {MAX_BYTES >> 10} KiB or {MAX_NODES} values.", hint="State it in fewer words."
             )
-
-
-def escaped(key: object) -> str:
-    """One step of a JSON pointer (RFC 6901): a key or an index with ``~`` and ``/`` escaped."""
-    return str(key).replace("~", "~0").replace("/", "~1")
 
 
 def _key(key: Any, place: str, where: str) -> int:

@@ -12,8 +12,8 @@ from typing import Any
 
 from proseform.errors import InputError
 from proseform.schema import references
-from proseform.schema.bounds import escaped
 from proseform.schema.draft import REFERENCE_ALONE, Number, Position, children
+from proseform.schema.pointer import escaped
 
 MAX_SUBSCHEMAS = 50_000
 """Of one schema; the largest public one has 17,000."""

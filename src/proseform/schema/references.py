@@ -14,8 +14,8 @@ from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT4, DRAFT6, DRAFT7, DRAFT201909, DRAFT202012
 
 from proseform.errors import InputError
-from proseform.schema.bounds import escaped
 from proseform.schema.draft import Number
+from proseform.schema.pointer import escaped
 
 KEYWORDS = ("$ref", "$dynamicRef", "$recursiveRef")
 

@@ -9,6 +9,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from proseform.schema.pointer import at
+
 _LONG = 200
 """A definition whose signature has more characters than this is written once, then called by its name."""
 
@@ -46,21 +48,10 @@ def _follow(reference: str, root: Mapping[str, Any], known: dict[str, str]) -> s
     """
     if reference not in known:
         known[reference] = "any"
-        text = _write(_at(root, reference), root, known)
+        text = _write(at(root, reference.removeprefix("#")), root, known)
         known[reference] = text if len(text) <= _LONG else reference.rsplit("/", 1)[-1]
         return text
     return known[reference]
-
-
-def _at(root: Any, reference: str) -> Any:
-    """The subschema at a JSON pointer such as ``#/$defs/date``; None where there is none."""
-    for step in reference.removeprefix("#").split("/")[1:]:
-        key = step.replace("~1", "/").replace("~0", "~")
-        if isinstance(root, list) and key.isdecimal() and int(key) < len(root):
-            root = root[int(key)]
-        else:
-            root = root.get(key) if isinstance(root, Mapping) else None
-    return root
 
 
 def _typed(kind: str, node: Mapping[str, Any], root: Mapping[str, Any], known: dict[str, str]) -> str:

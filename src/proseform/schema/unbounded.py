@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from proseform.schema.pointer import escaped
+
 _CHILDREN = {
     "properties": "map", "$defs": "map", "definitions": "map", "items": "one", "additionalProperties": "one",
     "prefixItems": "list", "anyOf": "list", "allOf": "list",
@@ -35,7 +37,7 @@ def _walk(node: Any, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
         child = node.get(keyword)
         if shape == "map" and isinstance(child, Mapping):
             for name, sub in child.items():
-                yield from _walk(sub, f"{path}/{keyword}/{name.replace('~', '~0').replace('/', '~1')}")
+                yield from _walk(sub, f"{path}/{keyword}/{escaped(name)}")
         elif shape == "list" and isinstance(child, list):
             for index, sub in enumerate(child):
                 yield from _walk(sub, f"{path}/{keyword}/{index}")

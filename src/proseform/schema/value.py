@@ -16,7 +16,7 @@ import jsonschema_rs
 
 from proseform import digest
 from proseform.errors import InputError
-from proseform.schema import bounds, cost, signature, unbounded, writable
+from proseform.schema import bounds, cost, pointer, signature, unbounded, writable
 from proseform.schema.draft import NEWEST, VALIDATORS, Draft, detect
 from proseform.schema.grammar import NOTHING, Grammar, Widening
 from proseform.schema.graph import graph
@@ -130,7 +130,7 @@ class Schema:
                 return "/", "it does not conform; the schema is too intertwined to say where"
             self._validator.validate(value)
         except jsonschema_rs.ValidationError as error:
-            return "".join(f"/{bounds.escaped(step)}" for step in error.instance_path) or "/", error.message
+            return "".join(f"/{pointer.escaped(step)}" for step in error.instance_path) or "/", error.message
         except ValueError as error:
             return "/", f"it cannot be checked: {error}"
         return None

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from proseform.schema import references
-from proseform.schema.bounds import escaped
 from proseform.schema.definitions import Definitions
 from proseform.schema.draft import DEPENDENT_SINCE, REFERENCE_ALONE, Number
 from proseform.schema.grammar import NOT_ENFORCED, NOTHING, Grammar, Widening
 from proseform.schema.graph import Edge, Node
 from proseform.schema.inhabited import inhabited
+from proseform.schema.pointer import escaped
 from proseform.schema.scalars import kept_multiples, scalars
 
 

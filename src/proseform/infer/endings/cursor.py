@@ -10,6 +10,8 @@ import json
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
+from proseform.schema import pointer as pointers
+
 Mode = Literal["value", "string", "number", "literal", "after", "key", "colon", "member", "end"]
 """What is written at a position.
 
@@ -87,7 +89,7 @@ class Cursor(NamedTuple):
         """The JSON pointer of the value that is written here; of the container between its members; "" is the root."""
         inside = self.mode in {"value", "string", "number", "literal"}
         frames = self.frames if inside or not self.frames else self.frames[:-1]
-        return "".join(f"/{frame.item}" if frame.array else f"/{_escaped(frame.names[-1])}" for frame in frames)
+        return "".join(f"/{frame.item}" if frame.array else f"/{pointers.escaped(frame.names[-1])}" for frame in frames)
 
     def _structure(self, byte: int) -> Cursor:
         """The position behind a byte that begins or ends something."""
@@ -116,8 +118,3 @@ def _unescaped(lexeme: bytes) -> str:
         return str(json.loads(b'"' + lexeme + b'"'))
     except ValueError:
         return lexeme.decode(errors="replace")
-
-
-def _escaped(name: str) -> str:
-    """A key as a step of a JSON pointer (RFC 6901, section 3)."""
-    return name.replace("~", "~0").replace("/", "~1")

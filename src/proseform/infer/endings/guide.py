@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from proseform.infer.endings.cursor import Cursor, Frame
 from proseform.infer.endings.shapes import Shape, both, plain
+from proseform.schema.pointer import at
 
 _ESCAPE = re.compile(rb"\\.", re.DOTALL)
 
@@ -172,14 +173,7 @@ class Guide:
 
     def _target(self, reference: str) -> Any:
         """What a local reference points at; anything where there is nothing."""
-        node = self._document
-        for step in reference.removeprefix("#").split("/")[1:]:
-            key = step.replace("~1", "/").replace("~0", "~")
-            if isinstance(node, list) and key.isdecimal() and int(key) < len(node):
-                node = node[int(key)]
-            else:
-                node = node.get(key, True) if isinstance(node, Mapping) else True
-        return node
+        return at(self._document, reference.removeprefix("#"), True)
 
     def _shortest(self, shape: Shape) -> Cost:
         """The shortest value of one alternative."""

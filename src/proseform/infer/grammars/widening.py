@@ -16,7 +16,7 @@ from functools import cache
 from typing import Any
 
 from proseform.infer.grammars.compile import matcher
-from proseform.schema.bounds import escaped
+from proseform.schema.pointer import escaped
 
 Node = dict[str, Any]
 
@@ -59,10 +59,10 @@ def settle(asked: Mapping[str, Any]) -> dict[str, Any]:
             return {"grammar": document, "widenings": widened, "milliseconds": milliseconds}
         if fault == NOTHING_BEGINS or fault.startswith("Unsatisfiable"):
             break
-        found = _widened(document, fault)
-        if not found:
+        places = _widened(document, fault)
+        if not places:
             break
-        widened += found
+        widened += places
     return {"refused": fault, "place": _place(document, time.process_time() + _SEARCH_S)}
 
 
@@ -111,20 +111,20 @@ def _tokenizer() -> Any:
 def _first_line(words: str) -> str:
     """An error of llguidance without its drawing of the place in a pattern."""
     lines = [line.strip() for line in words.strip().splitlines()]
-    said = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
-    return (said or lines or ["no reason"])[0][:300]
+    errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+    return (errors or lines or ["no reason"])[0][:300]
 
 
 def _widened(document: Node, fault: str) -> list[tuple[str, str, str]]:
     """Widen what a refusal may mean; what was widened."""
     circle = re.search(r"circular references.*(#/[$]defs/.*|#)$", fault)
-    if circle and (found := _uncircled(document, circle[1], fault)):
-        return found
+    if circle and (places := _uncircled(document, circle[1], fault)):
+        return places
     for words, keywords, widen in _REMEDIES:
         if re.search(words, fault):
-            found = _each(document, keywords, widen, fault)
-            if found:
-                return found
+            places = _each(document, keywords, widen, fault)
+            if places:
+                return places
     return _anything(document, fault)
 
 

@@ -1,0 +1,38 @@
+"""JSON pointers (RFC 6901), by which places in schemas and documents are named."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def escaped(step: object) -> str:
+    """One step of a pointer: a key or an index with ``~`` and ``/`` escaped.
+
+    >>> escaped("a/b")
+    'a~1b'
+    """
+    return str(step).replace("~", "~0").replace("/", "~1")
+
+
+def at(document: Any, pointer: str, absent: Any = None) -> Any:
+    """The value that a pointer leads to.
+
+    Args:
+        document: A JSON value.
+        pointer: Empty for the document itself; what stands before the first slash is not read.
+        absent: The result if there is no such place.
+
+    >>> at({"a~b": [1, 2]}, "/a~0b/1")
+    2
+    """
+    value = document
+    for step in pointer.split("/")[1:]:
+        key = step.replace("~1", "/").replace("~0", "~")
+        if isinstance(value, list) and key.isdecimal() and int(key) < len(value):
+            value = value[int(key)]
+        elif isinstance(value, Mapping) and key in value:
+            value = value[key]
+        else:
+            return absent
+    return value
