@@ -1,6 +1,13 @@
 """Schemas whose documents are hard to end: inputs of earlier failures, and others of their kinds."""
 
+import random
 from typing import Any
+
+import numpy as np
+import pytest
+from llguidance import LLMatcher
+
+from proseform.infer.grammars.constrain import Constraints, exhausted
 
 SENTENCES = {"type": "string", "minLength": 60, "maxLength": 2000}
 
@@ -83,3 +90,26 @@ HARD: dict[str, dict[str, Any]] = {
     },
     "anything": {},
 }
+
+_MANY_STATES = {"type": "string", "minLength": 1, "maxLength": 5000, "pattern": r"^$|(^(?:\S+\s+){0,99}\S+$)"}
+"""The states of this pattern are so many that a few characters use up what one grammar may have."""
+
+USED_UP: dict[str, Any] = {
+    "type": "array",
+    "prefixItems": [{"anyOf": [_MANY_STATES, {"type": "null"}]}, {"type": "boolean"}],
+    "items": False,
+    "minItems": 2,
+}
+"""A schema whose automaton :func:`use_up` can use up, and that has documents which need little of it."""
+
+
+def use_up(constraints: Constraints, matcher: LLMatcher) -> None:
+    """Write a document of :data:`USED_UP`, any allowed token after another, until the automaton has met its limit."""
+    choice = random.Random(0)
+    matcher.consume_tokens(constraints.encode(b'["'))
+    for _ in range(500):
+        allowed = np.flatnonzero(constraints.allowed([matcher])[0])
+        if exhausted(matcher):
+            return
+        matcher.consume_token(int(choice.choice(list(allowed))))
+    pytest.fail("the pattern is no longer hard: another one is wanted here")

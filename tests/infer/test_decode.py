@@ -1,6 +1,7 @@
 """The loop on random weights: every document ends within its budget, and what is cut or cannot end says so."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from proseform import verify
 from proseform.infer import decode, loading
 from proseform.infer.grammars.constrain import Constraints
 from proseform.schema import Schema
-from tests.infer.schemas import HARD, closed
+from tests.infer.schemas import HARD, USED_UP, closed, use_up
 
 LONG = 320
 
@@ -137,6 +138,25 @@ def test_a_limit_of_the_grammar_engine_is_its_own_fault(model):
     run(model, [done])
     assert (done.finish, done.fault.reason) == ("length", "engine")
     assert "gave up" in done.fault.message
+
+
+def test_a_row_whose_matcher_others_used_up_writes_what_it_would_have_written(model):
+    """In the loop, beside a row that is not concerned."""
+    _, words, constraints = model
+    texts = []
+    for disturbed in (False, True):
+        prefill = constraints.encode(b"[null")
+        concerned = decode.Row(
+            [*words("JSON:")["input_ids"], *prefill],
+            20,
+            matcher=constraints.matcher(USED_UP, prefill),
+            renew=partial(constraints.own, USED_UP, prefill),
+        )
+        if disturbed:
+            use_up(constraints, constraints.matcher(USED_UP))
+        texts.append(run(model, [concerned, row(model, HARD["formats"], 150)]))
+        assert (concerned.finish, concerned.fault, concerned.renew is None) == ("stop", None, disturbed)
+    assert texts[0] == texts[1]
 
 
 def test_no_search_begins_behind_the_deadline(model):

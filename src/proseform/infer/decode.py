@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
-from proseform.errors import Refusal
+from proseform.errors import InputError, Refusal
 from proseform.infer.grammars.constrain import exhausted
 
 if TYPE_CHECKING:
@@ -96,10 +96,13 @@ class Row:
         if self.matcher is None or self.renew is None or not exhausted(self.matcher):
             self._end_of(self.matcher)
             return 0
-        del self.ids[len(self.ids) - taken :]
-        self._start, self.renew = self.renew(), None
-        self.matcher = self._start.deep_copy()
-        self.matcher.consume_tokens(self.ids)
+        renew, self.renew = self.renew, None
+        try:
+            self._start = renew()
+        except InputError:  # as the schema was taken before, its compilation met a limit just now
+            self._end_of(self.matcher)
+            return 0
+        self._restart(self._start, len(self.ids) - taken)
         return 1  # the last token is read by the model once more
 
     def _end_of(self, matcher: LLMatcher | None) -> None:
@@ -126,10 +129,14 @@ class Row:
         """Take back all tokens but the first so many; how many that were."""
         dropped = len(self.ids) - kept
         if dropped and self._start is not None:
-            del self.ids[kept:]
-            self.matcher = self._start.deep_copy()
-            self.matcher.consume_tokens(self.ids)
+            self._restart(self._start, kept)
         return dropped
+
+    def _restart(self, start: LLMatcher, kept: int) -> None:
+        """Keep the first so many tokens, and stand behind them with a copy of a matcher at the beginning."""
+        del self.ids[kept:]
+        self.matcher = start.deep_copy()
+        self.matcher.consume_tokens(self.ids)
 
 
 def run(model: Any, rows: Sequence[Row], constraints: Constraints | None, *, pad: int, stop: frozenset[int]) -> None:

@@ -7,18 +7,10 @@ import numpy as np
 import pytest
 
 from proseform import testing
+from proseform.errors import InputError
 from proseform.infer import decode
 from proseform.infer.grammars.constrain import Constraints, exhausted
-
-HARD = {"type": "string", "minLength": 1, "maxLength": 5000, "pattern": r"^$|(^(?:\S+\s+){0,99}\S+$)"}
-"""The states of this pattern are so many that a few characters use up what one grammar may have."""
-
-SCHEMA = {
-    "type": "array",
-    "prefixItems": [{"anyOf": [HARD, {"type": "null"}]}, {"type": "boolean"}],
-    "items": False,
-    "minItems": 2,
-}
+from tests.infer.schemas import USED_UP, use_up
 
 
 @pytest.fixture
@@ -27,47 +19,35 @@ def constraints():
     return Constraints(words, [words.eos_token_id], len(words))
 
 
-def used_up(constraints, matcher):
-    """Write a document, any allowed token after another, until the automaton has met its limit."""
-    choice = random.Random(0)
-    matcher.consume_tokens(constraints.encode(b'["'))
-    for _ in range(500):
-        allowed = np.flatnonzero(constraints.allowed([matcher])[0])
-        if exhausted(matcher):
-            return
-        matcher.consume_token(int(choice.choice(list(allowed))))
-    pytest.fail("the pattern is no longer hard: another one is wanted here")
-
-
 def test_a_matcher_that_was_used_up_is_compiled_anew_for_the_next(constraints):
     prefill = constraints.encode(b'["')
-    used_up(constraints, constraints.matcher(SCHEMA))
-    matcher = constraints.matcher(SCHEMA, prefill)
+    use_up(constraints, constraints.matcher(USED_UP))
+    matcher = constraints.matcher(USED_UP, prefill)
     assert not exhausted(matcher)
     assert constraints.allowed([matcher]).any()
 
 
 def test_endings_that_were_used_up_are_compiled_anew_for_the_next(constraints):
-    endings = constraints.endings(SCHEMA)
+    endings = constraints.endings(USED_UP)
     matcher = endings.start().matcher.deep_copy()
     choice = random.Random(0)
     matcher.consume_tokens(list(b'["'))
     while not exhausted(matcher):
         matcher.consume_token(choice.choice(range(0x20, 0x7F)))
         matcher.compute_bitmask()
-    assert constraints.endings(SCHEMA) is not endings
-    anew = constraints.endings(SCHEMA)
+    assert constraints.endings(USED_UP) is not endings
+    anew = constraints.endings(USED_UP)
     assert anew.find(anew.start(), 100)[0] == b"[null, true]"
-    assert constraints.endings(SCHEMA) is anew
+    assert constraints.endings(USED_UP) is anew
 
 
 def test_a_row_whose_matcher_others_used_up_goes_on_with_one_of_its_own(constraints):
     prefill = constraints.encode(b"[null")
-    row = decode.Row(prefill, 20, matcher=constraints.matcher(SCHEMA, prefill))
-    row.renew = partial(constraints.own, SCHEMA, prefill)
+    row = decode.Row(prefill, 20, matcher=constraints.matcher(USED_UP, prefill))
+    row.renew = partial(constraints.own, USED_UP, prefill)
     for token in (rest := constraints.encode(b", true]"))[:2]:
         assert row.take(token, frozenset(), 0.0) == 0
-    used_up(constraints, constraints.matcher(SCHEMA))
+    use_up(constraints, constraints.matcher(USED_UP))
     taken = 0
     while not row.finish:
         assert len(row.ids) == 2 + taken, "what was written is kept"
@@ -78,8 +58,8 @@ def test_a_row_whose_matcher_others_used_up_goes_on_with_one_of_its_own(constrai
 
 
 def test_a_row_that_uses_up_a_matcher_of_its_own_is_refused_in_words(constraints):
-    row = decode.Row([], 500, matcher=constraints.matcher(SCHEMA))
-    row.renew = partial(constraints.own, SCHEMA, [])
+    row = decode.Row([], 500, matcher=constraints.matcher(USED_UP))
+    row.renew = partial(constraints.own, USED_UP, [])
     choice = random.Random(0)
     for token in constraints.encode(b'["'):
         row.take(token, frozenset(), 0.0)
@@ -87,5 +67,19 @@ def test_a_row_that_uses_up_a_matcher_of_its_own_is_refused_in_words(constraints
     while not row.finish:
         allowed = np.flatnonzero(constraints.allowed([row.matcher])[0])
         row.take(0 if exhausted(row.matcher) else int(choice.choice(list(allowed))), end, 0.0)
+    assert (row.finish, row.fault.reason, row.renew) == ("length", "engine", None)
+    assert "gave up" in row.fault.message
+
+
+def test_a_row_whose_new_matcher_is_refused_ends_as_one_that_has_none(constraints):
+    """One row's trouble ends no other row of its batch."""
+
+    def refuse():
+        raise InputError("The schema cannot be enforced, at /: it needs more memory than a schema may.")
+
+    matcher = constraints.matcher(USED_UP)
+    row = decode.Row([], 500, matcher=matcher, renew=refuse)
+    use_up(constraints, constraints.matcher(USED_UP))
+    assert row.take(constraints.encode(b"[")[0], frozenset(), 0.0) == 0
     assert (row.finish, row.fault.reason, row.renew) == ("length", "engine", None)
     assert "gave up" in row.fault.message

@@ -79,7 +79,11 @@ class Constraints:
         return matcher
 
     def own(self, schema: Mapping[str, Any], prefill: Sequence[int]) -> LLMatcher:
-        """A matcher behind a prefill that shares nothing with others, for a schema that :meth:`matcher` has taken."""
+        """A matcher behind a prefill that shares nothing with others, for a schema that :meth:`matcher` has taken.
+
+        Raises:
+            InputError: Its compilation meets a limit all the same.
+        """
         matcher = self._compile(schema, self._tokenizer)
         matcher.consume_tokens(list(prefill))
         return matcher
@@ -170,9 +174,9 @@ def _kept(
     deadline: float | None,
 ) -> T:
     """What is kept for a schema, or compiled now; what is used up is forgotten and compiled once more."""
-    key, size = digest.of_json(schema), len(json.dumps(schema))
+    key = digest.of_json(schema)
     for _ in range(2):
-        value = kept.get(key, lambda: (make(), size), deadline)
+        value = kept.get(key, lambda: (make(), len(json.dumps(schema))), deadline)
         probe = matcher_of(value).deep_copy()
         probe.compute_bitmask()
         if not exhausted(probe):
