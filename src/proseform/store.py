@@ -93,11 +93,7 @@ class Store:
 
     def result(self, stage: str, key: str) -> Result | None:
         """The result that is committed under a key, or None."""
-        try:
-            raw = json.loads(self.fs.cat_file(f"{self.root}/{stage}/{digest.short(key)}/{RESULT}"))
-        except FileNotFoundError:
-            return None
-        return Result(Ref(self.place(stage, key), raw["digest"]), raw["key"], raw["figures"], raw["seconds"])
+        return self._committed(f"{self.root}/{stage}/{digest.short(key)}")
 
     def results(self, stage: str) -> list[Result]:
         """Every committed result of a stage."""
@@ -106,13 +102,16 @@ class Store:
             folders = sorted(self.fs.ls(f"{self.root}/{stage}", detail=False))
         except FileNotFoundError:
             return []
-        found = []
-        for folder in folders:
-            with suppress(FileNotFoundError):  # not committed, or deleted meanwhile
-                raw = json.loads(self.fs.cat_file(f"{folder}/{RESULT}"))
-                ref = Ref(str(self.fs.unstrip_protocol(folder)), raw["digest"])
-                found.append(Result(ref, raw["key"], raw["figures"], raw["seconds"]))
-        return found
+        return [result for folder in folders if (result := self._committed(folder)) is not None]
+
+    def _committed(self, folder: str) -> Result | None:
+        """The result that is committed in a folder, or None: not committed, or deleted meanwhile."""
+        try:
+            raw = json.loads(self.fs.cat_file(f"{folder}/{RESULT}"))
+        except FileNotFoundError:
+            return None
+        ref = Ref(str(self.fs.unstrip_protocol(folder)), raw["digest"])
+        return Result(ref, raw["key"], raw["figures"], raw["seconds"])
 
     def delete(self, result: Result) -> None:
         """Delete a payload: its files first and the commit last, so that a deletion that was cut off is found again."""
