@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -77,9 +77,17 @@ def objects(changes: dict[str, Any] | None = None, *, hooks: bool = False) -> li
     """
     with Chart.load(CHART) as chart:
         texts = chart.render(changes or {}, name=NAME, namespace=NAME, is_install=True)
+    return [one for one in read(texts) if hooks or "helm.sh/hook" not in one["metadata"].get("annotations", {})]
+
+
+def read(texts: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The objects in what Helm has rendered, in the order of its files.
+
+    Args:
+        texts: Path of a template to its YAML documents.
+    """
     documents = [text for path, text in sorted(texts.items()) if path.endswith(".yaml")]
-    manifests = [manifest for text in documents for manifest in yaml.safe_load_all(text) if manifest]
-    return [one for one in manifests if hooks or "helm.sh/hook" not in one["metadata"].get("annotations", {})]
+    return [manifest for text in documents for manifest in yaml.safe_load_all(text) if manifest]
 
 
 def schema() -> dict[str, Any]:

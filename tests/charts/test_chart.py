@@ -177,13 +177,7 @@ def test_two_releases_do_not_meet():
     """Another release, in another namespace, shares no name, and refers to its own namespace."""
     with helm_python.Chart.load(render.CHART) as chart:
         texts = chart.render({"monitoring": {"create": True}}, name="other", namespace="elsewhere")
-    manifests = [
-        manifest
-        for path, text in texts.items()
-        if path.endswith(".yaml")
-        for manifest in yaml.safe_load_all(text)
-        if manifest
-    ]
+    manifests = render.read(texts)
     assert all(manifest["metadata"]["name"].startswith("other") for manifest in manifests)
     assert {manifest["metadata"]["namespace"] for manifest in manifests} == {"elsewhere"}
     assert of_kind(manifests, "RoleBinding")[0]["subjects"][0]["namespace"] == "elsewhere"
@@ -200,13 +194,7 @@ def within(parent: Path, values: dict[str, Any], name: str = "acme") -> list[dic
     (parent / "values.yaml").write_text(yaml.safe_dump(values))
     with helm_python.Chart.load(parent) as chart:
         texts = chart.render({}, name=name, namespace="acme")
-    return [
-        manifest
-        for path, text in texts.items()
-        if path.endswith(".yaml")
-        for manifest in yaml.safe_load_all(text)
-        if manifest
-    ]
+    return render.read(texts)
 
 
 def test_as_a_chart_of_another_s_it_takes_global_values_and_no_name_of_theirs(tmp_path):
@@ -248,13 +236,7 @@ def render_as(name: str) -> list[dict[str, Any]]:
     """The objects of a release of this name."""
     with helm_python.Chart.load(render.CHART) as chart:
         texts = chart.render({}, name=name, namespace="here")
-    return [
-        manifest
-        for path, text in texts.items()
-        if path.endswith(".yaml")
-        for manifest in yaml.safe_load_all(text)
-        if manifest
-    ]
+    return render.read(texts)
 
 
 def test_ipv6_is_listened_to_and_addressed():
