@@ -33,6 +33,8 @@ from proseform.train import memory, weights
 
 WORKER = "benchmarks.gpu_worker"
 _GB = 1e9
+_NAME = 48
+"""Width of a case's name in the table."""
 _STEPS = 4
 """Of a run; a stage whose output nothing needs is stopped one before, so that it saves no checkpoint."""
 _THREADS = min(8, os.cpu_count() or 1)
@@ -93,7 +95,8 @@ class Case:
         """Its name."""
         trained = f"LoRA {self.lora}" if self.lora else "whole"
         optimizer = " muon" if "muon" in json.dumps(self.more) else ""
-        return f"{self.shape} {self.stage} {trained}{optimizer}, {self.micro} x {self.length}"
+        written = f", {self.completion} written" if self.stage == "grpo" else ""
+        return f"{self.shape} {self.stage} {trained}{optimizer}, {self.micro} x {self.length}{written}"
 
     @property
     def run(self) -> config.Run:
@@ -127,6 +130,8 @@ CASES = [
     Case("135M", "sft", 32, 16, 4, 1024, 256, 12),
     Case("135M", "grpo", 32, 4, 8, 1024, 32, 20),
     Case("135M", "grpo", 0, 8, 64, 1024, 32, 20),
+    Case("135M", "grpo", 0, 8, 64, 1024, 256, 30),
+    Case("0.5B", "sft", 0, 16, 8, 2048, 256, 15),
     Case("1.5B", "sft", 0, 8, 4, 2048, 256, 20),
     Case("1.5B", "sft", 0, 8, 4, 2048, 256, 20, MUON),
     Case("1.5B", "grpo", 0, 4, 16, 1024, 32, 25),
@@ -297,14 +302,14 @@ def page(lines: list[dict[str, Any]], gpu: float | None) -> str:
     head = f"{name}, {sizes}; {machine()}; {libraries}"
     columns = ("parameters", "arithmetic", "peak", "reserved", "used", "after step", "ratio", "s/step", "tokens/s")
     columns = (*columns, "check", "happened")
-    table = [head, f"{'case':<42}" + "".join(f"{column:>12}" for column in columns)]
+    table = [head, f"{'case':<{_NAME}}" + "".join(f"{column:>12}" for column in columns)]
     return "\n".join([*table, *(_line(line) for line in lines)]) + "\n"
 
 
 def _line(line: dict[str, Any]) -> str:
     """One case in the table, sizes in GB."""
     if "arithmetic" not in line:
-        return f"{line['case']:<42}  {line['outcome']}"
+        return f"{line['case']:<{_NAME}}  {line['outcome']}"
     marks = line["marks"]
     most = {key: max((mark.get(key, 0) for mark in marks), default=0) / _GB for key in ("peak", "reserved", "used")}
     held = max((mark.get("held", 0) for mark in marks if mark.get("step", 0) >= 1), default=0) / _GB
@@ -315,7 +320,7 @@ def _line(line: dict[str, Any]) -> str:
         f"{most['peak'] * _GB / line['arithmetic']:.2f}", f"{line['step_s']:.2f}",
         f"{line['tokens'] / line['step_s']:,.0f}", check,
     ]  # fmt: skip
-    return f"{line['case']:<42}" + "".join(f"{figure:>12}" for figure in figures) + f"  {line['outcome'][:90]}"
+    return f"{line['case']:<{_NAME}}" + "".join(f"{figure:>12}" for figure in figures) + f"  {line['outcome'][:90]}"
 
 
 if __name__ == "__main__":

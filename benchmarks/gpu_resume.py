@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import hashlib
 import json
 import os
 import signal
@@ -22,7 +21,7 @@ from typing import Any
 
 from benchmarks.gpu_memory import WORKER, ranks, warmed
 from benchmarks.gpu_worker import MEASURED, per_step
-from proseform import config, launch, store
+from proseform import config, digest, launch, store
 from proseform.errors import StageError
 from proseform.machine import machine
 from proseform.stages import cache, dataset, policy
@@ -156,8 +155,8 @@ def _failing(job: launch.Job) -> None:
 
 def _digest(job: launch.Job) -> str:
     """Of the weights."""
-    (file,) = (Path(job.out) / weights.WEIGHTS).glob("*.safetensors")
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+    folder = Path(job.out) / weights.WEIGHTS
+    return digest.of_files(folder, [path.name for path in folder.glob("*.safetensors")])
 
 
 def _write(out: Path, lines: list[dict[str, Any]], dtype: str) -> str:
