@@ -124,6 +124,6 @@ def test_an_unknown_task_names_the_installed_ones() -> None:
         trial.load("nope")
 
 
-def test_only_tasks_of_the_package_are_shipped(install: Install) -> None:
+def test_only_installed_tasks_of_others_are_foreign(install: Install) -> None:
     install("rewards.py", "")
-    assert [task.shipped(name) for name in ("cv", "triage", "nope")] == [True, False, False]
+    assert [task.foreign(name) for name in ("cv", "triage", "nope")] == [False, True, False]

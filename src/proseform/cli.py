@@ -210,12 +210,12 @@ def report(
     from proseform import display
     from proseform.stages.evaluate import recompute
 
-    found = recompute(folder, out)
-    if note := found["meta"].get("note"):
+    summary = recompute(folder, out)
+    if note := summary["meta"].get("note"):
         typer.echo(note, err=True)
     rows = [
         (name, *(f"{figure[part]:.4g}" for part in ("value", "low", "high")), str(figure["n"]))
-        for name, figure in found["figures"].items()
+        for name, figure in summary["figures"].items()
         if figure
     ]
     display.show(("figure", "value", "low", "high", "cases"), rows, as_json=as_json)

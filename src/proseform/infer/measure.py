@@ -72,8 +72,8 @@ def main(job: launch.Job) -> None:
         return
     outcomes: list[Outcome] = []
     for (subject, _), asks in zip(subjects, plans, strict=True):
-        made = {row.id: row for other in range(job.world_size) for row in records.read(_part(parts, subject, other))}
-        outcomes += [made[one.record.id] for one in asks]
+        rows = {row.id: row for other in range(job.world_size) for row in records.read(_part(parts, subject, other))}
+        outcomes += [rows[one.record.id] for one in asks]
     if until:  # a user's own cases
         texts = Path(job.out) / records.APART
         texts.mkdir(mode=0o700)

@@ -222,20 +222,20 @@ def _ended(text: Any, finish: Any, usage: Any, sent: Call, seconds: float) -> Co
 
 def fault(status: int, data: bytes, request: Request) -> ProseformError:
     """The error of an HTTP status, in the server's words."""
-    said = words(data)
-    lower = said.lower()
+    message = words(data)
+    lower = message.lower()
     if status in {400, 413, 422} and any(mark in lower for mark in _TOO_LONG):
         hint = "Shorten the inputs, or serve a model with a longer context."
-        return Refusal("too_long", f"The {request.role}'s prompt is too long: {said}", hint=hint)
+        return Refusal("too_long", f"The {request.role}'s prompt is too long: {message}", hint=hint)
     if status in {400, 422} and request.schema is not None and any(mark in lower for mark in _SCHEMA):
         hint = "State it as plain properties, enums and bounds."
-        return InputError(f"The engine cannot enforce the schema: {said}", hint=hint)
+        return InputError(f"The engine cannot enforce the schema: {message}", hint=hint)
     if status in BUSY:
-        return EngineError(f"The engine is busy: HTTP {status} ({said}).", hint="Try again later.")
+        return EngineError(f"The engine is busy: HTTP {status} ({message}).", hint="Try again later.")
     if 400 <= status < 500:  # noqa: PLR2004 - the client's fault, by HTTP
         hint = "Check its URL, model names, dialect and key."
-        return EngineFaultError(f"The engine refused the request: HTTP {status}: {said}", hint=hint)
-    return EngineError(f"The engine failed: HTTP {status}: {said}")
+        return EngineFaultError(f"The engine refused the request: HTTP {status}: {message}", hint=hint)
+    return EngineError(f"The engine failed: HTTP {status}: {message}")
 
 
 def knows_no_schema(status: int, data: bytes) -> bool:

@@ -86,6 +86,17 @@ def await_route(api: Api, model: str, place: config.Place) -> None:
         time.sleep(_POLL_S / 4)
 
 
+def await_gone(api: Api, names: Sequence[str]) -> None:
+    """Wait until InferenceServices have vanished; KServe's controller removes its finalizer from them."""
+    until = time.monotonic() + _GONE_S
+    while left := [name for name in names if api.get(services.SERVING, "InferenceService", name) is not None]:
+        if time.monotonic() > until:
+            raise ClusterError(
+                f"{', '.join(left)}: deleted, and not gone after {_GONE_S:g} s.", hint="Is KServe's controller running?"
+            )
+        time.sleep(_POLL_S / 4)
+
+
 def _state(api: Api, name: str) -> ready.State:
     """The state of one InferenceService."""
     service = api.get(services.SERVING, "InferenceService", name)
@@ -109,14 +120,3 @@ def _log(api: Api, state: ready.State) -> str:
     pod, container, again = state.crashed
     lines = [line.partition(" ")[2] for line in api.logs(pod, container, tail=_LOG_LINES, previous=again)]
     return " Its last lines: " + " | ".join(lines) if lines else ""
-
-
-def await_gone(api: Api, names: Sequence[str]) -> None:
-    """Wait until InferenceServices have vanished; KServe's controller removes its finalizer from them."""
-    until = time.monotonic() + _GONE_S
-    while left := [name for name in names if api.get(services.SERVING, "InferenceService", name) is not None]:
-        if time.monotonic() > until:
-            raise ClusterError(
-                f"{', '.join(left)}: deleted, and not gone after {_GONE_S:g} s.", hint="Is KServe's controller running?"
-            )
-        time.sleep(_POLL_S / 4)

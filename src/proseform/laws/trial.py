@@ -47,7 +47,7 @@ def load(name: str, limit_s: float = LIMIT_S) -> Task:
     Raises:
         TaskError: No such task, a malformed one, or a broken law, a call that does not end included.
     """
-    if name in tasks.installed() and not tasks.shipped(name):
+    if tasks.foreign(name):
         _try(name, limit_s)
         return tasks.load(name)
     task = tasks.load(name)

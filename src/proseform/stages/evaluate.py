@@ -196,9 +196,9 @@ def _records(
         sources, libraries = {"dataset": str(cache.ref(dataset))}, keys.libraries(RECORDED, apart)
         if engine is not None:
             libraries.pop("torch", None)  # by which ranks wait for one another; here is one
-        place = str(work / policy.OUTPUT)
+        output = str(work / policy.OUTPUT)
         world, threads = 1 if engine is not None else run.evaluate.processes, run.launch.threads
-        job = Job("records", str(work), place, sources, settings, world, threads, libraries)
+        job = Job("records", str(work), output, sources, settings, world, threads, libraries)
         policy.work_off("proseform.infer.measure", job, out, here=engine is not None)
         about = json.loads((out / records.ABOUT).read_text(encoding="utf-8"))
         shipped = next(subject.name for subject in SUBJECTS if subject.shipped)

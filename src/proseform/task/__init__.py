@@ -18,6 +18,6 @@ Nothing is subclassed. What every task owes is checked by :func:`proseform.laws.
 """
 
 from proseform.task.domain import Task
-from proseform.task.folder import FILES, GROUP, GUIDE, from_package, installed, load, shipped
+from proseform.task.folder import FILES, GROUP, GUIDE, foreign, from_package, installed, load
 
-__all__ = ["FILES", "GROUP", "GUIDE", "Task", "from_package", "installed", "load", "shipped"]
+__all__ = ["FILES", "GROUP", "GUIDE", "Task", "foreign", "from_package", "installed", "load"]

@@ -37,10 +37,10 @@ def installed() -> dict[str, importlib.metadata.EntryPoint]:
     return {point.name: point for point in importlib.metadata.entry_points(group=GROUP)}
 
 
-def shipped(name: str) -> bool:
-    """True if a task of that name is installed and its code comes with this package."""
+def foreign(name: str) -> bool:
+    """True if a task of that name is installed and its code does not come with this package."""
     point = installed().get(name)
-    return point is not None and point.value.startswith("proseform.")
+    return point is not None and not point.value.startswith("proseform.")
 
 
 def load(name: str) -> Task:

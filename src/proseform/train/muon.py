@@ -58,11 +58,11 @@ def shared(stack: torch.Tensor) -> torch.Tensor:
         return orthogonalised(stack)
     size, rank = math.ceil(len(stack) / ranks), dist.get_rank()
     own = stack[rank * size : (rank + 1) * size]
-    made = stack.new_zeros((size, *stack.shape[1:]))
+    share = stack.new_zeros((size, *stack.shape[1:]))
     if len(own):
-        made[: len(own)] = orthogonalised(own)
-    shares = [torch.empty_like(made) for _ in range(ranks)]
-    dist.all_gather(shares, made)
+        share[: len(own)] = orthogonalised(own)
+    shares = [torch.empty_like(share) for _ in range(ranks)]
+    dist.all_gather(shares, share)
     return torch.cat(shares)[: len(stack)]
 
 
