@@ -15,7 +15,7 @@ import zipfile
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from proseform.documents.text import reason, too_long
+from proseform.documents.extract import Extract, Limits, reason, too_long
 from proseform.errors import DocumentError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ _FOREIGN = {
 }
 
 
-def extract(data: bytes, where: str, *, max_chars: int) -> str:
+def extract(data: bytes, where: str, limits: Limits) -> Extract:
     """The text of a DOCX: a line for each paragraph, a blank line before headings, a table's row as ``a | b``.
 
     Raises:
@@ -56,8 +56,8 @@ def extract(data: bytes, where: str, *, max_chars: int) -> str:
 
     try:
         _check_archive(data, where)
-        walk = _Walk(docx.Document(io.BytesIO(data)), where, max_chars)
-        return "\n".join(walk.everything())
+        walk = _Walk(docx.Document(io.BytesIO(data)), where, limits.chars)
+        return Extract("\n".join(walk.everything()))
     except DocumentError:
         raise
     except Exception as error:  # zipfile, lxml and python-docx raise errors of a dozen kinds on broken files

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from proseform.documents.text import reason, too_long
+from proseform.documents.extract import Extract, Limits, reason, too_long
 from proseform.errors import DocumentError
 
 if TYPE_CHECKING:
@@ -92,8 +92,8 @@ def _place(cm: list[float], tm: list[float], size: float) -> tuple[float, float]
     return tm[4] * cm[1] + tm[5] * cm[3] + cm[5], abs(size * up)
 
 
-def extract(data: bytes, where: str, *, max_pages: int, max_chars: int) -> tuple[str, int]:
-    """The text of a PDF, one line a line, and the number of its pages.
+def extract(data: bytes, where: str, limits: Limits) -> Extract:
+    """The text of a PDF, one line a line.
 
     Raises:
         DocumentError: Encrypted, too many pages, too much text, scanned, without text, corrupt, or not read within
@@ -111,7 +111,7 @@ def extract(data: bytes, where: str, *, max_pages: int, max_chars: int) -> tuple
             # A PDF that anyone may open, but not edit, opens with the empty password.
             if reader.is_encrypted and not reader.decrypt(""):
                 raise locked  # noqa: TRY301 - the one place that knows
-            return _extract(reader, where, max_pages, max_chars)
+            return _extract(reader, where, limits)
     except DocumentError:
         raise
     except (DependencyError, FileNotDecryptedError) as error:
@@ -121,12 +121,12 @@ def extract(data: bytes, where: str, *, max_pages: int, max_chars: int) -> tuple
         raise DocumentError(f"{where} is a damaged PDF: {reason(error)}.", hint=hint) from error
 
 
-def _extract(reader: PdfReader, where: str, max_pages: int, max_chars: int) -> tuple[str, int]:
+def _extract(reader: PdfReader, where: str, limits: Limits) -> Extract:
     """As :func:`extract`, from an open reader."""
     count = len(reader.pages)
-    if count > max_pages:
+    if count > limits.pages:
         raise DocumentError(
-            f"{where} has {count} pages, at most {max_pages} are read.", hint="Give the pages that matter."
+            f"{where} has {count} pages, at most {limits.pages} are read.", hint="Give the pages that matter."
         )
     if not count:
         raise DocumentError(f"{where} has no pages.", hint="Export it again.")
@@ -134,8 +134,8 @@ def _extract(reader: PdfReader, where: str, max_pages: int, max_chars: int) -> t
     pages: list[str] = []
     for page in reader.pages:
         pages.append("\n".join(_lines(page, where, deadline)))
-        if sum(map(len, pages)) > 4 * max_chars:  # normalisation only shrinks it, though not by much
-            raise too_long(where, max_chars)
+        if sum(map(len, pages)) > 4 * limits.chars:  # normalisation only shrinks it, though not by much
+            raise too_long(where, limits.chars)
     text = "\n".join(pages)
     words = sum(c.isalnum() for c in text)
     if words < _SCANNED_CHARS * count and any(map(_has_picture, reader.pages)):
@@ -153,7 +153,7 @@ def _extract(reader: PdfReader, where: str, max_pages: int, max_chars: int) -> t
             f"{where} has fonts that do not say which letters they show.",
             hint="Run OCR on it: ocrmypdf --force-ocr in.pdf out.pdf.",
         )
-    return text, count
+    return Extract(text, pages=count)
 
 
 def _lines(page: PageObject, where: str, deadline: float) -> _Lines:

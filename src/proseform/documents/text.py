@@ -8,8 +8,10 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from proseform.documents.extract import Extract, Limits, shown, too_long
+from proseform.documents.kinds import Kind
 from proseform.errors import DocumentError
-from proseform.input import CONTROLS
+from proseform.input import CONTROLS, Finding
 
 if TYPE_CHECKING:
     from markdown_it.token import Token
@@ -22,23 +24,29 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )  # UTF-32 LE begins as UTF-16 LE does
 _BINARY_SHARE = 0.01  # control characters; text has none or a stray one
+_GUESSED = Finding("encoding", "It is not UTF-8; it was read as Windows-1252 (cp1252), which is a guess.")
 _HTML = re.compile(r"</?[a-zA-Z][^<>]*>")
 
 
-def shown(name: str) -> str:
-    """A name as messages show it: printable, at most 120 characters."""
-    clean = "".join(c if c.isprintable() else "?" for c in name) or "the document"
-    return clean if len(clean) <= 120 else f"{clean[:100]}…{clean[-15:]}"  # noqa: PLR2004 - as the docstring says
+def extract(data: bytes, suffix: str, where: str, limits: Limits) -> tuple[Kind, Extract]:
+    """JSON, Markdown or plain text: bytes cannot tell them apart for certain, the suffix of the name helps.
 
-
-def reason(error: Exception) -> str:
-    """A library's error as a short text: zipfile's can hold half the file."""
-    return shown(str(error) or type(error).__name__).rstrip(".")
-
-
-def too_long(where: str, max_chars: int) -> DocumentError:
-    """The error for a document with too much text."""
-    return DocumentError(f"{where} holds more than {max_chars:,} characters.", hint="Give the part that matters.")
+    Raises:
+        DocumentError: Not text, too much of it, or no valid JSON where the suffix promises it.
+    """
+    raw, encoding = decode(data, where)
+    if len(raw) > 2 * limits.chars:  # before any parser sees it; markup and blanks may shrink what is left
+        raise too_long(where, limits.chars)
+    findings = (_GUESSED,) if encoding == "cp1252" else ()
+    if suffix in {".md", ".markdown"}:
+        return "markdown", Extract(markdown(raw), findings, encoding=encoding)
+    if suffix == ".json" or (suffix != ".txt" and raw.lstrip().startswith(("{", "["))):
+        try:
+            return "json", Extract(dump_json(parse_json(raw, where)), findings, encoding=encoding)
+        except DocumentError:
+            if suffix == ".json":
+                raise
+    return "text", Extract(raw, findings, encoding=encoding)
 
 
 def decode(data: bytes, where: str) -> tuple[str, str]:
