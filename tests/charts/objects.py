@@ -35,6 +35,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "a hub and an engine by URL": {
         "network": {"hub": {"create": True}, "engine": {"create": True, "namespace": "models", "port": 8000}}
     },
+    "a measurement by URL, elsewhere": {"network": {"evaluateEngine": {"create": True}}},
     "admission": {"admission": {"create": True, "secrets": ["hub"]}, "network": {"hub": {"create": True}}},
     "one node": {"store": {"accessMode": "ReadWriteOnce", "storageClass": "local", "keep": False}},
     "nothing that is optional": {key: {"create": False} for key in ("store", "gateway", "mlflow", "network")},

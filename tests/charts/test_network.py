@@ -75,6 +75,19 @@ def test_an_engine_elsewhere_on_the_cluster_is_reached_by_those_that_ask_it_alon
     assert not reaches(policies, PODS["gateway"], PODS["predictor"], 8080)
 
 
+def test_an_engine_that_generates_for_measurement_is_reached_by_pipelines_alone():
+    """No pod but a pipeline's, no port but the engine's, and no namespace but its own."""
+    values = {"network": {"evaluateEngine": {"create": True, "namespace": "models", "port": 8000}}}
+    policies = of_kind(render.objects(values, hooks=True), "NetworkPolicy")
+    engine, other = Pod(namespace="models"), Pod(namespace="other")
+    inside = [name for name, pod in PODS.items() if pod.namespace == "proseform"]
+    assert [name for name in inside if reaches(policies, PODS[name], engine, 8000)] == ["pipeline", "step"]
+    assert not [name for name in inside if reaches(policies, PODS[name], engine, 22)]
+    assert not [name for name in inside if reaches(policies, PODS[name], other, 8000)]
+    closed = of_kind(render.objects(), "NetworkPolicy")
+    assert not [name for name in inside if reaches(closed, PODS[name], engine, 8000)]
+
+
 def test_every_pod_may_ask_the_cluster_s_dns_and_none_another_namespace():
     policies = of_kind(render.objects(), "NetworkPolicy")
     assert reaches(policies, PODS["stranger"], Pod(namespace="kube-system"), 53)
@@ -99,6 +112,9 @@ def addresses(manifests: list[dict[str, Any]]) -> set[tuple[str, str, int]]:
 def test_addresses_are_reached_by_whom_they_concern():
     api = {("proseform-pipeline", "10.0.0.0/8", 6443), ("proseform-steps", "10.0.0.0/8", 6443)}
     assert addresses(render.objects()) == api
+    measured = {(f"proseform-{name}", "192.0.2.0/24", 8443) for name in ("pipeline", "steps")}
+    elsewhere = {"network": {"evaluateEngine": {"create": True, "cidr": "192.0.2.0/24", "port": 8443}}}
+    assert addresses(render.objects(elsewhere)) == api | measured
     store = {
         (f"proseform-{name}", "0.0.0.0/0", 9000) for name in ("training", "predictor", "mlflow", "pipeline", "steps")
     }

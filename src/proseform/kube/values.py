@@ -160,6 +160,10 @@ class Engine(Section):
     """Port of the engine; of its pods, if it runs on this cluster."""
 
 
+class EvaluateEngine(Engine):
+    """Access to an engine by URL that measurement asks (a place's evaluate.engine.url), for a pipeline's pods alone."""
+
+
 class Admission(Section):
     """The jobs and services that the pipeline's account may create, by a ValidatingAdmissionPolicy for each kind."""
 
@@ -194,6 +198,7 @@ class Network(Section):
     """Port of the API server's endpoints."""
     hub: Hub = Hub()
     engine: Engine = Engine()
+    evaluateEngine: EvaluateEngine = EvaluateEngine()  # noqa: N815
 
 
 class Monitoring(Section):
