@@ -9,6 +9,24 @@ def echo(value):
     return value
 
 
+def length(value, data):
+    return [value, len(data), sum(data)]
+
+
+def die(now):
+    if now:
+        os.abort()
+    return os.getpid()
+
+
+KEPT = []
+
+
+def keep(size):
+    KEPT.append(bytearray(size))
+    return os.getpid()
+
+
 def process(_):
     return os.getpid()
 

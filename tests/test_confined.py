@@ -22,6 +22,12 @@ def test_arguments_and_results_are_json_of_any_size_and_prints_are_no_answer(con
         assert confined.call(value) == value
 
 
+@pytest.mark.parametrize("confined", ["length"], indirect=True)
+def test_bytes_go_in_as_they_are(confined):
+    for data in (b"", b"\0\n\xff", bytes(5 << 20)):
+        assert confined.call("x", data) == ["x", len(data), sum(data)]
+
+
 @pytest.mark.parametrize("confined", ["process"], indirect=True)
 def test_a_process_stays_for_the_next_call(confined):
     assert confined.call(None) == confined.call(None)
@@ -34,6 +40,30 @@ def test_what_needs_too_much_is_stopped_and_replaced(confined, cause):
         confined.call(True)
     assert caught.value.cause == cause
     assert confined.call(False) != first
+
+
+@pytest.mark.parametrize("confined", ["die"], indirect=True)
+def test_a_process_that_ends_itself_is_a_crash_and_replaced(confined):
+    first = confined.call(False)
+    with pytest.raises(Exceeded) as caught:
+        confined.call(True)
+    assert caught.value.cause == "crash"
+    assert confined.call(False) != first
+
+
+@pytest.mark.parametrize("confined", ["keep"], indirect=True)
+def test_a_process_that_keeps_what_a_call_has_used_is_replaced(confined):
+    first = confined.call(1 << 20)
+    assert confined.call(40 << 20) == first
+    assert confined.call(1 << 20) != first
+
+
+@pytest.mark.parametrize("confined", ["process"], indirect=True)
+def test_a_deadline_while_a_process_starts_leaves_it_to_the_next_call(confined):
+    with pytest.raises(Exceeded) as caught:
+        confined.call(None, deadline=time.monotonic() + 1e-4)
+    assert caught.value.cause == "deadline"
+    assert confined.call(None) == confined.call(None)
 
 
 @pytest.mark.parametrize("confined", ["spin"], indirect=True)

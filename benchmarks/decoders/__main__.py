@@ -129,7 +129,7 @@ def _measured(cases: Sequence[Case], compiler: Confined, walker: Confined) -> Ta
         try:
             outcome = compiler.call({"schema": case.schema})
         except Exceeded as error:
-            tally.lost[error.cause] += 1
+            tally.lost["memory" if error.cause == "crash" else error.cause] += 1  # compilers abort for want of it
             continue
         if "refused" in outcome:
             tally.lost["refused"] += 1

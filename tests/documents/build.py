@@ -83,18 +83,34 @@ def pdf_encrypted(data: bytes, user: str, owner: str = "owner") -> bytes:
     return _bytes(writer.write)
 
 
-def pdf_by_hand(content: bytes, pages: bytes = b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>") -> bytes:
-    """A PDF from its page's content stream, with a table of objects that pypdf must rebuild."""
-    resources = b"<< /Font << /F 5 0 R >> >>"
+def pdf_by_hand(
+    content: bytes,
+    pages: bytes = b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+    *,
+    extra: bytes = b"",
+    font: bytes = b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+    pattern: bytes = b"null",
+    more: tuple[bytes, ...] = (),
+    page: bytes = b"",
+    catalog: bytes = b"",
+) -> bytes:
+    """A PDF from its page's content stream, with a table of objects that readers must rebuild.
+
+    Objects are the catalog, the pages, the page, its content, its font (``/F``), its pattern (``/P``), then more, from
+    7 on; ``extra`` is added to the content's dictionary, ``page`` to the page's, and ``catalog`` to the catalog.
+    """
+    resources = b"<< /Font << /F 5 0 R >> /Pattern << /P 6 0 R >> >>"
     objects = [
-        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Catalog /Pages 2 0 R %s >>" % catalog,
         pages,
-        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents 4 0 R /Resources %s >>" % resources,
-        b"<< /Length %d >>\nstream\n%s\nendstream" % (len(content), content),
-        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents 4 0 R /Resources %s %s >>" % (resources, page),
+        b"<< /Length %d %s >>\nstream\n%s\nendstream" % (len(content), extra, content),
+        font,
+        pattern,
+        *more,
     ]
     body = b"".join(b"%d 0 obj\n%s\nendobj\n" % (number, item) for number, item in enumerate(objects, start=1))
-    return b"%PDF-1.4\n" + body + b"trailer << /Root 1 0 R /Size 6 >>\nstartxref\n0\n%%EOF\n"
+    return b"%PDF-1.4\n" + body + b"trailer << /Root 1 0 R /Size %d >>\nstartxref\n0\n%%%%EOF\n" % (len(objects) + 1)
 
 
 def docx() -> bytes:

@@ -177,7 +177,7 @@ def test_importing_documents_imports_no_reader() -> None:
     """The command line must answer --help at once."""
     code = (
         "import sys, proseform.documents\n"
-        "print([name for name in ('pypdf', 'docx', 'lxml', 'markdown_it') if name in sys.modules])"
+        "print([name for name in ('pypdf', 'pypdfium2', 'docx', 'lxml', 'markdown_it') if name in sys.modules])"
     )
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"

@@ -5,6 +5,7 @@ import contextlib
 import json
 import socket
 import threading
+import time
 
 import pytest
 
@@ -87,21 +88,57 @@ def test_a_caller_may_allow_less_time_than_the_server_does():
         assert post(line, OURS, {"inputs": INPUTS})[0] == 200
 
 
-def test_a_document_that_takes_long_to_read_is_bounded_too(monkeypatch):
-    """The thread that reads it cannot be killed, but the caller gets its response in time."""
-    from proseform.serve import reading
-
-    release = threading.Event()
-    monkeypatch.setattr(reading.documents, "read_bytes", lambda *_arguments, **_options: release.wait(30))
-    form = (
-        b'--b\r\nContent-Disposition: form-data; name="parcel"; filename="a.pdf"\r\n\r\nx\r\n'
+def form(file: bytes) -> bytes:
+    """A form whose parcel is a file."""
+    return (
+        b'--b\r\nContent-Disposition: form-data; name="parcel"; filename="a.txt"\r\n\r\n' + file + b"\r\n"
         b'--b\r\nContent-Disposition: form-data; name="rule"\r\n\r\nx\r\n--b--\r\n'
     )
+
+
+FORM = {"content-type": "multipart/form-data; boundary=b"}
+
+
+def test_a_document_that_takes_long_to_read_is_bounded_too(monkeypatch):
+    """Its reader gets the deadline; even where it does not keep it, the caller gets a response in time."""
+    from proseform.serve import reading
+
+    release, deadlines = threading.Event(), []
+
+    def slow(*_arguments, deadline):
+        deadlines.append(deadline)
+        release.wait(30)
+
+    monkeypatch.setattr(reading.documents, "read_bytes", slow)
     with light(timeout_s=0.3) as server:
-        kind = {"content-type": "multipart/form-data; boundary=b"}
-        status, _, answer = post(server.line(), OURS, form, **kind)
+        before = time.monotonic()
+        status, _, answer = post(server.line(), OURS, form(b"x"), **FORM)
         assert (status, answer["error"]["reason"]) == (504, "deadline")
         release.set()
+    assert before < deadlines[0] <= time.monotonic() + 0.3
+
+
+def test_slow_documents_of_others_keep_nobody_waiting(monkeypatch):
+    from proseform.serve import reading
+
+    release, real, begun_to_read = threading.Event(), reading.documents.read_bytes, threading.Semaphore(0)
+
+    def read_bytes(data, *arguments, **options):
+        begun_to_read.release()
+        if data == b"slow":
+            release.wait(30)
+        return real(data, *arguments, **options)
+
+    monkeypatch.setattr(reading.documents, "read_bytes", read_bytes)
+    others = reading.documents.SIDE_BY_SIDE - 1
+    with light(concurrency=64, queue=64) as server:
+        lines = [server.line() for _ in range(others)]
+        for line in lines:
+            line.request("POST", OURS, form(b"slow"), FORM)
+            assert begun_to_read.acquire(timeout=20)
+        assert post(server.line(), OURS, form(b"a map, 90 g"), **FORM)[0] == 200
+        release.set()
+        assert [line.getresponse().status for line in lines] == [200] * others
 
 
 def test_what_was_begun_is_answered_before_the_server_ends():

@@ -137,7 +137,7 @@ CODE = [
     ("registry/models.py", "", MOVED_BY_CODE, frozenset(), "the registry"),
     ("display/watch.py", "", MOVED_BY_CODE, frozenset(), "the display"),
     ("cli.py", "", MOVED_BY_CODE, frozenset(), "the command line"),
-    ("documents/pdf.py", "", MOVED_BY_CODE, frozenset(), "reading documents"),
+    ("documents/pdf/lines.py", "", MOVED_BY_CODE, frozenset(), "reading documents"),
     ("tasks/cv/source.py", "", MOVED_BY_CODE, frozenset(), "a task's code, which has digests of its own"),
     ("runs/small.toml", "", "\n# words\n", frozenset(), "a run file, whose values are in the keys"),
     ("config/training.py", "", MOVED_BY_CODE, frozenset(), "the model of run files"),

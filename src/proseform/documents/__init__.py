@@ -2,9 +2,10 @@
 
     read(path)               a file
     read_bytes(data, name)   an upload; the name only breaks ties
+        apart.py             in a process of its own, within limits of time and memory (inside.py)
         readers.py           the reader of its kind, imported when it is first asked
         kinds.py             by content (magic bytes), by suffix where bytes cannot tell (``.md``, ``.txt``, ``.json``)
-        pdf.py  docx.py      to lines, in reading order; every reader gives an extract (extract.py)
+        pdf/  docx.py        to lines, in reading order; every reader gives an extract (extract.py)
         text.py              decoding, Markdown, JSON
         normal.py            the one normalisation that every kind goes through, with offsets into what was extracted
 
@@ -23,7 +24,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any, cast
 
-from proseform.documents import readers
+from proseform.documents import apart
+from proseform.documents.apart import SIDE_BY_SIDE
 from proseform.documents.extract import Limits, shown, too_long
 from proseform.documents.kinds import READABLE, Kind
 from proseform.documents.normal import as_input
@@ -31,7 +33,7 @@ from proseform.documents.text import parse_json
 from proseform.errors import DocumentError
 from proseform.input import Input, Origin
 
-__all__ = ["MAX_BYTES", "MAX_CHARS", "MAX_PAGES", "Document", "read", "read_bytes"]
+__all__ = ["MAX_BYTES", "MAX_CHARS", "MAX_PAGES", "SIDE_BY_SIDE", "Document", "read", "read_bytes"]
 
 MAX_BYTES = 10 * 1024 * 1024
 MAX_PAGES = 50
@@ -63,7 +65,14 @@ class Document:
         return cast("Kind", self.input.origin.kind)
 
 
-def read(path: Path, *, max_bytes: int = MAX_BYTES, max_pages: int = MAX_PAGES, max_chars: int = MAX_CHARS) -> Document:
+def read(
+    path: Path,
+    *,
+    max_bytes: int = MAX_BYTES,
+    max_pages: int = MAX_PAGES,
+    max_chars: int = MAX_CHARS,
+    deadline: float | None = None,
+) -> Document:
     """Read a file.
 
     Args:
@@ -71,9 +80,11 @@ def read(path: Path, *, max_bytes: int = MAX_BYTES, max_pages: int = MAX_PAGES, 
         max_bytes: Larger files are refused unread.
         max_pages: PDFs with more pages are refused.
         max_chars: Documents with more text are refused.
+        deadline: When to give up, on the clock of :func:`time.monotonic`.
 
     Raises:
         DocumentError: The file is missing, not a regular file, or anything of :func:`read_bytes`.
+        Refusal: ``deadline``.
     """
     name = shown(path.name or str(path))
     try:
@@ -93,11 +104,17 @@ def read(path: Path, *, max_bytes: int = MAX_BYTES, max_pages: int = MAX_PAGES, 
         raise DocumentError(
             f"{name} cannot be opened: {reason}.", hint="Check the path and its permissions."
         ) from error
-    return read_bytes(data, path.name, max_bytes=max_bytes, max_pages=max_pages, max_chars=max_chars)
+    return read_bytes(data, path.name, max_bytes=max_bytes, max_pages=max_pages, max_chars=max_chars, deadline=deadline)
 
 
 def read_bytes(
-    data: bytes, name: str, *, max_bytes: int = MAX_BYTES, max_pages: int = MAX_PAGES, max_chars: int = MAX_CHARS
+    data: bytes,
+    name: str,
+    *,
+    max_bytes: int = MAX_BYTES,
+    max_pages: int = MAX_PAGES,
+    max_chars: int = MAX_CHARS,
+    deadline: float | None = None,
 ) -> Document:
     r"""Read an upload.
 
@@ -107,10 +124,12 @@ def read_bytes(
         max_bytes: See :func:`read`, as for the other limits.
         max_pages: See there.
         max_chars: See there.
+        deadline: See there.
 
     Raises:
         DocumentError: Empty, oversized, encrypted, scanned, corrupt, a picture, an old or foreign format, or not text;
-            the message says which.
+            the message says which. Also where reading takes too much time or memory.
+        Refusal: ``deadline``.
 
     Example:
         >>> read_bytes(b"# Ana Silva\r\n* **Python**: 4 years\r\n", "letter.md").text
@@ -121,7 +140,7 @@ def read_bytes(
     _check_size(len(data), where, max_bytes)
     if not data.strip():
         raise DocumentError(f"{where} is empty.", hint="Save it again with its content.")
-    kind, extract = readers.extract(data, suffix, where, Limits(max_pages, max_chars))
+    kind, extract = apart.extract(data, suffix, where, Limits(max_pages, max_chars), deadline)
     origin = Origin(where, kind, extract.encoding or "", extract.pages or 0)
     if kind == "json":  # as it stands: blanks of its own are none of a layout's
         document = Document(

@@ -149,7 +149,7 @@ class App:
             raise NotFoundError(f"No task {values['task']!r:.80} here; this server answers '{admission.task.name}'.")
 
         async def work() -> Response:
-            asked = await self._reader.read(exchange)
+            asked = await self._reader.read(exchange, self._deadline(exchange))
             deadline = exchange.began + min(asked.timeout_s or admission.timeout_s, admission.timeout_s)
             answer = await _unless_gone(
                 exchange, admission.answer(asked.inputs, schema=asked.schema, deadline=deadline)

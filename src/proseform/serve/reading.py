@@ -1,7 +1,8 @@
 """Requests as values: inputs from JSON or from an upload, and the caller's schema.
 
-Documents are read and schemas are compiled in a few threads, so that they do not block the event loop; the request's
-deadline covers both.
+Schemas are compiled in a few threads, so that they do not block the event loop. Documents are read in processes of
+their own (:mod:`proseform.documents.apart`), each awaited by a thread of its own, so that none waits for another's.
+The request's deadline covers both.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class Asked:
 
 
 class Reader:
-    """Reads requests, with a few threads for slow work.
+    """Reads requests, with a few threads for slow work, and one for each document that is read at a time.
 
     Args:
         task: The task whose inputs are read.
@@ -55,6 +56,7 @@ class Reader:
     def __init__(self, task: Task, threads: int = 4) -> None:
         self.task = task
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="reading")
+        self._documents = ThreadPoolExecutor(documents.SIDE_BY_SIDE, thread_name_prefix="document")
 
     async def apart(self, work: Callable[..., T], *arguments: Any) -> T:
         """Call a function in one of the threads."""
@@ -66,18 +68,22 @@ class Reader:
             return http.read(data, "The body")
         return await self.apart(http.read, data, "The body")
 
-    async def read(self, exchange: Exchange) -> Asked:
+    async def read(self, exchange: Exchange, deadline: float | None = None) -> Asked:
         """A request to ``/v1/tasks/{task}/answer``.
 
         JSON: ``{"inputs": {name: text or object}, "schema"?: object, "timeout_s"?: number}``. Multipart: one part for
         each input, text or a file, and the optional ``schema`` (as JSON) and ``timeout_s``.
 
+        Args:
+            exchange: The request.
+            deadline: When to give up, on the clock of :func:`time.monotonic`.
+
         Raises:
             InputError: The request is invalid; the field is named.
-            Refusal: ``deadline``: compiling the schema took too long.
+            Refusal: ``deadline``: reading a document or compiling the schema took too long.
         """
         if exchange.kind == "multipart/form-data":
-            fields, rest = await self._form(exchange)
+            fields, rest = await self._form(exchange, deadline)
         elif exchange.kind in {"application/json", ""}:
             fields, rest = self._fields(await self.json(await exchange.body()))
         else:
@@ -103,7 +109,7 @@ class Reader:
             raise InputError("Field 'inputs' is missing or no object.", hint=hint)
         return {name: as_text(self.task, name, value) for name, value in body["inputs"].items()}, body
 
-    async def _form(self, exchange: Exchange) -> tuple[dict[str, Any], dict[str, Any]]:
+    async def _form(self, exchange: Exchange, deadline: float | None) -> tuple[dict[str, Any], dict[str, Any]]:
         """The inputs of a multipart body, and its other fields."""
         inputs: dict[str, Any] = {}
         rest: dict[str, Any] = {}
@@ -116,7 +122,8 @@ class Reader:
             elif isinstance(part, str):
                 inputs[name] = as_text(self.task, name, part)
             else:
-                inputs[name] = await self.apart(_document, self.task, name, part, filename)
+                read = partial(_document, self.task, name, part, filename, deadline)
+                inputs[name] = await asyncio.get_running_loop().run_in_executor(self._documents, read)
         return inputs, rest
 
 
@@ -186,14 +193,14 @@ async def _parts(exchange: Exchange, most: int) -> AsyncIterator[tuple[str, str 
         await form.close()
 
 
-def _document(task: Task, name: str, data: bytes, filename: str) -> Input:
+def _document(task: Task, name: str, data: bytes, filename: str, deadline: float | None) -> Input:
     """A file as an input."""
     if len(data) > documents.MAX_BYTES:
         raise TooLargeError(
             f"Input {_shown(name)} has {len(data)} bytes; {documents.MAX_BYTES} are allowed.",
             hint="Send a smaller file.",
         )
-    document = documents.read_bytes(data, filename or name)
+    document = documents.read_bytes(data, filename or name, deadline=deadline)
     if document.kind == "json" and task.from_json is not None:
         text = task.from_json(name, document.data)
         return Input.of(text, origin=document.input.origin, findings=document.input.findings)
