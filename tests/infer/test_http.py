@@ -116,6 +116,35 @@ def test_a_server_that_knows_no_response_format_is_asked_without_and_remembered(
     assert bodies[1]["prompt"] == PLAIN.prompt.text + PLAIN.prefill
 
 
+SYSTEM = Request("evaluator", Prompt("chat", "Judge.", "CV: {cv}").render({"cv": "Ana"}), max_tokens=9)
+
+
+@pytest.mark.parametrize(
+    ("request_", "refusal"), [(PLAIN, "Unexpected fields: {'response_format'}"), (SYSTEM, "System role not supported")]
+)
+def test_requests_that_are_refused_side_by_side_are_all_asked_again(task, request_, refusal):
+    """That the first has taught the engine what the server does not know must not cost the others their second try."""
+
+    async def run():
+        together = asyncio.Barrier(3)
+
+        async def handler(_request, asked):
+            if "response_format" in asked.body or len(asked.body.get("messages", ())) > 1:
+                await together.wait()
+                return web.json_response({"detail": refusal}, status=422)
+            return web.json_response(body("well", chat="messages" in asked.body))
+
+        async with far(handler) as server:
+            engine = engines.HttpEngine(EngineSpec(server.url, dialect="openai"), testing.toy_bundle(task))
+            outcomes = await engine.complete_all([request_] * 3)
+            await engine.close()
+            return outcomes, server.bodies
+
+    outcomes, bodies = asyncio.run(run())
+    assert [outcome.text for outcome in outcomes] == [f"{request_.prefill}well"] * 3
+    assert len(bodies) == 6
+
+
 def test_a_prefill_is_continued_and_stands_in_the_text(task):
     request = replace(CHAT, prefill="The parcel")
     completion, (asked,) = exchange(task, says(" weighs 3 g."), request)
@@ -203,7 +232,6 @@ def test_a_whole_answer_goes_over_http(task):
 )
 def test_a_server_whose_template_has_no_system_turn_is_asked_without_and_remembered(task, refusal):
     """Gemma's and Mistral's templates: the system's words begin the user's turn, as in training."""
-    request = Request("evaluator", Prompt("chat", "Judge.", "CV: {cv}").render({"cv": "Ana"}), max_tokens=9)
 
     async def handler(_request, asked):
         if asked.body["messages"][0]["role"] == "system":
@@ -213,7 +241,7 @@ def test_a_server_whose_template_has_no_system_turn_is_asked_without_and_remembe
     async def run():
         async with far(handler) as server:
             engine = engines.HttpEngine(EngineSpec(server.url), testing.toy_bundle(task))
-            completions = [await engine.complete(request) for _ in range(2)]
+            completions = [await engine.complete(SYSTEM) for _ in range(2)]
             await engine.close()
             return completions, server.bodies
 

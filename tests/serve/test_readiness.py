@@ -26,17 +26,22 @@ class Models:
     """A server that lists its models."""
 
     def __init__(self) -> None:
-        self.status, self.asked, self.url, self.keys = 200, 0, "", set()
+        self.status, self.health, self.asked, self.url, self.keys = 200, 0, 0, "", set()
 
     async def get(self, request: web.Request) -> web.Response:
         self.asked += 1
         self.keys.add(request.headers.get("authorization"))
         return web.json_response({"data": []}, status=self.status)
 
+    async def healthy(self, _request: web.Request) -> web.Response:
+        return web.Response(status=self.health)
+
     @asynccontextmanager
     async def up(self) -> AsyncIterator[str]:
         app = web.Application()
         app.router.add_get("/v1/models", self.get)
+        if self.health:
+            app.router.add_get("/health", self.healthy)
         runner = web.AppRunner(app, shutdown_timeout=0.1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -46,12 +51,12 @@ class Models:
             await runner.cleanup()
 
 
-def trouble(status: int = 200, **spec: str) -> tuple[str, Models]:
+def trouble(status: int = 200, *, health: int = 0, **spec: str) -> tuple[str, Models]:
     """The trouble that an engine by URL has with such a server."""
 
     async def run() -> tuple[str, Models]:
         models = Models()
-        models.status = status
+        models.status, models.health = status, health
         async with models.up() as url:
             engine = HttpEngine(EngineSpec(url, **spec), BUNDLE)
             words = await engine.trouble()
@@ -74,6 +79,12 @@ def test_a_server_that_answers_is_ready_whatever_it_knows(status):
 def test_a_server_that_cannot_answer_is_told_in_words(status, words):
     assert words in trouble(status)[0]
     assert str(status) in trouble(status)[0]
+
+
+def test_a_server_that_fails_to_list_its_models_is_asked_for_its_health():
+    """`transformers serve` without a model hub's cache is such a one."""
+    assert trouble(500, health=200)[0] == ""
+    assert "is not ready (HTTP 500)" in trouble(500, health=503)[0]
 
 
 def test_a_server_that_is_away_is_told():

@@ -21,7 +21,7 @@ import aiohttp
 from proseform import digest
 from proseform.bundle import Bundle, Role
 from proseform.errors import ConfigError, EngineError, ProseformError
-from proseform.infer import Completion, OnText, Request, late, wire
+from proseform.infer import Completion, OnText, Request, late, served, wire
 from proseform.infer.connections import Connections
 from proseform.infer.context import Encoder
 from proseform.infer.spec import EngineSpec
@@ -141,11 +141,8 @@ class HttpEngine:
         """See :meth:`proseform.infer.Remote.trouble`: each server is asked for its models, as by OpenAI's API."""
         for root in dict.fromkeys(self.spec.root(role) for role in self.bundle.parts):
             try:
-                async with (
-                    self._connections.session() as session,
-                    session.get(f"{root}/v1/models", allow_redirects=False) as response,
-                ):
-                    status = response.status
+                async with self._connections.session() as session:
+                    status = await served.status(session, root)
             except (aiohttp.ClientError, OSError, ValueError, EngineError) as error:  # TimeoutError is an OSError
                 return f"The engine at {root} does not answer ({type(error).__name__})."
             if status in _NO_KEY:
@@ -194,7 +191,8 @@ class HttpEngine:
         """Ask once; a server that takes no schema here, or no system turn, is asked without it, which is remembered."""
         place = root, wire.CHAT if request.prompt.style == "chat" else wire.PLAIN
         model = root, self.spec.model(request.role)
-        if model in self._without_system:
+        folded, constrained = model in self._without_system, place not in self._without_schema  # other requests add
+        if folded:
             request = replace(request, prompt=request.prompt.folded())
         call = partial(
             wire.call,
@@ -204,16 +202,18 @@ class HttpEngine:
             self._encoders.get(request.role),
             stream=on_text is not None,
         )
-        sent = call(constrained=place not in self._without_schema)
+        sent = call(constrained=constrained)
         response = await self._sent(root, sent, on_text)
-        if model not in self._without_system and wire.knows_no_system(sent, response.status, response.data):
-            _LOG.info("the chat template of %s at %s has no system turn: its words go into the user's", model[1], root)
+        if not folded and wire.knows_no_system(sent, response.status, response.data):
+            if model not in self._without_system:
+                _LOG.info("the chat template of %s at %s has no system turn: the user's takes it", model[1], root)
             self._without_system.add(model)
             return await self._asked(root, request, on_text)
-        asked = place not in self._without_schema and request.schema is not None and self.spec.dialect == "openai"
+        asked = constrained and request.schema is not None and self.spec.dialect == "openai"
         if not (asked and wire.knows_no_schema(response.status, response.data)):
             return response, sent
-        _LOG.warning("%s%s knows no response_format: its JSON is verified, but not constrained", *place)
+        if place not in self._without_schema:
+            _LOG.warning("%s%s knows no response_format: its JSON is verified, but not constrained", *place)
         self._without_schema.add(place)
         sent = call(constrained=False)
         return await self._sent(root, sent, on_text), sent

@@ -1,4 +1,8 @@
-"""Which models a server has: asked before anything begins that needs them."""
+"""Which models a server has, and whether it answers at all: asked before anything begins that needs them.
+
+The trap: listing models may fail (HTTP 500) where completing works, as with `transformers serve` without a hub's cache;
+and a server that failed may drop the connection, so none is kept.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,22 @@ from proseform.errors import EngineError, EngineFaultError
 from proseform.infer import wire
 from proseform.infer.spec import EngineSpec
 
-_OK = 200
+_OK, _BROKEN = 200, 500
+_CLOSING = {"connection": "close"}
+
+
+async def status(session: aiohttp.ClientSession, root: str) -> int:
+    """The HTTP status of a server as a whole: that of its models, or of ``/health`` where listing them fails.
+
+    Args:
+        session: Asks.
+        root: Of the server, without ``/v1``.
+    """
+    async with session.get(f"{root}/v1/models", allow_redirects=False, headers=_CLOSING) as response:
+        if response.status != _BROKEN:
+            return response.status
+    async with session.get(f"{root}/health", allow_redirects=False, headers=_CLOSING) as response:
+        return _OK if response.status == _OK else _BROKEN
 
 
 async def missing(spec: EngineSpec, names: Iterable[str]) -> tuple[list[str], list[str]]:
@@ -33,7 +52,7 @@ async def missing(spec: EngineSpec, names: Iterable[str]) -> tuple[list[str], li
     timeout = aiohttp.ClientTimeout(total=spec.timeout_s)
     try:
         async with aiohttp.ClientSession(headers=headers, timeout=timeout) as session:
-            async with session.get(f"{root}/v1/models", allow_redirects=False) as response:
+            async with session.get(f"{root}/v1/models", allow_redirects=False, headers=_CLOSING) as response:
                 listed = _listed(root, response.status, await response.read())
             unlisted = [name for name in dict.fromkeys(names) if name not in listed]
             return [name for name in unlisted if not await _answers(session, root, name)], listed
@@ -58,11 +77,13 @@ def check(spec: EngineSpec, names: Iterable[str]) -> None:
 
 
 def _listed(root: str, status: int, data: bytes) -> list[str]:
-    """The names of OpenAI's list of models.
+    """The names of OpenAI's list of models; none where listing them fails.
 
     Raises:
-        EngineError: It is none.
+        EngineError: It is no list.
     """
+    if status == _BROKEN:
+        return []
     if status != _OK:
         raise EngineError(f"The engine at {root} does not list its models (HTTP {status}).")
     try:
@@ -74,6 +95,6 @@ def _listed(root: str, status: int, data: bytes) -> list[str]:
 async def _answers(session: aiohttp.ClientSession, root: str, name: str) -> bool:
     """Whether a model writes one token."""
     body = {"model": name, "prompt": "a", "max_tokens": 1}
-    async with session.post(f"{root}{wire.PLAIN}", json=body, allow_redirects=False) as response:
+    async with session.post(f"{root}{wire.PLAIN}", json=body, allow_redirects=False, headers=_CLOSING) as response:
         await response.read()
         return response.status == _OK
