@@ -1,8 +1,8 @@
 """A real OpenAI-compatible server that is not vLLM: `transformers serve`, with the dialect of OpenAI.
 
-The models know nothing, so what is compared is text: greedy, it must be what the engine in this process says of the
-same bundle. The server knows no `response_format` at `/v1/completions`, so that JSON is not constrained, but verified
-all the same.
+Greedy, its text must be what the engine in this process says of the same bundle: of random weights for single requests,
+of weights that have learnt their texts for a whole measurement. The server knows no `response_format` at
+`/v1/completions`, so that JSON is not constrained, but verified all the same.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
@@ -25,6 +26,7 @@ from proseform.infer.answer import answered
 from proseform.infer.context import encoders
 from proseform.infer.http import HttpEngine
 from proseform.infer.spec import EngineSpec
+from tests.infer import learnt
 
 INPUTS = {"parcel": "a map, 90 g", "rule": "at most 100 g"}
 pytestmark = pytest.mark.skipif(
@@ -38,8 +40,10 @@ def url(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [str(Path(sys.executable).with_name("transformers")), "serve", "--host", "127.0.0.1", "--port", str(port)]
+    work = tmp_path_factory.mktemp("transformers")
     env = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    log = tmp_path_factory.mktemp("transformers") / "log"
+    env["HF_HUB_CACHE"] = str(work / "none")  # so it answers 500 to who asks for its models
+    log = work / "log"
     with log.open("wb") as file:
         process = subprocess.Popen([*command, "--device", "cpu"], stdout=file, stderr=file, env=env)
         try:
@@ -121,6 +125,16 @@ def test_many_requests_side_by_side_come_back_in_order(url, folder, engine):
     assert [one.text for one in theirs] == [one.text for one in asyncio.run(ours())]
 
 
+def test_it_is_ready_although_it_cannot_list_its_models(url, folder, engine):
+    async def work(far):
+        return await far.trouble()
+
+    assert urllib.request.urlopen(f"{url}/health", timeout=60).status == 200
+    with pytest.raises(urllib.error.HTTPError, match="500"):
+        urllib.request.urlopen(f"{url}/v1/models", timeout=60)
+    assert over(url, folder, engine, work) == ""
+
+
 def test_a_model_that_it_does_not_have_is_an_error_of_the_engine(url, folder, engine):
     """It answers 500 itself, so that is what is told."""
 
@@ -129,3 +143,20 @@ def test_a_model_that_it_does_not_have_is_an_error_of_the_engine(url, folder, en
             await far.complete(ask(engine.bundle, "evaluator", INPUTS))
 
     over(url, folder, engine, work, evaluator_model="/nowhere/at/all")
+
+
+def test_records_by_url_hold_the_texts_of_records_in_process(url, folder, task, tmp_path, monkeypatch):
+    """The whole evaluate stage both ways: greedy, every text is the same, prefills included.
+
+    Sampled evaluations are left out, since every engine draws its own random numbers. JSON that is held to its schema
+    in process is not held to it here; it is the same because these models write what the schema allows of themselves.
+    """
+    world = learnt.world(tmp_path, task, folder / "evaluator", monkeypatch)
+    ours, _ = world.measured()
+    names = ", ".join(f'{name} = "{weights}"' for name, weights in world.weights.items())
+    monkeypatch.setenv(
+        "PROSEFORM_PLACE", f'[evaluate.engine]\nurl = "{url}"\ndialect = "openai"\nmodels = {{ {names} }}\n'
+    )
+    theirs, report = world.measured()
+    assert report["meta"]["machine"] == f"openai server at {url}"
+    assert learnt.greedy(theirs) == learnt.greedy(ours)
