@@ -129,7 +129,7 @@ BROKEN = [
                 "right": lambda text, case: None if "\x00" in text else TOY.terms["right"](text, case),
             }
         },
-        "term 'right' gave None, expected a number in [0, 1], for an inserted control character",
+        "term 'right' gave None, expected a number in [0, 1], for zero bytes",
         "a term that has no answer",
     ),
     (

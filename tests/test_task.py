@@ -1,4 +1,4 @@
-"""A task's two digests: what a bundle must agree with, and everything else."""
+"""A task's two digests (what a bundle must agree with, and everything else), and its own exploits."""
 
 import importlib
 import itertools
@@ -10,6 +10,7 @@ import pytest
 
 from proseform import task
 from proseform.errors import TaskError
+from proseform.task import planted
 
 CV = Path(task.__file__).parents[1] / "tasks" / "cv"
 
@@ -77,3 +78,28 @@ def test_a_task_can_say_that_a_file_is_data(copied):
 def test_what_the_reader_needs_is_not_data(copied, file):
     with pytest.raises(TaskError, match=f"data: {file} is no file"):
         copied(("task.toml", "title =", f'data = ["{file}"]\ntitle ='))
+
+
+EXPLOIT = {"name": "a", "why": "b", "text": "{letter:1} {letter} {x} {2} {letter:3}"}
+
+
+def test_an_exploit_names_inputs_and_their_lines_and_nothing_else_is_expanded():
+    (one,) = planted.planted({"exploits": [{**EXPLOIT, "text": "{letter:1} {letter} {2} {letter:3}"}]}, ["letter"], "x")
+    assert one.on({"letter": "{rule}\nline"}) == "{rule} {rule}\nline {2} "
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ({"exploit": []}, "expected [[exploits]] and nothing else"),
+        ({"exploits": {}}, "expected [[exploits]] and nothing else"),
+        ({"exploits": [{"name": "a"}]}, "exploit 1: expected the texts name, why, text"),
+        ({"exploits": [{**EXPLOIT, "text": 1}]}, "exploit 1: expected the texts name, why, text"),
+        ({"exploits": [EXPLOIT]}, "exploit 'a': {x} is no input of the task"),
+        ({"exploits": [{**EXPLOIT, "text": ""}] * 2}, "'a' stands twice"),
+    ],
+)
+def test_exploits_of_another_shape_are_refused(table, words):
+    with pytest.raises(TaskError, match=r"^x") as caught:
+        planted.planted(table, ["letter"], "x")
+    assert words in str(caught.value)

@@ -7,7 +7,8 @@ from the bottom up, and imports go down only:
 - floor 1, nouns: :mod:`~proseform.input`, :mod:`~proseform.case`, :mod:`~proseform.schema`, :mod:`~proseform.prompt`,
   :mod:`~proseform.rubric`, :mod:`~proseform.task`, :mod:`~proseform.bundle`
 - floor 2, judgement: :mod:`~proseform.verify`, :mod:`~proseform.reward`, :mod:`~proseform.report`,
-  :mod:`~proseform.thresholds`, :mod:`~proseform.laws`; pure functions, no I/O
+  :mod:`~proseform.thresholds`, :mod:`~proseform.laws`; pure functions, no I/O, but for :mod:`~proseform.checklist`,
+  which tries rewards in processes of their own
 - floor 3, domains: :mod:`proseform.tasks`
 - floor 4, reach: :mod:`~proseform.store`, :mod:`~proseform.launch`, :mod:`~proseform.documents`,
   :mod:`~proseform.infer`

@@ -26,11 +26,17 @@ class Child:
 
     Args:
         module: The dotted name of the module to run.
+        hash_seed: Of the child's hashes of text, on which the order of sets depends; None takes the parent's own way.
     """
 
-    def __init__(self, module: str) -> None:
+    def __init__(self, module: str, hash_seed: int | None = None) -> None:
+        seed = {} if hash_seed is None else {"PYTHONHASHSEED": str(hash_seed)}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", module], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+            [sys.executable, "-m", module],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,
+            env={**os.environ, **seed},
         )
         self._read = b""
 

@@ -30,6 +30,9 @@ ATTEMPTED = 0.1
 JSON = "json"
 """Name of the gated reward, where terms are named."""
 
+Path = tuple[str | int, ...]
+"""The keys and indices that lead to a part of a JSON value."""
+
 _ROUNDING = 1e-9
 """How far beyond [0, 1] a term may come out by rounding alone."""
 
@@ -75,10 +78,24 @@ def content_share(value: Any, gold: Any) -> float:
     >>> content_share({"a": 1, "b": ["x", "y"]}, {"a": 1, "b": ["x", "z"]}) == 2 / 3
     True
     """
-    ours, theirs = dict(_leaves(value, ())), dict(_leaves(gold, ()))
+    ours, theirs = dict(leaves(value)), dict(leaves(gold))
     paths = ours.keys() | theirs.keys()
     agreed = sum(path in ours and path in theirs and _same(ours[path], theirs[path]) for path in paths)
     return agreed / len(paths)
+
+
+def leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    """Every leaf of a JSON value with its path; an empty container is a leaf of its own.
+
+    >>> list(leaves({"a": [1, {}]}))
+    [(('a', 0), 1), (('a', 1), {})]
+    """
+    items = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
+    branches = list(items)
+    if not branches:
+        yield path, value
+    for step, child in branches:
+        yield from leaves(child, (*path, step))
 
 
 def powered(score: float, exponent: float) -> float:
@@ -181,16 +198,6 @@ def zero_variance_share(rewards: Sequence[float | None], group_size: int) -> flo
         raise ValueError(f"{len(rewards)} rewards do not divide into groups of {group_size}")
     groups = [{*rewards[start : start + group_size]} - {None} for start in range(0, len(rewards), group_size)]
     return sum(len(group) <= 1 for group in groups) / len(groups)
-
-
-def _leaves(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Any]]:
-    """Every leaf with its path; an empty container is a leaf of its own."""
-    items = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
-    branches = list(items)
-    if not branches:
-        yield path, value
-    for step, child in branches:
-        yield from _leaves(child, (*path, step))
 
 
 def _same(left: Any, right: Any) -> bool:

@@ -2,9 +2,11 @@
 
 - :mod:`~proseform.display.watch`: a run while it goes on
 - :mod:`~proseform.display.results`: what came of it, an answer, and tables
+- :mod:`~proseform.display.rewards`: what is said of a reward
 """
 
 from proseform.display.results import answered, conclude, show, summary
+from proseform.display.rewards import checked
 from proseform.display.watch import Tail, follow, note
 
-__all__ = ["Tail", "answered", "conclude", "follow", "note", "show", "summary"]
+__all__ = ["Tail", "answered", "checked", "conclude", "follow", "note", "show", "summary"]

@@ -88,7 +88,7 @@ def _formats(task: Task) -> Iterator[str]:
 
 def _terms(task: Task, case: Case) -> Iterator[str]:
     """Every term gives every text a number in [0, 1], the same one twice, whether or not a rubric weighs it."""
-    for name, text in hostile.texts(case).items():
+    for name, _, text in hostile.texts(case.prose):
         for term, function in task.terms.items():
             try:
                 value, again = reward.in_range(function(text, case)), reward.in_range(function(text, case))

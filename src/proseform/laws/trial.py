@@ -84,7 +84,7 @@ def _try(name: str, limit_s: float) -> None:
         child.kill()
 
 
-def _announced(task: Task, announce: Announce) -> Task:
+def announced(task: Task, announce: Announce) -> Task:
     """The task, with each call of its own code announced."""
 
     def term(name: str, function: Callable[[str, Case], float]) -> Callable[[str, Case], float]:
@@ -119,7 +119,7 @@ def _child() -> None:
 
     name = json.loads(sys.stdin.readline())["task"]
     try:
-        owed.check(_announced(tasks.load(name), lambda call, arguments: tell(call=call, arguments=arguments)))
+        owed.check(announced(tasks.load(name), lambda call, arguments: tell(call=call, arguments=arguments)))
     except TaskError as error:
         tell(error=error.message, hint=error.hint)
     except Exception as error:  # noqa: BLE001 - a task's own code, which may raise anything

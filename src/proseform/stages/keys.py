@@ -28,9 +28,9 @@ ROOT = Path(__file__).parent.parent
 BESIDE = frozenset(
     f"{PACKAGE}.{name}"
     for name in (
-        *("cli", "display", "testing", "serve", "kube", "documents", "registry"),
+        *("cli", "commands", "display", "testing", "serve", "kube", "documents", "registry"),
         *("launch", "lifetime", "warm", "store", "machine", "naming", "versions", "redact"),
-        *("config", "runs", "places", "tasks", "errors", "laws", "hostile", "digest", "closure"),
+        *("config", "runs", "places", "tasks", "errors", "laws", "hostile", "checklist", "digest", "closure"),
         *("stages.cache", "stages.keys", "stages.policy", "stages.preflight", "stages.retention", "stages.served"),
     )
 )

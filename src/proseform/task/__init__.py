@@ -9,11 +9,13 @@ The folder is a Python package, found by the entry-point group ``proseform.tasks
     source.py       generate(level, split, seed, count) and annotate(case, rng); where it has them: from_json, identify,
                     unread
     rewards.py      read(prose, inputs) and TERMS        guide.md       form and rule in words (not every task has it)
+    exploits.toml   texts that game the reward (not every task has it)
 
 Nothing is subclassed. What every task owes is checked by :func:`proseform.laws.check`.
 
 - :mod:`~proseform.task.domain`: the value
 - :mod:`~proseform.task.folder`: reading it from its package
+- :mod:`~proseform.task.planted`: exploits that only the domain can know
 - :mod:`~proseform.task.contract`: its digests; what a bundle must agree with, and what may change without a new bundle
 """
 

@@ -13,6 +13,7 @@ from proseform.input import Input
 from proseform.prompt import Prompt
 from proseform.rubric import Rubric
 from proseform.schema import Schema
+from proseform.task.planted import Planted
 from proseform.verdict import Verdict
 
 
@@ -44,6 +45,7 @@ class Task:
         guide: Form and rule in words, for models that were not trained on the task; may be empty.
         unread: A case to evaluations that could be written without reading all of its inputs, the same number for
             every case; None where the task knows none. The report's blind baseline takes the best of them.
+        exploits: Completions that game this domain's reward; what any domain's can be gamed by is known without.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Task:
     identify: Callable[[Case], tuple[str, ...]] | None = None
     guide: str = ""
     unread: Callable[[Case], Sequence[str]] | None = None
+    exploits: tuple[Planted, ...] = ()
 
     def rubric(self, variant: str = "", accuracy_exponent: float | None = None) -> Rubric:
         """The rubric in force: a variant's, the task's own by default, with a run's exponent where it gives one.

@@ -16,6 +16,7 @@ from proseform.errors import InputError, TaskError
 from proseform.prompt import Prompt
 from proseform.schema import Schema
 from proseform.task import contract
+from proseform.task import planted as exploits
 from proseform.task.domain import Task
 
 GROUP = "proseform.tasks"
@@ -71,7 +72,7 @@ def from_package(package: ModuleType) -> Task:
         raise TaskError(
             f"Task folder '{folder.name}' lacks {', '.join(missing)}.", hint=f"A task has {', '.join(FILES)}."
         )
-    head = _toml(folder / "task.toml")
+    head, own = _toml(folder / "task.toml"), folder / exploits.FILE
     source = importlib.import_module(f"{package.__name__}.source")
     rewards = importlib.import_module(f"{package.__name__}.rewards")
     try:
@@ -106,6 +107,7 @@ def from_package(package: ModuleType) -> Task:
             identify=getattr(source, "identify", None),
             guide=(folder / GUIDE).read_text(encoding="utf-8").strip() if (folder / GUIDE).is_file() else "",
             unread=getattr(source, "unread", None),
+            exploits=exploits.planted(_toml(own), head["inputs"], f"{folder.name}/{own.name}") if own.is_file() else (),
         )
     except KeyError as error:
         raise TaskError(

@@ -52,7 +52,7 @@ def toy_task() -> Task:
         generate=_generate,
         annotate=_annotate,
         read=_read,
-        terms={"right": _right, "form": lambda prose, _case: float(_read(prose, {}).ok)},
+        terms={"right": _right, "form": _form},
         from_json=_from_json,
         contract=digest.of_json({"toy": 1, "schema": SCHEMA, "system": system}),
         data=digest.of_json({"toy": 1, "rubrics": rubrics}),
@@ -123,6 +123,11 @@ def _right(prose: str, case: Case) -> float:
     return (
         sum(verdict.value[name] == gold for name, gold in case.answer.items()) / len(case.answer) if verdict.ok else 0.0
     )
+
+
+def _form(prose: str, _case: Case) -> float:
+    """1 where the text can be read."""
+    return float(_read(prose, {}).ok)
 
 
 def _from_json(name: str, value: Any) -> str:

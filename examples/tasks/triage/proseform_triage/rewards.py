@@ -136,7 +136,7 @@ def coverage(prose: str, _case: Case) -> float:
 
 def concision(prose: str, case: Case) -> float:
     """Coverage, times how well the text keeps to the length of the gold one."""
-    return coverage(prose, case) * min(1.0, len(case.prose) / max(1, len(prose)))
+    return coverage(prose, case) * min(1.0, len(case.prose) / max(1, len(prose.strip())))
 
 
 def _right(prose: str, case: Case, *, verdicts: bool) -> float:

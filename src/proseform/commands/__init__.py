@@ -1,0 +1,5 @@
+"""Groups of commands, one module a group, and the options that commands share; they only dispatch.
+
+- :mod:`~proseform.commands.options`: options and exit codes
+- :mod:`~proseform.commands.rewards`: ``proseform rewards``
+"""

@@ -1,0 +1,43 @@
+"""Options that several commands take, and the exit codes of all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+EXIT_CODES = (
+    "Exit codes: 0 done; 2 invalid input or configuration; 3 no valid answer; 4 a stage or the cluster failed; "
+    "5 a payload, model or alias is missing; 6 the engine does not answer; 1 anything else."
+)
+TaskName = Annotated[str, typer.Option("--task", help="The installed task.")]
+BundleFolder = Annotated[Path | None, typer.Option("--bundle", help="A bundle's folder, in the place of an alias.")]
+Name = Annotated[str, typer.Option("--name", help="The registered model; empty takes proseform-<task>.")]
+Uri = Annotated[
+    str,
+    typer.Option("--tracking-uri", envvar="MLFLOW_TRACKING_URI", help="MLflow; empty takes SQLite in the home folder."),
+]
+Url = Annotated[
+    str,
+    typer.Option("--engine", help="An OpenAI-compatible server that runs the bundle; empty runs it in this process."),
+]
+Models = Annotated[str, typer.Option("--models", help="Names of evaluator and formatter at that server.")]
+Dialect = Annotated[
+    Literal["vllm", "openai"],
+    typer.Option("--dialect", help="How that server is asked for a schema: vLLM's way, or OpenAI's response_format."),
+]
+KeyFile = Annotated[str, typer.Option("--key-file", help="A file that holds the API key of that server.")]
+Evaluator = Annotated[str, typer.Option("--evaluator", help="The evaluator's server, if it has its own.")]
+RunName = Annotated[
+    str,
+    typer.Option("--run", help="A shipped run, or the path of a TOML file."),
+]
+PlaceName = Annotated[
+    str,
+    typer.Option(
+        "--place", envvar="PROSEFORM_PLACE", help="A shipped place, or the path of a TOML file: where and how."
+    ),
+]
+Version = Annotated[str, typer.Option("--alias", "--version", help="An alias or a version.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]

@@ -1,0 +1,48 @@
+"""``proseform rewards``: whether a reward can be trusted, and what it pays for."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from proseform.commands.options import EXIT_CODES, Json
+
+app = typer.Typer(no_args_is_help=True, help="Check a reward before training, and read what it paid for.")
+
+TaskOption = Annotated[str, typer.Option("--task", help="The installed task.")]
+
+
+@app.command(epilog=f"{EXIT_CODES} check: 1 where a check fails.")
+def check(
+    function: Annotated[str, typer.Argument(help="module:function, called as TRL does, in the place of a task.")] = "",
+    task: TaskOption = "",
+    cases: Annotated[
+        Path | None, typer.Option(help="For a function: JSON Lines of prompt, completion (gold), and its columns.")
+    ] = None,
+    rubric: Annotated[str, typer.Option(help="For a task: a rubric variant; empty takes the task's own.")] = "",
+    reward: Annotated[
+        Literal["prose", "json"], typer.Option(help="For a task: the rubric, or the gated reward of JSON.")
+    ] = "prose",
+    low: Annotated[float | None, typer.Option(help="For a function: the least that it may give.")] = None,
+    high: Annotated[float | None, typer.Option(help="For a function: the most that it may give.")] = None,
+    limit_s: Annotated[
+        float, typer.Option(min=0.1, help="Longest time for one call of the reward, in seconds.")
+    ] = 30.0,
+    as_json: Json = False,
+) -> None:
+    """Try a reward on gold, hostile and gaming completions: a row a check, with its reason; exit 1 where one fails."""
+    from proseform import display
+    from proseform.checklist import apart
+    from proseform.errors import InputError
+
+    if bool(function) == bool(task) or bool(function) != bool(cases):
+        raise InputError(
+            "What is to be checked?", hint="Give --task NAME, or module:function with --cases FILE (docs/rewards.md)."
+        )
+    spec: dict[str, Any] = {"task": task, "rubric": rubric, "reward": reward}
+    if function:
+        spec = {"function": function, "cases": str(cases), "low": low, "high": high}
+    rows = list(apart.check(spec, limit_s))
+    display.checked(function or task, rows, as_json=as_json)
+    if any(row.result == "fails" for row in rows):
+        raise typer.Exit(1)
