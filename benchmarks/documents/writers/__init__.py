@@ -21,7 +21,7 @@ Jobs = Sequence[tuple[Sheet, Path]]
 _SIMPLE = ("one-column", "centred", "bullets", "form", "table")
 _TYPED = ("one-column", "bullets", "form", "table", "pages")
 _LEFT_TO_RIGHT = tuple(script for script in scripts() if script not in {"hebrew", "arabic"})
-_UNSHAPED = ("latin", "cyrillic", "greek", "chinese", "japanese", "hangul", "thai")
+_UNSHAPED = ("latin", "cyrillic", "greek", "chinese", "japanese", "hangul")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,11 @@ class Writer:
     each: int = 1
     codec: str = "utf-8"
 
+    @property
+    def stem(self) -> str:
+        """What its files begin with."""
+        return f"{self.name}-{self.codec}" if self.name == "text" else self.name
+
     def missing(self) -> list[str]:
         """Programs and packages that are not installed."""
         return [
@@ -64,7 +69,7 @@ class Writer:
         for place, layout in enumerate(self.layouts):
             for turn in range(self.each):
                 script = self.scripts[(number + place + turn * 3) % len(self.scripts)]
-                yield f"{self.name}-{layout}-{script}", sheet(layout, script, number, codec=self.codec)
+                yield f"{self.stem}-{layout}-{script}", sheet(layout, script, number, codec=self.codec)
 
 
 def _one_by_one(write: Callable[[Sheet, Path], None]) -> Callable[[Jobs], None]:
@@ -82,7 +87,7 @@ def _codecs() -> Iterable[Writer]:
     for script, codecs in marked.CODECS.items():
         for codec in codecs:
             write = _one_by_one(marked.encoded(codec))
-            yield Writer(f"text-{codec}", "txt", write, layouts=("one-column",), scripts=(script,), codec=codec)
+            yield Writer("text", "txt", write, layouts=("one-column",), scripts=(script,), codec=codec)
 
 
 _LIBREOFFICE = "apt-get install libreoffice-writer-nogui"
@@ -114,10 +119,10 @@ WRITERS: tuple[Writer, ...] = (
     ),
     Writer(
         "wkhtmltopdf", "pdf", _one_by_one(web.wkhtmltopdf), ("wkhtmltopdf",), (), "apt-get install wkhtmltopdf",
-        _NEW_PAGES,
+        _NEW_PAGES, _LEFT_TO_RIGHT,
     ),
     Writer(
-        "ghostscript", "pdf", _one_by_one(web.ghostscript), ("gs", "chromium"), (), "apt-get install ghostscript",
+        "ghostscript", "pdf", _one_by_one(web.ghostscript), ("gs",), ("weasyprint",), "apt-get install ghostscript",
     ),
     Writer("python-docx", "docx", _one_by_one(word.docx), (), ("docx",), each=2),
     Writer("libreoffice-docx", "docx", office.libreoffice("docx"), ("soffice",), ("docx",), _LIBREOFFICE),

@@ -63,7 +63,7 @@ class _Flow:
         size = 7.5 if self.sheet.layout == "tight" else 10
         style = ParagraphStyle(
             "body", fontName=self.font, fontSize=size, leading=size * (1.1 if size < 10 else 1.35),  # noqa: PLR2004 - the usual size
-            wordWrap="CJK" if self.sheet.script in {*_BUILT_IN, "thai"} else None,
+            wordWrap="CJK" if self.sheet.script in _BUILT_IN else None,
         )  # fmt: skip
         match part:
             case Heading(text, level):
@@ -77,7 +77,8 @@ class _Flow:
                 return Paragraph(_escaped(text), entry, bulletText=mark)
             case Dated(text, date):
                 far = style.clone("far", alignment=2)
-                return self.table([[Paragraph(_escaped(text), style), Paragraph(_escaped(date), far)]], (300, 190))
+                widths = (200, 140) if self.sheet.layout == "sidebar" else (300, 190)
+                return self.table([[Paragraph(_escaped(text), style), Paragraph(_escaped(date), far)]], widths)
             case Row(label, text):
                 cells = [Paragraph(_escaped(label), style), Paragraph(_escaped(text), style)]
                 return self.table([cells], (110, 380), lines=self.sheet.layout == "form")
@@ -167,22 +168,30 @@ def fpdf2(sheet: Sheet, path: Path, font: str = "") -> None:
 
     book = Book()
     book.add_font("body", "", font or font_file(sheet.script))
+    if not font:
+        book.add_font("latin", "", font_file("latin"))
+        book.set_fallback_fonts(["latin"])
     book.set_text_shaping(sheet.script in _FILES)
     book.add_page()
-    side = "R" if sheet.rtl else "L"
     for part in (*sheet.top, *sheet.columns[0]):
         book.set_font("body", size={0: 18, 1: 13}.get(part.level, 10) if isinstance(part, Heading) else 10)
-        match part:
-            case Item(text, mark):
-                book.multi_cell(0, 5, f"{mark} {text}", align=side, new_x="LMARGIN", new_y="NEXT")
-            case Dated(text, date):
-                book.cell(120, 5, text)
-                book.cell(0, 5, date, align="R", new_x="LMARGIN", new_y="NEXT")
-            case Row(label, text):
-                book.cell(50, 5, label, border=1)
-                book.multi_cell(0, 5, text, border=1, new_x="LMARGIN", new_y="NEXT")
-            case Heading(text) | Line(text):
-                place = "C" if sheet.layout == "centred" and (isinstance(part, Heading) or part in sheet.top) else side
-                height = 7 if isinstance(part, Heading) else 5
-                book.multi_cell(0, height, text, align=place, new_x="LMARGIN", new_y="NEXT")
+        _add(book, sheet, part)
     book.output(str(path))
+
+
+def _add(book: Any, sheet: Sheet, part: Part) -> None:
+    """Add one part to fpdf2's page."""
+    side = "R" if sheet.rtl else "L"
+    match part:
+        case Item(text, mark):
+            book.multi_cell(0, 5, f"{mark} {text}", align=side, new_x="LMARGIN", new_y="NEXT")
+        case Dated(text, date):
+            book.cell(120, 5, text)
+            book.cell(0, 5, date, align="R", new_x="LMARGIN", new_y="NEXT")
+        case Row(label, text):
+            book.cell(50, 5, label, border=1)
+            book.multi_cell(0, 5, text, border=1, new_x="LMARGIN", new_y="NEXT")
+        case Heading(text) | Line(text):
+            place = "C" if sheet.layout == "centred" and (isinstance(part, Heading) or part in sheet.top) else side
+            height = 7 if isinstance(part, Heading) else 5
+            book.multi_cell(0, height, text, align=place, new_x="LMARGIN", new_y="NEXT")

@@ -88,7 +88,8 @@ def encoded(codec: str) -> Callable[[Sheet, Path], None]:
     """What writes plain text in an encoding."""
 
     def write(sheet: Sheet, path: Path) -> None:
-        path.write_bytes(plain(sheet).encode(codec, "replace"))
+        text = plain(sheet).replace("\u2013", "-")  # not every encoding has the dash between dates
+        path.write_bytes(text.encode(codec))
 
     return write
 

@@ -18,7 +18,7 @@ _LATIN_TOO = {"devanagari", "thai"}
 """Scripts whose fonts have no Latin letters."""
 _ESCAPES = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "#": r"\#", "_": r"\_", "$": r"\$",
-    "^": r"\^{}", "~": r"\~{}",
+    "^": r"\^{}", "~": r"\~{}", "'": r"\textquotesingle{}",
 }  # fmt: skip
 _SYMBOLS = {
     "•": r"$\bullet$", "◦": r"$\circ$", "▪": r"$\cdot$", "►": r"$\triangleright$", "✓": r"$\surd$", "→": r"$\to$",

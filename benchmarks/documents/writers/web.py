@@ -106,7 +106,10 @@ def weasyprint(sheet: Sheet, path: Path) -> None:
 
 
 def wkhtmltopdf(sheet: Sheet, path: Path) -> None:
-    """The page as the WebKit of Qt prints it, which knows no flexible boxes: columns become cells of a table."""
+    """The page as the WebKit of Qt prints it, which knows no flexible boxes: columns become cells of a table.
+
+    Text from right to left comes out cut and on top of itself, for people too.
+    """
     columns = "".join(f"<td>{_parts(column)}</td>" for column in sheet.columns)
     head, _, rest = html(sheet).partition('<div class="columns">')
     tail = rest[rest.rindex("</div>") + len("</div>") :]
@@ -119,9 +122,9 @@ def wkhtmltopdf(sheet: Sheet, path: Path) -> None:
 
 
 def ghostscript(sheet: Sheet, path: Path) -> None:
-    """Chromium's PDF as Ghostscript writes it anew, as "print to PDF" and compressors of the web do."""
+    """WeasyPrint's PDF as Ghostscript writes it anew, as "print to PDF" and compressors of the web do."""
     with tempfile.TemporaryDirectory() as folder:
         printed = Path(folder, "printed.pdf")
-        chromium(sheet, printed)
+        weasyprint(sheet, printed)
         command = ["gs", "-q", "-dNOPAUSE", "-dBATCH", "-dSAFER", "-sDEVICE=pdfwrite", f"-sOutputFile={path}"]
         subprocess.run([*command, str(printed)], check=True, capture_output=True, timeout=120)

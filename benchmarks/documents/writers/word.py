@@ -18,7 +18,8 @@ def docx(sheet: Sheet, path: Path) -> None:
     writer.parts(document, sheet.top)
     if sheet.layout == "sidebar":
         cells = document.add_table(rows=1, cols=2).rows[0].cells
-        for cell, column in zip(cells, sheet.columns, strict=True):
+        for cell, column, width in zip(cells, sheet.columns, (4.5, 11), strict=True):
+            cell.width = library.shared.Cm(width)
             writer.parts(cell, column)
             cell._element.remove(cell.paragraphs[0]._element)  # noqa: SLF001 - the empty one that a cell begins with
     elif sheet.layout == "two-columns":
@@ -73,7 +74,9 @@ class _Writer:
             case Item(text, mark):
                 self._run(paragraph, f"{mark}\t{text}")
             case Dated(text, date):
-                paragraph.paragraph_format.tab_stops.add_tab_stop(Cm(15), WD_TAB_ALIGNMENT.RIGHT)
+                paragraph.paragraph_format.tab_stops.add_tab_stop(
+                    Cm(10 if self.sheet.layout == "sidebar" else 15), WD_TAB_ALIGNMENT.RIGHT
+                )
                 self._run(paragraph, f"{text}\t{date}")
             case Line(text):
                 self._run(paragraph, text)
