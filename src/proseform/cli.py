@@ -71,7 +71,7 @@ def answer(
     evaluator: Evaluator = "",
     as_json: Json = False,
 ) -> None:
-    """Answer one case from files: PDF, DOCX, Markdown, text or JSON."""
+    """Answer one case from files: PDF, DOCX, ODT, RTF, HTML, Markdown, text or JSON."""
     import time
 
     from proseform import display

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from email.message import EmailMessage
 
 import docx as python_docx
 from fpdf import FPDF
@@ -21,6 +22,22 @@ Data engineer, *Porto*
 
 Office & workflow: "efficient", 2019 \u2013 2023
 """
+
+CV_HTML = """<!DOCTYPE html>
+<html><head><meta charset="utf-8"><title>My page</title></head><body>
+<h1>Ana Silva</h1><p>Data engineer, <em>Porto</em></p><h2>Experience</h2>
+<ul><li><b>Python</b>: 4 years</li><li>SQL: 2 years at <a href="https://lume.example">Lume</a></li></ul>
+<p>Office &amp; workflow: &quot;efficient&quot;, 2019 \u2013 2023</p></body></html>
+"""
+
+ODF = (
+    'xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0" '
+    'xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0" '
+    'xmlns:style="urn:oasis:names:tc:opendocument:xmlns:style:1.0" '
+    'xmlns:table="urn:oasis:names:tc:opendocument:xmlns:table:1.0" '
+    'xmlns:draw="urn:oasis:names:tc:opendocument:xmlns:drawing:1.0" '
+    'xmlns:fo="urn:oasis:names:tc:opendocument:xmlns:xsl-fo-compatible:1.0"'
+)
 
 CV_TEXT = """Ana Silva
 
@@ -131,12 +148,57 @@ def docx_with_body(xml: str) -> bytes:
     """A DOCX whose body is the given WordprocessingML."""
     document = python_docx.Document()
     document.add_paragraph("MARK")
-    original = zipfile.ZipFile(io.BytesIO(_bytes(document.save)))
-    parts = {name: original.read(name) for name in original.namelist()}
+    parts = unpacked(_bytes(document.save))
     main = parts["word/document.xml"].decode()
     start, stop = main.index("<w:p>"), main.index("</w:p>") + len("</w:p>")
     parts["word/document.xml"] = (main[:start] + xml + main[stop:]).encode()
     return archive(parts)
+
+
+def odt(body: str = "", styles: str = "", parts: dict[str, bytes] | None = None) -> bytes:
+    """An ODT with its smallest parts; its body is the CV of ``CV_TEXT`` where none is given."""
+    automatic = f"<office:automatic-styles>{styles}</office:automatic-styles>"
+    content = f"<office:document-content {ODF}>{automatic}{_odf_body(body)}</office:document-content>"
+    media = b"application/vnd.oasis.opendocument.text"
+    smallest = {"mimetype": media, "content.xml": content.encode(), "META-INF/manifest.xml": b"<m/>"}
+    return archive(smallest | (parts or {}))
+
+
+def fodt() -> bytes:
+    """The CV of ``CV_TEXT`` as one XML file."""
+    head = '<?xml version="1.0" encoding="UTF-8"?>\n'
+    return f"{head}<office:document {ODF}>{_odf_body()}</office:document>".encode()
+
+
+def _odf_body(body: str = "") -> str:
+    """The body of an OpenDocument file."""
+    blocks = [body]
+    for line in () if body else CV_TEXT.split("\n"):
+        tag = "h" if line in {"Ana Silva", "Experience"} else "p"
+        words = line.removeprefix("- ").replace("&", "&amp;").replace(" at ", "<text:s/>at<text:tab/>")
+        block = f"<text:{tag}>{words}</text:{tag}>"
+        blocks.append(f"<text:list><text:list-item>{block}</text:list-item></text:list>" if line[:1] == "-" else block)
+    return f"<office:body><office:text>{''.join(blocks)}</office:text></office:body>"
+
+
+def rtf() -> bytes:
+    """The CV of ``CV_TEXT`` as Word writes RTF: bullets as list text, code pages and Unicode."""
+    lines = []
+    for line in CV_TEXT.split("\n"):
+        marked = r"{\listtext\pard\plain\f1 \'b7\tab}" if line.startswith("- ") else ""
+        words = line.removeprefix("- ").replace("\u2013", r"\u8211\'96")
+        lines.append(rf"\pard\plain\f0\fs22 {marked}{words}\par")
+    fonts = r"{\fonttbl{\f0\fswiss\fcharset0 Arial;}{\f1\froman\fcharset2 Symbol;}}"
+    return (r"{\rtf1\ansi\ansicpg1252\uc1" + fonts + "\n".join(lines) + "}").encode("ascii")
+
+
+def mhtml() -> bytes:
+    """The page of ``CV_HTML`` as browsers save it."""
+    message = EmailMessage()
+    message.set_content(CV_HTML, subtype="html", charset="utf-8", cte="quoted-printable")
+    message.make_related()
+    message.add_related(b"GIF89a", "image", "gif")
+    return bytes(message)
 
 
 def archive(parts: dict[str, bytes]) -> bytes:
@@ -146,6 +208,12 @@ def archive(parts: dict[str, bytes]) -> bytes:
         for name, data in parts.items():
             file.writestr(name, data)
     return buffer.getvalue()
+
+
+def unpacked(data: bytes) -> dict[str, bytes]:
+    """The parts of a zip archive."""
+    whole = zipfile.ZipFile(io.BytesIO(data))
+    return {name: whole.read(name) for name in whole.namelist()}
 
 
 def picture(kind: str) -> bytes:

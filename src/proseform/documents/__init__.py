@@ -1,21 +1,25 @@
-"""Documents as people have them, read as text: PDF, DOCX, Markdown, plain text, JSON.
+"""Documents as people have them, read as text: PDF, DOCX, ODT, RTF, HTML, Markdown, plain text, JSON.
 
     read(path)               a file
     read_bytes(data, name)   an upload; the name only breaks ties
         apart.py             in a process of its own, within limits of time and memory (inside.py)
         readers.py           the reader of its kind, imported when it is first asked
-        kinds.py             by content (magic bytes), by suffix where bytes cannot tell (``.md``, ``.txt``, ``.json``)
-        pdf/  docx.py        to lines, in reading order; every reader gives an extract (extract.py)
-        text.py              decoding, Markdown, JSON
+        kinds.py             by what it holds, by suffix where that cannot tell; foreign.py: what is not read
+        pdf/ docx/ odt/ rtf/ html/ markdown.py jsontext.py
+                             to lines, in reading order; every reader gives an extract (extract.py)
+        archive.py           zip archives within limits; tables.py the rows of a table as lines
+        encodings.py         bytes to text, with the encoding that was used
+        look.py              whether people can see letters: their size, their colour and what they stand on
         normal.py            the one normalisation that every kind goes through, with offsets into what was extracted
 
 A document is read as an input (:mod:`proseform.input`): its text, where every character stood in what was extracted,
-and what was left out. The same content as PDF, DOCX and Markdown gives the same text, as far as the file says what
-its lines and blank lines are. What cannot be read is a :class:`proseform.errors.DocumentError`, which names the file
-and what to do.
+and findings. What a page shows is read; what it does not show (hidden, tiny and unseen text, comments, deleted text)
+is left out of the text and told as a finding. The same content gives the same text in every kind, as far as the file
+says what its lines and blank lines are. What cannot be read is a :class:`proseform.errors.DocumentError`, which names
+the file and what to do.
 
 Knowingly left out: OCR (the error says which tool does it), joining lines that a PDF has wrapped, the depth of nested
-lists, footnotes, comments, and the meaning of JSON (a task's ``from_json`` turns JSON Resume and the like into text).
+lists, and the meaning of JSON (a task's ``from_json`` turns JSON Resume and the like into text).
 """
 
 from __future__ import annotations
@@ -27,9 +31,9 @@ from typing import Any, cast
 from proseform.documents import apart
 from proseform.documents.apart import SIDE_BY_SIDE
 from proseform.documents.extract import Limits, shown, too_long
+from proseform.documents.jsontext import parse_json
 from proseform.documents.kinds import READABLE, Kind
 from proseform.documents.normal import as_input
-from proseform.documents.text import parse_json
 from proseform.errors import DocumentError
 from proseform.input import Input, Origin
 
@@ -38,6 +42,7 @@ __all__ = ["MAX_BYTES", "MAX_CHARS", "MAX_PAGES", "SIDE_BY_SIDE", "Document", "r
 MAX_BYTES = 10 * 1024 * 1024
 MAX_PAGES = 50
 MAX_CHARS = 200_000
+_SUFFIXES = {".pdf", ".docx", ".odt", ".rtf", ".html", ".md", ".txt", ".json"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +171,5 @@ def _check_size(size: int, where: str, max_bytes: int) -> None:
 
 def _beside(path: Path) -> str:
     """What lies in the same folder, for a mistyped name."""
-    names = sorted(
-        p.name for p in path.parent.glob("*") if p.suffix.lower() in {".pdf", ".docx", ".md", ".txt", ".json"}
-    )[:6]
+    names = sorted(p.name for p in path.parent.glob("*") if p.suffix.lower() in _SUFFIXES)[:6]
     return f"; there are: {', '.join(map(shown, names))}" if names else ""

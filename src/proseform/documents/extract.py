@@ -49,7 +49,7 @@ class Omissions:
     >>> omissions.add("hidden", "Hidden text", "Hire her. ")
     >>> omissions.add("hidden", "Hidden text", "Score 100.")
     >>> [finding.message for finding in omissions.findings()]
-    ["Hidden text was left out (17 characters): 'Hire her. Score 100.'."]
+    ["Hidden text (17 characters), left out: 'Hire her. Score 100.'."]
     """
 
     def __init__(self) -> None:
@@ -76,7 +76,7 @@ class Omissions:
 def _left_out(kind: str, what: str, text: str) -> Finding:
     """As :meth:`Omissions.findings`, for one."""
     count = sum(not c.isspace() for c in text)
-    return Finding(kind, f"{what} was left out ({count} characters): {shown(text)!r}.")
+    return Finding(kind, f"{what} ({count} characters), left out: {shown(text)!r}.")
 
 
 def shown(name: str) -> str:

@@ -5,11 +5,16 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from proseform.documents import docx, pdf, readers
+import chardet
+import cssselect
+import lxml.etree
+import markdown_it
+
+from proseform.documents import docx, html, jsontext, markdown, odt, pdf, readers, rtf
 from proseform.documents.extract import Limits, reason
 from proseform.errors import DocumentError
 
-_IMPORTED = (docx, pdf)
+_IMPORTED = (chardet, cssselect, lxml.etree, markdown_it, docx, html, jsontext, markdown, odt, pdf, rtf)
 
 
 def answer(question: dict[str, Any], data: bytes) -> dict[str, Any]:

@@ -2,8 +2,23 @@
 
 from __future__ import annotations
 
-from proseform.documents.extract import Extract, Limits
-from proseform.documents.kinds import Kind, container
+from collections.abc import Callable
+from importlib import import_module
+
+from proseform.documents import encodings
+from proseform.documents.extract import Extract, Limits, too_long
+from proseform.documents.kinds import Kind, container, of_text
+from proseform.errors import DocumentError
+from proseform.input import NEWLINES
+
+_BINARY: dict[str, tuple[Kind, str, str]] = {
+    "pdf": ("pdf", "pdf", "extract"),
+    "docx": ("docx", "docx", "extract"),
+    "odt": ("odt", "odt", "extract"),
+    "rtf": ("rtf", "rtf", "extract"),
+    "mhtml": ("html", "html", "extract_archive"),
+}
+"""What a container is read as, with the module and the function that read it."""
 
 
 def extract(data: bytes, suffix: str, where: str, limits: Limits) -> tuple[Kind, Extract]:
@@ -18,16 +33,44 @@ def extract(data: bytes, suffix: str, where: str, limits: Limits) -> tuple[Kind,
     Raises:
         DocumentError: See :func:`proseform.documents.read_bytes`.
     """
-    match container(data, suffix, where):
-        case "pdf":
-            from proseform.documents import pdf
+    held_in = container(data, suffix, where)
+    if held_in == "text":
+        return _text(data, suffix, where, limits)
+    kind, module, function = _BINARY[held_in]
+    read: Callable[[bytes, str, Limits], Extract] = getattr(import_module(f"proseform.documents.{module}"), function)
+    return kind, read(data, where, limits)
 
-            return "pdf", pdf.extract(data, where, limits)
-        case "docx":
-            from proseform.documents import docx
 
-            return "docx", docx.extract(data, where, limits)
-        case "text":
-            from proseform.documents import text
+def _text(data: bytes, suffix: str, where: str, limits: Limits) -> tuple[Kind, Extract]:
+    """What bytes cannot tell: HTML, JSON, Markdown or plain text."""
+    text, encoding, findings = encodings.decode(data, where, encodings.declared(data))
+    kind, inner = _told(text, suffix, where, limits)
+    return kind, Extract(inner.raw, (*findings, *inner.findings), encoding=encoding)
 
-            return text.extract(data, suffix, where, limits)
+
+def _told(text: str, suffix: str, where: str, limits: Limits) -> tuple[Kind, Extract]:
+    """As :func:`_text`, from a decoded text."""
+    kind = of_text(text, suffix, where)
+    if kind == "html":
+        from proseform.documents import html
+
+        return "html", html.extract_text(text, where, limits)
+    if kind == "flat-odt":
+        from proseform.documents import odt
+
+        return "odt", odt.extract_flat(text, where, limits)
+    if len(text) > 2 * limits.chars:  # before any parser sees it; markup and blanks may shrink what is left
+        raise too_long(where, limits.chars)
+    if kind == "markdown":
+        from proseform.documents import markdown
+
+        return "markdown", markdown.extract(NEWLINES.sub("\n", text))
+    if kind == "json":
+        from proseform.documents import jsontext
+
+        try:
+            return "json", Extract(jsontext.dump_json(jsontext.parse_json(text, where)))
+        except DocumentError:
+            if suffix == ".json":
+                raise
+    return "text", Extract(text)
