@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from proseform import launch, reward, task
+from proseform import launch, reward, rollouts, task
 from proseform.case import load_cases
 from proseform.errors import NoSignalError, RowError, StageError
 from proseform.launch import Job
@@ -57,6 +57,37 @@ def test_interrupted_it_ends_with_the_same_weights(
     grpo.main(cut)
     assert _weights(cut) == _weights(whole)
     assert [line["step"] for line in _metrics(cut)] == [1, 2, 3]
+    assert rollouts.read(Path(cut.out) / rollouts.FILE) == rollouts.read(Path(whole.out) / rollouts.FILE)
+
+
+def test_every_rollout_is_kept_with_what_it_earned(
+    make_job: MakeJob, dataset: Path, tiny_base: Path, policy: Path
+) -> None:
+    """A row a completion, by step and group, with raw terms; the reward follows from them."""
+    job = make_job("grpo", dataset=dataset, base=tiny_base, policy=policy)
+    grpo.main(job)
+    about, rows = rollouts.read(Path(job.out) / rollouts.FILE)
+    rubric, toy = about.in_force, task.load("train-toy")
+    assert rubric == toy.rubric()
+    assert (about.task, about.generations, about.dataset) == ("train-toy", 4, job.inputs["dataset"])
+    assert [(row.step, row.place) for row in rows] == [(step, place) for step in (1, 2, 3) for place in range(8)]
+    assert all(len({row.case for row in rows if (row.step, row.group) == (1, group)}) == 1 for group in (0, 1))
+    known = {case.id: case for case in load_cases(dataset / "cases-train.jsonl")}
+    for row in rows:
+        score = reward.score(row.text, known[row.case], toy, rubric)
+        assert (dict(row.terms), row.reward, row.fault) == (score.terms, score.composite, "")
+        assert 0 < row.tokens <= 12
+    means = [sum(row.reward or 0 for row in rows if row.step == step) / 8 for step in (1, 2, 3)]
+    assert [line["reward"] for line in _metrics(job)] == pytest.approx(means, rel=1e-4)
+
+
+def test_rollouts_on_cases_of_a_users_own_are_not_kept(
+    make_job: MakeJob, dataset: Path, tiny_base: Path, policy: Path
+) -> None:
+    job = make_job("grpo", dataset=dataset, base=tiny_base, policy=policy, changes={"dataset": {"file": "own.jsonl"}})
+    grpo.main(job)
+    assert not (Path(job.out) / rollouts.FILE).exists()
+    assert not [*Path(job.work).rglob("rollouts-*")]
 
 
 def test_an_adapter_goes_on_as_an_adapter(make_job: MakeJob, dataset: Path, policy: Path) -> None:
@@ -136,6 +167,8 @@ def test_all_processes_stop_after_the_same_step(
     job = make_job("grpo", world_size=2, dataset=dataset, base=tiny_base, policy=policy, changes=CONVERGES)
     launch.Local().run("proseform.train.grpo", job)
     assert weights.read_manifest(Path(job.out))["figures"]["steps"] == 3
+    rows = rollouts.read(Path(job.out) / rollouts.FILE)[1]
+    assert [(row.step, row.place) for row in rows] == [(step, place) for step in (1, 2, 3) for place in range(8)]
 
 
 def test_a_reward_that_raises_costs_its_rollouts_and_not_the_run(

@@ -46,3 +46,39 @@ def check(
     display.checked(function or task, rows, as_json=as_json)
     if any(row.result == "fails" for row in rows):
         raise typer.Exit(1)
+
+
+@app.command(epilog=EXIT_CODES)
+def explain(
+    file: Annotated[
+        Path, typer.Argument(help="rollouts.parquet, a report's records.parquet, or JSON Lines of completion and case.")
+    ],
+    task: Annotated[str, typer.Option("--task", help="The task of JSON Lines.")] = "",
+    rubric: Annotated[str, typer.Option(help="Another rubric: a variant, or a rubric.toml.")] = "",
+    reward: Annotated[Literal["", "prose", "json"], typer.Option(help="What is rewarded; empty takes what was.")] = "",
+    case: Annotated[str, typer.Option(help="Completions of this case alone.")] = "",
+    most: Annotated[int, typer.Option(min=1, help="Completions, at most; of recorded ones those that earn least.")] = 5,
+    as_json: Json = False,
+) -> None:
+    """Show each term of recorded completions, what it adds, and which places would lift it."""
+    from proseform import display
+    from proseform.stages import rescore
+
+    rows = rescore.explain(file, task, rubric=rubric, as_reward=reward, case=case, most=most)
+    display.explained(rows, as_json=as_json)
+
+
+@app.command(epilog=EXIT_CODES)
+def replay(
+    run: Annotated[str, typer.Argument(help="A pipeline run's name, or the path of rollouts.parquet.")],
+    rubric: Annotated[str, typer.Option(help="The other rubric: a variant of the task's, or a rubric.toml.")] = "",
+    reward: Annotated[
+        Literal["prose", "json"], typer.Option(help="The rubric, or the gated reward of JSON.")
+    ] = "prose",
+    as_json: Json = False,
+) -> None:
+    """Score a run's rollouts under another reward; nothing is generated."""
+    from proseform import display
+    from proseform.stages import rescore
+
+    display.replayed(rescore.replay(run, rubric=rubric, as_reward=reward), as_json=as_json)

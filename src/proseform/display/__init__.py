@@ -6,7 +6,7 @@
 """
 
 from proseform.display.results import answered, conclude, show, summary
-from proseform.display.rewards import checked
+from proseform.display.rewards import checked, explained, replayed
 from proseform.display.watch import Tail, follow, note
 
-__all__ = ["Tail", "answered", "checked", "conclude", "follow", "note", "show", "summary"]
+__all__ = ["Tail", "answered", "checked", "conclude", "explained", "follow", "note", "replayed", "show", "summary"]

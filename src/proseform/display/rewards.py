@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Any
 
 import typer
 from rich.console import Console
@@ -12,8 +13,11 @@ from rich.table import Table
 from rich.text import Text
 
 from proseform.checklist import Check
+from proseform.checklist.explain import Explanation
 
 _STYLES = {"holds": "green", "fails": "bold red", "shown": "cyan", "not tried": "yellow"}
+_TEXT = 2_000
+"""Characters of a completion that are shown."""
 
 
 def checked(name: str, rows: Sequence[Check], *, as_json: bool) -> None:
@@ -28,3 +32,42 @@ def checked(name: str, rows: Sequence[Check], *, as_json: bool) -> None:
             words.append(("\n" if row.what else "") + row.reason, style="dim" if row.result != "fails" else "")
         table.add_row(row.check, Text(row.result, style=_STYLES[row.result]), words)
     Console().print(table)
+
+
+def explained(rows: Sequence[Explanation], *, as_json: bool) -> None:
+    """Explained completions, for people or as JSON for machines."""
+    if as_json:
+        typer.echo(json.dumps([asdict(row) for row in rows], ensure_ascii=False))
+        return
+    console = Console()
+    for row in rows:
+        earned = f"not scored: {row.fault}" if row.reward is None else f"{row.reward:.3f}"
+        table = Table("term", "score", "adds", "lost", "why", title=Text(f"{row.case}: {earned}"), title_justify="left")
+        for term in row.terms:
+            figures = (f"{value:.3f}" for value in (term.score, term.worth, term.lost))
+            table.add_row(term.name, *figures, Text("\n".join(term.why)))
+        console.print(Text(row.text if len(row.text) <= _TEXT else f"{row.text[:_TEXT]}…"))
+        console.print(table)
+        console.print(Text(f"The verifier: {row.verdict}\n"), style="dim")
+
+
+def replayed(figures: dict[str, Any], *, as_json: bool) -> None:
+    """A replay, for people or as JSON for machines."""
+    if as_json:
+        typer.echo(json.dumps(figures, ensure_ascii=False))
+        return
+    console = Console()
+    for name in ("before", "after"):
+        console.print(Text(f"{name}: {', '.join(f'{term} {words}' for term, words in figures[name].items())}"))
+    table = Table("part", "rollouts", "reward", "dead groups", "dead ones that get a signal", "same order", "faulted")
+    for part in figures["parts"]:
+        pairs = (f"{_share(part[f'{name}_before'])} → {_share(part[f'{name}_after'])}" for name in ("reward", "dead"))
+        rest = (_share(part[name]) for name in ("turned", "agree", "faulted"))
+        table.add_row(part["part"], str(part["rollouts"]), *pairs, *rest)
+    console.print(table)
+    console.print(Text(f"Mean terms: {', '.join(f'{term} {mean:.3f}' for term, mean in figures['terms'].items())}"))
+
+
+def _share(value: float | None) -> str:
+    """A figure in words."""
+    return "none" if value is None else f"{value:.3f}"

@@ -10,6 +10,7 @@ Left out: vLLM's weight synchronisation, which needs CUDA.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,9 +21,11 @@ from proseform import task as tasks
 from proseform.case import Case, load_cases
 from proseform.infer import length, tokens
 from proseform.prompt import Rendered
+from proseform.rollouts import About
 from proseform.task import Task
 from proseform.train import checkpoints, progress, rows, weights
 from proseform.train.prompts import Asked, FixedOrder
+from proseform.train.recorder import Recorder
 from proseform.train.scorer import Rewards, Scorer
 from proseform.train.stopping import Decision, StopRule
 
@@ -61,6 +64,7 @@ def main(job: launch.Job) -> None:
         trainer.accelerator.wait_for_everyone()
         if knobs.steps:
             trainer.train(resume_from_checkpoint=str(last) if last else None)
+        trainer.accelerator.wait_for_everyone()
 
     model = trainer.accelerator.unwrap_model(trainer.model)
     past, steps = progress.history(job), trainer.state.global_step
@@ -78,6 +82,8 @@ def main(job: launch.Job) -> None:
         "seconds": round(time.monotonic() - began, 1),
     }
     weights.write(job, model, tokenizer, run, figures)
+    if trainer.seams.recorder is not None and trainer.is_world_process_zero():
+        trainer.seams.recorder.finish()
     trainer.accelerator.wait_for_everyone()
     trainer.accelerator.end_training()
 
@@ -114,7 +120,8 @@ def _trainer(
 
     task, knobs = tasks.load(str(job.settings["task"])), run.grpo
     prefill = task.evaluator.prefill if knobs.reward == "prose" else ""
-    seams = Seams(source, rule, rewards, _asker(task, knobs, tokenizer, prefill), prefill, knobs.prompts)
+    ask, recorder = _asker(task, knobs, tokenizer, prefill), _recorder(job, run, last)
+    seams = Seams(source, rule, rewards, ask, prefill, knobs.prompts, recorder)
     steps = max(knobs.steps, 1)
     if last:
         seams.load(last)
@@ -145,6 +152,17 @@ def _trainer(
         callbacks=[progress.callback(job, knobs.steps, "reward")],
         optimizers=weights.optimizers(model, knobs),
     )
+
+
+def _recorder(job: launch.Job, run: config.Run, last: Path | None) -> Recorder | None:
+    """Keeps the rollouts; None where the cases are a user's own."""
+    if run.dataset.file:
+        return None
+    knobs, task = run.grpo, tasks.load(str(job.settings["task"]))
+    rubric = task.rubric(knobs.rubric, knobs.accuracy_exponent) if knobs.reward == "prose" else None
+    weighed = {"weights": dict(rubric.weights), "exponents": dict(rubric.exponents)} if rubric else None
+    about = About(task.name, weighed, job.inputs["dataset"], knobs.generations)
+    return Recorder(job, about, int(os.environ.get("RANK", "0")), checkpoints.step(last) if last else 0)
 
 
 if __name__ == "__main__":

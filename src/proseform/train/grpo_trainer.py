@@ -22,8 +22,10 @@ from trl import GRPOTrainer
 
 from proseform import reward, store
 from proseform.case import Case
+from proseform.rollouts import Rollout
 from proseform.train import head, stopping
 from proseform.train.prompts import Asked, Group, Source
+from proseform.train.recorder import Recorder
 from proseform.train.scorer import Rewards
 from proseform.train.stopping import Decision, StopRule
 
@@ -45,6 +47,7 @@ class Seams:
         ask: A case to what the policy is asked.
         prefill: The beginning of every completion, given.
         prompts: Prompts a step, over all processes.
+        recorder: Keeps the rollouts; None where they are not to be kept.
     """
 
     source: Source
@@ -53,6 +56,7 @@ class Seams:
     ask: Callable[[Case], Asked]
     prefill: str
     prompts: int
+    recorder: Recorder | None = None
 
     def load(self, checkpoint: Path) -> None:
         """Restore the state from a checkpoint."""
@@ -159,6 +163,8 @@ class Trainer(GRPOTrainer):
         whole = [self.seams.prefill + text for text in completions]
         scores = super()._calculate_rewards(inputs, prompts, whole, completion_ids_list)
         self._faulted = torch.isnan(scores).all(dim=1).cpu()
+        if self.seams.recorder is not None:
+            self.seams.recorder.add(self._rollouts(whole, completion_ids_list))
         faults = int(self._faulted.sum())
         self.faulted_rollouts += faults
         totals = (scores * self.reward_weights.to(scores.device)).nansum(dim=1).tolist()
@@ -175,3 +181,21 @@ class Trainer(GRPOTrainer):
         if self.seams.rule.observe(rewards) is Decision.COLLAPSED:
             raise self.seams.rule.collapse(rewards, whole)
         return scores
+
+    def _rollouts(self, texts: list[str], ids: list[list[int]]) -> list[Rollout]:
+        """This rank's completions of the step, as they were scored."""
+        first, size = self.accelerator.process_index * len(texts), self.num_generations
+        return [
+            Rollout(
+                step=self.state.global_step + 1,
+                group=place // size,
+                place=place,
+                tokens=len(ids[place - first]),
+                case=self._cases[place // size].id,
+                text=texts[place - first],
+                fault=score.fault,
+                reward=score.composite,
+                terms=score.terms,
+            )
+            for place, score in enumerate(self.seams.rewards.last, start=first)
+        ]
