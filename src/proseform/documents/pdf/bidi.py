@@ -59,7 +59,15 @@ def _types(clusters: Sequence[str]) -> list[str]:
     """The resolved types: L, R, EN, AN, or ON for what is neutral (rules W2, W4, W5, W7)."""
     kinds = [unicodedata.bidirectional(cluster[0]) if cluster else "ON" for cluster in clusters]
     arabic = "AL" in kinds
-    kinds = ["R" if kind in _RIGHT else "AN" if arabic and kind == "EN" else kind for kind in kinds]
+    kinds = ["R" if kind in _RIGHT else kind for kind in kinds]
+    strong = ""
+    for index, kind in enumerate(kinds):
+        if kind in {"L", "R"}:
+            strong = kind
+        elif kind == "EN" and strong == "L":
+            kinds[index] = "L"
+        elif kind == "EN" and arabic:
+            kinds[index] = "AN"
     for index in range(1, len(kinds) - 1):
         before, kind, after = kinds[index - 1 : index + 2]
         joins = kind == "CS" or (kind == "ES" and before == "EN")
@@ -70,15 +78,7 @@ def _types(clusters: Sequence[str]) -> list[str]:
             beside = index - step
             if kinds[index] == "ET" and 0 <= beside < len(kinds) and kinds[beside] == "EN":
                 kinds[index] = "EN"
-    strong = ""
-    for index, kind in enumerate(kinds):
-        if kind in {"L", "R"}:
-            strong = kind
-        elif kind == "EN" and strong == "L":
-            kinds[index] = "L"
-        elif kind not in _NUMBERS:
-            kinds[index] = "ON"
-    return kinds
+    return [kind if kind in {"L", "R", *_NUMBERS} else "ON" for kind in kinds]
 
 
 def _levels(kinds: list[str], *, right_to_left: bool) -> list[int]:

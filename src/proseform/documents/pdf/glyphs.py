@@ -9,11 +9,16 @@ from __future__ import annotations
 
 import ctypes
 import math
+import re
+import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from proseform.documents.pdf.pdfium import Box, address, bounds, objects, parameter, pdfium, string
 
+_ALEF_LAM = re.compile("[\u0622\u0623\u0625\u0627]\u0644")
+"""What no ligature is: the one of these two letters is lam before alef."""
 _LONGEST = 4
 """Characters of ``ActualText`` for each glyph that it replaces; a ligature has three."""
 _HYPHEN = "\x02"
@@ -146,12 +151,34 @@ def _glyphs(text_page: Any, pieces: dict[int, Piece]) -> list[Glyph]:
         glyph = _placed(text, x.value, y.value, (box.left, box.bottom, box.right, box.top), piece, index)
         glyph.mapped, glyph.code = mapped, code
         before = glyphs[-1] if glyphs and last is piece else None
-        if before is not None and glyph.start == before.start and glyph.base == before.base and mapped:
-            before.text += text  # one glyph that stands for several characters
+        if before is not None and mapped and (glyph.start, glyph.base) == (before.start, before.base):
+            before.text = _ligature(before.text, text)
+            before.end, before.box = max(before.end, glyph.end), union((before.box, glyph.box))
         else:
             glyphs.append(glyph)
         last = piece
     return glyphs
+
+
+def has_outline(text_page: Any, index: int, size: float) -> bool:
+    """Whether PDFium has anything to draw for a glyph of a size in points."""
+    left, right, bottom, top = (ctypes.c_double() for _ in range(4))
+    pdfium.FPDFText_GetCharBox(text_page, index, left, right, bottom, top)
+    return bool(top.value - bottom.value > _FLAT * size)
+
+
+def _ligature(before: str, text: str) -> str:
+    """The characters of one glyph. PDFium turns what runs from right to left, within a glyph as well."""
+    if unicodedata.bidirectional(text) not in {"R", "AL"}:
+        return before + text
+    turned = text + before
+    return turned[::-1] if _ALEF_LAM.fullmatch(turned) else turned
+
+
+def union(boxes: Sequence[Box]) -> Box:
+    """The box around boxes."""
+    left, bottom, right, top = zip(*boxes, strict=True)
+    return min(left), min(bottom), max(right), max(top)
 
 
 def _placed(text: str, x: float, y: float, box: Box, piece: Piece, index: int) -> Glyph:
@@ -160,10 +187,16 @@ def _placed(text: str, x: float, y: float, box: Box, piece: Piece, index: int) -
     left, bottom, far, top = box
     start = x * right + y * up
     if abs(up) < _FLAT or abs(right) < _FLAT:
-        end = max(left * right, far * right) + max(bottom * up, top * up)
+        end = _extent(box, piece.along)[1]
     else:
         end = 2 * ((left + far) / 2 * right + (bottom + top) / 2 * up) - start
     return Glyph(text, start, max(start, end), x * up - y * right, box, piece, index)
+
+
+def _extent(box: Box, along: tuple[float, float]) -> tuple[float, float]:
+    """Where a box begins and ends along a direction."""
+    ends = [x * along[0] + y * along[1] for x in box[::2] for y in box[1::2]]
+    return min(ends), max(ends)
 
 
 def _piece(item: Any, holder: Any, order: int) -> Piece:
@@ -214,12 +247,11 @@ def _replace(run: list[Piece], found: list[list[Glyph]], result: Drawn) -> None:
     if len(actual) > _LONGEST * max(len(glyphs), len(run)) and shown.split() != actual.split():
         result.replaced.append(actual)
     elif glyphs:
-        first, last = glyphs[0], glyphs[-1]
-        left, bottom, right, top = zip(*(glyph.box for glyph in glyphs), strict=True)
-        first.box = (min(left), min(bottom), max(right), max(top))
-        first.text, first.mapped = actual, True
-        if last.piece.along == first.piece.along:
-            first.start, first.end = min(first.start, last.start), max(first.end, last.end)
+        first = glyphs[0]
+        boxes = [glyph.box for glyph in glyphs] + [bounds(piece.item) for piece in run if piece.item is piece.holder]
+        first.text, first.mapped, first.box = actual, True, union(boxes)
+        start, end = _extent(first.box, first.piece.along)
+        first.start, first.end = min(first.start, start), max(first.end, end)
         for piece in run:
             found[piece.order] = []
         found[first.piece.order] = [first]

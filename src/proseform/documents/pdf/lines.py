@@ -29,8 +29,6 @@ _TWICE = 0.12
 """Letter sizes between two drawings of one glyph that imitate bold type or a shadow."""
 _WORD = 0.15
 """Letter sizes beyond the usual distance of letters that are a blank; TeX never sets a narrower one than 0.2."""
-_WORD_BESIDE_BLANKS = 0.3
-"""The same in a row that has glyphs for blanks."""
 _WORD_IDEOGRAPHIC = 0.6
 """The same between ideographs, which are spread to fill a line."""
 _SPACED = 0.6
@@ -97,10 +95,7 @@ class Row:
         segment = self.segments[-1]
         if segment.touches(glyph) and (apart <= _SAME * size or glyph.start >= segment.end - _SAME * size):
             segment.add(glyph)
-        elif apart > _SAME * size or any(
-            glyph.start < other.end - _RAISED * size and other.start + _RAISED * size < glyph.end
-            for other in self.segments
-        ):
+        elif apart > _SAME * size or any(_overlap(glyph, other) for other in self.glyphs):
             return False
         else:
             self.segments.append(Segment([glyph], glyph.start, glyph.end))
@@ -126,6 +121,12 @@ class Line:
     size: float = 0.0
     start: float = 0.0
     along: tuple[float, float] = (1.0, 0.0)
+
+
+def _overlap(one: Glyph, other: Glyph) -> bool:
+    """Whether two glyphs stand in one place."""
+    shared = min(one.end, other.end) - max(one.start, other.start)
+    return shared > _RAISED * min(one.end - one.start, other.end - other.start) > 0
 
 
 def once(glyphs: Sequence[Glyph]) -> list[Glyph]:
@@ -191,34 +192,36 @@ def spread(given: Sequence[Line]) -> Iterator[Line]:
 def _words(row: Row, *, page_from_right: bool) -> str:
     """The text of a row."""
     text = row.text
-    turns = bidi.has_right_to_left(text)
+    if bidi.has_right_to_left(text):
+        clusters = _blanks(_marked(sorted(row.glyphs, key=_start)))
+        return bidi.logical(list(clusters), right_to_left=page_from_right or bidi.leans(text) > 0)
     segments = sorted(row.segments, key=lambda segment: segment.start)
-    clusters: list[str] = []
-    for number, segment in enumerate(segments):
-        if number and clusters[-1] != " ":
-            clusters.append(" ")
-        clusters += _clusters(segment, seen=turns)
-    if not turns:
-        return "".join(clusters)
-    return bidi.logical(clusters, right_to_left=page_from_right or bidi.leans(text) > 0)
+    return "".join(_blanks([glyph for segment in segments for glyph in _ordered(segment.glyphs)]))
 
 
-def _clusters(segment: Segment, *, seen: bool) -> Iterator[str]:
-    """Characters and blanks of a segment, in the order of drawing or as seen from left to right."""
-    glyphs = _marked(sorted(segment.glyphs, key=lambda glyph: glyph.start)) if seen else segment.glyphs
+def _blanks(glyphs: Sequence[Glyph]) -> Iterator[str]:
+    """The characters of glyphs, and a blank where a gap between them is one."""
     spacing = _spacing(glyphs)
-    beside = any(glyph.text.isspace() for glyph in glyphs)
     for number, glyph in enumerate(glyphs):
         if number:
             before = glyphs[number - 1]
-            wide = (
-                _WORD_IDEOGRAPHIC if _is_wide(before) and _is_wide(glyph) else _WORD_BESIDE_BLANKS if beside else _WORD
-            )
+            wide = _WORD_IDEOGRAPHIC if _is_wide(before) and _is_wide(glyph) else _WORD
             gap = glyph.start - before.end - spacing[number - 1]
-            blank = glyph.text.isspace() or before.text.isspace()
-            if not blank and gap > wide * min(before.piece.size, glyph.piece.size):
+            unknown = before.index < 0 or glyph.text.isspace() or before.text.isspace()
+            if not unknown and gap > wide * min(before.piece.size, glyph.piece.size):
                 yield " "
         yield " " if glyph.text.isspace() else glyph.text
+
+
+def _start(glyph: Glyph) -> float:
+    """Where a glyph begins."""
+    return glyph.start
+
+
+def _ordered(glyphs: Sequence[Glyph]) -> Sequence[Glyph]:
+    """Glyphs as drawn; from left to right where the drawing went back, as for a character of another font."""
+    back = any(after.start < before.start - _RAISED * before.piece.size for before, after in pairwise(glyphs))
+    return sorted(glyphs, key=_start) if back else glyphs
 
 
 def _spacing(glyphs: Sequence[Glyph]) -> list[float]:

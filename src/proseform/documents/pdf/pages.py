@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -22,6 +23,8 @@ _ICONS, _BULLETS = ("\ue000", "\uf8ff"), "\uf0b7\uf0a7\uf0d8"
 _COLLECTIONS = ("\u2e80", "\uffef")
 """Between these are the characters of the Adobe collections."""
 _SOFT = "\u00ad"
+_SHAPES = (("\u2e80", "\u2fdf"), ("\ufb1d", "\ufdff"), ("\ufe70", "\ufefc"))
+"""Characters for the shape of others: radicals of ideographs, presentation forms of Hebrew and Arabic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +33,12 @@ class Page:
 
     Attributes:
         lines: Its lines.
-        glyphs: Glyphs that were read, without blanks.
         letters: Letters and digits.
         picture: Whether it is a picture, with next to no text.
         scanned: Whether its text is an invisible layer over a scan.
     """
 
     lines: list[Line]
-    glyphs: int
     letters: int
     picture: bool
     scanned: bool
@@ -118,7 +119,6 @@ def read(document: Opened, number: int, noticed: Noticed) -> Page:
     page.close()
     return Page(
         result,
-        glyphs=sum(not glyph.text.isspace() for glyph in glyphs),
         letters=letters,
         picture=bool(drawing.pictures) and letters < few,
         scanned=scanned,
@@ -174,9 +174,15 @@ def _characters(glyphs: Iterable[Glyph], noticed: Noticed) -> Iterable[Glyph]:
         if icon or not glyph.mapped:
             noticed.unmapped += 1
         if not icon:
-            glyph.text = glyph.text if glyph.mapped else "\ufffd"
+            glyph.text = _plain(glyph.text) if glyph.mapped else "\ufffd"
             noticed.texts.setdefault(glyph.piece.font, []).append(glyph.text)
             yield glyph
+
+
+def _plain(text: str) -> str:
+    """The characters that a glyph's shape is of."""
+    shaped = any(first <= text[:1] <= last for first, last in _SHAPES)
+    return unicodedata.normalize("NFKC", text) if shaped else text
 
 
 def _hyphens(given: Sequence[Line]) -> list[Line]:

@@ -5,6 +5,7 @@ Everything else of this package calls :mod:`pypdfium2.raw` as PDFium's headers d
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import ctypes
 from collections.abc import Callable, Iterator
@@ -33,6 +34,7 @@ Box = tuple[float, float, float, float]
 """Left, bottom, right, top, in points of the page before it is turned."""
 
 _WIDE = ctypes.POINTER(ctypes.c_ushort)
+_MARKS = ((codecs.BOM_UTF16_BE, "utf-16-be"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF8, "utf-8"))
 _UNREAD: list[int] = []
 """What PDFium says that it does not support in the document that is being opened."""
 
@@ -102,11 +104,23 @@ def string(function: Callable[..., int], *arguments: Any) -> str:
 def parameter(mark: Any, key: bytes) -> str | None:
     """A text of a mark's property list, None where it has none."""
     size = ctypes.c_ulong()
-    if not pdfium.FPDFPageObjMark_GetParamStringValue(mark, key, None, 0, size):
+    if not pdfium.FPDFPageObjMark_GetParamBlobValue(mark, key, None, 0, size):
         return None
-    buffer = ctypes.create_string_buffer(max(size.value, 2))
-    pdfium.FPDFPageObjMark_GetParamStringValue(mark, key, ctypes.cast(buffer, _WIDE), size.value, size)
-    return buffer.raw[: size.value].decode("utf-16-le", "replace").rstrip("\0")
+    buffer = (ctypes.c_ubyte * max(size.value, 1))()
+    pdfium.FPDFPageObjMark_GetParamBlobValue(mark, key, buffer, size.value, size)
+    return text_string(bytes(buffer[: size.value]))
+
+
+def text_string(data: bytes) -> str:
+    r"""A text string (ISO 32000-2, 7.9.2.2): UTF-16 or UTF-8 by its mark, else close enough to Latin-1.
+
+    >>> text_string(b"\xfe\xff\x96\xe8"), text_string(b"ffi")
+    ('雨', 'ffi')
+    """
+    for mark, encoding in _MARKS:
+        if data.startswith(mark):
+            return data[len(mark) :].decode(encoding, "replace")
+    return data.decode("latin-1")
 
 
 def address(pointer: Any) -> int:

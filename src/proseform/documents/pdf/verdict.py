@@ -11,8 +11,8 @@ from proseform.documents.pdf.pdfium import Opened, pdfium
 from proseform.errors import DocumentError
 from proseform.input import Finding
 
-_GARBAGE = 0.1
-"""Share of glyphs that stand for no character, at most; beyond it the text is not passed on."""
+_GARBAGE_WORDS, _GARBAGE = 0.1, 0.03
+"""Shares of words that have a glyph without a character, and of such glyphs; beyond both the text is not passed on."""
 _GARBLED = 0.2
 """Share of the text that may come from fonts whose letters are those of no language."""
 _COVER = 400
@@ -41,7 +41,8 @@ def check_text(document: Opened, pages: Sequence[Page], noticed: Noticed, where:
         DocumentError: A cover, unreadable fonts, a scan, hidden text only, or no text.
     """
     letters = sum(page.letters for page in pages)
-    text = shown(" ".join(" ".join(line.text for page in pages for line in page.lines).split()))
+    words = [word for page in pages for line in page.lines for word in line.text.split()]
+    text = shown(" ".join(words))
     if letters < _COVER and not noticed.fields and pdfium.FPDF_GetXFAPacketCount(document.raw) > 0:
         raise _xfa(where)
     if letters < _COVER and pdfium.FPDFDoc_GetAttachmentCount(document.raw):
@@ -49,7 +50,7 @@ def check_text(document: Opened, pages: Sequence[Page], noticed: Noticed, where:
             f"{where} is a cover of files inside it, which are not read; it says {text!r}.",
             hint="Open it, save the file that matters and give that.",
         )
-    if noticed.unmapped > _GARBAGE * sum(page.glyphs for page in pages) or _is_garbled(noticed):
+    if _is_unreadable(words) or _is_garbled(noticed):
         raise DocumentError(
             f"{where} has no readable text: its fonts do not say which letters they show.",
             hint="Export it again from where it was written, or run OCR on it: ocrmypdf --force-ocr in.pdf out.pdf.",
@@ -98,6 +99,13 @@ def _xfa(where: str) -> DocumentError:
     return DocumentError(
         f"{where} is a form that only Adobe's programs can draw (XFA).", hint="Open it there and print it to PDF."
     )
+
+
+def _is_unreadable(words: Sequence[str]) -> bool:
+    """Whether too many glyphs stand for no character."""
+    broken = sum("\ufffd" in word for word in words)
+    glyphs = sum(word.count("\ufffd") for word in words)
+    return broken > _GARBAGE_WORDS * len(words) and glyphs > _GARBAGE * sum(map(len, words))
 
 
 def _is_garbled(noticed: Noticed) -> bool:

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from proseform.documents.pdf.glyphs import Drawn, Glyph
+from proseform.documents.pdf.glyphs import Drawn, Glyph, has_outline, union
 from proseform.documents.pdf.pdfium import Box, callback, pdfium
 
 _PIXELS = 2_000_000
@@ -26,8 +26,6 @@ _FAINT = 16
 _SMALLEST_PT = 3.0
 """Letter size below which nothing can be read on a page of A4; print is 5 and more."""
 _A4_HEIGHT_PT = 842.0
-_FLAT = 0.01
-"""Letter sizes that an outline is higher than, unless there is none."""
 _INVISIBLE, _CLIPS = 3, 4
 """Text rendering modes: neither filled nor stroked; from here on the letters also clip what is drawn later."""
 _LARGEST_PICTURE = 10_000_000
@@ -97,7 +95,7 @@ class Sight:
         piece = word[0].piece
         if piece.size < self.smallest:
             return True
-        left, top, right, bottom = self._pixel_box(_around(word))
+        left, top, right, bottom = self._pixel_box(union([glyph.box for glyph in word]))
         width, height = self._size
         if right <= 0 or bottom <= 0 or left >= width or top >= height:
             return True
@@ -131,13 +129,8 @@ class Sight:
         """Whether nothing is drawn of a word only because its font is not in the document, and PDFium has no like."""
         if word[0].piece.embedded:
             return False
-        left, right, bottom, top = (ctypes.c_double() for _ in range(4))
-        for glyph in word:
-            if glyph.index >= 0:
-                pdfium.FPDFText_GetCharBox(self._text_page, glyph.index, left, right, bottom, top)
-                if top.value - bottom.value > _FLAT * glyph.piece.size:
-                    return False
-        return True
+        known = (glyph for glyph in word if glyph.index >= 0)
+        return not any(has_outline(self._text_page, glyph.index, glyph.piece.size) for glyph in known)
 
     def _device(self, x: float, y: float) -> tuple[float, float]:
         """A point of the page as a pixel."""
@@ -190,12 +183,6 @@ def words(glyphs: Sequence[Glyph]) -> list[list[Glyph]]:
             result.append([glyph])
             before = glyph
     return result
-
-
-def _around(word: Sequence[Glyph]) -> Box:
-    """The box around a word."""
-    left, bottom, right, top = zip(*(glyph.box for glyph in word), strict=True)
-    return min(left), min(bottom), max(right), max(top)
 
 
 def _differ(one: memoryview, other: memoryview | bytes) -> bool:
