@@ -14,6 +14,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import os
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
@@ -78,14 +79,17 @@ def reached(root: Path, package: str, roots: Iterable[str], *, stops: Callable[[
             raise ValueError(f"{name} is no module of {package}")
     files: set[str] = set()
     words: set[tuple[Path, str]] = set()
+    seen: set[str] = set()
     left = [module for name in roots for module in _with_parents(package, name)]
     while left:
         module = left.pop()
-        path = _file(root, package, module)
-        name = path.relative_to(root).as_posix() if path else ""
-        if path is None or name in files or (stops is not None and stops(module)):
+        if module in seen:
             continue
-        files.add(name)
+        seen.add(module)
+        path = _file(root, package, module)
+        if path is None or (stops is not None and stops(module)):
+            continue
+        files.add(path.relative_to(root).as_posix())
         names, texts = _named(path.read_bytes(), module, path.name == "__init__.py")
         for used in names:
             left += _with_parents(package, used)
@@ -165,14 +169,21 @@ def _strings(tree: ast.AST) -> Iterator[str]:
 
 def _data(root: Path, words: set[tuple[Path, str]]) -> set[str]:
     """Data files that strings name, from the folder of the module that has them or from the package's."""
-    suffixes = {text for _, text in words if text.startswith(".")}
-    candidates: set[Path] = set()
-    for folder, text in words:
-        if text.startswith(("/", ".")) or ".." in text:
-            continue
-        stems = [text + suffix for suffix in suffixes] if "/" not in text else []
-        candidates |= {place / name for place in (folder, root) for name in (text, *stems)}
-    return {path.relative_to(root).as_posix() for path in candidates if path.suffix not in _CODE and path.is_file()}
+    texts = {text for _, text in words}
+    suffixes = {text for text in texts if text.startswith(".")}
+
+    def named(folder: Path, text: str) -> bool:
+        return (folder, text) in words or (folder == root and text in texts)
+
+    def is_named(path: Path) -> bool:
+        above = path.parents[: len(path.relative_to(root).parts)]
+        stems = [path.name.removesuffix(suffix) for suffix in suffixes if path.name.endswith(suffix)]
+        return any(named(folder, path.relative_to(folder).as_posix()) for folder in above) or any(
+            named(path.parent, stem) for stem in stems
+        )
+
+    files = (Path(folder, name) for folder, _, names in os.walk(root) for name in names)
+    return {path.relative_to(root).as_posix() for path in files if path.suffix not in _CODE and is_named(path)}
 
 
 def _meaning(node: Any) -> Any:

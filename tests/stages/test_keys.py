@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 import shutil
@@ -52,26 +53,38 @@ def cases(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def package(tmp_path_factory):
+    """A copy of the package, for changes that are undone."""
+    root = tmp_path_factory.mktemp("copy") / "package"
+    return shutil.copytree(PACKAGE, root, ignore=shutil.ignore_patterns("__pycache__"))
+
+
 @pytest.fixture
-def computed(tmp_path, monkeypatch, cases):
+def computed(tmp_path, monkeypatch, cases, package):
     """The key of every step, as the stages compute it; no stage runs, since every result seems to exist."""
     monkeypatch.setenv("PROSEFORM_HOME", str(tmp_path / "home"))
     for name in ("PROSEFORM_FRESH", "PROSEFORM_PLACE", keys.OVERRIDE):
         monkeypatch.delenv(name, raising=False)
     numbers, shipped = itertools.count(), cv()
 
-    def copy(change):
-        """A copy of the package with a changed file."""
+    @contextlib.contextmanager
+    def changed(change):
+        """The package with a changed file; by another path each time, since what a path reaches is kept."""
         if change is None:
-            return PACKAGE
+            yield PACKAGE
+            return
         root = tmp_path / f"package-{next(numbers)}"
-        shutil.copytree(PACKAGE, root, ignore=shutil.ignore_patterns("__pycache__"))
+        root.symlink_to(package)
         file, old, new = change
         path = root / file
-        text = path.read_text() if path.exists() else ""
+        text = path.read_text()
         assert old in text
         path.write_text(text.replace(old, new, 1) if old else text + new)
-        return root
+        try:
+            yield root
+        finally:
+            path.write_text(text)
 
     def compute(change=None, run=SMALL, place="", task=None, override=""):
         plain = change is None and task is None and (run, override) == (SMALL, "")
@@ -83,9 +96,9 @@ def computed(tmp_path, monkeypatch, cases):
             known[stage] = key
             return Result(Ref(f"file:///nowhere/{stage}", f"sha256:{stage}"), key)
 
-        with monkeypatch.context() as patch:
+        with changed(change) as root, monkeypatch.context() as patch:
             patch.setattr(Store, "result", result)
-            patch.setattr(keys, "ROOT", copy(change))
+            patch.setattr(keys, "ROOT", root)
             patch.setenv("PROSEFORM_PLACE", place)
             patch.setenv(keys.OVERRIDE, override)
             patch.setattr(cache, "load_task", lambda _name: task or shipped)  # its laws are another test's
