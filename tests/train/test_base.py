@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+import threading
+import time
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
+from huggingface_hub import constants
 
 from proseform import digest, task
 from proseform.errors import ConfigError, StageError
@@ -68,15 +74,61 @@ def test_the_hub_takes_a_local_folder(make_job: MakeJob, tiny_base: Path) -> Non
     [
         ("", ConfigError, "model.name is empty"),
         ("/no/such/folder", ConfigError, "no folder /no/such/folder"),
-        ("nobody/no-such-model", StageError, "HF_ENDPOINT"),  # there is no network in the tests
+        ("nobody/no-such-model", StageError, "the model hub does not answer, and it was not fetched before"),
+        ("no/such/repository", StageError, "could not be loaded"),
     ],
 )
-def test_a_model_that_cannot_be_had_is_told_with_what_to_do(
-    make_job: MakeJob, monkeypatch: pytest.MonkeyPatch, name: str, kind: type[Exception], word: str
+@pytest.mark.parametrize("offline", [True, False], ids=["told to be offline", "nothing answers"])
+def test_a_model_that_cannot_be_had_is_told_without_a_wait_and_with_what_to_do(
+    make_job: MakeJob, monkeypatch: pytest.MonkeyPatch, name: str, kind: type[Exception], word: str, offline: bool
 ) -> None:
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with pytest.raises(kind, match=word):
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", offline)
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr(time, "sleep", lambda _seconds: pytest.fail("the hub was asked again"))
+    with pytest.raises(kind, match=word) as told:
         base.main(make_job("base", changes={"model": {"source": "hub", "name": name}}))
+    assert kind is ConfigError or "HF_ENDPOINT" in told.value.hint
+
+
+def test_a_model_that_was_fetched_before_is_had_without_the_hub(
+    make_job: MakeJob, monkeypatch: pytest.MonkeyPatch, tiny_base: Path, tmp_path: Path
+) -> None:
+    repository = tmp_path / "models--some--model"
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs/main").write_text("c0ffee")
+    shutil.copytree(tiny_base, repository / "snapshots/c0ffee")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(time, "sleep", lambda _seconds: pytest.fail("the hub was asked again"))
+    job = make_job("base", changes={"model": {"source": "hub", "name": "some/model"}})
+    base.main(job)
+    assert (Path(job.out) / "model.safetensors").read_bytes() == (tiny_base / "model.safetensors").read_bytes()
+
+
+def test_what_the_hub_itself_refuses_is_told_in_its_words(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Refuses(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(404)
+            self.send_header("X-Error-Code", "RepoNotFound")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def do_HEAD(self) -> None:
+            self.do_GET()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refuses) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        url = f"http://127.0.0.1:{server.server_port}"
+        monkeypatch.setattr(constants, "ENDPOINT", url)
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", url + "/{repo_id}/resolve/{revision}/{filename}")
+        with pytest.raises(StageError, match="nobody/no-such-model is not a"):
+            base.main(make_job("base", changes={"model": {"source": "hub", "name": "nobody/no-such-model"}}))
+        server.shutdown()
 
 
 def test_a_width_that_does_not_divide_among_the_heads_is_refused(make_job: MakeJob, dataset: Path) -> None:

@@ -31,6 +31,8 @@ _TEMPLATE = (
     "Take a model whose chat template writes a system and a user turn, or a user turn alone, or mend its template."
 )
 
+_ANSWER_S = 10.0
+"""Longest wait for the model hub's first answer, in seconds."""
 _GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
 
 
@@ -126,8 +128,9 @@ def _hub(run: config.Run, task: Task, out: Path) -> None:
         raise ConfigError(
             f"model.name: no folder {name}.", hint="Give a folder that holds config.json, or a repository name."
         )
-    source = str(Path(name).expanduser()) if Path(name).expanduser().is_dir() else name
+    folder = Path(name).expanduser()
     try:
+        source = str(folder) if folder.is_dir() else _repository(name)
         tokenizer = AutoTokenizer.from_pretrained(source)
         if not tokenizer.chat_template:
             tokenizer.chat_template = CHATML
@@ -146,6 +149,29 @@ def _hub(run: config.Run, task: Task, out: Path) -> None:
         )
         raise StageError(f"The model '{name}' could not be loaded: {first}", hint=hint) from error
     _save(model, tokenizer, out)
+
+
+def _repository(name: str) -> str:
+    """The name of a repository if the model hub answers, be it with a refusal; else the folder that was fetched before.
+
+    Where nothing answers, loading by name would ask 24 seconds long for each of several files before it looks there.
+
+    Raises:
+        OSError: Nothing answers, and it was not fetched before.
+        ValueError: It is no name of a repository.
+    """
+    from huggingface_hub import HfApi, errors, snapshot_download
+
+    try:
+        HfApi().model_info(name, timeout=_ANSWER_S)
+    except errors.HfHubHTTPError:
+        return name  # loading tells it in words
+    except (errors.HTTPError, errors.OfflineModeIsEnabled) as error:  # type: ignore[attr-defined]
+        try:
+            return snapshot_download(name, local_files_only=True)
+        except errors.LocalEntryNotFoundError:
+            raise OSError("the model hub does not answer, and it was not fetched before") from error
+    return name
 
 
 def _save(model: Any, tokenizer: Any, out: Path) -> None:
