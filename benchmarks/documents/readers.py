@@ -22,7 +22,7 @@ class Reading:
         refused: Why it was refused; empty where it was read.
         findings: Kinds of what was reported.
         seconds: Wall-clock time.
-        cpu_s: Processor time of the reader and the processes that it has ended since.
+        cpu_s: Processor time of the reader and of processes that it starts; theirs is counted in hundredths.
         memory_mb: Most memory of the reader, or of a process of its own, up to now.
     """
 
@@ -36,7 +36,7 @@ class Reading:
 
 def reading(reader: str, path: Path) -> Reading:
     """Read one file; what the library raises is a refusal."""
-    before, start = _cpu(), time.perf_counter()
+    before, start = _usage()[0], time.perf_counter()
     text, findings, refused = "", (), ""
     try:
         text, findings = READERS[reader](path)
@@ -44,8 +44,9 @@ def reading(reader: str, path: Path) -> Reading:
         refused = error.message
     except Exception as error:  # noqa: BLE001 - each library has errors of its own
         refused = f"{type(error).__name__}: {error}"
-    seconds, cpu = time.perf_counter() - start, _cpu() - before
-    return Reading(text, refused, findings, seconds, cpu, _memory())
+    seconds = time.perf_counter() - start
+    after, memory = _usage()
+    return Reading(text, refused, findings, seconds, max(0.0, after - before), memory)
 
 
 def _ours(path: Path) -> tuple[str, tuple[str, ...]]:
@@ -79,23 +80,29 @@ READERS: dict[str, Callable[[Path], tuple[str, tuple[str, ...]]]] = {
 }
 
 
-def _cpu() -> float:
-    """Processor time of this process and of those that it has ended, in seconds."""
-    uses = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return sum(use.ru_utime + use.ru_stime for use in uses)
+def _usage() -> tuple[float, int]:
+    """Processor seconds of this process and all below it, and the most memory of any one of them, in MB.
 
-
-def _memory() -> int:
-    """Most memory of any one process here or below, in MB."""
-    peaks = [resource.getrusage(who).ru_maxrss >> 10 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    waiting = [os.getpid()]
+    Processes that have ended count where their parent has waited for them.
+    """
+    uses = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    seconds = sum(use.ru_utime + use.ru_stime for use in uses)
+    peak = max(use.ru_maxrss for use in uses)
+    waiting = _below(Path("/proc/self"))
     while waiting:
         process = Path(f"/proc/{waiting.pop()}")
         try:
             status = (process / "status").read_text(encoding="utf-8")
-            for task in (process / "task").iterdir():
-                waiting += map(int, (task / "children").read_text(encoding="utf-8").split())
-        except FileNotFoundError:  # it has ended since
+            fields = (process / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+            waiting += _below(process)
+        except (FileNotFoundError, ProcessLookupError):  # it has ended since
             continue
-        peaks += [int(line.split()[1]) >> 10 for line in status.splitlines() if line.startswith("VmHWM")]
-    return max(peaks)
+        seconds += sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")  # utime, stime, and those of waited children
+        peak = max([peak, *(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))])
+    return seconds, peak >> 10
+
+
+def _below(process: Path) -> list[int]:
+    """The children of a process, by number."""
+    tasks = (process / "task").iterdir()
+    return [int(pid) for task in tasks for pid in (task / "children").read_text(encoding="utf-8").split()]
