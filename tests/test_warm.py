@@ -115,6 +115,32 @@ def test_ranks_end_with_the_warm_process(tmp_path: Path, monkeypatch: pytest.Mon
     assert "SIGKILL" in asker.communicate()[1]
 
 
+def test_nothing_is_imported_before_somebody_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setenv(warm.SOCKET, str(tmp_path / "warm"))
+    (tmp_path / "imported_late.py").write_text(
+        f"from pathlib import Path\nfolder = Path({str(tmp_path)!r})\n"
+        "(folder / 'new').write_text('yes' if (folder / 'asked').exists() else 'no')\n"
+        "(folder / 'new').rename(folder / 'was-asked')\n"
+    )
+    with started(tmp_path, "imported_late"):
+        (tmp_path / "asked").touch()
+        warm.wake()
+        while not (tmp_path / "was-asked").exists():
+            time.sleep(0.01)
+        job = _job(tmp_path)
+        launch.Local().run(module(tmp_path, SAY, monkeypatch), job)
+    assert (tmp_path / "was-asked").read_text() == "yes"
+    assert (Path(job.out) / "rank-0").exists()
+
+
+def test_waking_nobody_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(warm.SOCKET, raising=False)
+    warm.wake()
+    monkeypatch.setenv(warm.SOCKET, str(tmp_path / "nobody"))
+    warm.wake()
+
+
 def test_without_a_warm_process_there_is_nobody_to_ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A socket that nobody listens on, and none at all: the launcher goes on to torchrun."""
     arguments = ("m", tmp_path / "job.json", 1, tmp_path / "log", dict(os.environ))

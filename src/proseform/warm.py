@@ -2,8 +2,9 @@
 
 Importing PyTorch, transformers and TRL takes longer than making a tiny model, and a run on one machine needs them in
 every rank of every training stage. So the pipeline's runner starts ``python -m proseform.warm SOCKET MODULE…`` beside
-the first stage; it imports the modules once and then forks. :class:`proseform.launch.Local` connects to the socket
-that ``PROSEFORM_WARM`` names, and starts torchrun if there is none.
+the first stage; it imports the modules at the first connection and then forks. :class:`proseform.launch.Local`
+connects to the socket that ``PROSEFORM_WARM`` names, and starts torchrun if there is none. A stage that knows that
+training will follow calls :func:`wake`; a run that adopts what was trained before imports nothing.
 
 A job is one connection. The job's ranks end when it closes, and when any process between them and the runner ends.
 A worker sees what torchrun gives it: the same environment variables, and a store that is open already. Left out:
@@ -82,10 +83,17 @@ def run(worker: str, job: Path, world_size: int, log: Path, environment: Mapping
     return int(reply) if reply else -signal.SIGKILL
 
 
-def serve(path: Path, modules: tuple[str, ...]) -> NoReturn:
-    """Listen, import, then fork a supervisor for each connection; ends with its parent.
+def wake() -> None:
+    """Let the warm process import, if there is one; returns at once. A job would do so too, and would wait for it."""
+    if path := os.environ.get(SOCKET):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection, contextlib.suppress(OSError):
+            connection.connect(path)
 
-    The socket exists before the imports, so that a job waits for them instead of importing for itself.
+
+def serve(path: Path, modules: tuple[str, ...]) -> NoReturn:
+    """Listen, import at the first connection, and fork a supervisor for each; ends with its parent.
+
+    Whoever connects waits in the socket's queue for the imports, instead of importing for itself.
     """
     end_with_parent()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no supervisor becomes a zombie
@@ -94,6 +102,7 @@ def serve(path: Path, modules: tuple[str, ...]) -> NoReturn:
         listening.bind(str(path))
         path.chmod(0o600)
         listening.listen()
+        select.select([listening], [], [])
         for module in modules:
             importlib.import_module(module)
         while True:
@@ -108,7 +117,10 @@ def _supervise(connection: socket.socket) -> int:
     """Fork a job's ranks, wait for them, and answer with the exit code."""
     end_with_parent()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    request: dict[str, Any] = json.loads(_line(connection))
+    line = _line(connection)
+    if not line:  # somebody who woke this process, and wants nothing else
+        return 0
+    request: dict[str, Any] = json.loads(line)
     store, port = _store()
     ranks = [_fork(_rank, request, rank, port) for rank in range(request["world_size"])]
     code = _wait(ranks, connection)

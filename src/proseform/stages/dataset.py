@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from proseform import config, digest, launch
+from proseform import config, digest, launch, warm
 from proseform.data import splits
 from proseform.stages import cache, keys, retention
 
@@ -37,6 +37,7 @@ def run(task: str, run: str, dataset: cache.Artifact) -> None:
         inputs["file"] = digest.of_files(file.parent, [file.name])
 
     def body(work: Path, out: Path) -> dict[str, Any]:
+        warm.wake()  # on a new dataset everything is trained anew
         launch.check_libraries(keys.libraries(["proseform.stages.dataset"]), "dataset")
         counts = splits.write(
             the_task,
