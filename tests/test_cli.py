@@ -12,6 +12,7 @@ from proseform import task as tasks
 from proseform import testing
 
 JOB, CV = "job.md", "cv.txt"
+CASES = Path(__file__).parent / "documents" / "cases"
 
 
 def proseform(*arguments, cwd=None):
@@ -82,6 +83,8 @@ def test_an_answer_from_a_folder_is_verified_json_that_names_its_bundle(files):
         (["answer", "--input", "colour=x", "--input", "job=y"], 2, "'colour'"),
         (["answer", "--input", "cv", "--input", "job=y"], 2, "no file"),
         (["answer", "--input", "cv=nowhere.pdf", "--input", "job=nowhere.md"], 2, "nowhere.pdf"),
+        (["read", "nowhere.pdf"], 2, "nowhere.pdf"),
+        (["read", f"{CASES}/p-portfolio.pdf"], 2, "portfolio"),
         (["serve", "--alias", "champion=much"], 2, "whole number"),
         (["serve", "--bundle", "nowhere"], 5, "no bundle here"),
         (["deploy", "--run", "nowhere"], 2, "No run 'nowhere'"),
@@ -95,6 +98,17 @@ def test_what_cannot_be_used_is_one_paragraph_and_a_code(arguments, code, words,
     assert "Traceback" not in err
     assert len(err.strip().splitlines()) == 1
     assert not out
+
+
+def test_a_document_is_shown_with_what_was_left_out():
+    code, out, err = proseform("read", f"{CASES}/p-invisible.pdf")
+    assert (code, err) == (0, "")
+    assert out.startswith("Lena Abt, Python\nhidden: Hidden text")
+    assert "p-invisible.pdf: pdf; 1 page; 16 characters" in out
+    code, out, _ = proseform("read", f"{CASES}/p-invisible.pdf", "--json")
+    read = json.loads(out)
+    assert (read["kind"], read["pages"], read["text"]) == ("pdf", 1, "Lena Abt, Python")
+    assert [finding["kind"] for finding in read["findings"]] == ["hidden"]
 
 
 def test_errors_are_json_for_machines(files):

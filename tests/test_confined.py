@@ -54,7 +54,7 @@ def test_a_process_that_ends_itself_is_a_crash_and_replaced(confined):
 @pytest.mark.parametrize("confined", ["keep"], indirect=True)
 def test_a_process_that_keeps_what_a_call_has_used_is_replaced(confined):
     first = confined.call(1 << 20)
-    assert confined.call(40 << 20) == first
+    assert confined.call(70 << 20) == first
     assert confined.call(1 << 20) != first
 
 

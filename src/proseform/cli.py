@@ -219,6 +219,18 @@ def prune(*, as_json: Json = False) -> None:
         typer.echo("Nothing is due.")
 
 
+@app.command(name="read", epilog=EXIT_CODES)
+def read_document(
+    file: Annotated[Path, typer.Argument(help="A PDF, DOCX, ODT, RTF, HTML, Markdown, text or JSON file.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Show a document's text as a model sees it, and what was left out or noticed; exit 2 if it cannot be read."""
+    from proseform import display, documents
+
+    display.document(documents.read(file), as_json=as_json)
+
+
 @app.command(name="schema", epilog=EXIT_CODES)
 def show_schema(
     file: Annotated[Path, typer.Argument(help="A JSON schema of draft 4 to 2020-12.")], *, as_json: Json = False

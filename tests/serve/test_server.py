@@ -5,6 +5,7 @@ import contextlib
 import json
 import socket
 from collections import Counter
+from pathlib import Path
 
 import httpx
 import pytest
@@ -14,6 +15,7 @@ from proseform.documents import MAX_BYTES
 
 INPUTS = {"parcel": "a map, 90 g", "rule": "at most 100 g"}
 SCHEMA = testing.toy_task().schema
+DOCUMENTS = Path(__file__).parents[1] / "documents" / "cases"
 
 
 def ask(server, **body):
@@ -91,6 +93,14 @@ def test_files_are_read_and_text_stands_beside_them(server):
     assert server.post("/v1/tasks/toy/answer", files=files).status_code == 200
     files = {"parcel": ("parcel.json", b'{"text": "a map, 90 g"}'), "rule": ("rule.txt", b"at most 100 g")}
     assert server.post("/v1/tasks/toy/answer", files=files).status_code == 200
+
+
+def test_an_answer_says_what_was_left_out_of_a_file(server):
+    file = (DOCUMENTS / "p-invisible.pdf").read_bytes()
+    response = server.post("/v1/tasks/toy/answer", data={"rule": "x"}, files={"parcel": ("cv.pdf", file)})
+    assert response.status_code == 200, response.text
+    assert [finding["kind"] for finding in response.json()["findings"]["parcel"]] == ["hidden"]
+    assert "INVISIBLEWORD" in response.json()["findings"]["parcel"][0]["message"]
 
 
 def test_json_inputs_go_through_the_tasks_own_reader(server):

@@ -17,7 +17,7 @@ from typing import IO, Any, NoReturn
 from proseform.confined.protocol import REPLY, REQUEST
 from proseform.lifetime import end_with
 
-_KEPT = 4
+_KEPT = 2
 """A process that keeps more than this part of its memory after a call ends."""
 
 

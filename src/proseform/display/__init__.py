@@ -1,12 +1,24 @@
 """What people see of a run and of an answer.
 
 - :mod:`~proseform.display.watch`: a run while it goes on
-- :mod:`~proseform.display.results`: what came of it, an answer, and tables
+- :mod:`~proseform.display.results`: what came of it, an answer, a document, and tables
 - :mod:`~proseform.display.rewards`: what is said of a reward
 """
 
-from proseform.display.results import answered, conclude, show, summary
+from proseform.display.results import answered, conclude, document, show, summary
 from proseform.display.rewards import checked, explained, replayed
 from proseform.display.watch import Tail, follow, note
 
-__all__ = ["Tail", "answered", "checked", "conclude", "explained", "follow", "note", "replayed", "show", "summary"]
+__all__ = [
+    "Tail",
+    "answered",
+    "checked",
+    "conclude",
+    "document",
+    "explained",
+    "follow",
+    "note",
+    "replayed",
+    "show",
+    "summary",
+]

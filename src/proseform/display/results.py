@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -16,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from proseform import digest
+from proseform.documents import Document
 
 
 def summary(steps: dict[str, dict[str, Any]]) -> Table:
@@ -71,11 +73,38 @@ def answered(answer: dict[str, Any], *, as_json: bool) -> None:
     console.print_json(json.dumps(answer["answer"], ensure_ascii=False))
     for name, findings in answer.get("findings", {}).items():
         for finding in findings:
-            place = "" if finding["start"] is None else f", at {finding['start']}"
-            console.print(f"{name}{place}: {finding['message']}", style="yellow", markup=False, highlight=False)
+            _noticed(console, name, finding)
     seconds = sum(answer["seconds"].values())
     words = f"JSON verified; prose {answer['prose_verdict']}; bundle {answer['bundle']}; {seconds:.2f} s"
     console.print(words, style="dim", markup=False)
+
+
+def document(document: Document, *, as_json: bool) -> None:
+    """A document that was read, for people or as JSON for machines.
+
+    Args:
+        document: Its input, with text, origin and findings.
+        as_json: Print JSON: ``file kind encoding pages text findings``.
+    """
+    origin, text = document.input.origin, document.text
+    findings = [asdict(finding) for finding in document.input.findings]
+    if as_json:
+        typer.echo(json.dumps({**asdict(origin), "text": text, "findings": findings}, ensure_ascii=False))
+        return
+    typer.echo(text)
+    console = Console()
+    for finding in findings:
+        _noticed(console, finding["kind"], finding)
+    pages = f"; {origin.pages} page{'s' * (origin.pages > 1)}" if origin.pages else ""
+    encoding = f"; {origin.encoding}" if origin.encoding else ""
+    words = f"{origin.file}: {origin.kind}{encoding}{pages}; {len(text):,} characters"
+    console.print(words, style="dim", markup=False, highlight=False)
+
+
+def _noticed(console: Console, name: str, finding: Mapping[str, Any]) -> None:
+    """One finding: what it is about, where, and its sentence."""
+    place = "" if finding["start"] is None else f", at {finding['start']}"
+    console.print(f"{name}{place}: {finding['message']}", style="yellow", markup=False, highlight=False)
 
 
 def show(columns: Sequence[str], rows: Iterable[Sequence[str]], *, as_json: bool) -> None:
