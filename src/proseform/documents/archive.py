@@ -24,7 +24,7 @@ MAX_UNPACKED = 64 * 1024 * 1024
 MAX_XML = 16 * 1024 * 1024
 MAX_PARTS = 2000
 MAX_TAGS = 400_000
-"""Opening and closing tags of one part: a page of a CV has about 1,000; this many take half a second and 100 MB."""
+"""Opening and closing tags of one part: a page has about 1,000; this many take half a second and 100 MB."""
 
 _SMALLER = "Save it without pictures and embedded files, or as PDF."
 

@@ -76,8 +76,8 @@ _ROOTS: dict[str, Kind] = {
 _STARTS: tuple[tuple[str, Kind], ...] = (
     ("%!PS", ("PostScript", "Make a PDF of it: ps2pdf.")),
     ("\\documentclass", ("LaTeX source", "Give the PDF that it makes.")),
-    ("BEGIN:VCARD", ("a vCard", "Give the CV itself.")),
-    ("BEGIN:VCALENDAR", ("a calendar entry", "Give the CV itself.")),
+    ("BEGIN:VCARD", ("a vCard", "Give the document itself.")),
+    ("BEGIN:VCALENDAR", ("a calendar entry", "Give the document itself.")),
     ("[InternetShortcut]", ("a link to a web page", "Open it and save the document that it leads to.")),
 )
 

@@ -1,6 +1,6 @@
 """What kind of document bytes are: by what they hold, by the suffix of the name where that cannot tell.
 
-What is not read is refused by its own name, with what to do. Knowingly left out: kinds that nobody sends as a CV.
+What is not read is refused by its own name, with what to do. Knowingly left out: kinds that are rare.
 """
 
 from __future__ import annotations

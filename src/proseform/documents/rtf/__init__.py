@@ -21,7 +21,7 @@ from proseform.errors import DocumentError
 from proseform.input import Finding
 
 MAX_MARKS = 600_000
-"""Braces and backslashes; a page of a CV has about 2,000, this many take a second."""
+"""Braces and backslashes; a page has about 2,000, this many take a second."""
 
 
 def extract(data: bytes, where: str, limits: Limits) -> Extract:
