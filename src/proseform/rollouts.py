@@ -88,7 +88,7 @@ def write(path: Path, rollouts: Iterable[Rollout], about: About) -> None:
     """Write rollouts in the order of their steps and places; equal rollouts give equal bytes."""
     rows = [asdict(one) for one in sorted(rollouts, key=lambda one: (one.step, one.place))]
     columns = [{**row, "terms": list(row["terms"].items())} for row in rows]
-    schema = _SCHEMA.with_metadata({_ABOUT: json.dumps(asdict(about), sort_keys=True).encode()})
+    schema = _SCHEMA.with_metadata({_ABOUT: json.dumps(asdict(about)).encode()})
     pq.write_table(pa.Table.from_pylist(columns, schema=schema), path, compression="zstd")
 
 

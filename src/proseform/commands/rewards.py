@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from proseform.commands.options import EXIT_CODES, Json
+from proseform.commands.options import EXIT_CODES, Json, RunName, TaskName
 
 app = typer.Typer(no_args_is_help=True, help="Check a reward before training, and read what it paid for.")
 
@@ -82,3 +82,21 @@ def replay(
     from proseform.stages import rescore
 
     display.replayed(rescore.replay(run, rubric=rubric, as_reward=reward), as_json=as_json)
+
+
+@app.command(epilog=EXIT_CODES)
+def ask(
+    model: Annotated[Path, typer.Option(help="A model's folder, a bundle's, or what sft has written.")],
+    task: TaskName = "cv",
+    run: RunName = "default",
+    groups: Annotated[int, typer.Option(min=1, help="Prompts that are sampled.")] = 16,
+    seed: Annotated[int, typer.Option(min=0, help="Of the cases and of the sampling.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Sample a few groups as GRPO would, and say what signal there is: train, SFT first, or what else."""
+    from proseform import config, display
+    from proseform.stages import cache
+    from proseform.train import preview, signal
+
+    found = preview.asked(model, task, config.load(run), groups, seed, cache.home().root / "fetched")
+    display.signalled(found, *signal.advice(found), as_json=as_json)

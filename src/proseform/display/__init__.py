@@ -6,7 +6,7 @@
 """
 
 from proseform.display.results import answered, conclude, document, show, summary
-from proseform.display.rewards import checked, explained, replayed
+from proseform.display.rewards import checked, explained, replayed, signalled
 from proseform.display.watch import Tail, follow, note
 
 __all__ = [
@@ -20,5 +20,6 @@ __all__ = [
     "note",
     "replayed",
     "show",
+    "signalled",
     "summary",
 ]

@@ -14,8 +14,22 @@ from rich.text import Text
 
 from proseform.checklist import Check
 from proseform.checklist.explain import Explanation
+from proseform.train.signal import Signal
 
 _STYLES = {"holds": "green", "fails": "bold red", "shown": "cyan", "not tried": "yellow"}
+_FIGURES = {
+    "mixed": "mixed groups",
+    "all_best": "groups that earn the most",
+    "all_zero": "groups that earn nothing",
+    "reward": "reward",
+    "spread": "standard deviation within a group",
+    "distinct": "different completions in a group",
+    "faulted": "completions that cannot be scored",
+    "entropy": "entropy of a token, nats",
+    "tokens": "tokens of a completion",
+    "cut": "cut at the token budget",
+}
+"""The figures of a signal, with their titles."""
 _TEXT = 2_000
 """Characters of a completion that are shown."""
 
@@ -66,6 +80,21 @@ def replayed(figures: dict[str, Any], *, as_json: bool) -> None:
         table.add_row(part["part"], str(part["rollouts"]), *pairs, *rest)
     console.print(table)
     console.print(Text(f"Mean terms: {', '.join(f'{term} {mean:.3f}' for term, mean in figures['terms'].items())}"))
+
+
+def signalled(found: Signal, advice: str, why: str, *, as_json: bool) -> None:
+    """The signal that GRPO would have, for people or as JSON for machines."""
+    if as_json:
+        typer.echo(json.dumps({**asdict(found), "advice": str(advice), "why": why}))
+        return
+    table = Table("figure", "value", title=f"{found.groups} groups of {found.generations}", title_justify="left")
+    for name, words in _FIGURES.items():
+        table.add_row(words, f"{getattr(found, name):.3f}")
+    for name, value in found.terms.items():
+        table.add_row(f"term {name}", f"{value:.3f}")
+    console = Console()
+    console.print(table)
+    console.print(Text(f"{advice}: {why}.", style="bold"))
 
 
 def _share(value: float | None) -> str:

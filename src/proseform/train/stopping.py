@@ -20,6 +20,8 @@ from proseform.errors import NoSignalError, StageError
 
 NEAR = 0.95
 """Share of the highest reward; a window without signal that earns at least this has converged."""
+NEVER = 0.25
+"""Share of the highest reward; a policy of which no completion earns more than this breaks the form throughout."""
 _SHOWN = 120
 _EXACT = 1e-6
 
@@ -105,7 +107,7 @@ class StopRule:
         """What to look at, from what was earned."""
         if len(set(completions)) < len(completions) / 2 + 1 and len(completions) > 1:
             return "The completions are alike: raise grpo.temperature or train sft.evaluator for fewer steps."
-        if max(rewards) <= self.best / 4:
+        if max(rewards) <= NEVER * self.best:
             return (
                 "All break the form: train sft.evaluator for more steps until some completions earn, or lower "
                 "grpo.temperature; a policy that never succeeds cannot be rewarded into it."

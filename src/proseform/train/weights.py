@@ -39,7 +39,11 @@ def tokenizer(folder: Path) -> Any:
     """The tokenizer of a model folder; one without a padding token pads with its end token."""
     from transformers import AutoTokenizer
 
-    loaded = AutoTokenizer.from_pretrained(folder)
+    return pad(AutoTokenizer.from_pretrained(folder))
+
+
+def pad(loaded: Any) -> Any:
+    """A tokenizer that can pad: with its end token where it has none for that."""
     if loaded.pad_token is None:
         loaded.pad_token = loaded.eos_token
     return loaded
