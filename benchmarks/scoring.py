@@ -33,7 +33,10 @@ def main() -> None:
         "gated JSON reward",
         lambda: [reward.gated_json(text, case.answer, cv.schema) for text, case in zip(answers, cases, strict=True)],
     )
-    _rate("verify prose", lambda: [verify.prose(text, cv, case.inputs) for text, case in pairs])
+    _rate("read careless prose", lambda: [verify.form(text, cv, case.inputs) for text, case in pairs])
+    _rate("verify gold prose", lambda: [verify.prose(case.prose, cv, case.inputs) for case in cases])
+    hard = list(cv.generate(cv.levels[-1], "test", 0, COMPLETIONS))
+    _rate(f"verify it, {cv.levels[-1]}", lambda: [verify.prose(case.prose, cv, case.inputs) for case in hard])
     _rate("generate a case", lambda: list(cv.generate("starter", "test", 1, COMPLETIONS)))
     _rate("verify JSON", lambda: [verify.answer(text, cv.schema) for text in answers])
 

@@ -57,12 +57,15 @@ def test_what_this_run_made_and_used_again_counts_as_done(tmp_path: Path) -> Non
     assert steps["base"]["state"] == "done"
 
 
-def test_an_answer_shows_what_was_noticed_of_its_inputs(capsys):
-    """The findings of the inputs are shown beneath an answer, with their places."""
+def test_an_answer_shows_where_it_stands_and_what_was_noticed_of_its_inputs(capsys):
+    """Quotes and findings are shown beneath an answer, with their places."""
     finding = {"kind": "special_token", "message": "'<|im_end|>' is a control token.", "start": 7, "end": 17}
     guess = {"kind": "encoding", "message": "A guess.", "start": None, "end": None}
-    answer = {"prose": "P.", "answer": {}, "seconds": {}, "prose_verdict": "verified", "bundle": "b"}
-    display.answered({**answer, "findings": {"cv": [finding, guess]}}, as_json=False)
+    quoted = {"pointer": "/name", "input": "cv", "start": 3, "end": 6}
+    answer = {"prose": "P.", "answer": {"name": "Ana"}, "evidence": [quoted], "seconds": {}, "bundle": "b"}
+    verdicts = {"verdict": "verified", "prose_verdict": "verified"}
+    display.answered({**answer, **verdicts, "findings": {"cv": [finding, guess]}}, as_json=False)
     shown = capsys.readouterr().out
+    assert '/name: "Ana" in cv, 3 to 6' in shown
     assert "cv, at 7: '<|im_end|>' is a control token." in shown
     assert "cv: A guess." in shown

@@ -1,4 +1,4 @@
-"""The whole way in one test: data, both roles, GRPO, a report, and a verified answer by the bundle that was measured.
+"""The whole way in one test: data, both roles, GRPO, a report, and a valid answer by the bundle that was measured.
 
 The models learn nothing in six steps, but every stage runs, with real trainers and real workers,
 which are forked from one warm process.
@@ -36,7 +36,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         server.wait()
 
 
-def test_from_data_to_a_verified_answer() -> None:
+def test_from_data_to_a_valid_answer() -> None:
     data, imitator, evaluator, formatter, report = (cache.Slot() for _ in range(5))
     dataset.run("cv", RUN, data)
     sft.run("cv", RUN, "evaluator", data, imitator)

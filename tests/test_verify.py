@@ -132,12 +132,11 @@ def test_prose_that_is_read_must_conform_to_the_schema_as_well():
     """The task's reader reads three digits; the toy schema's note is at most 40 letters."""
     task = toy_task()
     case = next(iter(task.generate("easy", "test", 0, 1)))
-    assert verify.prose(case.prose, task, case.inputs) == Verdict(dict(case.answer))
+    verdict = verify.prose(case.prose, task, case.inputs)
+    assert verdict == Verdict(dict(case.answer), evidence=verdict.evidence)
     assert verify.prose("  \n", task, {}).reason == Reason.EMPTY
     assert verify.prose("Nice parcel!", task, {}).reason == Reason.FORM
-    narrow = type(task)(
-        **{**task.__dict__, "schema": Schema({"type": "object", "properties": {"grams": {"maximum": -1}}})}
-    )
+    narrow = dataclasses.replace(task, schema=Schema({"type": "object", "properties": {"grams": {"maximum": -1}}}))
     assert verify.prose(case.prose, narrow, case.inputs).reason == Reason.SCHEMA
     assert verify.prose(case.prose, narrow, case.inputs).where == "/grams"
 
@@ -153,7 +152,10 @@ def test_the_tasks_reader_sees_the_inputs_as_the_model_does():
 
     task = dataclasses.replace(toy_task(), read=read)
     case = next(task.generate("easy", "train", 0, 1))
-    inputs = {"parcel": "a tin\u200b of tea", "rule": Input.of("at most 100 g")}
+    inputs = {
+        "parcel": f"a tin\u200b of tea, {case.answer['grams']} g; {case.answer['note']}",
+        "rule": Input.of("at most 100 g"),
+    }
     assert verify.prose('"tin of tea"', task, inputs).ok
     assert verify.prose('"a clay cup"', task, inputs).reason is Reason.FORM
     assert [one.kind for one in seen[0]["parcel"].findings] == ["invisible"]

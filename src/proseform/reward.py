@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from proseform import verify
+from proseform.strict import same
 
 if TYPE_CHECKING:
     from proseform.case import Case
@@ -80,7 +81,7 @@ def content_share(value: Any, gold: Any) -> float:
     """
     ours, theirs = dict(leaves(value)), dict(leaves(gold))
     paths = ours.keys() | theirs.keys()
-    agreed = sum(path in ours and path in theirs and _same(ours[path], theirs[path]) for path in paths)
+    agreed = sum(path in ours and path in theirs and same(ours[path], theirs[path]) for path in paths)
     return agreed / len(paths)
 
 
@@ -198,8 +199,3 @@ def zero_variance_share(rewards: Sequence[float | None], group_size: int) -> flo
         raise ValueError(f"{len(rewards)} rewards do not divide into groups of {group_size}")
     groups = [{*rewards[start : start + group_size]} - {None} for start in range(0, len(rewards), group_size)]
     return sum(len(group) <= 1 for group in groups) / len(groups)
-
-
-def _same(left: Any, right: Any) -> bool:
-    """Equality of JSON leaves: 1 and 1.0 are the same number, 1 and true are not."""
-    return left == right and isinstance(left, bool) == isinstance(right, bool)

@@ -1,4 +1,4 @@
-"""Hooks for :mod:`json` that refuse what RFC 8259 does not allow or leaves open.
+"""JSON as RFC 8259 has it: hooks for :mod:`json` that refuse what it does not allow or leaves open, and equality.
 
 By default Python reads ``NaN`` and ``Infinity``, takes ``1e999`` for an infinity, and keeps the last of two equal keys.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
@@ -59,3 +59,16 @@ def no_constant(token: str) -> Any:
 
 DECODER = json.JSONDecoder(object_pairs_hook=unique, parse_float=finite, parse_constant=no_constant)
 """Reads JSON with all three."""
+
+
+def same(left: Any, right: Any) -> bool:
+    """Equality of JSON values: 1 and 1.0 are the same number, 1 and true are not.
+
+    >>> same([1, {"a": 2.0}], [1.0, {"a": 2}]), same(1, True)
+    (True, False)
+    """
+    if isinstance(left, Mapping) and isinstance(right, Mapping):
+        return left.keys() == right.keys() and all(same(left[key], right[key]) for key in left)
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(same(*pair) for pair in zip(left, right, strict=True))
+    return bool(left == right) and isinstance(left, bool) == isinstance(right, bool)

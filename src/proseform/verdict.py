@@ -17,6 +17,25 @@ class Reason(StrEnum):
     TRAILING = "trailing_text"
     TRUNCATED = "truncated"
     SCHEMA = "schema"
+    UNGROUNDED = "ungrounded"
+    INCONSISTENT = "inconsistent"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Where a text of an answer stands in an input.
+
+    Attributes:
+        pointer: JSON pointer of the text in the answer.
+        input: The input's name.
+        start: Where it begins in the input as it was given, in code points.
+        end: Where it ends.
+    """
+
+    pointer: str
+    input: str
+    start: int
+    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +47,14 @@ class Verdict:
         reason: The first reason against; None where the text is accepted.
         where: A JSON pointer or a section of the prose.
         detail: One clause for people.
+        evidence: Where what the text quotes stands, in order of the value; empty where nothing is quoted.
     """
 
     value: Any = None
     reason: Reason | None = None
     where: str = ""
     detail: str = ""
+    evidence: tuple[Evidence, ...] = ()
 
     @property
     def ok(self) -> bool:

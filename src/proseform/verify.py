@@ -11,13 +11,17 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+from proseform.claims import judge
 from proseform.input import of_each
-from proseform.strict import DECODER, DuplicateKeyError
+from proseform.schema import pointer
+from proseform.strict import DECODER, DuplicateKeyError, same
 from proseform.verdict import Reason, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
+    from typing import Any
 
+    from proseform.claims import Claims
     from proseform.input import Input
     from proseform.schema import Schema
     from proseform.task import Task
@@ -61,7 +65,7 @@ def answer(text: str, schema: Schema) -> Verdict:
 
 
 def prose(text: str, task: Task, inputs: Mapping[str, str | Input]) -> Verdict:
-    """Verify an evaluation in prose: it is in the task's form, and what it says conforms to the task's schema.
+    """Verify an evaluation in prose: in the task's form, of the task's schema, grounded and consistent.
 
     Args:
         text: The evaluation.
@@ -69,15 +73,57 @@ def prose(text: str, task: Task, inputs: Mapping[str, str | Input]) -> Verdict:
         inputs: What was evaluated, by the task's names, so that the task can look up what is quoted.
 
     Returns:
-        The verdict; its value is the JSON that the prose states, of the task's whole schema.
+        The verdict; its value is the JSON that the prose states, of the task's whole schema, with the evidence.
+    """
+    values = of_each(inputs)
+    verdict = form(text, task, values)
+    return judge(verdict.value, task.claims, values, task.synonyms) if verdict.ok else verdict
+
+
+def form(text: str, task: Task, inputs: Mapping[str, str | Input]) -> Verdict:
+    """Read an evaluation, true or not: it is in the task's form, and what it says conforms to the task's schema.
+
+    Arguments and result are those of :func:`prose`; there is no evidence.
     """
     if not text.strip():
         return Verdict(reason=Reason.EMPTY, detail="no text")
     verdict = task.read(text, of_each(inputs))
-    if not verdict.ok:
-        return verdict
-    fault = task.schema.fault(verdict.value)
+    fault = task.schema.fault(verdict.value) if verdict.ok else None
     return Verdict(reason=Reason.SCHEMA, where=fault[0], detail=fault[1]) if fault else verdict
+
+
+def stated(
+    value: Any, said: Any, task: Task, claims: Claims, inputs: Mapping[str, Input], *, cut: Collection[str] = ()
+) -> Verdict:
+    """Verify an answer, valid already, against what it was made of: it says what the prose says, and is grounded.
+
+    Args:
+        value: The answer.
+        said: What the prose states, of the task's whole schema; None where it was not accepted.
+        task: The task.
+        claims: What the answer's schema states of its values.
+        inputs: The task's inputs, by name.
+        cut: JSON pointers of what was cut short, which is not compared.
+
+    Returns:
+        The verdict; its value is the answer, with the evidence.
+    """
+    for name in claims.schema.fields if said is not None else ():
+        place = f"/{pointer.escaped(name)}"
+        whole = not any(f"{one}/".startswith(f"{place}/") or not one for one in cut)
+        shared = name in value and name in said and _alike(claims.schema, task.schema, name)
+        if whole and shared and not same(value[name], said[name]):
+            shown = [json.dumps(one, ensure_ascii=False)[:60] for one in (value[name], said[name])]
+            return Verdict(reason=Reason.INCONSISTENT, where=place, detail=f"{shown[0]}; the prose says {shown[1]}")
+    return judge(value, claims, inputs, task.synonyms, cut=cut)
+
+
+def _alike(schema: Schema, whole: Schema, name: str) -> bool:
+    """Whether a field of a schema is the task's own, and not another of the same name."""
+    ours, theirs = schema.document, whole.document
+    return name in whole.fields and all(
+        ours.get(key) == theirs.get(key) for key in ("$schema", "$defs", "definitions")
+    ) and ours["properties"][name] == theirs["properties"][name]  # fmt: skip
 
 
 def _cut(text: str, error: Exception) -> bool:

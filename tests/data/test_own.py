@@ -6,6 +6,7 @@ import bz2
 import gzip
 import json
 import lzma
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -84,6 +85,23 @@ def test_any_text_may_follow_in_an_input(text: str, tmp_path: Path) -> None:
     assert load(write(tmp_path, cases)).cases["train"][0].inputs["cv"].endswith(text)
 
 
+def again(place: int, **added: str) -> list[Row]:
+    """Sound cases, one of them the first once more in its own split and of another person, with text added."""
+    cases = rows()
+    first = {name: cases[0][name] for name in ("inputs", "prose", "answer", "facts")}
+    cases[place] |= {**first, "inputs": {name: text + added.get(name, "") for name, text in first["inputs"].items()}}
+    return cases
+
+
+def as_one(cases: list[Row]) -> list[Row]:
+    """Cases that are all the first, each in its own split and of another person."""
+    return [again(at)[at] | {"groups": [f"person:{at}"]} for at in range(len(cases))]
+
+
+HOBBIES = {0: "\nHobby: chess", 3: "\n\n HOBBY: Chess"}
+CVS = [case["inputs"]["cv"] + HOBBIES.get(at, "") for at, case in enumerate(again(3))]
+"""The fourth is the first, laid out otherwise."""
+
 REFUSED: dict[str, tuple[list[Row], str]] = {
     "a blank input": (changed(2, inputs={"cv": " \n\t"}), "line 3: field 'inputs.cv': the input is blank"),
     "an input of null": (changed(1, inputs={"job": None}), "line 2: field 'inputs.job' is null, expected text"),
@@ -108,7 +126,7 @@ REFUSED: dict[str, tuple[list[Row], str]] = {
     ),
     "prose of another case": (
         changed(0, prose=rows()[1]["prose"]),
-        "line 1: field 'prose': .*another answer than the gold JSON: candidate",
+        "line 1: field 'prose': the gold prose is not accepted: ungrounded at /candidate: .* does not stand in cv",
     ),
     "an answer out of range": (
         changed(1, answer={"score": 1000}),
@@ -117,6 +135,10 @@ REFUSED: dict[str, tuple[list[Row], str]] = {
     "an answer that is not the prose's": (
         changed(1, answer={"score": 7}),
         "line 2: field 'prose': .*score is .* in the prose and 7",
+    ),
+    "prose that contradicts its own evidence": (
+        changed(0, prose=re.sub("Score: [0-9]+", "Score: 7", rows()[0]["prose"])),
+        "line 1: field 'prose': the gold prose is not accepted: inconsistent at /score: 7 does not follow: ",
     ),
     "a person in two splits": (
         changed(3, groups=rows()[0]["groups"][:1]),
@@ -127,15 +149,15 @@ REFUSED: dict[str, tuple[list[Row], str]] = {
         "line 4: field 'groups': 'PERSON:.*' is in split 'train' too",
     ),
     "a text in two splits": (
-        changed(3, inputs={"job": rows()[0]["inputs"]["job"]}),
+        again(3, cv="\nHobby: chess"),
         r"line 4: field 'inputs\.job': the same text is in split 'train' too .line 1.*dataset\.shared",
     ),
     "a text in two splits, laid out otherwise": (
-        changed(3, inputs={"cv": rows()[0]["inputs"]["cv"].replace("\n", "\n\n ").upper()}),
+        [{**case, "inputs": {**case["inputs"], "cv": text}} for case, text in zip(again(3), CVS, strict=True)],
         r"line 4: field 'inputs\.cv': the same text",
     ),
     "whole cases in two splits, and no text that stands once": (
-        [{**case, "groups": [], "inputs": rows()[0]["inputs"]} for case in rows()],
+        as_one(rows()),
         "line 4: field 'inputs': the same text is in split 'train' too .line 1",
     ),
     "a candidate in two splits, without groups": (
@@ -269,8 +291,11 @@ def test_more_cases_than_the_run_takes_are_refused_with_the_number_to_set(tmp_pa
 
 def test_an_input_may_be_shared_by_splits_where_the_run_says_so(tmp_path: Path) -> None:
     """If nearly every job occurs once, a job identifies its case; one job for every CV says nothing of the answer."""
-    assert load(write(tmp_path, [{**case, "inputs": {**case["inputs"], "job": "Any job."}} for case in rows()]))
-    path = write(tmp_path, changed(3, inputs={"job": rows()[0]["inputs"]["job"]}))
+    one_job = as_one(rows())
+    for at, case in enumerate(one_job):
+        case["inputs"]["cv"] += f"\nNumber {at}"
+    assert load(write(tmp_path, one_job))
+    path = write(tmp_path, again(3, cv="\nHobby: chess"))
     assert load(path, shared=("job",))
     with pytest.raises(InputError, match=r"dataset.shared: task 'cv' has no input 'jobs'; there are: cv, job"):
         splits.check(CV, config.Dataset(file=str(path), shared=("jobs",)))

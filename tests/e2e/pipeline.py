@@ -41,6 +41,7 @@ samples = 1
 schemas = 1
 levels = []
 [generation]
+accept = "valid"
 evaluator.max_tokens = 24
 formatter.max_tokens = 96
 [launch]

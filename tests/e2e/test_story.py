@@ -130,7 +130,7 @@ print(json.dumps([ask(body) for body in json.loads(sys.argv[2])]))
     whole, half, long = json.loads(kubectl("logs", "--namespace", NAMESPACE, "client"))
     kubectl("delete", "pod", "--namespace", NAMESPACE, "client", "--wait=false")
     assert whole[0] == 200
-    assert whole[1]["verdict"] == "verified"
+    assert whole[1]["verdict"] == "valid"
     assert set(whole[1]["answer"]) == set(tasks.load(TASK).formats["brief"])
     assert (half[0], half[1]["error"]["reason"], half[1]["error"]["message"]) == (
         422,

@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proseform import testing, verify
+from proseform.claims import claims
 from proseform.errors import EngineError, InputError, Refusal
 from proseform.infer import Completion
 from proseform.infer import moves as m
-from proseform.infer.chain import ATTEMPTS, State, step
+from proseform.infer.chain import ATTEMPTS, TRIES, State, step
 from proseform.infer.verified import Answer, Formatted
 from proseform.input import Input
 from proseform.schema import Schema
@@ -24,6 +25,8 @@ JSON = '{"verdict": "send", "grams": 90, "note": "a map"}'
 INPUTS = {"parcel": Input.of("a map, 90 g"), "rule": Input.of("at most 100 g")}
 TEXTS = (
     PROSE,
+    PROSE.replace("a map", "a clay cup"),
+    JSON.replace("a map", "a cup"),
     JSON,
     "",
     "Sure!",
@@ -35,7 +38,8 @@ TEXTS = (
 
 
 def plan(**changes):
-    return m.Plan(BUNDLE, **{"schema": TASK.schema, "task": TASK, "inputs": INPUTS, **changes})
+    known = {"schema": TASK.schema, "task": TASK, "inputs": INPUTS, **changes}
+    return m.Plan(BUNDLE, claims=claims(known["schema"], TASK.inputs), **known)
 
 
 PLANS = st.builds(
@@ -123,7 +127,8 @@ class Play:
         if isinstance(action, m.Count):
             return m.Counted(self.now, chosen, draw(st.sampled_from([None, -5, 0, 30, 200, 5000])))
         finish = draw(st.sampled_from(["stop", "stop", "length", "deadline"]))
-        return m.Completed(self.now, chosen, Completion(draw(st.sampled_from(TEXTS)), finish, 3, 0.5, ("/note",)))
+        cut = draw(st.sampled_from([(), ("/note",)]))
+        return m.Completed(self.now, chosen, Completion(draw(st.sampled_from(TEXTS)), finish, 3, 0.5, cut))
 
 
 @settings(max_examples=300, deadline=None)
@@ -163,22 +168,33 @@ def check_end(play):
             verdict = verify.answer(end.outcome.text, play.plan.schema)
             assert verdict.ok
             assert verdict.value == end.outcome.value
+            if play.plan.task is not None:
+                prose = verify.prose(end.outcome.prose, TASK, INPUTS)
+                assert prose.ok
+                assert play.plan.schema is OWN or _whole(verdict.value, end) == _whole(prose.value, end)
+                assert end.outcome.verdict.ok
         elif isinstance(end.error, Refusal):
             assert end.error.reason
     assert len(play.ends) <= 1
+
+
+def _whole(value, end):
+    """The fields that were not cut short."""
+    return {name: field for name, field in value.items() if f"/{name}" not in end.outcome.cut}
 
 
 def check_asks(play):
     """Attempts are bounded, fit into what was counted, and none repeats another."""
     formats = [ask.request for ask in play.asks if ask.request.role == "formatter"]
     evaluations = [ask.request for ask in play.asks if ask.request.role == "evaluator"]
-    assert len(evaluations) <= 1
+    assert len(evaluations) <= TRIES
     assert len(formats) <= ATTEMPTS
     if play.plan.prose is not None:
         assert not evaluations
-    for number, request in enumerate(formats):
-        assert (request.temperature > 0) == (number > 0), "greedy first, and never greedy again"
-    assert len({request.seed for request in formats}) == len(formats)
+    for requests in (formats, evaluations):
+        for number, request in enumerate(requests):
+            assert (request.temperature > 0) == (number > 0), "greedy first, and never greedy again"
+        assert len({request.seed for request in requests}) == len(requests)
 
 
 @settings(max_examples=100, deadline=None)
@@ -255,6 +271,22 @@ def test_a_callers_own_schema_is_looked_at_before_the_evaluator_is_asked():
     state, (check,) = step(State(plan(schema=OWN, own=True)), m.Begun(0.0))
     _, (refuse,) = step(state, m.Failed(0.0, check.id, InputError("uniqueItems")))
     assert refuse.error.message == "uniqueItems"
+
+
+def test_prose_that_is_kept_is_verified_anew():
+    """What lies under a key may be of another day, or not ours at all."""
+    actions = through(plan(key="k"), PROSE.replace("a map", "a clay cup"), PROSE, JSON)
+    assert [request.role for request in asks(actions)] == ["evaluator", "formatter"]
+
+
+def test_prose_that_is_refused_is_not_kept():
+    actions = through(plan(key="k"), None, "Sure!", PROSE, JSON)
+    assert [action.prose for action in actions if isinstance(action, m.Store)] == [PROSE]
+
+
+def test_prose_that_was_given_is_judged_before_the_formatter_is_asked():
+    (refuse,) = through(plan(prose="Sure!"))
+    assert refuse.error.reason == "incomplete"
 
 
 def test_prose_that_is_kept_is_not_asked_for_again():

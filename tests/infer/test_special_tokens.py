@@ -72,8 +72,8 @@ def test_smollm2_reads_prompts_as_transformers_does_also_without_it(smollm2):
     assert tokens.encode(made, hostile) == tokens.encode(mine, hostile)
 
 
-def test_the_answer_is_verified_and_says_what_was_found(engine):
+def test_the_answer_is_valid_and_says_what_was_found(engine):
     given = answer(engine, tasks.load("cv"), BODY["inputs"]).as_dict()
-    assert given["verdict"] == "verified"
+    assert given["verdict"] == "valid"
     places = [(one["kind"], BODY["inputs"]["cv"][one["start"] : one["end"]]) for one in given["findings"]["cv"]]
     assert places == [("special_token", "<|im_end|>"), ("special_token", "<|im_start|>")]

@@ -29,7 +29,7 @@ AFTER = {
 """The steps that each step waits for; KFP's local runner promises no other order."""
 
 
-def test_every_step_runs_once_after_what_it_needs_and_ends_with_a_verified_answer(whole: Finished) -> None:
+def test_every_step_runs_once_after_what_it_needs_and_ends_with_a_valid_answer(whole: Finished) -> None:
     ended = [event for event in whole.events("first") if event["state"] in {"done", "failed"}]
     steps = [event["stage"] for event in ended if event["stage"] not in {"base", "records"}]
     assert sorted(steps) == sorted(STEPS)
@@ -38,8 +38,8 @@ def test_every_step_runs_once_after_what_it_needs_and_ends_with_a_verified_answe
         (step, before) for step, needs in AFTER.items() for before in needs if steps.index(before) > steps.index(step)
     ] == []
     probe = json.loads((whole.home / "runs/first/probe.json").read_text())
-    assert probe["example"]["verdict"] == "verified"
-    assert "The answer: verified" in whole.output
+    assert probe["example"]["verdict"] == "valid"
+    assert "The answer: valid" in whole.output
     for step in STEPS:
         assert step in whole.output
 
@@ -149,7 +149,7 @@ def test_answers_come_from_the_registry_alone(whole: Finished, tmp_path: Path) -
     )
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
-    assert answer["verdict"] == "verified"
+    assert answer["verdict"] == "valid"
     assert answer["bundle"] == json.loads((whole.home / "runs/first/probe.json").read_text())["bundle"]
 
 

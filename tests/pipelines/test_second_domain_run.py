@@ -27,5 +27,5 @@ def test_another_domain_goes_through_the_whole_pipeline_without_a_change_to_the_
     output = finish(process)
     assert process.returncode == 0, output
     example = json.loads((home / "runs/triage/probe.json").read_text())["example"]
-    assert example["verdict"] == "verified"
+    assert example["verdict"] == "valid"
     assert "decision" in example["answer"]

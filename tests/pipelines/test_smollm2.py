@@ -33,12 +33,13 @@ steps = 1
 prompts = 1
 generations = 2
 [generation]
+accept = "valid"
 evaluator.max_tokens = 24
 formatter.max_tokens = 96
 """
 
 
-def test_smollm2_goes_through_sft_grpo_and_a_verified_answer_on_one_shared_base(
+def test_smollm2_goes_through_sft_grpo_and_a_valid_answer_on_one_shared_base(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from proseform.infer.local import LocalEngine

@@ -164,7 +164,7 @@ def test_gold_reads_as_gold_and_quotes_the_ticket(triage: task.Task, level: str)
 
 @pytest.mark.parametrize(("text", "where"), [bad[:2] for bad in BAD], ids=[bad[2] for bad in BAD])
 def test_the_reader_is_strict(triage: task.Task, text: str, where: str) -> None:
-    assert verify.prose(GOOD, triage, {}).ok
+    assert verify.form(GOOD, triage, {}).ok
     verdict = triage.read(text, {})
     assert (verdict.reason, verdict.where) == (Reason.FORM, where)
 

@@ -24,6 +24,7 @@ from proseform.prompt import TOKENISATION, Prompt
 from proseform.schema import Schema
 
 Role = Literal["evaluator", "formatter"]
+Accept = Literal["verified", "valid"]
 ROLES: tuple[Role, ...] = ("evaluator", "formatter")
 MANIFEST = "bundle.json"
 FORMAT = 1
@@ -76,7 +77,7 @@ class Bundle:
         evaluator: The evaluator's part.
         formatter: The formatter's part.
         schema: The JSON schema that is answered.
-        settings: Engine settings: ``dtype`` and what an engine wants to know.
+        settings: Engine settings: ``dtype``, what an engine wants to know, and ``accept``.
         format: The manifest's format.
         tokenisation: How prompts become token ids, in training and in serving; empty in manifests that do not state it.
         task_data: Digest of the task's data when the bundle was made; for people, and not part of the bundle's digest.
@@ -112,6 +113,11 @@ class Bundle:
     def parts(self) -> dict[Role, Part]:
         """The parts by role."""
         return {"evaluator": self.evaluator, "formatter": self.formatter}
+
+    @property
+    def accept(self) -> Accept:
+        """What its answers are held to: ``verified``, or ``valid`` where it says that its models cannot judge yet."""
+        return "valid" if self.settings.get("accept") == "valid" else "verified"
 
     @property
     def folders(self) -> dict[str, str]:

@@ -39,7 +39,7 @@ def subject(task: Task, rubric: Rubric | None, announce: Announce = lambda _call
         return [reward.score(text, cases[place], task, rubric) for text, place in zip(texts, places, strict=True)]
 
     def read(text: str, place: int) -> Any:
-        verdict = verify.prose(text, task, cases[place].inputs) if rubric else verify.answer(text, task.schema)
+        verdict = verify.form(text, task, cases[place].inputs) if rubric else verify.answer(text, task.schema)
         return verdict.value if verdict.ok else None
 
     return Subject(

@@ -180,6 +180,8 @@ class Generation(Section):
     formatter: Completions = Completions(max_tokens=384)
     retry_temperature: Annotated[float, Field(gt=0, le=2)] = 0.7
     """Sampling temperature of a second try; the first one is greedy."""
+    accept: Literal["verified", "valid"] = "verified"
+    """What leaves: verified (valid, consistent and grounded) or valid (by the schema alone, while a model learns)."""
 
 
 class Launch(Section):

@@ -106,7 +106,7 @@ def _style(task: Task, placed: list[_Placed], rubric: Rubric) -> bool:
 
     def strange(case: Case) -> bool:
         earned = reward.score(case.prose, case, task, rubric).composite
-        return bool(earned) and not verify.prose(case.prose, task, case.inputs).ok
+        return bool(earned) and not verify.form(case.prose, task, case.inputs).ok
 
     return bool(sound) and all(strange(case) for case in sound)
 

@@ -168,7 +168,7 @@ def formatter_rows(
         prose, value = case.prose, case.answer
         if varied and rng.random() < 1 / 3:
             careless = task.annotate(case, rng)
-            verdict = verify.prose(careless, task, case.inputs)
+            verdict = verify.form(careless, task, case.inputs)
             if verdict.ok:
                 prose, value = careless, verdict.value
         yield _formatter_row(

@@ -18,6 +18,7 @@ from rich.text import Text
 
 from proseform import digest
 from proseform.documents import Document
+from proseform.schema import pointer
 
 
 def summary(steps: dict[str, dict[str, Any]]) -> Table:
@@ -71,11 +72,15 @@ def answered(answer: dict[str, Any], *, as_json: bool) -> None:
     console = Console()
     console.print(answer["prose"], markup=False, highlight=False)
     console.print_json(json.dumps(answer["answer"], ensure_ascii=False))
+    for one in answer["evidence"]:
+        quote = json.dumps(pointer.at(answer["answer"], one["pointer"]), ensure_ascii=False)
+        place = f"{one['pointer']}: {quote} in {one['input']}, {one['start']} to {one['end']}"
+        console.print(place, style="dim", markup=False, highlight=False)
     for name, findings in answer.get("findings", {}).items():
         for finding in findings:
             _noticed(console, name, finding)
     seconds = sum(answer["seconds"].values())
-    words = f"JSON verified; prose {answer['prose_verdict']}; bundle {answer['bundle']}; {seconds:.2f} s"
+    words = f"{answer['verdict']}; prose {answer['prose_verdict']}; bundle {answer['bundle']}; {seconds:.2f} s"
     console.print(words, style="dim", markup=False)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from proseform import digest
 from proseform.bundle import Bundle
+from proseform.claims import claims
 from proseform.errors import InputError, ProseformError, Refusal, TaskError
 from proseform.infer import Completion, Engine, OnText, Request, drive, tokens
 from proseform.infer.moves import Plan
@@ -52,12 +53,13 @@ async def answered(
         inputs: The task's inputs, as values or as text.
         deadline: When to give up, on the clock of :func:`time.monotonic`, in seconds.
         schema: Answer this schema instead of the bundle's.
-        on_text: Receives the prose while it is written, as a draft.
+        on_text: Receives the prose while it is written, as a draft: the first try, before it is judged.
 
     Raises:
         InputError: Inputs that are not the task's, or a schema that cannot be enforced.
         TaskError: The bundle is another task's.
-        Refusal: ``too_long``, ``deadline``, or the verifier's reason against the last attempt.
+        Refusal: ``too_long``, ``deadline``; ``incomplete``, ``ungrounded`` or ``inconsistent`` after the last
+            try of the evaluator; or the verifier's reason against the last attempt of the formatter.
         EngineError: The engine is away.
     """
     (plan,) = _plans(engine, task, [inputs], deadline, schema, stream=on_text is not None)
@@ -180,6 +182,8 @@ def _plans(
     """A plan for each case."""
     agree(engine.bundle, task)
     target = schema or engine.bundle.compiled()
+    own = target.document != engine.bundle.schema
+    stated = claims(target, task.inputs, absent=() if own else set(task.schema.fields) - set(target.fields))
     return [
         Plan(
             engine.bundle,
@@ -187,9 +191,10 @@ def _plans(
             task,
             {name: _marked(engine, value) for name, value in read_inputs(task, inputs).items()},
             deadline=deadline,
-            own=target.document != engine.bundle.schema,
+            own=own,
             narrows=not engine.ends,
             stream=stream,
+            claims=stated,
         )
         for inputs in many
     ]

@@ -6,26 +6,25 @@ what is measured is what is served.
 
 ::
 
-    begin ─► [check the schema] ─► [look up the prose] ─► count ─► ask the evaluator ─► prose, judged ─► [store it]
-                                                                                                 │
-             refuse ◄─ third attempt ◄─ JSON that does not verify ◄─ count, ask the formatter ─► verified JSON ─► done
+    begin ─► [check the schema] ─► [look up the prose] ─► count, ask the evaluator ─► verified prose ─► [store it]
+                                                                                            │
+             refuse ◄─ third time ◄─ not verified ◄─ count, ask the formatter ◄─────────────┘ ─► verified JSON ─► done
 
-Prose is judged and reported, never refused. JSON that the verifier does not accept never leaves: the formatter is asked
-again, at most twice, sampling at the bundle's retry temperature with another seed (a greedy model would repeat itself),
-with twice the budget where there is room, and under a narrower schema where the engine cannot end a document by itself.
-Left out: several samples of one turn, hedged requests, and writing prose anew; open requests are a mapping for their
-sake.
+Neither prose nor JSON that the verifier does not accept leaves. Whoever wrote it is asked again, at most twice, sampled
+at the bundle's retry temperature with another seed (a greedy model would repeat itself); the formatter has twice the
+budget where there is room, and a narrower schema where the engine cannot end a document by itself. A bundle that
+accepts what is valid has models that cannot judge yet: prose is judged and reported, only the schema has to hold.
+Left out: several samples of one turn and hedged requests; open requests are a mapping for their sake.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from proseform import verify
-from proseform.errors import Refusal
-from proseform.infer import Completion, Request, ask, late
+from proseform.infer import Completion, Request, asks, late, refusals
 from proseform.infer.grounding import grounding
 from proseform.infer.moves import (
     Action,
@@ -50,19 +49,18 @@ from proseform.infer.moves import (
     WakeAt,
     Written,
 )  # fmt: skip
-from proseform.infer.narrow import narrow
 from proseform.infer.verified import Answer, Formatted
-from proseform.schema import Schema
-from proseform.verdict import Reason, Verdict
+from proseform.verdict import Verdict
 
+TRIES = 3
+"""How often the evaluator is asked, at most."""
 ATTEMPTS = 3
 """How often the formatter is asked, at most."""
-_WIDE = 3
-"""Bytes a token that the first narrower schema counts with; the second counts with one, which always fits."""
 _LEAST_SHARE = 4
 """A prompt is too long when not even a quarter of the longest completion has room."""
-_NAMED = 3
-"""So many keywords that no grammar enforces are named in a refusal."""
+
+
+_NONE = Verdict()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +73,11 @@ class State:
         counting: Requests whose schema is being looked at, or whose prompt is being counted, by id.
         asked: Requests that the engine has, by id.
         ids: Ids that were given away.
+        tries: How often the evaluator's prose was refused.
         attempt: Which attempt of the formatter this is, from 0.
         prose: The evaluation; None until it is there.
-        evaluator: Tokens and seconds of the evaluator.
+        judged: The verdict on it.
+        evaluator: Tokens and seconds of the evaluator, all tries together.
         formatter: Tokens and seconds of the formatter, all attempts together.
     """
 
@@ -86,8 +86,10 @@ class State:
     counting: Mapping[int, Request] = field(default_factory=dict)
     asked: Mapping[int, Request] = field(default_factory=dict)
     ids: int = 0
+    tries: int = 0
     attempt: int = 0
     prose: str | None = None
+    judged: Verdict = _NONE
     evaluator: tuple[int, float] = (0, 0.0)
     formatter: tuple[int, float] = (0, 0.0)
 
@@ -125,7 +127,7 @@ def _taken(state: State, event: Event) -> Step:
         case Checked() if event.id in state.counting and state.turn == "check":
             return _first(replace(state, counting=_without(state.counting, event.id)))
         case LookedUp() if state.turn == "lookup":
-            return _evaluate(state) if event.prose is None else _format(replace(state, prose=event.prose))
+            return _looked_up(state, event.prose)
         case Counted() if event.id in state.counting and state.turn != "check":
             return _counted(state, event.id, event.room)
         case Written() if event.id in state.asked and state.turn == "evaluator":
@@ -146,7 +148,7 @@ def _begun(state: State) -> Step:
 
 def _check(state: State) -> Step:
     """Have the engine look at the caller's schema: what it refuses, it refuses before the evaluator is asked."""
-    request = _format_request(state)
+    request = asks.formatting(state.plan, "", 0)
     after = replace(state, turn="check", counting={state.ids: request}, ids=state.ids + 1)
     return after, [Check(state.ids, request)]
 
@@ -154,7 +156,10 @@ def _check(state: State) -> Step:
 def _first(state: State) -> Step:
     """The first turn that asks for something."""
     if state.plan.prose is not None:
-        return _format(replace(state, prose=state.plan.prose))
+        judged = _read(state.plan, state.plan.prose)
+        if not _accepted(state.plan, judged):
+            return _ended(state, [Refuse(refusals.unverified(judged, 0))])
+        return _format(replace(state, prose=state.plan.prose, judged=judged))
     if state.plan.key:
         return replace(state, turn="lookup"), [LookUp(state.plan.key)]
     return _evaluate(state)
@@ -162,30 +167,12 @@ def _first(state: State) -> Step:
 
 def _evaluate(state: State) -> Step:
     """The evaluator's turn."""
-    request = ask(state.plan.bundle, "evaluator", state.plan.inputs, deadline=state.plan.deadline)
-    return _count(replace(state, turn="evaluator"), request)
+    return _count(replace(state, turn="evaluator"), asks.evaluation(state.plan, state.tries))
 
 
 def _format(state: State) -> Step:
     """The formatter's turn, for as long as it has attempts."""
-    request = _format_request(state)
-    if state.attempt:
-        request = replace(
-            request,
-            max_tokens=2 * request.max_tokens,
-            temperature=state.plan.bundle.formatter.generation.retry_temperature,
-            seed=request.seed + state.attempt,
-        )
-    return _count(replace(state, turn="formatter"), request)
-
-
-def _format_request(state: State) -> Request:
-    """What the formatter is asked first. A prefill that begins an object is left out for other shapes."""
-    plan = state.plan
-    values = {"prose": state.prose or "", "schema": plan.schema.signature()}
-    request = ask(plan.bundle, "formatter", values, schema=plan.schema.grammar, deadline=plan.deadline)
-    closed = plan.schema.grammar.get("type") == "object" and plan.schema.fields
-    return request if closed else replace(request, prefill="")
+    return _count(replace(state, turn="formatter"), asks.formatting(state.plan, state.prose or "", state.attempt))
 
 
 def _count(state: State, request: Request) -> Step:
@@ -200,20 +187,14 @@ def _counted(state: State, number: int, room: int | None) -> Step:
     state = replace(state, counting=_without(state.counting, number))
     longest = state.plan.bundle.parts[request.role].generation.max_tokens
     if room is not None and room * _LEAST_SHARE < longest:
-        return _ended(state, [Refuse(_too_long(request, room))])
+        return _ended(state, [Refuse(refusals.too_long(request, room))])
     budget = request.max_tokens if room is None else max(1, min(request.max_tokens, room))
     request = replace(request, max_tokens=budget)
     if request.role == "formatter" and state.attempt and state.plan.narrows:
-        request = _narrowed(request, state.attempt)
+        request = asks.narrowed(request, state.attempt)
     asked = {**state.asked, number: request}
-    stream = state.plan.stream and request.role == "evaluator"
+    stream = state.plan.stream and request.role == "evaluator" and not state.tries
     return replace(state, asked=asked), [Ask(number, request, stream)]
-
-
-def _narrowed(request: Request, attempt: int) -> Request:
-    """The request under a schema whose documents fit the budget."""
-    schema = narrow(request.schema or {}, request.max_tokens * (_WIDE if attempt == 1 else 1))
-    return replace(request, schema=schema, prefill=request.prefill if schema.get("properties") else "")
 
 
 def _completed(state: State, completion: Completion) -> Step:
@@ -221,20 +202,62 @@ def _completed(state: State, completion: Completion) -> Step:
     if completion.finish == "deadline":
         return _ended(state, [Refuse(late("formatter" if state.turn == "formatter" else "evaluator"))])
     if state.turn == "evaluator":
-        spent = completion.tokens, completion.seconds
-        after, actions = _format(replace(state, prose=completion.text, evaluator=spent))
-        return after, [*([Store(state.plan.key, completion.text)] if state.plan.key else []), *actions]
-    tokens, seconds = state.formatter
-    state = replace(state, formatter=(tokens + completion.tokens, seconds + completion.seconds))
+        return _evaluated(replace(state, evaluator=_more(state.evaluator, completion)), completion.text)
+    state = replace(state, formatter=_more(state.formatter, completion))
     verdict = verify.answer(completion.text, state.plan.schema)
-    if verdict.ok:
-        return _ended(state, [Done(_outcome(state, completion, verdict))])
+    judged = _judged(state, verdict, completion.cut)
+    if verdict.ok and _accepted(state.plan, judged):
+        return _ended(state, [Done(_outcome(state, completion, verdict.value, judged))])
     if state.attempt + 1 < ATTEMPTS:
         return _format(replace(state, attempt=state.attempt + 1))
-    return _ended(state, [Refuse(completion.fault or _invalid(verdict, state.plan.schema))])
+    if not verdict.ok:
+        return _ended(state, [Refuse(completion.fault or refusals.invalid(verdict, state.plan.schema, ATTEMPTS))])
+    return _ended(state, [Refuse(refusals.untrue(judged, ATTEMPTS))])
 
 
-def _outcome(state: State, completion: Completion, verdict: Verdict) -> Answer | Formatted:
+def _more(spent: tuple[int, float], completion: Completion) -> tuple[int, float]:
+    """Tokens and seconds with those of one more completion."""
+    return spent[0] + completion.tokens, spent[1] + completion.seconds
+
+
+def _looked_up(state: State, prose: str | None) -> Step:
+    """Go on with prose that was kept, once it is verified anew."""
+    judged = None if prose is None else _read(state.plan, prose)
+    if judged is None or not _accepted(state.plan, judged):
+        return _evaluate(state)
+    return _format(replace(state, prose=prose, judged=judged))
+
+
+def _evaluated(state: State, prose: str) -> Step:
+    """Verify an evaluation; what is not verified is written again, at most :data:`TRIES` times in all."""
+    plan, judged = state.plan, _read(state.plan, prose)
+    if _accepted(plan, judged):
+        after, actions = _format(replace(state, prose=prose, judged=judged))
+        return after, [*([Store(plan.key, prose)] if plan.key else []), *actions]
+    if state.tries + 1 < TRIES:
+        return _evaluate(replace(state, tries=state.tries + 1))
+    return _ended(state, [Refuse(refusals.unverified(judged, TRIES))])
+
+
+def _read(plan: Plan, prose: str) -> Verdict:
+    """The verdict on an evaluation; without a task nothing is known of it."""
+    return verify.prose(prose, plan.task, plan.inputs) if plan.task else Verdict()
+
+
+def _accepted(plan: Plan, verdict: Verdict) -> bool:
+    """Whether the bundle lets pass what the verifier says."""
+    return verdict.ok or plan.bundle.accept == "valid"
+
+
+def _judged(state: State, verdict: Verdict, cut: Sequence[str]) -> Verdict:
+    """What there is against valid JSON beside its schema: it departs from the prose, or from the inputs."""
+    plan = state.plan
+    if not verdict.ok or plan.task is None or plan.claims is None:
+        return verdict
+    return verify.stated(verdict.value, state.judged.value, plan.task, plan.claims, plan.inputs, cut=cut)
+
+
+def _outcome(state: State, completion: Completion, value: Any, judged: Verdict) -> Answer | Formatted:
     """Verified JSON, and what it was made of."""
     plan, prose = state.plan, state.prose or ""
     rest: dict[str, Any] = {
@@ -243,17 +266,19 @@ def _outcome(state: State, completion: Completion, verdict: Verdict) -> Answer |
         "attempts": state.attempt + 1,
     }
     if plan.task is None:
-        return Formatted(completion.text, verdict.value, *state.formatter, **rest)
+        return Formatted(completion.text, value, *state.formatter, **rest)
     return Answer(
         prose=prose,
-        prose_verdict=verify.prose(prose, plan.task, plan.inputs),
+        prose_verdict=state.judged,
+        verdict=judged if state.judged.ok else state.judged,
         text=completion.text,
-        value=verdict.value,
+        value=value,
         bundle=plan.bundle.digest,
         task=plan.task.contract,
         seconds={"evaluator": state.evaluator[1], "formatter": state.formatter[1]},
         tokens={"evaluator": state.evaluator[0], "formatter": state.formatter[0]},
-        grounded=grounding(verdict.value, prose, plan.schema),
+        tries=state.tries + 1,
+        grounded=grounding(value, prose, plan.schema),
         findings={name: value.findings for name, value in plan.inputs.items()},
         **rest,
     )
@@ -268,19 +293,3 @@ def _ended(state: State, last: list[Action]) -> Step:
 def _without(requests: Mapping[int, Request], number: int) -> dict[int, Request]:
     """The other requests."""
     return {known: request for known, request in requests.items() if known != number}
-
-
-def _too_long(request: Request, room: int) -> Refusal:
-    """The refusal of a prompt that leaves no room."""
-    message = f"The {request.role}'s prompt leaves room for {max(room, 0)} tokens of {request.max_tokens}."
-    return Refusal("too_long", message, hint="Shorten the inputs, or serve a model with a longer context.")
-
-
-def _invalid(verdict: Verdict, schema: Schema) -> Refusal:
-    """The refusal of JSON that the verifier does not accept; what no grammar held the model to is not its fault."""
-    hint = "Ask again, ask for a smaller schema, or promote a better model."
-    if verdict.reason is Reason.SCHEMA and schema.widenings:
-        places = "; ".join(f"{one.keyword} at {one.place or '/'}" for one in schema.widenings[:_NAMED])
-        more = ", and more" if len(schema.widenings) > _NAMED else ""
-        hint = f"The grammar does not enforce {places}{more}: the model has to meet it unaided. Ask without, or again."
-    return Refusal(str(verdict.reason), f"No valid JSON came of {ATTEMPTS} attempts ({verdict}).", hint=hint)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from proseform.bundle import Bundle
+from proseform.claims import Claims
 from proseform.errors import ProseformError
 from proseform.infer import Completion, Request
 from proseform.infer.verified import Answer, Formatted
@@ -28,7 +29,8 @@ class Plan:
         own: Whether the schema is the caller's own, so that the engine looks at it before anything is asked.
         narrows: Whether another attempt is made under a narrower schema, because the engine does not end documents.
         key: Where prose is kept for other chains; empty keeps none.
-        stream: Whether prose is handed on while it is written.
+        stream: Whether prose is handed on while it is written, at the first try.
+        claims: What the schema states of its values; None for the formatter's turn alone.
     """
 
     bundle: Bundle
@@ -41,6 +43,7 @@ class Plan:
     narrows: bool = True
     key: str = ""
     stream: bool = False
+    claims: Claims | None = None
 
 
 # Events: what has happened. Each says when, on the driver's clock, in seconds.

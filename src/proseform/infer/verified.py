@@ -35,11 +35,13 @@ class Formatted:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A verified answer.
+    """An answer.
 
     Attributes:
         prose: The evaluation.
         prose_verdict: What the verifier says of it, for the task's whole schema.
+        verdict: What the verifier says of both together: the JSON is valid in any case; where it is accepted it is
+            consistent and grounded too, and holds the evidence.
         text: The JSON as the model wrote it.
         value: The JSON, accepted by the verifier.
         bundle: The digest of the bundle that gave it.
@@ -50,11 +52,13 @@ class Answer:
         grounded: The share of the JSON's free strings that occur in the prose, in [0, 1]; reported only.
         cut: See :class:`Formatted`.
         attempts: See :class:`Formatted`.
+        tries: How often the evaluator was asked.
         findings: What was noticed of each input: what was removed of it, or kept from being read as a control token.
     """
 
     prose: str
     prose_verdict: Verdict
+    verdict: Verdict
     text: str
     value: Any
     bundle: str
@@ -65,19 +69,25 @@ class Answer:
     grounded: float
     cut: tuple[str, ...] = ()
     attempts: int = 1
+    tries: int = 1
     findings: Mapping[str, Sequence[Finding]] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
-        """As JSON: ``answer prose verdict prose_verdict findings bundle task`` and figures."""
+        """As JSON: ``answer prose verdict evidence prose_verdict findings bundle task`` and figures.
+
+        ``verdict`` is ``verified`` (valid, consistent, grounded) or ``valid``.
+        """
         return {
             "answer": self.value,
             "prose": self.prose,
-            "verdict": "verified",
+            "verdict": "verified" if self.verdict.ok else "valid",
+            "evidence": [asdict(one) for one in self.verdict.evidence],
             "prose_verdict": str(self.prose_verdict),
             "grounded": round(self.grounded, 4),
             "narrowed": self.narrowed,
             "cut": list(self.cut),
             "attempts": self.attempts,
+            "tries": self.tries,
             "findings": {name: [asdict(one) for one in noticed] for name, noticed in self.findings.items() if noticed},
             "bundle": self.bundle,
             "task": self.task,

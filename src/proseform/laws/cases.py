@@ -74,7 +74,7 @@ def _foreign(task: Task, case: Case, rubric: Rubric) -> Iterator[str]:
     """Text that is nobody's evaluation is not accepted, and earns nothing."""
     for text in FOREIGN:
         scored = reward.score(text, case, task, rubric)
-        if verify.prose(text, task, case.inputs).ok:
+        if verify.form(text, task, case.inputs).ok:
             yield f"foreign text is accepted: {text[:30]!r}"
         if scored.fault:
             yield f"foreign text cannot be scored: {scored.fault}: {text[:30]!r}"

@@ -15,6 +15,15 @@ def escaped(step: object) -> str:
     return str(step).replace("~", "~0").replace("/", "~1")
 
 
+def steps(pointer: str) -> list[str]:
+    """The steps of a pointer, unescaped; what stands before the first slash is not read.
+
+    >>> steps("/a~1b/0"), steps("")
+    (['a/b', '0'], [])
+    """
+    return [step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:]]
+
+
 def at(document: Any, pointer: str, absent: Any = None) -> Any:
     """The value that a pointer leads to.
 
@@ -27,8 +36,7 @@ def at(document: Any, pointer: str, absent: Any = None) -> Any:
     2
     """
     value = document
-    for step in pointer.split("/")[1:]:
-        key = step.replace("~1", "/").replace("~0", "~")
+    for key in steps(pointer):
         if isinstance(value, list) and key.isdecimal() and int(key) < len(value):
             value = value[int(key)]
         elif isinstance(value, Mapping) and key in value:

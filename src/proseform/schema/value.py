@@ -8,7 +8,7 @@ out of the schema.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -139,6 +139,28 @@ class Schema:
     def _recursive(self) -> bool:
         """Whether steps may grow with the depth of a value."""
         return cost.recursive(self._nodes)
+
+    def subschemas(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Every subschema that the root reaches, the root included, with its JSON pointer; true and false left out."""
+        for place, node in self._nodes.items():
+            if isinstance(node.schema, Mapping):
+                yield place, node.schema
+
+    def annotations(self, value: Any) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+        """Keywords that are no assertions, such as ``title`` and those that start with ``x-``, where they apply.
+
+        Args:
+            value: A value that conforms; of ``anyOf`` and the like only the branches that it conforms to apply.
+
+        Yields:
+            The JSON pointer of a part of the value, where the subschema stands, and its annotations.
+
+        >>> list(Schema({"items": {"title": "a word"}}).annotations(["x"]))
+        [('/0', '/items', {'title': 'a word'})]
+        """
+        for row in self._validator.evaluate(value).annotations():
+            if isinstance(row["annotations"], Mapping):
+                yield row["instanceLocation"], row["schemaLocation"], row["annotations"]
 
     def unbounded(self) -> list[str]:
         """The paths of everything that has no bound: strings, arrays, numbers, open objects. Empty is good.

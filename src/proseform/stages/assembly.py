@@ -60,7 +60,7 @@ def assemble(into: Path, task: Task, run: config.Run, evaluator: Policy, formatt
         evaluator=parts["evaluator"],
         formatter=parts["formatter"],
         schema=schema.document,
-        settings={"dtype": run.model.dtype},
+        settings={"dtype": run.model.dtype, **({"accept": "valid"} if run.generation.accept == "valid" else {})},
     )
     bundle.write(into)
     return bundle

@@ -69,7 +69,7 @@ def _expected(outcome: Outcome, study: Study) -> tuple[Schema, Mapping[str, Any]
         return row.schema, row.answer
     if outcome.variant == GOLD:
         return study.schema, study.by_id[outcome.case].answer
-    verdict = verify.prose(outcome.texts.get("given", ""), study.task, study.by_id[outcome.case].inputs)
+    verdict = verify.form(outcome.texts.get("given", ""), study.task, study.by_id[outcome.case].inputs)
     return study.schema, verdict.value if verdict.ok else None
 
 

@@ -9,6 +9,7 @@ The folder is a Python package, found by the entry-point group ``proseform.tasks
     source.py       generate(level, split, seed, count) and annotate(case, rng); where it has them: from_json, identify,
                     unread
     rewards.py      read(prose, inputs) and TERMS        guide.md       form and rule in words (not every task has it)
+    synonyms.toml   other names of things, by which a quote may support its field (not every task has it)
     exploits.toml   texts that game the reward (not every task has it)
 
 Nothing is subclassed. What every task owes is checked by :func:`proseform.laws.check`.

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from proseform.case import Case
+from proseform.claims import Claims, Synonyms, claims
 from proseform.errors import InputError
 from proseform.input import Input
 from proseform.prompt import Prompt
@@ -46,6 +48,7 @@ class Task:
         unread: A case to evaluations that could be written without reading all of its inputs, the same number for
             every case; None where the task knows none. The report's blind baseline takes the best of them.
         exploits: Completions that game this domain's reward; what any domain's can be gamed by is known without.
+        synonyms: Other names of things, by which a quote may support its field.
     """
 
     name: str
@@ -71,6 +74,16 @@ class Task:
     guide: str = ""
     unread: Callable[[Case], Sequence[str]] | None = None
     exploits: tuple[Planted, ...] = ()
+    synonyms: Synonyms = field(default_factory=dict)
+
+    @cached_property
+    def claims(self) -> Claims:
+        """What the whole schema states of its values.
+
+        Raises:
+            InputError: A keyword of it is malformed, or names an input that the task does not have.
+        """
+        return claims(self.schema, self.inputs)
 
     def rubric(self, variant: str = "", accuracy_exponent: float | None = None) -> Rubric:
         """The rubric in force: a variant's, the task's own by default, with a run's exponent where it gives one.

@@ -12,6 +12,7 @@ from typing import Any
 
 from proseform import jsonl
 from proseform.case import read_cases
+from proseform.claims import claims
 from proseform.errors import InputError, TaskError
 from proseform.prompt import Prompt
 from proseform.schema import Schema
@@ -21,6 +22,7 @@ from proseform.task.domain import Task
 
 GROUP = "proseform.tasks"
 GUIDE = "guide.md"
+SYNONYMS = "synonyms.toml"
 FILES = (
     "task.toml",
     "schema.json",
@@ -77,6 +79,7 @@ def from_package(package: ModuleType) -> Task:
     rewards = importlib.import_module(f"{package.__name__}.rewards")
     try:
         schema = Schema(json.loads((folder / "schema.json").read_text()), f"{folder.name}/schema.json")
+        claims(schema, head.get("inputs", ()))
     except json.JSONDecodeError as error:
         raise TaskError(f"{folder.name}/schema.json: not JSON ({error}).") from error
     except InputError as error:
@@ -108,6 +111,7 @@ def from_package(package: ModuleType) -> Task:
             guide=(folder / GUIDE).read_text(encoding="utf-8").strip() if (folder / GUIDE).is_file() else "",
             unread=getattr(source, "unread", None),
             exploits=exploits.planted(_toml(own), head["inputs"], f"{folder.name}/{own.name}") if own.is_file() else (),
+            synonyms=_synonyms(folder),
         )
     except KeyError as error:
         raise TaskError(
@@ -119,6 +123,19 @@ def from_package(package: ModuleType) -> Task:
             f"Task folder '{folder.name}': {error}.",
             hint="source.py gives generate and annotate; rewards.py gives read and TERMS.",
         ) from error
+
+
+def _synonyms(folder: Path) -> dict[str, tuple[str, ...]]:
+    """Other names of things, by name, case folded; none without a file.
+
+    Raises:
+        TaskError: The file is no table of names to a name or to lists of names.
+    """
+    table = _toml(folder / SYNONYMS) if (folder / SYNONYMS).is_file() else {}
+    names = {name.casefold(): tuple([other] if isinstance(other, str) else other) for name, other in table.items()}
+    if not all(isinstance(other, str) for others in names.values() for other in others):
+        raise TaskError(f'{folder.name}/{SYNONYMS}: a line is NAME = "OTHER NAME", or a list of them.')
+    return names
 
 
 def _toml(path: Path) -> dict[str, Any]:

@@ -21,8 +21,8 @@ SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
         "verdict": {"enum": ["send", "refuse"]},
-        "grams": {"type": "integer", "minimum": 0, "maximum": 999},
-        "note": {"type": "string", "maxLength": 40},
+        "grams": {"type": "integer", "minimum": 0, "maximum": 999, "x-from": "parcel"},
+        "note": {"type": "string", "maxLength": 40, "x-from": "parcel"},
     },
     "required": ["verdict", "grams", "note"],
     "additionalProperties": False,

@@ -94,7 +94,7 @@ def random_bundle(folder: Path, task: Task, *, seed: int = 0, adapters: bool = F
         task,
         evaluator=Part(prompt=task.evaluator, generation=Generation(48, max_length), **parts["evaluator"]),
         formatter=Part(prompt=task.formatter, generation=Generation(160, max_length), **parts["formatter"]),
-        settings={"dtype": "float32"},
+        settings={"dtype": "float32", "accept": "valid"},
     )
     bundle.write(folder)
     return folder

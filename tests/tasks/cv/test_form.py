@@ -55,8 +55,9 @@ def test_any_answer_of_the_rule_is_read_back(skills: list[str], data: st.DataObj
         months=months,
         periods=periods,
     )
-    verdict = verify.prose(form.write(answer), CV, {})
+    verdict = form.read(form.write(answer))
     assert verdict.ok, verdict
+    assert CV.schema.fault(answer) is None
     assert verdict.value == answer
 
 
@@ -74,7 +75,7 @@ def test_the_reader_never_raises_on_damaged_prose(data: st.DataObject) -> None:
     text = (
         case.prose[: cuts[0]] + data.draw(st.text(max_size=5)) + case.prose[cuts[0] : cuts[-1]] + case.prose[cuts[1] :]
     )
-    verdict = verify.prose(text, CV, {})
+    verdict = verify.prose(text, CV, case.inputs)
     assert verdict.ok or verdict.reason in set(Reason)
 
 
@@ -141,7 +142,7 @@ def test_the_reader_says_what_the_prose_says_not_what_is_true() -> None:
 
 def test_what_lies_beyond_the_schema_is_refused_by_the_verifier() -> None:
     beyond = PROSE.replace(LAST, "Met 1 of 4. Score: 101. Recommendation: reject.")
-    assert verify.prose(beyond, CV, {}).reason is Reason.SCHEMA
+    assert verify.prose(beyond, CV, {"cv": "", "job": ""}).reason is Reason.SCHEMA
 
 
 @pytest.mark.timeout(300)

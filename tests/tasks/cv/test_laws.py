@@ -44,19 +44,19 @@ def test_levels_are_as_wide_as_the_readme_says(name: str, skills: int, roles: in
 
 def test_words_of_the_data_fit_the_form() -> None:
     """A skill with a comma, a colon, a quote or a level word could not be read back."""
-    lists = drawing.data("skills")
+    others = drawing.data("synonyms")
     names = {
         *drawing.skills("starter"),
         *drawing.skills("junior"),
         *drawing.skills("expert"),
-        *lists["aliases"].values(),
+        *others.values(),
     }
     assert all(len(name) <= 40 and not set(name) & set('",:\n') for name in names)
     assert not any(
         level in name.lower().split() for name in names for level in (*form.SKILL_LEVELS, "none", "experience")
     )
-    assert not {*lists["aliases"].values()} & {*drawing.skills("expert")}
-    assert {*lists["aliases"]} <= {*drawing.skills("expert")}
+    assert not {*others.values()} & {*drawing.skills("expert")}
+    assert {*others} <= {*drawing.skills("expert")}
     assert len(drawing.skills("expert")) == len({*drawing.skills("expert")})
 
 

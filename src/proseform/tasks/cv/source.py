@@ -138,7 +138,7 @@ def _case(rng: random.Random, level: str, split: Split, identity: str) -> Case:
 
 def _called(rng: random.Random, skill: str, *, aliases: bool) -> str:
     """What the CV calls a skill."""
-    other = drawing.data("skills")["aliases"].get(skill) if aliases else None
+    other = drawing.data("synonyms").get(skill) if aliases else None
     return str(other) if other and rng.random() < ALIAS else skill
 
 

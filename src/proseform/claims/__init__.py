@@ -1,0 +1,22 @@
+"""What a schema states of where its values come from, and whether a value keeps to it: grounded and consistent.
+
+Two keywords, which validators pass over and engines never see:
+
+    "x-from": "letter"                  the text stands in that input, word for word, at word borders; "" gives nothing
+    "x-supports": {"names": "tool"}     beside it: what the quote must be about, else it is a true quote of no worth
+    "x-derive": {"count": "/items", …}  the value follows from others by one of a closed set of operators
+
+    quotes.py      where a quote stands in a text
+    dates.py       dates and periods, as people write them
+    derivations.py the operators
+    stated.py      both keywords of a schema, read once and checked
+    judged.py      a value judged by them, with the evidence
+
+Knowingly left out: whether a true quote *means* what it is quoted for. "No Python" quotes Python; that is the model's
+to know, and is measured.
+"""
+
+from proseform.claims.judged import judge
+from proseform.claims.stated import Claims, Synonyms, claims
+
+__all__ = ["Claims", "Synonyms", "claims", "judge"]

@@ -1,0 +1,91 @@
+"""Dates and periods as people write them, in months; what can be read in two ways is not read.
+
+Knowingly left out: days (a period counts the months that it touches), seasons, and calendars other than the common one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+_NAMES = (
+    ("jan", "january", "januar", "jän", "jänner", "janv", "janvier", "ene", "enero", "gen", "gennaio", "janeiro"),
+    ("feb", "february", "februar", "févr", "février", "febrero", "febbraio", "fev", "fevereiro"),
+    ("mar", "march", "mär", "märz", "mrz", "mars", "marzo", "março"),
+    ("apr", "april", "avr", "avril", "abr", "abril", "aprile"),
+    ("may", "mai", "mayo", "mag", "maggio", "maio"),
+    ("jun", "june", "juni", "juin", "junio", "giu", "giugno", "junho"),
+    ("jul", "july", "juli", "juil", "juillet", "julio", "lug", "luglio", "julho"),
+    ("aug", "august", "août", "ago", "agosto"),
+    ("sep", "sept", "september", "septembre", "septiembre", "set", "settembre", "setembro"),
+    ("oct", "october", "okt", "oktober", "octobre", "octubre", "ott", "ottobre", "out", "outubro"),
+    ("nov", "november", "novembre", "noviembre", "novembro"),
+    ("dec", "december", "dez", "dezember", "déc", "décembre", "dic", "diciembre", "dicembre", "dezembro"),
+)
+_MONTHS = {name: month for month, names in enumerate(_NAMES) for name in names}
+_YEAR = r"(?P<{0}>(?:19|20)\d\d)"
+_NAME = rf"(?P<n5>{'|'.join(sorted(_MONTHS, key=len, reverse=True))})"
+_FORMS = (
+    _YEAR.format("y1") + r"[-/.](?P<m1>\d{1,2})(?:[-/.]\d{1,2})?",
+    _YEAR.format("y2") + r"\s*年\s*(?P<m2>\d{1,2})\s*月",
+    r"(?P<d3>\d{1,2})[./-](?P<m3>\d{1,2})[./-]" + _YEAR.format("y3"),
+    r"(?P<m4>\d{1,2})[./-]" + _YEAR.format("y4"),
+    rf"(?:\d{{1,2}}\.?\s+)?{_NAME}\.?,?\s*(?:de\s+|\d{{1,2}},\s*)?" + _YEAR.format("y5"),
+    _YEAR.format("y6"),
+)
+_DATE = re.compile(rf"(?<![\w/.])(?:{'|'.join(_FORMS)})(?!\w)(?![/.]\d)", re.IGNORECASE)
+_LAST = 12
+
+Period = tuple[int, int]
+"""First and last month, both included, each as ``12 x year + month - 1``."""
+
+
+def dates(text: str) -> list[Period] | None:
+    """Every date of a text as the months that it may mean, a year being all of its months; None if one is ambiguous.
+
+    >>> dates("03/2019 to 12 May 2020"), dates("2015"), dates("03/04/2015")
+    ([(24230, 24230), (24244, 24244)], [(24180, 24191)], None)
+    """
+    periods: list[Period] = []
+    for match in _DATE.finditer(text):
+        part = {name[0]: value for name, value in match.groupdict().items() if value is not None}
+        year = 12 * int(part["y"])
+        if "n" in part:
+            month = _MONTHS[part["n"].casefold()] + 1
+        elif "d" in part and part["d"] != part["m"] and int(part["d"]) <= _LAST and "." not in match[0]:
+            return None  # the fourth of March, or the third of April
+        elif "m" in part:
+            month = int(part["m"])
+        else:
+            periods.append((year, year + _LAST - 1))
+            continue
+        if not 1 <= month <= _LAST:
+            return None
+        periods.append((year + month - 1, year + month - 1))
+    return periods
+
+
+def period(text: str) -> Period | None:
+    """The months from a text's first date to its second, or of its only one; None where it has none or more.
+
+    >>> period("March 2015 to Feb 2016"), period("since long")
+    ((24182, 24193), None)
+    """
+    ends = dates(text)
+    if not ends or len(ends) > 2:  # noqa: PLR2004 - from and to
+        return None
+    first, last = ends[0][0], ends[-1][1]
+    return (first, last) if first <= last else None
+
+
+def covered(periods: Iterable[Period]) -> int:
+    """Distinct months in periods that may overlap or touch.
+
+    >>> covered([(0, 11), (6, 17), (24, 24)])
+    19
+    """
+    total, last = 0, -1
+    for first, end in sorted(periods):
+        total += max(0, end - max(first, last + 1) + 1)
+        last = max(last, end)
+    return total

@@ -1,0 +1,193 @@
+"""What follows from other values: a closed set of operators, declared by ``x-derive``. Nothing is evaluated.
+
+    {"count": OF, "where": …}                        how many rows
+    {"sum": OF, "take": FIELD, "where": …}           the sum of a field of the rows, or of the numbers themselves
+    {"share": OF, "where": …, "weight": …, "times": 100}   the weight of the rows that match, of that of all, rounded
+                                                     half up to a whole number; 0 of no rows
+    {"select": OF, "take": FIELD, "where": …}        a field of the rows that match, as a list
+    {"threshold": OF, "steps": [[75, "a"], [50, "b"]], "else": "c"}   the first step that a number reaches
+    {"difference": OF, "unit": "months"}             months, or whole years, that periods cover, overlaps once
+
+OF is a JSON pointer from the root (``/items``) or the name of a field beside the value; several are given as a list. An
+array is its items, anything else one row. ``where`` maps fields of a row to a value or a list of values; a field that a
+row lacks is null. ``weight`` is ``{"field": NAME, "values": {VALUE: NUMBER}, "else": NUMBER}``. ``take`` with ``else``
+gives that for rows without the field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, Literal
+
+from proseform.claims import dates
+
+Operator = Literal["count", "sum", "share", "select", "threshold", "difference"]
+OPTIONS: Mapping[str, frozenset[str]] = {
+    "count": frozenset({"where"}),
+    "sum": frozenset({"where", "take"}),
+    "share": frozenset({"where", "weight", "times"}),
+    "select": frozenset({"where", "take", "else"}),
+    "threshold": frozenset({"steps", "else"}),
+    "difference": frozenset({"unit"}),
+}
+"""What each operator may be given."""
+REQUIRED: Mapping[str, frozenset[str]] = {"threshold": frozenset({"steps", "else"}), "select": frozenset({"take"})}
+"""What it must be given."""
+
+
+class Underivable(Exception):  # noqa: N818 - a judgement on a value, not a fault of the program
+    """The values that something follows from are not there, or are of another kind; says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """What rows weigh: by the value of a field, or ``other`` where it has none of these."""
+
+    field: str
+    values: Mapping[str, Fraction]
+    other: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Derivation:
+    """One ``x-derive``.
+
+    Attributes:
+        operator: Which.
+        of: Where its operands are.
+        where: Field of a row to the values that match; empty matches every row.
+        take: The field that is taken of a row; empty takes the row itself.
+        weight: For a share; None weighs all rows alike.
+        times: For a share: what the whole is, such as 100.
+        steps: For a threshold: bound and outcome, in order.
+        other: The outcome below every step; what is selected of a row that lacks the field.
+        unit: For a difference.
+    """
+
+    operator: Operator
+    of: tuple[str, ...]
+    where: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    take: str = ""
+    weight: Weight | None = None
+    times: Fraction = Fraction(1)
+    steps: tuple[tuple[Fraction, Any], ...] = ()
+    other: Any = None
+    unit: Literal["months", "years"] = "months"
+
+
+def derived(derivation: Derivation, operands: Sequence[Any]) -> Any:
+    """What follows.
+
+    Args:
+        derivation: How.
+        operands: The values that ``of`` names, in order.
+
+    Raises:
+        Underivable: An operand is of a kind that the operator does not take.
+
+    >>> rows = [{"met": True, "kind": "must"}, {"met": False, "kind": "may"}]
+    >>> weight = Weight("kind", {"must": Fraction(2)}, Fraction(1))
+    >>> derived(Derivation("share", ("/rows",), {"met": (True,)}, weight=weight, times=Fraction(100)), [rows])
+    67
+    """
+    return _OPERATORS[derivation.operator](derivation, _rows(operands))
+
+
+def _rows(operands: Sequence[Any]) -> list[Any]:
+    """Operands as rows: an array is its items."""
+    return [row for operand in operands for row in (operand if isinstance(operand, list) else [operand])]
+
+
+def _matching(derivation: Derivation, rows: Sequence[Any]) -> list[Any]:
+    """The rows that ``where`` names."""
+    return [row for row in rows if all(_among(_field(row, name), known) for name, known in derivation.where.items())]
+
+
+def _field(row: Any, name: str) -> Any:
+    """A field of a row; null where it has none."""
+    return row.get(name) if isinstance(row, Mapping) else None
+
+
+def _among(value: Any, known: tuple[Any, ...]) -> bool:
+    """Whether a value is one of some; 1 is not true."""
+    return any(value == one and isinstance(value, bool) == isinstance(one, bool) for one in known)
+
+
+def number(value: Any) -> Fraction | None:
+    """A JSON number exactly as it is written, else None; true and false are none."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return Fraction(str(value))
+    except ValueError:  # not finite
+        return None
+
+
+def _numbers(rows: Sequence[Any], take: str) -> list[Fraction]:
+    """Rows, or a field of them, as numbers."""
+    numbers = [number(_field(row, take) if take else row) for row in rows]
+    if any(one is None for one in numbers):
+        raise Underivable(f"{take or 'an operand'} is no number")
+    return [one for one in numbers if one is not None]
+
+
+def _plain(value: Fraction) -> int | float:
+    """A fraction as a JSON number."""
+    return value.numerator if value.denominator == 1 else float(value)
+
+
+def _count(derivation: Derivation, rows: Sequence[Any]) -> int:
+    return len(_matching(derivation, rows))
+
+
+def _sum(derivation: Derivation, rows: Sequence[Any]) -> int | float:
+    return _plain(sum(_numbers(_matching(derivation, rows), derivation.take), Fraction()))
+
+
+def _weight(derivation: Derivation, rows: Sequence[Any]) -> Fraction:
+    """What rows weigh together."""
+    scale = derivation.weight
+    if scale is None:
+        return Fraction(len(rows))
+    return sum((scale.values.get(str(_field(row, scale.field)), scale.other) for row in rows), Fraction())
+
+
+def _share(derivation: Derivation, rows: Sequence[Any]) -> int:
+    whole = _weight(derivation, rows)
+    share = derivation.times * _weight(derivation, _matching(derivation, rows)) / whole if whole else Fraction()
+    return int(share + Fraction(1, 2))
+
+
+def _select(derivation: Derivation, rows: Sequence[Any]) -> list[Any]:
+    taken = (_field(row, derivation.take) for row in _matching(derivation, rows))
+    return [derivation.other if value is None else value for value in taken]
+
+
+def _threshold(derivation: Derivation, rows: Sequence[Any]) -> Any:
+    (value,) = _numbers(rows, "") if len(rows) == 1 else (None,)
+    if value is None:
+        raise Underivable("a threshold is of one number")
+    return next((outcome for bound, outcome in derivation.steps if value >= bound), derivation.other)
+
+
+def _difference(derivation: Derivation, rows: Sequence[Any]) -> int:
+    periods = []
+    for row in rows:
+        span = dates.period(row) if isinstance(row, str) else None
+        if span is None:
+            raise Underivable(f"{row!r:.40} is no period")
+        periods.append(span)
+    months = dates.covered(periods)
+    return months // 12 if derivation.unit == "years" else months
+
+
+_OPERATORS: Mapping[str, Callable[[Derivation, Sequence[Any]], Any]] = {
+    "count": _count,
+    "sum": _sum,
+    "share": _share,
+    "select": _select,
+    "threshold": _threshold,
+    "difference": _difference,
+}

@@ -1,0 +1,134 @@
+"""A value judged by what its schema states of it: where its quotes stand, and whether what follows, follows."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from proseform.claims import quotes
+from proseform.claims.derivations import Derivation, Underivable, derived, number
+from proseform.claims.stated import DERIVE, Claims, Source, Synonyms
+from proseform.input import Input
+from proseform.schema import pointer
+from proseform.strict import same
+from proseform.verdict import Evidence, Reason, Verdict
+
+LEAST_BESIDE = 8
+"""Letters and digits of a quote that does not name its thing itself, but stands on a line that does."""
+
+_NUMBER = re.compile(r"(?<![\w.,])\d+(?:[.,]\d+)?(?![\w]|[.,]\d)")
+
+
+def judge(
+    value: Any, claims: Claims, inputs: Mapping[str, Input], synonyms: Synonyms, *, cut: Collection[str] = ()
+) -> Verdict:
+    """The value with its evidence, or the first reason against: ``ungrounded`` or ``inconsistent``.
+
+    Args:
+        value: A value that conforms to the schema.
+        claims: What the schema states.
+        inputs: The task's inputs, by name.
+        synonyms: Other names of things, see :data:`~proseform.claims.stated.Synonyms`.
+        cut: JSON pointers of what was cut short: it is not judged.
+    """
+    evidence: list[Evidence] = []
+    for place, location, keywords in claims.schema.annotations(value) if claims.any else ():
+        if any(f"{place}/".startswith(f"{one}/") for one in cut):
+            continue
+        source = claims.source(location, keywords)
+        if source is not None:
+            judged = _grounded(value, place, source, inputs, synonyms)
+            if isinstance(judged, Verdict):
+                return judged
+            evidence += judged
+        derivation = claims.derivation(location, keywords)
+        if derivation is not None and (fault := _inconsistent(value, place, derivation, claims.absent)):
+            return Verdict(reason=Reason.INCONSISTENT, where=place or "/", detail=fault)
+    return Verdict(value, evidence=tuple(evidence))
+
+
+def _grounded(
+    value: Any, place: str, source: Source, inputs: Mapping[str, Input], synonyms: Synonyms
+) -> list[Evidence] | Verdict:
+    """Where a quote stands and supports its field, or why it does not; what is empty or null quotes nothing."""
+    path = _path(value, place)
+    stated = path[-1]
+    if stated in ("", None) or isinstance(stated, dict | list):
+        return []
+    quote = stated if isinstance(stated, str) else json.dumps(stated)
+    beside = next((one for one in reversed(path[:-1]) if isinstance(one, dict)), {})
+    stands = ""
+    for name in source.inputs:
+        for start, end in quotes.places(quote, inputs[name].text):
+            stands = name
+            if _supports(quote, inputs[name].text, (start, end), source, beside, synonyms):
+                return [Evidence(place or "/", name, *inputs[name].locate(start, end))]
+    shown = f'"{quote[:60]}"'
+    of = " or ".join(source.inputs)
+    detail = f"{shown} stands in {stands}, but does not show {_owed(source, beside)}" if stands else (
+        f"{shown} does not stand in {of}"
+    )  # fmt: skip
+    return Verdict(reason=Reason.UNGROUNDED, where=place or "/", detail=detail)
+
+
+def _supports(
+    quote: str, text: str, span: tuple[int, int], source: Source, beside: Mapping[str, Any], synonyms: Synonyms
+) -> bool:
+    """Whether a quote at its place is about what it is quoted for."""
+    if source.states:
+        numbers = _NUMBER.findall(quote)
+        stated = number(beside.get(source.states))
+        return len(numbers) == 1 and stated is not None and stated == number(float(numbers[0].replace(",", ".")))
+    if source.names:
+        names = [name for name in _listed(beside.get(source.names)) if name]
+        terms = [term for name in names for term in (name, *synonyms.get(name.casefold(), ()))]
+        if any(quotes.stands(term.casefold(), quote.casefold()) for term in terms):
+            return True
+        line = text[text.rfind("\n", 0, span[0]) + 1 : (text + "\n").index("\n", span[1])]
+        near = quotes.weight(quote) >= LEAST_BESIDE
+        return near and any(quotes.stands(term.casefold(), line.casefold()) for term in terms)
+    return quotes.weight(quote) >= source.least or _NUMBER.fullmatch(quote) is not None
+
+
+def _owed(source: Source, beside: Mapping[str, Any]) -> str:
+    """What a quote should have shown, in words."""
+    if source.names or source.states:
+        return json.dumps(beside.get(source.names or source.states), ensure_ascii=False)[:60]
+    return f"anything by fewer than {source.least} letters"
+
+
+def _inconsistent(value: Any, place: str, derivation: Derivation, absent: frozenset[str]) -> str:
+    """Why a value does not follow from the others, in words; empty where it does, or where they were left out."""
+    path = _path(value, place)
+    beside = next((one for one in reversed(path[:-1]) if isinstance(one, dict)), {})
+    operands = []
+    for of in derivation.of:
+        root = of.split("/")[1] if of.startswith("/") else of if beside is value else ""
+        if root in absent:
+            return ""
+        try:
+            operands.append(_path(value, of)[-1] if of.startswith("/") else beside[of])
+        except (KeyError, IndexError, TypeError, ValueError):
+            return f"{DERIVE}: there is no {of}"
+    try:
+        due = derived(derivation, operands)
+    except Underivable as error:
+        return str(error)
+    words = json.dumps(due, ensure_ascii=False)[:60]
+    return "" if same(path[-1], due) else f"{json.dumps(path[-1], ensure_ascii=False)[:60]} does not follow: {words}"
+
+
+def _path(value: Any, place: str) -> list[Any]:
+    """The values from the root to a place, both included."""
+    path = [value]
+    for step in pointer.steps(place):
+        at = path[-1]
+        path.append(at[int(step)] if isinstance(at, list) else at[step])
+    return path
+
+
+def _listed(value: Any) -> Iterator[str]:
+    """A text, or the texts of a list."""
+    yield from (one for one in (value if isinstance(value, list) else [value]) if isinstance(one, str))

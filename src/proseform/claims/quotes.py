@@ -1,0 +1,151 @@
+r"""Where a quote stands in a text: word for word, at word borders.
+
+Quote and text are compared folded: composed Unicode (NFC), runs of white space as one blank, and a word that a line
+break divides read as one, with its hyphen or without. Nothing looser: case, punctuation and spelling count.
+
+A word is what is written without a blank, so ``C`` does not stand in ``C++``, ``Node`` not in ``Node.js``, ``5 years``
+not in ``15 years`` and ``technical`` not in ``non-technical``. Scripts without blanks (Han, Kana, Thai …) have a border
+between any two characters.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import islice
+
+from proseform.offsets import Offsets, substituted
+
+MOST_PLACES = 50
+"""Places of one quote that are looked at; a text of blanks and single letters has no end of them."""
+
+_PIECE = re.compile("[\x00-\x7f]?[^\x00-\x7f]+")
+"""What composition may change: a run beyond ASCII, with the letter before it."""
+_BLANKS = re.compile(r"\s+")
+_DIVIDED = re.compile(r"(?<=\w)[-\u2010\u00ad][^\S\n]*\n\s*(?=\w)")
+"""A hyphen at the end of a line within a word."""
+_DIVIDED_QUOTE = re.compile(r"(?<=\w)[-\u2010\u00ad]\s+(?=\w)")
+"""The same as a model copies it: the line break may have become a blank."""
+_UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u2e80-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+)
+"""Scripts that are written without blanks between words."""
+_SIGNS = "+#"
+"""What belongs to the word before it: C++, C#."""
+
+
+def places(quote: str, text: str) -> Iterator[tuple[int, int]]:
+    r"""Spans of the text, in code points, where a quote stands; none for a blank quote.
+
+    >>> list(places("advanced data modelling", "Skills: advanced\n  data model-\nling, C++"))
+    [(8, 35)]
+    >>> list(places("C", "C++")), list(places("5 years", "15 years, 5 years"))
+    ([], [(10, 17)])
+    """
+    yield from islice(_places(quote, text), MOST_PLACES)
+
+
+def stands(term: str, text: str) -> bool:
+    """Whether a term stands in a short text, at word borders; both are folded, line breaks within words aside.
+
+    >>> stands("sql", "basic sql"), stands("sql", "mysql")
+    (True, False)
+    """
+    piece = folded(term)
+    return bool(piece) and next(_starts(piece, folded(text)), None) is not None
+
+
+def weight(text: str) -> int:
+    """Letters and digits of a text; a character of a script without blanks counts twice, since it may be a word.
+
+    >>> weight("a"), weight("C++"), weight("データ")
+    (1, 1, 6)
+    """
+    return sum(2 if _UNSPACED.match(char) else 1 for char in text if _wordy(char))
+
+
+def folded(text: str) -> str:
+    """A text composed, with single blanks: what is compared."""
+    return _BLANKS.sub(" ", unicodedata.normalize("NFC", text)).strip()
+
+
+def _places(quote: str, text: str) -> Iterator[tuple[int, int]]:
+    """As :func:`places`, without end."""
+    known: set[tuple[int, int]] = set()
+    for shown, offsets in _texts(text):
+        for piece in _quotes(quote):
+            for start in _starts(piece, shown):
+                span = offsets.locate(start, start + len(piece))
+                if span not in known:
+                    known.add(span)
+                    yield span
+
+
+def _starts(piece: str, text: str) -> Iterator[int]:
+    """Where a piece stands in a text at word borders, both folded."""
+    start = text.find(piece)
+    while start >= 0:
+        if not _within(text, start) and not _within(text, start + len(piece)):
+            yield start
+        start = text.find(piece, start + 1)
+
+
+def _quotes(quote: str) -> list[str]:
+    """A quote folded, and also without the line breaks within its words."""
+    ways = [quote, *([_DIVIDED_QUOTE.sub("", quote), _DIVIDED_QUOTE.sub("-", quote)] if "-" in quote else [])]
+    return [piece for piece in dict.fromkeys(map(folded, ways)) if piece]
+
+
+@lru_cache(maxsize=64)
+def _texts(text: str) -> tuple[tuple[str, Offsets], ...]:
+    """A text folded, with offsets; twice where a line break divides a word: whole, and with its hyphen."""
+    ways = ("", "-") if _DIVIDED.search(text) else ("",)
+    return tuple(_folded(text, joint) for joint in ways)
+
+
+def _folded(text: str, joint: str) -> tuple[str, Offsets]:
+    """A text folded, with offsets."""
+    offsets = Offsets.same(len(text))
+    for pattern, new in ((_DIVIDED, joint), (_PIECE, _composed), (_BLANKS, " ")):
+        text, step = substituted(pattern, new, text)
+        offsets = offsets.then(step)
+    return text, offsets
+
+
+def _composed(match: re.Match[str]) -> str:
+    """A piece in NFC."""
+    return unicodedata.normalize("NFC", match[0])
+
+
+def _wordy(char: str) -> bool:
+    """Whether a character is part of a word."""
+    return char.isalnum() or char == "_" or unicodedata.category(char).startswith("M")
+
+
+def _within(text: str, at: int) -> bool:
+    """Whether a position lies inside of a word."""
+    if not 0 < at < len(text):
+        return False
+    left, right = text[at - 1], text[at]
+    if _wordy(left) and _wordy(right):
+        return not (_UNSPACED.match(left) or _UNSPACED.match(right))
+    if right in _SIGNS:
+        return _wordy(left) or left in _SIGNS
+    if _wordy(left) and at + 1 < len(text):
+        return _joined(left, right, text[at + 1])
+    return at > 1 and _wordy(right) and _joined(text[at - 2], left, right)
+
+
+def _joined(left: str, sign: str, right: str) -> bool:
+    """Whether a sign makes one word of what stands on both sides of it."""
+    if not (_wordy(left) and _wordy(right)):
+        return False
+    digits = left.isdigit(), right.isdigit()
+    return (
+        sign in "@&"
+        or (sign == "-" and not all(digits))
+        or (sign == "." and digits[0] == digits[1])
+        or (sign == "," and all(digits))
+    )

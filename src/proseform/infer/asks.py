@@ -1,0 +1,46 @@
+"""The requests of a chain: what the evaluator and the formatter are asked, first and again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from proseform.infer import Request, ask
+from proseform.infer.moves import Plan
+from proseform.infer.narrow import narrow
+
+_WIDE = 3
+"""Bytes a token that the first narrower schema counts with; the second counts with one, which always fits."""
+
+
+def evaluation(plan: Plan, tries: int) -> Request:
+    """What the evaluator is asked; again it is sampled, since greedy it would write the same."""
+    request = ask(plan.bundle, "evaluator", plan.inputs, deadline=plan.deadline)
+    if not tries:
+        return request
+    temperature = plan.bundle.evaluator.generation.retry_temperature
+    return replace(request, temperature=temperature, seed=request.seed + tries)
+
+
+def formatting(plan: Plan, prose: str, attempt: int) -> Request:
+    """What the formatter is asked; again it is sampled, with twice the budget.
+
+    A prefill that begins an object is left out for other shapes.
+    """
+    values = {"prose": prose, "schema": plan.schema.signature()}
+    request = ask(plan.bundle, "formatter", values, schema=plan.schema.grammar, deadline=plan.deadline)
+    if not (plan.schema.grammar.get("type") == "object" and plan.schema.fields):
+        request = replace(request, prefill="")
+    if not attempt:
+        return request
+    return replace(
+        request,
+        max_tokens=2 * request.max_tokens,
+        temperature=plan.bundle.formatter.generation.retry_temperature,
+        seed=request.seed + attempt,
+    )
+
+
+def narrowed(request: Request, attempt: int) -> Request:
+    """A request under a schema whose documents fit its budget."""
+    schema = narrow(request.schema or {}, request.max_tokens * (_WIDE if attempt == 1 else 1))
+    return replace(request, schema=schema, prefill=request.prefill if schema.get("properties") else "")

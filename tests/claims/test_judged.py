@@ -1,0 +1,174 @@
+"""A value judged by what its schema states: quotes that stand and support, and planted ones that must earn nothing."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proseform.claims import claims, judge
+from proseform.input import Input
+from proseform.schema import Schema
+
+SCHEMA = Schema({
+    "type": "object",
+    "properties": {
+        "sender": {"type": "string", "x-from": "letter"},
+        "items": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "tool": {"type": "string", "x-from": {"input": "list", "least": 1}},
+                    "quote": {"type": "string", "x-from": "letter", "x-supports": {"names": "tool"}},
+                    "years": {"type": "integer"},
+                    "stated": {"type": "string", "x-from": "letter", "x-supports": {"states": "years"}},
+                },
+            },
+        },
+        "either": {"type": "string", "x-from": ["letter", "list"]},
+        "weight": {"type": ["integer", "null"], "x-from": "letter"},
+    },
+})  # fmt: skip
+LETTER = (
+    "Mira Tolba\nOwns a whetstone, 4 years in use.\nSharpens knives every day with great care\n"
+    "Has a lathe; used K8s once. Weighs 62 kg.\nR, C++"
+)
+LIST = "Wanted: whetstone, lathe, Kubernetes, R"
+INPUTS = {"letter": Input.of(LETTER), "list": Input.of(LIST)}
+CLAIMS = claims(SCHEMA, INPUTS)
+SYNONYMS = {"kubernetes": ("K8s",)}
+
+
+def verdict(value, inputs=INPUTS):
+    assert SCHEMA.fault(value) is None
+    return judge(value, CLAIMS, inputs, SYNONYMS)
+
+
+def item(**fields):
+    return {"items": [fields]}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"sender": "Mira Tolba"},
+        {"sender": ""},  # nothing is quoted
+        item(tool="whetstone", quote="Owns a whetstone"),
+        item(tool="whetstone", quote="4 years in use"),  # its line names it
+        item(tool="Whetstone".lower(), quote=""),
+        item(tool="Kubernetes", quote="used K8s once"),
+        item(tool="R", quote="R"),
+        item(years=4, stated="4 years in use"),
+        {"either": "Wanted"},
+        {"either": "Owns"},
+        {"weight": 62},
+        {"weight": 4},  # a number alone is looked up alone; what it means is for x-supports
+        {"weight": None},
+    ],
+)
+def test_what_stands_and_supports_is_grounded(value):
+    assert verdict(value).ok, verdict(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "where"),
+    [
+        ({"sender": "Noor Haddad"}, "/sender"),  # somebody else
+        ({"sender": "mira tolba"}, "/sender"),
+        ({"sender": "a"}, "/sender"),  # one letter stands in every text
+        ({"sender": "Mira"[:1]}, "/sender"),
+        (item(tool="axe"), "/items/0/tool"),
+        (item(tool="whetstone", quote="Has a lathe"), "/items/0/quote"),  # a true quote about something else
+        (item(tool="whetstone", quote="a"), "/items/0/quote"),
+        (item(tool="whetstone", quote="in use"), "/items/0/quote"),  # on its line, and says nothing
+        (item(tool="whetstone", quote="Sharpens knives every day"), "/items/0/quote"),  # the line does not name it
+        (item(tool="whetstone", quote="stone"), "/items/0/quote"),  # within a word
+        (item(tool="whetstone", quote="Wanted: whetstone"), "/items/0/quote"),  # of the other input
+        (item(tool="C", quote="C++"), "/items/0/tool"),
+        (item(quote="Owns a whetstone"), "/items/0/quote"),  # nothing that it could support
+        (item(years=5, stated="4 years in use"), "/items/0/stated"),
+        (item(years=4, stated="in use"), "/items/0/stated"),
+        ({"either": "Nowhere"}, "/either"),
+        ({"weight": 6}, "/weight"),
+    ],
+)
+def test_planted_quotes_verify_nothing(value, where):
+    judged = verdict(value)
+    assert (str(judged.reason), judged.where) == ("ungrounded", where), judged
+
+
+def test_two_numbers_in_a_quote_state_neither():
+    inputs = {**INPUTS, "letter": Input.of("from 4 to 6 years")}
+    assert not verdict(item(years=4, stated="from 4 to 6 years"), inputs).ok
+
+
+def test_evidence_is_in_code_points_of_the_text_as_it_was_given():
+    raw = "\ufeffFrom: Mira\u200b Tolba\r\nOwns\u00a0a whetstone"
+    inputs = {**INPUTS, "letter": Input.of(raw)}
+    judged = verdict({"sender": "Mira Tolba", **item(tool="whetstone", quote="Owns a whetstone")}, inputs)
+    spans = {one.pointer: (inputs if one.input == "list" else raw, one) for one in judged.evidence}
+    assert {place: raw[one.start : one.end] for place, (_, one) in spans.items() if one.input == "letter"} == {
+        "/sender": "Mira\u200b Tolba",
+        "/items/0/quote": "Owns\u00a0a whetstone",
+    }
+    assert [one.input for one in judged.evidence] == ["letter", "list", "letter"]
+
+
+def test_text_that_was_removed_is_no_evidence():
+    inputs = {**INPUTS, "letter": Input.of("Mira\u202e Tolba\x00 hidden")}
+    assert inputs["letter"].text == "Mira Tolba hidden"
+    assert not verdict({"sender": "\u202e"}, inputs).ok
+
+
+def test_branches_and_references_apply_where_they_are_taken():
+    schema = Schema({
+        "type": "array",
+        "items": {"anyOf": [{"$ref": "#/$defs/quote"}, {"type": "integer"}]},
+        "$defs": {"quote": {"type": "string", "x-from": "letter"}},
+    })  # fmt: skip
+    stated = claims(schema, ["letter"])
+    judged = judge(["Mira", 3], stated, INPUTS, {})
+    assert [(one.pointer, one.start) for one in judged.evidence] == [("/0", 0)]
+    assert judge(["Mira", "Noor"], stated, INPUTS, {}).where == "/1"
+
+
+def test_what_was_cut_short_is_not_judged():
+    value = {"sender": "Mir", "either": "Nowhere"}
+    assert judge(value, CLAIMS, INPUTS, {}, cut=["/sender", "/either"]).ok
+    assert judge(value, CLAIMS, INPUTS, {}, cut=["/sender"]).where == "/either"
+    assert judge(value, CLAIMS, INPUTS, {}, cut=[""]).ok
+
+
+def test_what_a_projection_left_out_is_not_compared():
+    whole = Schema({
+        "type": "object",
+        "properties": {
+            "rows": {"type": "array"},
+            "count": {"type": "integer", "x-derive": {"count": "/rows"}},
+        },
+    })  # fmt: skip
+    short = whole.project(["count"])
+    assert judge({"count": 7}, claims(short, (), absent={"rows"}), {}, {}).ok
+    assert not judge({"count": 7}, claims(whole, ()), {}, {}).ok, "left out of the value, not of the schema"
+
+
+def test_a_schema_that_states_nothing_costs_nothing():
+    stated = claims(Schema({"type": "string"}), ["letter"])
+    assert not stated.any
+    assert judge("anything", stated, {}, {}).ok
+
+
+WORDS = st.text(st.sampled_from("abR é\n.-+4字"), max_size=12)
+
+
+@given(letter=WORDS, sender=WORDS, quote=WORDS, tool=WORDS)
+def test_any_value_over_any_text_is_judged_and_evidence_reads_as_the_value(letter, sender, quote, tool):
+    inputs = {"letter": Input.of(letter), "list": Input.of(tool)}
+    value = {"sender": sender, **item(tool=tool, quote=quote)}
+    judged = judge(value, CLAIMS, inputs, {})
+    for one in judged.evidence:
+        raw = inputs[one.input].raw[one.start : one.end]
+        assert raw, "evidence is never empty"
+    assert judged.ok or str(judged.reason) == "ungrounded"
+    json.dumps([one.pointer for one in judged.evidence])
