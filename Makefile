@@ -117,3 +117,8 @@ bench: setup ## stage times, the SFT/GRPO variants over 5 seeds, completions sco
 bench-schemas: setup ## public schemas of the folder SCHEMAS (maskbench/, test-suite/): taken, verdicts; endings of COUNT
 	@$(PY) -m benchmarks.schemas $(SCHEMAS) --python
 	@$(PY) -m benchmarks.endings $(SCHEMAS)/maskbench --count $(or $(COUNT),1000)
+
+.PHONY: bench-documents
+bench-documents: setup ## documents of known text by every writer that is installed, and how well they are read
+	@$(PY) -m benchmarks.documents write .cache/documents
+	@$(PY) -m benchmarks.documents measure .cache/documents

@@ -36,21 +36,21 @@ def main() -> None:
 def _write(folder: Path, names: list[str] | None) -> None:
     """Write what every installed writer has, and the planted documents."""
     folder.mkdir(parents=True, exist_ok=True)
-    for number, writer in enumerate(WRITERS):
+    for writer in WRITERS:
         if names and writer.name not in names:
             continue
         missing = writer.missing()
         if missing:
             print(f"{writer.name}: left out, there is no {', '.join(missing)}; {writer.install}")
         else:
-            print(f"{writer.name}: {_written(writer, number, folder)} documents", flush=True)
+            print(f"{writer.name}: {_written(writer, folder)} documents", flush=True)
     if not names or "planted" in names:
         print(f"planted: {sum(1 for _ in plant(folder))} documents")
 
 
-def _written(writer: Writer, number: int, folder: Path) -> int:
+def _written(writer: Writer, folder: Path) -> int:
     """Let one writer write; gives how many documents."""
-    jobs = [(one, folder / f"{stem}.{writer.suffix}") for stem, one in writer.sheets(number)]
+    jobs = [(one, folder / f"{stem}.{writer.suffix}") for stem, one in writer.sheets()]
     writer.write(jobs)
     for one, path in jobs:
         Record.of(one, path.name, writer.name).write(folder)

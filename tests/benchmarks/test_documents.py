@@ -104,7 +104,7 @@ def test_sheets_are_the_same_for_a_seed_and_differ_by_it(layout, script):
 
 
 def test_every_layout_and_script_is_written_by_some_writer():
-    pairs = {(one.layout, one.script) for number, writer in enumerate(WRITERS) for _, one in writer.sheets(number)}
+    pairs = {(one.layout, one.script) for writer in WRITERS for _, one in writer.sheets()}
     assert {layout for layout, _ in pairs} == set(LAYOUTS)
     assert {script for _, script in pairs} == set(scripts())
 

@@ -64,8 +64,9 @@ class Writer:
             *(package for package in self.packages if importlib.util.find_spec(package) is None),
         ]
 
-    def sheets(self, number: int) -> Iterable[tuple[str, Sheet]]:
-        """What it writes, and under which stem, where it is the writer of that number."""
+    def sheets(self) -> Iterable[tuple[str, Sheet]]:
+        """What it writes, and under which stem; which scripts a layout gets depends on the writer's name."""
+        number = sum(self.name.encode())
         for place, layout in enumerate(self.layouts):
             for turn in range(self.each):
                 script = self.scripts[(number + place + turn * 3) % len(self.scripts)]
@@ -90,6 +91,7 @@ def _codecs() -> Iterable[Writer]:
             yield Writer("text", "txt", write, layouts=("one-column",), scripts=(script,), codec=codec)
 
 
+_TEX = "apt-get install --no-install-recommends texlive-xetex texlive-latex-recommended lmodern"
 _LIBREOFFICE = "apt-get install libreoffice-writer-nogui"
 _NEW_PAGES = tuple(layout for layout in LAYOUTS if layout not in {"pages", "hidden"})
 
@@ -101,13 +103,15 @@ WRITERS: tuple[Writer, ...] = (
     ),
     Writer("typst", "pdf", _one_by_one(typeset.typst), (), ("typst",), "uv pip install typst", each=2),
     Writer(
-        "xelatex", "pdf", _one_by_one(tex.xelatex), ("xelatex",), (),
-        "apt-get install --no-install-recommends texlive-xetex texlive-latex-recommended", scripts=_LEFT_TO_RIGHT,
-        each=2,
+        "xelatex", "pdf", _one_by_one(tex.xelatex), ("xelatex",), (), _TEX, scripts=_LEFT_TO_RIGHT, each=2,
     ),
     Writer(
-        "pdflatex", "pdf", _one_by_one(tex.pdflatex), ("pdflatex",), (),
-        "apt-get install --no-install-recommends texlive-latex-recommended lmodern", scripts=("latin",), codec="cp1250",
+        "pdflatex-lmodern", "pdf", _one_by_one(tex.latin_modern), ("pdflatex",), (), _TEX, scripts=("latin",),
+        codec="cp1250",
+    ),
+    Writer(
+        "pdflatex-cm", "pdf", _one_by_one(tex.computer_modern), ("pdflatex",), (), _TEX, scripts=("latin",),
+        codec="mac_roman",
     ),
     Writer(
         "reportlab", "pdf", _one_by_one(drawn.reportlab), (), ("reportlab",), "uv pip install reportlab",

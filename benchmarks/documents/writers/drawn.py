@@ -103,11 +103,13 @@ class _Flow:
             canvas.drawString(50, 810, self.sheet.running)
             canvas.drawCentredString(300, 25, str(document.page))
         for number, text in enumerate(self.sheet.hidden):
+            canvas.saveState()  # how text is rendered outlives the text
             words = canvas.beginText(-2000 if number == 2 else 60, 40 + 8 * number)  # noqa: PLR2004 - the third way
             words.setFont(self.font, 1 if number == 1 else 8)
             words.setTextRenderMode(3 if number == 0 else 0)
             words.textLine(text)
             canvas.drawText(words)
+            canvas.restoreState()
 
 
 def _spaced(text: str, style: Any) -> Any:

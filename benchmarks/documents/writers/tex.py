@@ -1,4 +1,4 @@
-"""Sheets by LaTeX: XeTeX with the system's fonts, and pdfTeX with Latin Modern as most papers and CVs of LaTeX have."""
+"""Sheets by LaTeX: XeTeX with the system's fonts, and pdfTeX with its own."""
 
 from __future__ import annotations
 
@@ -45,9 +45,19 @@ def xelatex(sheet: Sheet, path: Path) -> None:
     _run("xelatex", sheet, setup, path)
 
 
-def pdflatex(sheet: Sheet, path: Path) -> None:
+def latin_modern(sheet: Sheet, path: Path) -> None:
+    """Write one PDF by pdfTeX in Latin Modern, whose fonts have letters with accents."""
+    _pdflatex(sheet, path, r"\usepackage[T1]{fontenc}\usepackage{lmodern}")
+
+
+def computer_modern(sheet: Sheet, path: Path) -> None:
+    """Write one PDF by pdfTeX in Computer Modern, where an accent is a glyph of its own above the letter."""
+    _pdflatex(sheet, path, "")
+
+
+def _pdflatex(sheet: Sheet, path: Path, fonts: str) -> None:
     """Write one PDF by pdfTeX."""
-    setup = [r"\usepackage[T1]{fontenc}\usepackage{lmodern}\newcommand\headfont{}"]
+    setup = [fonts + r"\newcommand\headfont{}"]
     if sheet.layout == "letter-spaced":
         setup.append(r"\usepackage[letterspace=300]{microtype}\renewcommand\headfont{\lsstyle}")
     _run("pdflatex", sheet, setup, path)
@@ -71,8 +81,8 @@ def _source(sheet: Sheet, setup: list[str]) -> str:
     """A sheet in LaTeX."""
     size = r"\fontsize{7.5}{8}\selectfont" if sheet.layout == "tight" else ""
     head = [
-        r"\documentclass[10pt,a4paper]{article}", r"\usepackage[margin=18mm]{geometry}", r"\usepackage{xcolor}", *setup,
-        r"\setlength\parindent{0pt}\setlength\parskip{2pt}\pagestyle{empty}",
+        r"\documentclass[10pt,a4paper]{article}", r"\usepackage[margin=18mm]{geometry}\usepackage{xcolor,graphicx}",
+        *setup, r"\setlength\parindent{0pt}\setlength\parskip{2pt}\pagestyle{empty}",
     ]  # fmt: skip
     if sheet.running:
         head.append(
@@ -90,7 +100,7 @@ def _source(sheet: Sheet, setup: list[str]) -> str:
         )
     else:
         body.append(_parts(sheet, sheet.columns[0]))
-    ways = (r"{{\color{{white}}{}}}", r"{{\fontsize{{1}}{{1}}\selectfont {}}}", r"\hbox to 0pt{{\hskip-2000pt {}\hss}}")
+    ways = (r"{{\color{{white}}{}}}", r"\scalebox{{0.1}}{{{}}}", r"\hbox to 0pt{{\hskip-2000pt {}\hss}}")
     body += [way.format(text) + r"\par" for way, text in zip(ways, sheet.hidden, strict=False)]
     return "\n".join([*head, r"\begin{document}", *body, r"\end{document}"])
 
