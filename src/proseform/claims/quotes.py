@@ -23,7 +23,8 @@ MOST_PLACES = 50
 
 _PIECE = re.compile("[\x00-\x7f]?[^\x00-\x7f]+")
 """What composition may change: a run beyond ASCII, with the letter before it."""
-_BLANKS = re.compile(r"\s+")
+_BLANKS = re.compile(r"[^\S ]\s*| \s+")
+"""Runs of white space that are not one blank already."""
 _DIVIDED = re.compile(r"(?<=\w)[-\u2010\u00ad][^\S\n]*\n\s*(?=\w)")
 """A hyphen at the end of a line within a word."""
 _DIVIDED_QUOTE = re.compile(r"(?<=\w)[-\u2010\u00ad]\s+(?=\w)")
@@ -109,8 +110,9 @@ def _folded(text: str, joint: str) -> tuple[str, Offsets]:
     """A text folded, with offsets."""
     offsets = Offsets.same(len(text))
     for pattern, new in ((_DIVIDED, joint), (_PIECE, _composed), (_BLANKS, " ")):
-        text, step = substituted(pattern, new, text)
-        offsets = offsets.then(step)
+        if pattern.search(text):
+            text, step = substituted(pattern, new, text)
+            offsets = offsets.then(step)
     return text, offsets
 
 
