@@ -151,7 +151,8 @@ def _glyphs(text_page: Any, pieces: dict[int, Piece]) -> list[Glyph]:
         glyph = _placed(text, x.value, y.value, (box.left, box.bottom, box.right, box.top), piece, index)
         glyph.mapped, glyph.code = mapped, code
         before = glyphs[-1] if glyphs and last is piece else None
-        if before is not None and mapped and (glyph.start, glyph.base) == (before.start, before.base):
+        same = before is not None and (glyph.start, glyph.base) == (before.start, before.base)
+        if before is not None and same and mapped and not is_mark(before.text):
             before.text = _ligature(before.text, text)
             before.end, before.box = max(before.end, glyph.end), union((before.box, glyph.box))
         else:
@@ -165,6 +166,11 @@ def has_outline(text_page: Any, index: int, size: float) -> bool:
     left, right, bottom, top = (ctypes.c_double() for _ in range(4))
     pdfium.FPDFText_GetCharBox(text_page, index, left, right, bottom, top)
     return bool(top.value - bottom.value > _FLAT * size)
+
+
+def is_mark(text: str) -> bool:
+    """Whether a text is only marks that take no place of their own."""
+    return all(unicodedata.category(character) == "Mn" for character in text)
 
 
 def _ligature(before: str, text: str) -> str:

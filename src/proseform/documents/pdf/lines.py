@@ -17,7 +17,7 @@ from itertools import pairwise
 from statistics import median
 
 from proseform.documents.pdf import bidi
-from proseform.documents.pdf.glyphs import Glyph
+from proseform.documents.pdf.glyphs import Glyph, is_mark
 
 _SAME = 0.2
 """Letter sizes by which baselines of one row differ at most, where nothing touches."""
@@ -31,6 +31,8 @@ _WORD = 0.15
 """Letter sizes beyond the usual distance of letters that are a blank; TeX never sets a narrower one than 0.2."""
 _WORD_IDEOGRAPHIC = 0.6
 """The same between ideographs, which are spread to fill a line."""
+_WORD_JOINED = 0.06
+"""The same in scripts whose letters hang on one stroke, as Devanagari's do: within a word there is no gap at all."""
 _SPACED = 0.6
 """Letter sizes of the widest letter-spacing; what is wider apart are words or columns."""
 _GAP = 1.35
@@ -206,6 +208,7 @@ def _blanks(glyphs: Sequence[Glyph]) -> Iterator[str]:
         if number:
             before = glyphs[number - 1]
             wide = _WORD_IDEOGRAPHIC if _is_wide(before) and _is_wide(glyph) else _WORD
+            wide = _WORD_JOINED if _is_joined(before) and _is_joined(glyph) else wide
             gap = glyph.start - before.end - spacing[number - 1]
             unknown = before.index < 0 or glyph.text.isspace() or before.text.isspace()
             if not unknown and gap > wide * min(before.piece.size, glyph.piece.size):
@@ -220,8 +223,15 @@ def _start(glyph: Glyph) -> float:
 
 def _ordered(glyphs: Sequence[Glyph]) -> Sequence[Glyph]:
     """Glyphs as drawn; from left to right where the drawing went back, as for a character of another font."""
-    back = any(after.start < before.start - _RAISED * before.piece.size for before, after in pairwise(glyphs))
-    return sorted(glyphs, key=_start) if back else glyphs
+    if not any(after.start < before.start - _RAISED * before.piece.size for before, after in pairwise(glyphs)):
+        return glyphs
+    clusters: list[list[Glyph]] = []
+    for glyph in glyphs:
+        if clusters and is_mark(glyph.text):
+            clusters[-1].append(glyph)
+        else:
+            clusters.append([glyph])
+    return [glyph for cluster in sorted(clusters, key=lambda cluster: cluster[0].start) for glyph in cluster]
 
 
 def _spacing(glyphs: Sequence[Glyph]) -> list[float]:
@@ -247,9 +257,9 @@ def _spacing(glyphs: Sequence[Glyph]) -> list[float]:
 
 def _marked(glyphs: Sequence[Glyph]) -> list[Glyph]:
     """Glyphs in which each mark has become part of the letter that it stands over."""
-    letters = [glyph for glyph in glyphs if not _is_mark(glyph)]
+    letters = [glyph for glyph in glyphs if not is_mark(glyph.text)]
     added: dict[int, str] = {}
-    for mark in filter(_is_mark, glyphs):
+    for mark in (glyph for glyph in glyphs if is_mark(glyph.text)):
         middle = (mark.start + mark.end) / 2
         at = min(range(len(letters)), key=lambda i: abs((letters[i].start + letters[i].end) / 2 - middle), default=-1)
         if at >= 0:
@@ -257,11 +267,11 @@ def _marked(glyphs: Sequence[Glyph]) -> list[Glyph]:
     return [replace(glyph, text=glyph.text + added[at]) if at in added else glyph for at, glyph in enumerate(letters)]
 
 
-def _is_mark(glyph: Glyph) -> bool:
-    """Whether a glyph is a mark that takes no place of its own."""
-    return unicodedata.category(glyph.text[0]) == "Mn" if glyph.text else True
-
-
 def _is_wide(glyph: Glyph) -> bool:
     """Whether a glyph is an ideograph or of its width."""
     return bool(glyph.text) and unicodedata.east_asian_width(glyph.text[0]) in {"W", "F"}
+
+
+def _is_joined(glyph: Glyph) -> bool:
+    """Whether a glyph hangs on a stroke (Devanagari, Bengali, Gurmukhi)."""
+    return "\u0900" <= glyph.text[:1] <= "\u0a7f"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,6 +24,13 @@ _ICONS, _BULLETS = ("\ue000", "\uf8ff"), "\uf0b7\uf0a7\uf0d8"
 _COLLECTIONS = ("\u2e80", "\uffef")
 """Between these are the characters of the Adobe collections."""
 _SOFT = "\u00ad"
+_THAI = dict(zip(range(0xF700, 0xF71B), map(ord, (
+    "\u0e10\u0e34\u0e35\u0e36\u0e37\u0e48\u0e49\u0e4a\u0e4b\u0e4c\u0e48\u0e49\u0e4a\u0e4b\u0e4c\u0e0d"
+    "\u0e31\u0e4d\u0e47\u0e48\u0e49\u0e4a\u0e4b\u0e4c\u0e38\u0e39\u0e3a"
+)), strict=True))  # fmt: skip
+"""Where fonts for Thai have letters and marks that are moved to make room for others."""
+_SARA_AM = re.compile("\u0e4d([\u0e48-\u0e4b]?)\u0e32")
+"""A Thai vowel that some fonts draw in two parts."""
 _SHAPES = (("\u2e80", "\u2fdf"), ("\ufb1d", "\ufdff"), ("\ufe70", "\ufefc"))
 """Characters for the shape of others: radicals of ideographs, presentation forms of Hebrew and Arabic."""
 
@@ -112,7 +120,7 @@ def read(document: Opened, number: int, noticed: Noticed) -> Page:
         noticed.omissions.add("hidden", "Text in the place of shorter text (ActualText)", f"{text} ")
     glyphs = list(_characters(once(seen), noticed))
     added = [entry for entry in entries(page.raw, document.form) if noticed.entry(entry)]
-    result = joined(_hyphens(lines(rows(glyphs))), added)
+    result = joined(_mended(lines(rows(glyphs))), added)
     letters = sum(c.isalnum() for line in result for c in line.text)
     few = _TEXT if covered >= _COVERED else _STAMP
     text_page.close()
@@ -170,11 +178,11 @@ def _split(glyphs: Sequence[Glyph], sight: Sight, *, scanned: bool) -> tuple[lis
 def _characters(glyphs: Iterable[Glyph], noticed: Noticed) -> Iterable[Glyph]:
     """Glyphs as text: icons go, what no font maps becomes U+FFFD, and what each font gives is noted."""
     for glyph in glyphs:
+        glyph.text = _plain(glyph.text) if glyph.mapped else "\ufffd"
         icon = _ICONS[0] <= glyph.text <= _ICONS[1] and glyph.text not in _BULLETS
         if icon or not glyph.mapped:
             noticed.unmapped += 1
         if not icon:
-            glyph.text = _plain(glyph.text) if glyph.mapped else "\ufffd"
             noticed.texts.setdefault(glyph.piece.font, []).append(glyph.text)
             yield glyph
 
@@ -182,14 +190,17 @@ def _characters(glyphs: Iterable[Glyph], noticed: Noticed) -> Iterable[Glyph]:
 def _plain(text: str) -> str:
     """The characters that a glyph's shape is of."""
     shaped = any(first <= text[:1] <= last for first, last in _SHAPES)
-    return unicodedata.normalize("NFKC", text) if shaped else text
+    return unicodedata.normalize("NFKC", text) if shaped else text.translate(_THAI)
 
 
-def _hyphens(given: Sequence[Line]) -> list[Line]:
-    """Lines in which soft hyphens are hyphens, as they are drawn, except where one breaks a word at a line's end."""
+def _mended(given: Sequence[Line]) -> list[Line]:
+    """Lines in which vowels of two parts are one, and soft hyphens are hyphens, as they are drawn.
+
+    A soft hyphen stays one where it breaks a word at a line's end.
+    """
     result = []
     for number, line in enumerate(given):
-        text = line.text
+        text = _SARA_AM.sub("\\1\u0e33", line.text)
         if _SOFT in text:
             after = given[number + 1].text if number + 1 < len(given) else ""
             broken = text[-2:-1].isalpha() and text.endswith(_SOFT) and after[:1].islower()

@@ -50,7 +50,7 @@ def check_text(document: Opened, pages: Sequence[Page], noticed: Noticed, where:
             f"{where} is a cover of files inside it, which are not read; it says {text!r}.",
             hint="Open it, save the file that matters and give that.",
         )
-    if _is_unreadable(words) or _is_garbled(noticed):
+    if _is_unreadable(words) or _is_garbled(noticed) or legible.is_broken(words):
         raise DocumentError(
             f"{where} has no readable text: its fonts do not say which letters they show.",
             hint="Export it again from where it was written, or run OCR on it: ocrmypdf --force-ocr in.pdf out.pdf.",
