@@ -91,6 +91,7 @@ def test_weights_of_another_digest_are_not_measured(server: Server) -> None:
     assert f"sft-{WEIGHTS}: /work/bundles/sft/base" in refused.value.hint
     server.listed.append(f"sft-{WEIGHTS}")
     specs = served.specs(engine(server), BUNDLES, Path("/work/bundles"))
+    assert {one["timeout_s"] for one in specs.values()} == {600}
     assert {name: (one["evaluator_model"], one["formatter_model"]) for name, one in specs.items()} == {
         "base": ("base", "base"),
         "sft": (f"sft-{WEIGHTS}", f"formatter-{WEIGHTS}"),
@@ -130,7 +131,7 @@ def test_the_key_holds_what_a_server_is_asked_by_and_not_where_it_is(monkeypatch
     here, through = key(monkeypatch, "")
     assert "engine" not in here
     assert "proseform.infer.local" not in through
-    one, apart = key(monkeypatch, '[evaluate.engine]\nurl = "http://one"\nkey_file = "/a"')
+    one, apart = key(monkeypatch, '[evaluate.engine]\nurl = "http://one"\nkey_file = "/a"\ntimeout_s = 9')
     assert one.pop("engine")["models"]["sft"] == "sft-{digest}"
     assert one == here
     assert "proseform.infer.local" in apart

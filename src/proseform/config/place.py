@@ -60,6 +60,8 @@ class EvaluateEngine(Section):
     key_file: str = ""
     """A file with the server's API key, as the evaluate step sees it (steps.secret); empty sends none."""
     models: Measured = Measured()
+    timeout_s: Positive = 600
+    """Longest wait for one text, in seconds; a server that writes many side by side is slow at each."""
 
 
 class EvaluateJob(Placed):

@@ -62,6 +62,7 @@ def specs(engine: config.EvaluateEngine, bundles: Mapping[str, Bundle], folder: 
             "url": engine.url,
             "dialect": engine.dialect,
             "key_file": engine.key_file,
+            "timeout_s": engine.timeout_s,
             **{f"{role}_model": known[subject, role][0] for role in bundle.parts},
         }
         for subject, bundle in bundles.items()
