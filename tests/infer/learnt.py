@@ -7,6 +7,7 @@ has its own way to say the same, so that one that is asked in the place of anoth
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,7 +103,8 @@ def world(root: Path, task: Task, untrained: Path, monkeypatch: pytest.MonkeyPat
         task: The toy task, under whose name nothing is installed.
         untrained: A model's folder.
         monkeypatch: Sets the home folder, and what stages would start or look up.
-        adapters: Teach adapters on one base, in the place of whole models.
+        adapters: Teach adapters on one base, in the place of whole models, and the formatter to write the numbers of
+            random schemas as strings: only a grammar makes its JSON valid.
     """
     monkeypatch.setenv("PROSEFORM_HOME", str(root / "home"))
     monkeypatch.setattr("proseform.task.load", lambda _: task)
@@ -122,7 +124,7 @@ def world(root: Path, task: Task, untrained: Path, monkeypatch: pytest.MonkeyPat
         ("grpo", [grpo], "evaluator"),
         ("formatter", [sft, grpo], "formatter"),
     ):
-        texts = (text for text in _texts(study, subjects) if text[0] == role)
+        texts = (text for text in _texts(study, subjects, quoted=adapters) if text[0] == role)
         _learn(policy.fetched(committed), root / name / "weights", task, texts, adapter=adapters)
         about = {"role": role, "adapter": adapters, "base": str(committed.ref), "figures": {}}
         write_json(root / name / "model.json", about)
@@ -143,8 +145,11 @@ def greedy(measured: dict[str, Outcome]) -> dict[str, tuple[dict[str, str], dict
     return {row.id: (dict(row.texts), dict(row.verdicts)) for row in rows}
 
 
-def _texts(study: Study, subjects: Iterable[Subject]) -> Iterator[tuple[str, rows.Row]]:
-    """What subjects are asked, by role, and what they are to write: evaluations of their own, and the gold JSON."""
+def _texts(study: Study, subjects: Iterable[Subject], *, quoted: bool = False) -> Iterator[tuple[str, rows.Row]]:
+    """What subjects are asked, by role, and what they are to write: evaluations of their own, and the gold JSON.
+
+    Where ``quoted``, the numbers of random schemas are strings.
+    """
     for subject in subjects:
         for one in plan(study, subject):
             case, values = study.by_id.get(one.record.case), dict(one.values)
@@ -156,6 +161,8 @@ def _texts(study: Study, subjects: Iterable[Subject]) -> Iterator[tuple[str, row
             else:
                 known = case.answer if case is not None else study.strange_by_id[one.record.case].answer
                 text = json.dumps(dict(known), ensure_ascii=False)
+                if case is None and quoted:
+                    text = re.sub(r": (\d+)", r': "\1"', text)
             yield one.role, rows.Row(one.record.id, prompt, text)
 
 
