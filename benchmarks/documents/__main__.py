@@ -10,7 +10,7 @@ from benchmarks.documents.measure import measured
 from benchmarks.documents.planted import plant
 from benchmarks.documents.readers import READERS
 from benchmarks.documents.record import Record, records
-from benchmarks.documents.tables import failures, page
+from benchmarks.documents.tables import comparison, failures, page
 from benchmarks.documents.writers import WRITERS, Writer
 
 
@@ -23,7 +23,7 @@ def main() -> None:
     write.add_argument("--writers", nargs="*", help="only these; all of them otherwise")
     measure = verbs.add_parser("measure", help="read them, and print tables")
     measure.add_argument("folder", type=Path)
-    measure.add_argument("--reader", choices=sorted(READERS), default="ours")
+    measure.add_argument("--reader", choices=sorted(READERS), nargs="+", default=["ours"], help="several are compared")
     measure.add_argument("--only", default="", help="files whose name has this in it")
     measure.add_argument("--failures", action="store_true", help="print only what is not as it has to be, by document")
     options = parser.parse_args()
@@ -60,12 +60,17 @@ def _written(writer: Writer, folder: Path) -> int:
 def _measure(options: argparse.Namespace) -> None:
     """Read what stands in the folder."""
     chosen = [record for record in records(options.folder) if options.only in record.file]
-    if options.reader != "ours":
+    if options.reader != ["ours"]:
         chosen = [record for record in chosen if record.file.endswith(".pdf")]
     if not chosen:
         sys.exit(f"{options.folder} holds no documents: python -m benchmarks.documents write {options.folder}")
-    scores = list(measured(options.reader, options.folder, chosen))
-    for line in failures(scores) if options.failures else page(options.reader, scores):
+    scores = {reader: list(measured(reader, options.folder, chosen)) for reader in options.reader}
+    first = options.reader[0]
+    if options.failures:
+        lines = failures(scores[first])
+    else:
+        lines = page(first, scores[first]) if len(scores) == 1 else comparison(scores)
+    for line in lines:
         print(line)
 
 

@@ -46,7 +46,7 @@ class Score:
     @property
     def reason(self) -> str:
         """The refusal without what is the file's own."""
-        return re.sub(r"\d+", "N", self.reading.refused.replace(self.record.file, "…"))[:90]
+        return re.sub(r"(?<![-\w])\d[\d,]*", "N", self.reading.refused.replace(self.record.file, "…"))[:90]
 
     @property
     def right(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from statistics import fmean
 
 from benchmarks.documents.scores import GOAL, Score
@@ -22,6 +22,27 @@ def page(reader: str, scores: Sequence[Score]) -> Iterator[str]:
     yield from _reasons(planted, "planted, refused")
     yield "\n## Read, but not as it has to be\n"
     yield from failures([score for score in scores if not score.right and not score.refused])
+
+
+def comparison(readers: Mapping[str, Sequence[Score]]) -> Iterator[str]:
+    """One row a reader, on PDFs."""
+    names = " ".join(readers)
+    yield f"Printed by `python -m benchmarks.documents measure FOLDER --reader {names}` on {machine()}.\n"
+    yield (
+        "| reader | documents | at the goal | refused | below | words in order | garbage | hidden words "
+        "| planted ones right |"
+    )
+    yield "|---|---|---|---|---|---|---|---|---|"
+    for name, scores in readers.items():
+        planted = [score for score in scores if score.record.writer == "planted"]
+        written = [score for score in scores if score.record.writer != "planted"]
+        garbage, hidden = sum(score.garbage for score in scores), sum(score.hidden for score in scores)
+        right = sum(score.right for score in planted)
+        yield f"| {name} | {_counts(written)} | {_mean(written)} | {garbage} | {hidden} | {right} of {len(planted)} |"
+    yield "\n| reader | processor seconds, p50 / p99 / most | most memory of a process |\n|---|---|---|"
+    for name, scores in readers.items():
+        cpu = _quantiles(sorted(score.reading.cpu_s for score in scores))
+        yield f"| {name} | {cpu} | {max(score.reading.memory_mb for score in scores)} MB |"
 
 
 def failures(scores: Iterable[Score]) -> Iterator[str]:
@@ -90,11 +111,13 @@ def _table(title: str, scores: Sequence[Score], key: Callable[[Score], str]) -> 
     for score in scores:
         groups.setdefault(key(score), []).append(score)
     for name, group in sorted(groups.items()):
-        well, refused = sum(score.share >= GOAL for score in group), sum(score.refused for score in group)
-        yield (
-            f"| {name} | {len(group)} | {well} | {refused} | {len(group) - well - refused} | {_mean(group)} "
-            f"| {sum(score.garbage for score in group)} |"
-        )
+        yield f"| {name} | {_counts(group)} | {_mean(group)} | {sum(score.garbage for score in group)} |"
+
+
+def _counts(scores: Sequence[Score]) -> str:
+    """Documents, those at the goal, those refused, and those below, as cells."""
+    well, refused = sum(score.share >= GOAL for score in scores), sum(score.refused for score in scores)
+    return f"{len(scores)} | {well} | {refused} | {len(scores) - well - refused}"
 
 
 def _reasons(scores: Sequence[Score], title: str) -> Iterator[str]:

@@ -16,7 +16,7 @@ from benchmarks.documents.readers import Reading, reading
 from benchmarks.documents.record import Record, records
 from benchmarks.documents.scores import score
 from benchmarks.documents.sheets import LAYOUTS
-from benchmarks.documents.tables import page
+from benchmarks.documents.tables import comparison, page
 from benchmarks.documents.words import common, foreign, words
 from benchmarks.documents.writers import WRITERS
 
@@ -125,13 +125,17 @@ def test_a_writer_writes_what_its_record_says(tmp_path, name):
         assert path.stat().st_size > 500
 
 
-def test_planted_documents_are_never_taken_for_garbage_by_a_reader_that_refuses_all(tmp_path):
+def test_planted_documents_are_right_where_they_are_refused_and_garbage_where_foreign_text_comes_out(tmp_path):
     planted = list(plant(tmp_path))
     assert len(planted) >= 20
     assert all((tmp_path / record.file).stat().st_size for record in planted)
-    scores = [score(record, Reading(refused="No.")) for record in planted]
-    assert all(one.right for one in scores)
-    assert "garbage" not in "\n".join(page("ours", scores)).split("## By")[0].replace("garbage taken", "")
+    refused = [score(record, Reading(refused="No.")) for record in planted]
+    assert all(one.right for one in refused)
+    taken = [score(record, Reading("zor vax qim")) for record in planted]
+    assert not any(one.right for one in taken)
+    assert f"| garbage taken, planted ones included | {len(planted)} |" in list(page("ours", taken))
+    row = next(line for line in comparison({"ours": taken}) if line.startswith("| ours"))
+    assert row == f"| ours | 0 | 0 | 0 | 0 | none | {len(planted)} | 0 | 0 of {len(planted)} |"
 
 
 def test_writers_that_are_missing_are_named(tmp_path, monkeypatch, capsys):
