@@ -87,6 +87,21 @@ def test_the_confusion_matrix_counts_every_answer_once():
     assert sum(map(sum, confusion["counts"])) == 20
 
 
+def test_an_example_marks_its_quotes_in_the_inputs():
+    """Pieces are the input whole and in order; marks are numbers of the quotes, which say what stands beside them."""
+    example = next(one for one in summary()["examples"] if one["right"])
+    case = STUDY.by_id[example["id"]]
+    assert {name: "".join(row["text"] for row in rows) for name, rows in example["inputs"].items()} == case.inputs
+    quotes = {quote["pointer"]: quote for quote in example["quotes"]}
+    assert (quotes["/grams"]["quote"], quotes["/grams"]["input"]) == (str(case.answer["grams"]), "parcel")
+    for name, rows in example["inputs"].items():
+        for number in {mark for row in rows for mark in row["marks"]}:
+            shown = "".join(row["text"] for row in rows if number in row["marks"])
+            assert (shown, name) == (example["quotes"][number - 1]["quote"], example["quotes"][number - 1]["input"])
+    page = report.render(summary())
+    assert f'<mark title="/grams ">{case.answer["grams"]}</mark><sup>1</sup>' in page
+
+
 def test_examples_hold_right_and_wrong_ones():
     examples = summary()["examples"]
     assert {example["right"] for example in examples} == {True, False}

@@ -15,6 +15,8 @@ from typing import Any
 
 import jinja2
 
+from proseform import verify
+from proseform.claims import marked
 from proseform.outcome import FIELD, Outcome, headline
 from proseform.suites import Study, answers, blind, evaluations, figure, formatter, levels, lift, where
 
@@ -150,11 +152,12 @@ def _examples(prose: Sequence[Outcome], ends: Sequence[Outcome], study: Study) -
 def _example(row: Outcome, end: Outcome | None, study: Study, *, right: bool) -> dict[str, Any]:
     """One case as it came."""
     case = study.by_id[row.case]
+    verdict = verify.prose(row.text, study.task, case.inputs)
     fields = {name.removeprefix(FIELD): good for name, good in (end or row).scores.items() if name.startswith(FIELD)}
     return {
         "id": row.case,
         "right": right,
-        "inputs": dict(case.inputs),
+        **marked(verdict.value, verdict.evidence, case.inputs),
         "prose": row.text,
         "verdict": row.verdicts["verifier"],
         "reward": row.scores["reward"],

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proseform.claims import claims, judge
+from proseform.claims import claims, judge, marked
 from proseform.input import Input
 from proseform.schema import Schema
 
@@ -172,3 +172,14 @@ def test_any_value_over_any_text_is_judged_and_evidence_reads_as_the_value(lette
         assert raw, "evidence is never empty"
     assert judged.ok or str(judged.reason) == "ungrounded"
     json.dumps([one.pointer for one in judged.evidence])
+
+
+def test_a_quote_is_shown_with_what_its_object_says():
+    value = item(tool="whetstone", quote="4 years in use", years=4)
+    judged = verdict(value)
+    shown = marked(value, judged.evidence, {name: one.raw for name, one in INPUTS.items()})
+    assert [(row["number"], row["quote"], row["beside"]) for row in shown["quotes"]] == [
+        (1, "whetstone", "quote 4 years in use, years 4"),
+        (2, "4 years in use", "tool whetstone, years 4"),
+    ]
+    assert [row["text"] for row in shown["inputs"]["letter"] if row["marks"]] == ["4 years in use"]

@@ -11,12 +11,14 @@ Two keywords, which validators pass over and engines never see:
     derivations.py the operators
     stated.py      both keywords of a schema, read once and checked
     judged.py      a value judged by them, with the evidence
+    marked.py      the inputs with their quotes marked, for pages
 
 Knowingly left out: whether a true quote *means* what it is quoted for. "No Python" quotes Python; that is the model's
 to know, and is measured.
 """
 
 from proseform.claims.judged import judge
+from proseform.claims.marked import marked
 from proseform.claims.stated import Claims, Synonyms, claims
 
-__all__ = ["Claims", "Synonyms", "claims", "judge"]
+__all__ = ["Claims", "Synonyms", "claims", "judge", "marked"]
