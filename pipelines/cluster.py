@@ -7,6 +7,7 @@ cannot enforce PodSecurity "restricted"; the namespace of jobs and services does
 
 import functools
 import inspect
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +27,14 @@ SECRETS = "/etc/proseform/secrets"
 PIPELINES = {"train": train, "promote": promote_candidate}
 
 
-def write(run: str, place: str, folder: Path) -> dict[str, Path]:
-    """Compile both pipelines for a run and a place; name to file.
+def write(run: str, place: str, folder: Path, names: Iterable[str] = tuple(PIPELINES)) -> dict[str, Path]:
+    """Compile pipelines for a run and a place; name to file.
 
     Raises:
         ConfigError: No such run or place, or a wrong key or value in one.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    files = {name: folder / f"{name}.yaml" for name in PIPELINES}
+    files = {name: folder / f"{name}.yaml" for name in names}
     for name, file in files.items():
         pipeline = on_cluster(PIPELINES[name], run, place)
         # Not by KFP's compiler: it puts defaults into a comment of one line, and a run file has many.

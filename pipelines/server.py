@@ -36,7 +36,7 @@ def submit(
     """
     account = config.PLACES.load(place).steps.account
     with tempfile.TemporaryDirectory() as folder:
-        file = cluster.write(run, place, Path(folder))[what]
+        file = cluster.write(run, place, Path(folder), (what,))[what]
         try:
             client = kfp.Client(host=host, namespace=namespace or "kubeflow", existing_token=token or None)
             started = client.create_run_from_pipeline_package(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import tempfile
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,7 +14,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from pipelines import server
+from pipelines import cluster, server
 from pipelines.__main__ import app
 from proseform.errors import ClusterError, ConfigError
 
@@ -38,6 +40,27 @@ class Kfp:
         """The run that was sent."""
         (body,) = [body for method, path, body, _ in self.asked if (method, path) == ("POST", "/apis/v2beta1/runs")]
         return dict(body)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled_once() -> Iterator[None]:
+    """A pipeline is compiled once: for every value of a step KFP walks the stack, and pytest's is deep."""
+    write = cluster.write
+
+    @functools.cache
+    def text(run: str, place: str, name: str) -> str:
+        with tempfile.TemporaryDirectory() as folder:
+            return write(run, place, Path(folder), (name,))[name].read_text()
+
+    def copied(run: str, place: str, folder: Path, names: tuple[str, ...]) -> dict[str, Path]:
+        files = {name: folder / f"{name}.yaml" for name in names}
+        for name, file in files.items():
+            file.write_text(text(run, place, name))
+        return files
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cluster, "write", copied)
+        yield
 
 
 @pytest.fixture
