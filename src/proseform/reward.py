@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from proseform import verify
+from proseform.leaves import leaves
 from proseform.strict import same
 
 if TYPE_CHECKING:
@@ -30,9 +31,6 @@ ATTEMPTED = 0.1
 
 JSON = "json"
 """Name of the gated reward, where terms are named."""
-
-Path = tuple[str | int, ...]
-"""The keys and indices that lead to a part of a JSON value."""
 
 _ROUNDING = 1e-9
 """How far beyond [0, 1] a term may come out by rounding alone."""
@@ -85,20 +83,6 @@ def content_share(value: Any, gold: Any) -> float:
     return agreed / len(paths)
 
 
-def leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
-    """Every leaf of a JSON value with its path; an empty container is a leaf of its own.
-
-    >>> list(leaves({"a": [1, {}]}))
-    [(('a', 0), 1), (('a', 1), {})]
-    """
-    items = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
-    branches = list(items)
-    if not branches:
-        yield path, value
-    for step, child in branches:
-        yield from leaves(child, (*path, step))
-
-
 def powered(score: float, exponent: float) -> float:
     """A score in [0, 1] raised to a power: with 4, half right is worth .0625.
 
@@ -120,6 +104,8 @@ def in_range(value: Any) -> float:
     >>> in_range(True), in_range(1 + 1e-12)
     (1.0, 1.0)
     """
+    if type(value) is float and 0.0 <= value <= 1.0:
+        return value  # nearly all; asking for numbers.Real takes longer than many a term
     if not isinstance(value, numbers.Real) or not math.isfinite(value):
         raise ValueError(f"gave {value!r:.40}, expected a number in [0, 1]")
     number = float(value)

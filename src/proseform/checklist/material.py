@@ -9,7 +9,7 @@ from typing import Any
 
 from proseform.checklist import restate
 from proseform.checklist.restate import Read
-from proseform.reward import Path
+from proseform.leaves import Path
 
 _FEW = 6
 """Values of a kind of leaf up to which it is a choice, such as a verdict."""

@@ -11,8 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from proseform import reward
-from proseform.reward import Path
+from proseform.leaves import Path, leaves
 
 Read = Callable[[str], Any]
 """A text to the JSON value that it states; None where it states none."""
@@ -34,7 +33,7 @@ def values(stated: Iterable[Any]) -> dict[Path, list[Any]]:
     """The distinct values of every kind of leaf over some JSON values, in the order in which they come."""
     pool: dict[Path, dict[str, Any]] = {}
     for value in stated:
-        for path, leaf in reward.leaves(value):
+        for path, leaf in leaves(value):
             pool.setdefault(kind(path), {}).setdefault(json.dumps(leaf, sort_keys=True), leaf)
     return {of: list(distinct.values()) for of, distinct in pool.items()}
 
@@ -48,13 +47,13 @@ def restated(text: str, read: Read, path: Path, new: Any) -> str | None:
     >>> restated("a=1 b=1", read, ("b",), "2")
     'a=1 b=2'
     """
-    before = dict(reward.leaves(read(text)))
+    before = dict(leaves(read(text)))
     if path not in before:
         return None
     tried = []
     for start, end in _places(text, before[path]):
         other = text[:start] + _spelt(new) + text[end:]
-        after = dict(reward.leaves(read(other)))
+        after = dict(leaves(read(other)))
         if path in after and after[path] == new:
             changed = sum(before.get(one) != after.get(one) for one in {**before, **after})
             tried.append((changed, start, other))
@@ -70,7 +69,7 @@ def half_right(text: str, read: Read, pool: Mapping[Path, Sequence[Any]]) -> str
         pool: The values of each kind of leaf; see :func:`values`.
     """
     wrong = True
-    for path, leaf in list(reward.leaves(read(text))):
+    for path, leaf in list(leaves(read(text))):
         if (other := _another(text, read, path, leaf, pool)) is None:
             continue
         wrong = not wrong
@@ -80,7 +79,7 @@ def half_right(text: str, read: Read, pool: Mapping[Path, Sequence[Any]]) -> str
 
 def all_set(text: str, read: Read, chosen: Mapping[Path, Any]) -> str:
     """The text with every leaf of some kinds set to that kind's value, where the text can be made to state it."""
-    for path, leaf in list(reward.leaves(read(text))):
+    for path, leaf in list(leaves(read(text))):
         if kind(path) in chosen and leaf != chosen[kind(path)]:
             text = restated(text, read, path, chosen[kind(path)]) or text
     return text

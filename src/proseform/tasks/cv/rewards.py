@@ -9,7 +9,7 @@ contradicting oneself, repeating and listing everything do not pay.
 from __future__ import annotations
 
 import json
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +36,7 @@ def read(prose: str, _inputs: Mapping[str, Input]) -> Verdict:
 
 def accuracy(prose: str, case: Case) -> float:
     """The share of verdicts that are right: each requirement, the experience, the score and the recommendation."""
-    scanned, gold = form.scan(prose), case.answer
+    scanned, gold = _scan(prose), case.answer
     claims = _claims(scanned)
     right = sum(_agree(claims.get(_key(item)), item, "importance", "verdict") for item in gold["requirements"])
     experience = scanned.only("experience")
@@ -53,7 +53,7 @@ def explanation(prose: str, case: Case) -> float:
     and weighs as much as the share of the requirements that have a line. A strength or gap that contradicts its line
     counts as one more error.
     """
-    scanned, gold = form.scan(prose), case.answer
+    scanned, gold = _scan(prose), case.answer
     claims = _claims(scanned)
     evidence = sum(_grounded(claims.get(_key(item)), item, case) for item in gold["requirements"])
     experience = scanned.only("experience")
@@ -76,7 +76,7 @@ def format(prose: str, case: Case) -> float:  # noqa: A001 - the rubric's word
     verdict = form.read(prose)
     if verdict.ok and _schema().fault(verdict.value) is None:
         return 1.0
-    scanned = form.scan(prose)
+    scanned = _scan(prose)
     once = (
         sum(scanned.only(name) is not None for name in form.SECTIONS[2:])
         + _named(scanned, case)
@@ -88,7 +88,7 @@ def format(prose: str, case: Case) -> float:  # noqa: A001 - the rubric's word
 
 def coverage(prose: str, case: Case) -> float:
     """The share of the required parts that are present: candidate and role, each requirement, each section."""
-    scanned, gold = form.scan(prose), case.answer
+    scanned, gold = _scan(prose), case.answer
     claims = {_key(item) for item in scanned.claims["requirements"]}
     present = _named(scanned, case) + sum(_key(item) in claims for item in gold["requirements"])
     present += sum(bool(scanned.claims[name]) for name in form.SECTIONS[2:])
@@ -100,7 +100,7 @@ def concision(prose: str, case: Case) -> float:
 
     The factor is 1 up to :data:`SLACK` times the gold's length and falls to 0 at twice that length.
     """
-    scanned = form.scan(prose)
+    scanned = _scan(prose)
     lines = [line.strip() for line in prose.split("\n") if line.strip()]
     if not lines:
         return 0.0
@@ -126,6 +126,12 @@ _SUMMARY = 4
 def _schema() -> Schema:
     """The task's schema: its bounds are not part of the form."""
     return Schema(json.loads((resources.files(__package__) / "schema.json").read_text()), "cv/schema.json")
+
+
+@lru_cache(maxsize=1)
+def _scan(prose: str) -> form.Scan:
+    """What a text states; scanned once for all terms, which ask one after the other and change nothing in it."""
+    return form.scan(prose)
 
 
 def _key(item: Mapping[str, Any]) -> str:
