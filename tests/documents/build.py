@@ -107,6 +107,7 @@ def pdf_by_hand(
     extra: bytes = b"",
     font: bytes = b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
     pattern: bytes = b"null",
+    properties: bytes = b"",
     more: tuple[bytes, ...] = (),
     page: bytes = b"",
     catalog: bytes = b"",
@@ -116,7 +117,7 @@ def pdf_by_hand(
     Objects are the catalog, the pages, the page, its content, its font (``/F``), its pattern (``/P``), then more, from
     7 on; ``extra`` is added to the content's dictionary, ``page`` to the page's, and ``catalog`` to the catalog.
     """
-    resources = b"<< /Font << /F 5 0 R >> /Pattern << /P 6 0 R >> >>"
+    resources = b"<< /Font << /F 5 0 R >> /Pattern << /P 6 0 R >> %s >>" % properties
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R %s >>" % catalog,
         pages,

@@ -19,8 +19,11 @@ from proseform.documents.pdf.pdfium import Box, address, bounds, objects, parame
 
 _ALEF_LAM = re.compile("[\u0622\u0623\u0625\u0627]\u0644")
 """What no ligature is: the one of these two letters is lam before alef."""
-_LONGEST = 4
-"""Characters of ``ActualText`` for each glyph that it replaces; a ligature has three."""
+_LONGEST, _NARROW = 4, 0.5
+"""Characters of ``ActualText`` for each letter that there is room for, and the width of one in letter sizes.
+
+A ligature has three characters.
+"""
 _HYPHEN = "\x02"
 """What PDFium gives for a hyphen at the end of a line."""
 _FLAT = 0.01
@@ -246,26 +249,25 @@ def _marked(pieces: list[Piece]) -> list[list[Piece]]:
 
 
 def _replace(run: list[Piece], found: list[list[Glyph]], result: Drawn) -> None:
-    """Let the pieces of one marked run read as their ``ActualText``."""
-    glyphs = [glyph for piece in run for glyph in found[piece.order]]
+    """Let the pieces of one marked run read as their ``ActualText``, unless it says more than there is room for."""
     actual = run[0].actual or ""
-    shown = "".join(glyph.text for glyph in glyphs if glyph.mapped)
-    if len(actual) > _LONGEST * max(len(glyphs), len(run)) and shown.split() != actual.split():
-        result.replaced.append(actual)
-    elif glyphs:
-        first = glyphs[0]
-        boxes = [glyph.box for glyph in glyphs] + [bounds(piece.item) for piece in run if piece.item is piece.holder]
-        first.text, first.mapped, first.box = actual, True, union(boxes)
-        start, end = _extent(first.box, first.piece.along)
-        first.start, first.end = min(first.start, start), max(first.end, end)
-        for piece in run:
-            found[piece.order] = []
-        found[first.piece.order] = [first]
-    else:  # glyphs without any character: PDFium passes over them
-        piece = run[0]
-        box = bounds(piece.holder)
+    glyphs = [glyph for piece in run for glyph in found[piece.order]]
+    for piece in run:
+        found[piece.order] = []
         piece.size = piece.size or _size(piece.item)
-        found[piece.order] = [_placed(actual, box[0], box[1], box, piece, -1)]
+    first = glyphs[0] if glyphs else None  # without: PDFium passes over glyphs that stand for nothing
+    piece = first.piece if first else run[0]
+    inked = [bounds(one.item) for one in run if one.item is one.holder]
+    boxes = [*inked, *(glyph.box for glyph in glyphs)] or [bounds(piece.holder)]
+    extents = [_extent(box, piece.along) for box in boxes]
+    letters = sum(end - start for start, end in extents[: len(inked) or None]) / (piece.size * _NARROW)
+    if len(actual) > _LONGEST * max(1.0, letters):
+        result.replaced.append(actual)
+        return
+    box = union(boxes)
+    base = first.base if first else _placed("", box[0], box[1], box, piece, -1).base
+    start, end = min(start for start, _ in extents), max(end for _, end in extents)
+    found[piece.order] = [Glyph(actual, start, end, base, box, piece, first.index if first else -1)]
 
 
 def _size(item: Any) -> float:

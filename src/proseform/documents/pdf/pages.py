@@ -29,6 +29,8 @@ _THAI = dict(zip(range(0xF700, 0xF71B), map(ord, (
     "\u0e31\u0e4d\u0e47\u0e48\u0e49\u0e4a\u0e4b\u0e4c\u0e38\u0e39\u0e3a"
 )), strict=True))  # fmt: skip
 """Where fonts for Thai have letters and marks that are moved to make room for others."""
+_SWAPPED = {ord(letter) << 8: letter for letter in "fijlt"} | {0xCF00: "fi", 0xD200: "fl"}
+"""Letters of ligatures as Ghostscript writes them: bytes swapped, and the last two of three added up."""
 _SARA_AM = re.compile("\u0e4d([\u0e48-\u0e4b]?)\u0e32")
 """A Thai vowel that some fonts draw in two parts."""
 _SHAPES = (("\u2e80", "\u2fdf"), ("\ufb1d", "\ufdff"), ("\ufe70", "\ufefc"))
@@ -189,6 +191,8 @@ def _characters(glyphs: Iterable[Glyph], noticed: Noticed) -> Iterable[Glyph]:
 
 def _plain(text: str) -> str:
     """The characters that a glyph's shape is of."""
+    if len(text) > 1 and all(ord(character) in _SWAPPED for character in text):
+        return text.translate(_SWAPPED)
     shaped = any(first <= text[:1] <= last for first, last in _SHAPES)
     return unicodedata.normalize("NFKC", text) if shaped else text.translate(_THAI)
 
