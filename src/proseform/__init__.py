@@ -5,7 +5,7 @@ from the bottom up, and imports go down only:
 
 - floor 0, words: :mod:`~proseform.errors`, :mod:`~proseform.versions`, :mod:`~proseform.config`
 - floor 1, nouns: :mod:`~proseform.input`, :mod:`~proseform.case`, :mod:`~proseform.schema`, :mod:`~proseform.prompt`,
-  :mod:`~proseform.rubric`, :mod:`~proseform.task`, :mod:`~proseform.bundle`
+  :mod:`~proseform.claims`, :mod:`~proseform.rubric`, :mod:`~proseform.task`, :mod:`~proseform.bundle`
 - floor 2, judgement: :mod:`~proseform.verify`, :mod:`~proseform.reward`, :mod:`~proseform.report`,
   :mod:`~proseform.thresholds`, :mod:`~proseform.laws`; pure functions, no I/O, but for :mod:`~proseform.checklist`,
   which tries rewards in processes of their own
