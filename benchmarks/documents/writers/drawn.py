@@ -188,11 +188,15 @@ def _add(book: Any, sheet: Sheet, part: Part) -> None:
         case Item(text, mark):
             book.multi_cell(0, 5, f"{mark} {text}", align=side, new_x="LMARGIN", new_y="NEXT")
         case Dated(text, date):
-            book.cell(120, 5, text)
-            book.cell(0, 5, date, align="R", new_x="LMARGIN", new_y="NEXT")
+            near, far = (date, text) if sheet.rtl else (text, date)
+            book.cell(60 if sheet.rtl else 120, 5, near)
+            book.cell(0, 5, far, align="R", new_x="LMARGIN", new_y="NEXT")
         case Row(label, text):
-            book.cell(50, 5, label, border=1)
-            book.multi_cell(0, 5, text, border=1, new_x="LMARGIN", new_y="NEXT")
+            left = book.l_margin + (0 if sheet.rtl else 50)
+            book.set_x(book.l_margin + 140 if sheet.rtl else book.l_margin)
+            book.cell(50, 5, label, border=1, align=side)
+            book.set_x(left)
+            book.multi_cell(140, 5, text, border=1, align=side, new_x="LMARGIN", new_y="NEXT")
         case Heading(text) | Line(text):
             place = "C" if sheet.layout == "centred" and (isinstance(part, Heading) or part in sheet.top) else side
             height = 7 if isinstance(part, Heading) else 5

@@ -59,7 +59,7 @@ def _pdflatex(sheet: Sheet, path: Path, fonts: str) -> None:
     """Write one PDF by pdfTeX."""
     setup = [fonts + r"\newcommand\headfont{}"]
     if sheet.layout == "letter-spaced":
-        setup.append(r"\usepackage[letterspace=300]{microtype}\renewcommand\headfont{\lsstyle}")
+        setup.append(r"\usepackage[letterspace=300,expansion=false]{microtype}\renewcommand\headfont{\lsstyle}")
     _run("pdflatex", sheet, setup, path)
 
 

@@ -17,7 +17,9 @@ def docx(sheet: Sheet, path: Path) -> None:
     writer = _Writer(document, sheet)
     writer.parts(document, sheet.top)
     if sheet.layout == "sidebar":
-        cells = document.add_table(rows=1, cols=2).rows[0].cells
+        table = document.add_table(rows=1, cols=2)
+        writer.direct(table)
+        cells = table.rows[0].cells
         for cell, column, width in zip(cells, sheet.columns, (4.5, 11), strict=True):
             cell.width = library.shared.Cm(width)
             writer.parts(cell, column)
@@ -48,9 +50,16 @@ class _Writer:
                 continue
             if table is None:
                 table = owner.add_table(rows=0, cols=2)
+                self.direct(table)
                 table.style = "Table Grid" if self.sheet.layout == "form" else None
             for cell, text in zip(table.add_row().cells, (part.label, part.text), strict=True):
                 self._run(cell.paragraphs[0], text)
+
+    def direct(self, table: Any) -> None:
+        """Let the first column stand where its script begins."""
+        if self.sheet.rtl:
+            flag = _element("w:bidiVisual")
+            table._tbl.tblPr.insert_element_before(flag, "w:tblW", "w:tblLook")  # noqa: SLF001 - as below
 
     def _part(self, owner: Any, part: Part) -> None:
         """Add one part that is no row."""
