@@ -53,8 +53,8 @@ lock: ## resolve requirements/*.txt anew from pyproject.toml
 demo: setup ## the main job: from an empty folder to a verified JSON answer
 	@$(PY) -m pipelines run --task cv --run small --example examples/cv
 
-# A file's tests stay together, since they share what is costly to make.
-PARALLEL := -n auto --dist loadfile
+# A file's tests stay together, since they share what is costly to make. Files begin in the order of tests/conftest.py.
+PARALLEL := -n auto --dist loadfile --no-loadscope-reorder
 
 .PHONY: test
 test: setup ## every test that needs no cluster

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 from typing import Any
 
@@ -10,18 +11,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proseform import task, verify
+from proseform.case import Case
 from proseform.tasks.cv import form, judgement, source
 from proseform.verdict import Reason
 
 CV = task.load("cv")
-GOLD = {level: list(source.generate(level, "valid", 11, 1000)) for level in CV.levels}
-PROSE = next(case.prose for case in GOLD["starter"] if len(case.answer["requirements"]) == 3)
+PROSE = next(
+    case.prose for case in source.generate("starter", "valid", 11, 1000) if len(case.answer["requirements"]) == 3
+)
 
 
-@pytest.mark.parametrize("level", GOLD)
+@functools.cache
+def gold(level: str) -> list[Case]:
+    """A thousand cases; not made while tests are collected, which every worker does."""
+    return list(source.generate(level, "valid", 11, 1000))
+
+
+@pytest.mark.parametrize("level", CV.levels)
 def test_gold_prose_reads_as_the_gold_answer(level: str) -> None:
     """A thousand cases of each level."""
-    for case in GOLD[level]:
+    for case in gold(level):
         assert form.read(case.prose).value == case.answer
 
 
@@ -70,7 +79,7 @@ def test_the_reader_never_raises_on_any_text(text: str) -> None:
 @given(st.data())
 def test_the_reader_never_raises_on_damaged_prose(data: st.DataObject) -> None:
     """Pieces of real evaluations cut, doubled and put together again reach deeper than chance text."""
-    case = data.draw(st.sampled_from(GOLD["expert"][:50]))
+    case = data.draw(st.sampled_from(gold("expert")[:50]))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(case.prose)), min_size=2, max_size=4)))
     text = (
         case.prose[: cuts[0]] + data.draw(st.text(max_size=5)) + case.prose[cuts[0] : cuts[-1]] + case.prose[cuts[1] :]
@@ -124,7 +133,7 @@ def test_what_is_not_the_form_is_refused_with_the_place(text: str, where: str) -
 
 
 def test_periods_without_their_sum_are_refused() -> None:
-    case = next(case for case in GOLD["professional"] if len(case.answer["periods"]) > 1)
+    case = next(case for case in gold("professional") if len(case.answer["periods"]) > 1)
     line = next(line for line in case.prose.split("\n") if '" and "' in line)
     cut = f"{line[: line.rindex(chr(34)) + 1]}, {case.answer['experience']['verdict']}."
     assert form.read(case.prose.replace(line, cut)).where == "experience"

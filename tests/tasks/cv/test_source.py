@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 import re
 from itertools import islice
@@ -14,11 +15,16 @@ from proseform.errors import InputError
 from proseform.tasks.cv import career, drawing, form, judgement, source
 
 CV = task.load("cv")
-CASES = {level: list(source.generate(level, "train", 5, 1000)) for level in CV.levels}
 MONTHS = {
     name: index
     for index, name in enumerate(["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"])
 }
+
+
+@functools.cache
+def cases(level: str) -> list[Case]:
+    """A thousand cases; not made while tests are collected, which every worker does."""
+    return list(source.generate(level, "train", 5, 1000))
 
 
 def _month(text: str) -> int:
@@ -49,7 +55,7 @@ def _months_in(case: Case) -> int:
 @pytest.mark.parametrize("level", CV.levels)
 def test_answers_follow_from_the_texts(level: str) -> None:
     """Months, verdicts, counts, score and recommendation are recomputed from CV and job as they are written."""
-    for case in CASES[level]:
+    for case in cases(level):
         answer, cv, job = case.answer, case.inputs["cv"], case.inputs["job"]
         months = _months_in(case)
         experience = answer["experience"]
@@ -78,7 +84,7 @@ def test_answers_follow_from_the_texts(level: str) -> None:
 
 @pytest.mark.parametrize("level", ["starter", "junior"])
 def test_what_is_missing_is_nowhere_in_an_easy_cv(level: str) -> None:
-    for case in CASES[level]:
+    for case in cases(level):
         lines = {line.split(" ", 1)[1] for line in case.inputs["cv"].split("\n")[4:]}
         for item in case.answer["requirements"]:
             assert (item["skill"] in lines) == (item["verdict"] != "missing")
@@ -87,7 +93,7 @@ def test_what_is_missing_is_nowhere_in_an_easy_cv(level: str) -> None:
 def test_hard_cvs_mention_skills_that_they_do_not_show() -> None:
     """Hearsay is the trap of the hard levels: the CV has it, often of a missing skill, and it is never the evidence."""
     trapped = 0
-    for case in CASES["expert"]:
+    for case in cases("expert"):
         for sentence in case.facts["hearsay"]:
             assert sentence in case.inputs["cv"]
             for item in case.answer["requirements"]:
@@ -97,7 +103,7 @@ def test_hard_cvs_mention_skills_that_they_do_not_show() -> None:
 
 
 def test_expert_lives_have_gaps_overlaps_presents_and_none_at_all() -> None:
-    lives = [[tuple(period) for period in case.facts["periods"]] for case in CASES["expert"]]
+    lives = [[tuple(period) for period in case.facts["periods"]] for case in cases("expert")]
     sums = [(sum(last - first + 1 for first, last in life), judgement.months_worked(life), life) for life in lives]
     assert sum(total > distinct for total, distinct, _ in sums) > 100, "overlaps"
     assert (
@@ -108,9 +114,9 @@ def test_expert_lives_have_gaps_overlaps_presents_and_none_at_all() -> None:
         > 100
     ), "gaps"
     assert sum(not life for life in lives) > 10, "no work"
-    assert sum("to present" in case.inputs["cv"] for case in CASES["expert"]) > 100
+    assert sum("to present" in case.inputs["cv"] for case in cases("expert")) > 100
     for sign in ("\n- ", "\n\nSkills", ". "):
-        assert sum(sign in case.inputs["cv"] for case in CASES["expert"]) > 100, "bullets, sections, paragraphs"
+        assert sum(sign in case.inputs["cv"] for case in cases("expert")) > 100, "bullets, sections, paragraphs"
 
 
 @pytest.mark.parametrize("level", CV.levels)
@@ -159,16 +165,16 @@ def test_an_unknown_level_is_refused_by_name() -> None:
 
 
 def test_recommendations_are_balanced_enough_to_be_learned() -> None:
-    for level, cases in CASES.items():
+    for level in CV.levels:
         for recommendation in ("reject", "consider", "interview"):
-            assert sum(case.answer["recommendation"] == recommendation for case in cases) > 200, level
+            assert sum(case.answer["recommendation"] == recommendation for case in cases(level)) > 200, level
 
 
 @pytest.mark.parametrize("level", CV.levels)
 def test_careless_annotators_are_as_careless_as_documented(level: str) -> None:
     """Rates over a thousand annotations, with room for chance."""
     rng = random.Random(7)
-    pairs = [(case, source.annotate(case, rng)) for case in CASES[level]]
+    pairs = [(case, source.annotate(case, rng)) for case in cases(level)]
     scans = [form.scan(text) for _, text in pairs]
     left_out = {name: sum(not scan.claims[name] for scan in scans) / len(scans) for name in form.SECTIONS}
     assert {name for name, share in left_out.items() if share} == set(source.LEFT_OUT)
@@ -186,7 +192,7 @@ def test_careless_annotators_are_as_careless_as_documented(level: str) -> None:
 def test_careless_evidence_is_mostly_right() -> None:
     rng = random.Random(8)
     total = right = 0
-    for case in CASES["starter"]:
+    for case in cases("starter"):
         for claim, truth in zip(
             form.scan(source.annotate(case, rng)).claims["requirements"], case.answer["requirements"], strict=True
         ):
@@ -195,7 +201,7 @@ def test_careless_evidence_is_mostly_right() -> None:
 
 
 def test_annotations_come_from_the_given_chance_alone() -> None:
-    case = CASES["starter"][0]
+    case = cases("starter")[0]
     assert [source.annotate(case, random.Random(1)) for _ in range(2)] == [source.annotate(case, random.Random(1))] * 2
 
 
