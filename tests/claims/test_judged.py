@@ -153,6 +153,31 @@ def test_what_a_projection_left_out_is_not_compared():
     assert not judge({"count": 7}, claims(whole, ()), {}, {}).ok, "left out of the value, not of the schema"
 
 
+def test_a_line_without_end_is_the_words_next_to_a_quote():
+    """A document without line breaks would support every quote; a word that the window cuts is no word of it."""
+    far = {**INPUTS, "letter": Input.of("Owns a whetstone. " + "And so on. " * 40 + "Sharpens every day.")}
+    assert not verdict(item(tool="whetstone", quote="Sharpens every day"), far).ok
+    cut = {**INPUTS, "letter": Input.of("Sharpens every day" + " x" * 147 + " lathes and more")}
+    assert not verdict(item(tool="lathe", quote="Sharpens every day"), cut).ok
+    near = {**INPUTS, "letter": Input.of("And so on. " * 40 + "Owns a whetstone. Sharpens every day.")}
+    assert verdict(item(tool="whetstone", quote="Sharpens every day"), near).ok
+
+
+def test_work_is_bounded_whatever_the_text_and_the_value():
+    """A text of one letter and a value that quotes it hundreds of times; parts that many branches look at."""
+    inputs = {"letter": Input.of("a" * 100_000 + " b" * 50_000), "list": Input.of("x")}
+    many = claims(Schema({"type": "array", "items": {"type": "string", "x-from": "letter"}}), inputs)
+    assert not judge(["a" * 500] * 300, many, inputs, {}).ok
+    assert not judge(["b"] * 300, many, inputs, {}).ok
+    node = {"$ref": "#/$defs/n"}
+    both = {"type": "object", "properties": {"n": {"allOf": [node, node]}}, "x-derive": {"count": "n"}}
+    deep = Schema({"$ref": "#/$defs/n", "$defs": {"n": both}})
+    value: dict = {}
+    for _ in range(16):
+        value = {"n": value}
+    assert judge(value, claims(deep, ()), {}, {}).detail == "it is too intertwined to look its quotes up"
+
+
 def test_a_schema_that_states_nothing_costs_nothing():
     stated = claims(Schema({"type": "string"}), ["letter"])
     assert not stated.any

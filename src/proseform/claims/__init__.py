@@ -9,7 +9,8 @@ Two keywords, which validators pass over and engines never see:
     quotes.py      where a quote stands in a text
     dates.py       dates and periods, as people write them
     derivations.py the operators
-    stated.py      both keywords of a schema, read once and checked
+    keywords.py    the keywords of a subschema as values
+    stated.py      those of a whole schema, read once and checked
     judged.py      a value judged by them, with the evidence
     marked.py      the inputs with their quotes marked, for pages
 

@@ -9,12 +9,17 @@ from typing import Any
 
 from proseform.claims import quotes
 from proseform.claims.derivations import Derivation, Underivable, derived, number
-from proseform.claims.stated import DERIVE, Claims, Source, Synonyms
+from proseform.claims.keywords import DERIVE, Source
+from proseform.claims.stated import Claims, Synonyms
 from proseform.input import Input
 from proseform.schema import pointer
 from proseform.strict import same
 from proseform.verdict import Evidence, Reason, Verdict
 
+MOST_STEPS = 20_000
+"""Subschemas that are looked at for what applies where, which takes memory for each."""
+LINE = 300
+"""Characters on either side of a quote that its line reaches at most: a longer one is a paragraph."""
 LEAST_BESIDE = 8
 """Letters and digits of a quote that does not name its thing itself, but stands on a line that does."""
 
@@ -33,17 +38,19 @@ def judge(
         synonyms: Other names of things, see :data:`~proseform.claims.stated.Synonyms`.
         cut: JSON pointers of what was cut short: it is not judged.
     """
+    if claims.any and claims.schema.steps(value) > MOST_STEPS:
+        return Verdict(reason=Reason.SCHEMA, where="/", detail="it is too intertwined to look its quotes up")
     evidence: list[Evidence] = []
-    for place, location, keywords in claims.schema.annotations(value) if claims.any else ():
+    for place, location, stated in claims.schema.annotations(value) if claims.any else ():
         if any(f"{place}/".startswith(f"{one}/") for one in cut):
             continue
-        source = claims.source(location, keywords)
+        source = claims.source(location, stated)
         if source is not None:
             judged = _grounded(value, place, source, inputs, synonyms)
             if isinstance(judged, Verdict):
                 return judged
             evidence += judged
-        derivation = claims.derivation(location, keywords)
+        derivation = claims.derivation(location, stated)
         if derivation is not None and (fault := _inconsistent(value, place, derivation, claims.absent)):
             return Verdict(reason=Reason.INCONSISTENT, where=place or "/", detail=fault)
     return Verdict(value, evidence=tuple(evidence))
@@ -86,10 +93,25 @@ def _supports(
         terms = [term for name in names for term in (name, *synonyms.get(name.casefold(), ()))]
         if any(quotes.stands(term.casefold(), quote.casefold()) for term in terms):
             return True
-        line = text[text.rfind("\n", 0, span[0]) + 1 : (text + "\n").index("\n", span[1])]
-        near = quotes.weight(quote) >= LEAST_BESIDE
-        return near and any(quotes.stands(term.casefold(), line.casefold()) for term in terms)
+        if quotes.weight(quote) < LEAST_BESIDE:
+            return False
+        line = _line(text, *span).casefold()
+        return any(quotes.stands(term.casefold(), line) for term in terms)
     return quotes.weight(quote) >= source.least or _NUMBER.fullmatch(quote) is not None
+
+
+def _line(text: str, start: int, end: int) -> str:
+    """The line, or lines, of a span; of a longer one the words next to it."""
+    before, after = text[max(0, start - LINE) : start], text[end : end + LINE]
+    if "\n" in before:
+        before = before.rpartition("\n")[2]
+    elif start > LINE:
+        before = before.partition(" ")[2]
+    if "\n" in after:
+        after = after.partition("\n")[0]
+    elif end + LINE < len(text):
+        after = after.rpartition(" ")[0]
+    return before + text[start:end] + after
 
 
 def _owed(source: Source, beside: Mapping[str, Any]) -> str:

@@ -19,7 +19,9 @@ from itertools import islice
 from proseform.offsets import Offsets, substituted
 
 MOST_PLACES = 50
-"""Places of one quote that are looked at; a text of blanks and single letters has no end of them."""
+"""Places of one quote that are given; a text of blanks and single letters has no end of them."""
+MOST_LOOKS = 1000
+"""Places that are looked at for them, within words included: so many that no honest quote comes later."""
 
 _PIECE = re.compile("[\x00-\x7f]?[^\x00-\x7f]+")
 """What composition may change: a run beyond ASCII, with the letter before it."""
@@ -87,7 +89,9 @@ def _places(quote: str, text: str) -> Iterator[tuple[int, int]]:
 def _starts(piece: str, text: str) -> Iterator[int]:
     """Where a piece stands in a text at word borders, both folded."""
     start = text.find(piece)
-    while start >= 0:
+    for _ in range(MOST_LOOKS):
+        if start < 0:
+            return
         if not _within(text, start) and not _within(text, start + len(piece)):
             yield start
         start = text.find(piece, start + 1)

@@ -114,6 +114,10 @@ class Schema:
         """The names of the top-level properties, in order."""
         return tuple(self.document.get("properties", {}))
 
+    def steps(self, value: Any) -> int:
+        """How many subschemas are looked at to check a value; its parts are counted where the schema is recursive."""
+        return cost.steps(self._nodes, value) if self._recursive else self.looks
+
     def fault(self, value: Any) -> tuple[str, str] | None:
         """The first fault of a value as (JSON pointer, reason), or None where it conforms.
 
@@ -121,7 +125,7 @@ class Schema:
         ('/a', '"x" is not of type "integer"')
         """
         try:
-            steps = cost.steps(self._nodes, value) if self._recursive else self.looks
+            steps = self.steps(value)
             if steps > cost.MAX_STEPS:
                 return "/", f"checking it by this schema takes more than {cost.MAX_STEPS} steps"
             if self._validator.is_valid(value):
