@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from proseform import hostile
-from proseform.checklist import by_task, contract, payment
+from proseform import hostile, reward, task, verify
+from proseform.checklist import by_function, by_task, contract, payment
+from proseform.checklist.gold_rows import Row
 from proseform.rubric import Rubric
 from proseform.task import Task
 from proseform.task.planted import Planted
@@ -145,3 +146,25 @@ def test_hostile_texts_are_many_and_each_has_its_reason() -> None:
     assert len({row.name for row in rows}) == len(rows) >= 60
     assert all(row.why for row in rows)
     assert max(len(row.text.encode("utf-8", "surrogatepass")) for row in rows) >= 100_000
+
+
+def test_where_nothing_in_gold_can_be_made_wrong_gold_itself_is_the_bar() -> None:
+    """One word is right or wrong; so that one constant, which is right now and then, is not taken for an exploit."""
+
+    def exact(completions, due, **_):
+        return [float(text.strip() == word) for text, word in zip(completions, due, strict=True)]
+
+    rows = [Row("Is it light?", word, {"due": word}) for word in ("yes", "no", "yes")]
+    row = payment.planted(by_function.subject("exact", exact, rows))
+    assert row.result == "holds", row.reason
+    assert "honest mediocrity, 1.000 (gold itself, of which no half can be made wrong)" in row.what
+
+
+def test_a_task_whose_reader_says_what_follows_is_halved_all_the_same() -> None:
+    """Half right is seldom consistent: the form alone says which place of a text states which leaf."""
+    cv = task.load("cv")
+    subject = by_task.subject(replace(cv, gold=cv.gold[:2]), cv.rubric())
+    (mediocre, _) = payment.mediocrity(subject)[0]
+    gold, value = subject.read(subject.golds[0], 0), subject.read(mediocre, 0)
+    assert 0.3 < reward.content_share(value, gold) < 0.8
+    assert not verify.prose(mediocre, cv, subject.inputs[0]).ok

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from proseform import config, digest, task, testing
-from proseform.errors import StoreError
+from proseform.errors import RowError, StoreError
 from proseform.launch import Job
 from proseform.reward import Score
 from proseform.train import preview, signal
@@ -81,6 +81,20 @@ def test_a_model_is_asked_as_grpo_asks(make_job: MakeJob, tiny_base: Path) -> No
     assert 0 < figures.entropy < preview.ask(model, toy, warm, 3, 0).entropy
     assert figures.faulted == 0
     assert preview.ask(model, toy, run, 3, 0) == figures
+
+
+def test_cases_of_ones_own_are_asked_where_the_run_has_a_file(
+    make_job: MakeJob, tiny_base: Path, tmp_path: Path
+) -> None:
+    toy = task.load("train-toy")
+    cases = [*toy.generate("easy", "train", 5, 2), *toy.generate("easy", "test", 5, 2)]
+    (tmp_path / "own.jsonl").write_text("".join(f"{case.to_json()}\n" for case in cases))
+    changes = {"dataset": {"file": str(tmp_path / "own.jsonl")}}
+    run = config.Run.model_validate(make_job("grpo", changes=changes).settings["run"])
+    assert preview.ask(Source(tiny_base), toy, run, 9, 0).groups == 2
+    (tmp_path / "own.jsonl").write_text(f"{cases[-1].to_json()}\n")
+    with pytest.raises(RowError, match="has no case of the split train"):
+        preview.ask(Source(tiny_base), toy, run, 9, 0)
 
 
 def test_a_model_is_found_in_what_stages_write_in_a_bundle_and_in_any_models_folder(

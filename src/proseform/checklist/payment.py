@@ -47,23 +47,22 @@ def separates(subject: Subject) -> Check:
     count = len(subject.golds)
     grid = [[subject.one(text, case).terms for text in subject.golds] for case in range(count)]
     damaged = [subject.one(*pair).terms for pair in subject.mixed()]
-    parts, faults = [], []
+    counts, faults = {}, []
     for term in dict.fromkeys(name for row in grid for terms in row for name in terms):
-        apart = sum(
+        counts[term] = sum(
             row[case].get(term) != terms.get(term)
             for case, row in enumerate(grid)
             for place, terms in enumerate(row)
             if subject.golds[place] != subject.golds[case]
         )
-        parts.append(f"{term} {apart}")
         values = {terms[term] for terms in (*(terms for row in grid for terms in row), *damaged) if term in terms}
         if len(values) == 1:
             faults.append(f"'{term}' never varies: it gives {number(values.pop())} to every text, and no group learns")
     pairs = sum(one != other for one in subject.golds for other in subject.golds)
-    what = f"of {pairs} pairs, a case's gold and another's, are told apart by {', '.join(parts) or 'no term'}"
-    return Check.of(
-        "separates", what, faults, "a term with 0 tells form, and varies over damaged texts alone" * (" 0" in what)
-    )
+    told = ", ".join(f"{term} {count}" for term, count in counts.items())
+    blind = ", ".join(term for term, count in counts.items() if count == 0)
+    what = f"of {pairs} pairs, a case's gold and another's, are told apart by {told or 'no term'}"
+    return Check.of("separates", what, faults, f"{blind}: form alone, varies over damaged texts" if blind else "")
 
 
 def planted(subject: Subject) -> Check:
@@ -81,7 +80,9 @@ def planted(subject: Subject) -> Check:
         if value > bar + EXACT or as_much:
             faults.append((value, f"'{name}' earns {value:.3f}: {why}"))
     most, name = max(earned)
+    whole = all(mediocre == gold for (mediocre, _), gold in zip(rows, subject.golds, strict=True))
     what = f"{len(names)} exploits on {len(rows)} cases earn less than honest mediocrity, {bar:.3f}"
+    what += " (gold itself, of which no half can be made wrong)" if whole else ""
     return Check.of(
         "exploits", what, [words for _, words in sorted(faults, reverse=True)], f"the most, {most:.3f}: {name}"
     )

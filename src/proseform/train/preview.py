@@ -13,8 +13,8 @@ from typing import Any
 from proseform import bundle as bundles
 from proseform import config
 from proseform import task as tasks
-from proseform.case import Case
-from proseform.errors import StoreError
+from proseform.case import Case, load_cases
+from proseform.errors import RowError, StoreError
 from proseform.infer import decode, length, loading, tokens
 from proseform.store import Ref, fetch
 from proseform.task import Task
@@ -75,7 +75,7 @@ def ask(model: Source, task: Task, run: config.Run, groups: int, seed: int) -> S
 
     Raises:
         ConfigError: An unknown rubric.
-        RowError: Most cases are longer than the context.
+        RowError: Most cases are longer than the context, or the run's own file holds none for training.
         StoreError: No model in the folder.
     """
     import torch
@@ -121,9 +121,13 @@ def asked(folder: Path, task: str, run: config.Run, groups: int, seed: int, fetc
 
 
 def _cases(task: Task, run: config.Run, tokenizer: Any, groups: int, seed: int) -> list[Case]:
-    """Training cases of the run's level that fit the context."""
-    level = run.dataset.level or task.levels[0]
-    known = list(task.generate(level, "train", seed, 2 * groups))
+    """Training cases that fit the context: of the run's own file, else of its level."""
+    if run.dataset.file:
+        known = [case for case in load_cases(Path(run.dataset.file).expanduser()) if case.split == "train"]
+    else:
+        known = list(task.generate(run.dataset.level or task.levels[0], "train", seed, 2 * groups))
+    if not known:
+        raise RowError(f"{run.dataset.file}: has no case of the split train.")
     return length.fitting(tokenizer, task, known, run.model.max_length, "ask")[:groups]
 
 
