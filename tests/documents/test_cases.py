@@ -104,6 +104,23 @@ def test_the_encoding_is_shown(file: str, encoding: str) -> None:
     assert len(told) == (encoding != "utf-8")
 
 
+@pytest.mark.parametrize("kind", ["docx", "odt", "rtf"])
+def test_what_a_page_shows_is_the_same_in_every_kind(kind: str) -> None:
+    """A document with all that can be hidden or stand apart; LibreOffice made the other kinds of the DOCX."""
+    document = read(CASES / f"everything.{kind}")
+    assert [line for line in document.text.split("\n") if line] == [
+        "Header line", "Ana Silva", "With a note and more", "Anchor line", "Boxed on blue", "Kept inserted",
+        "Commented", "Cell on blue | two", "Last", "The note text",
+    ]  # fmt: skip
+    assert {(finding.kind, finding.message.rpartition(": ")[2]) for finding in document.input.findings} == {
+        ("hidden", "'HIDDENA'."),
+        ("hidden", "'WHITEB'."),
+        ("hidden", "'TINYC'."),
+        ("deleted", "'DELETEDD'."),
+        ("comment", "'COMMENTE'."),
+    }
+
+
 @pytest.mark.parametrize(
     ("file", "says", "hint"),
     [

@@ -65,6 +65,7 @@ HIDDEN = [
     ("<p>Ana</p><p style='mso-hide:all'>x", "Word's own"),
     ("<p>Ana</p><dialog>x</dialog>", "a dialogue that is not open"),
     ("<p>Ana</p><table><tr hidden><td>x</td></tr></table>", "a row"),
+    ("<p>Ana</p><p><del>x</del></p>", "deleted"),
     (SHEET.format(".a{display:none}"), "a class"),
     (SHEET.format("/*{*/ p , #i:not(.b) { color : white } .y{}"), "a list of selectors, with a comment"),
     (SHEET.format("@import 'x.css'; @media screen { p.a { font-size: 0 } }"), "on screens"),
@@ -98,6 +99,12 @@ SHOWN = [
 @pytest.mark.parametrize(("source", "why"), SHOWN, ids=[why for _, why in SHOWN])
 def test_what_may_be_seen_is_kept(source: str, why: str) -> None:
     assert page(source)[0].endswith("x")
+
+
+def test_the_deepest_page_that_is_parsed_is_read() -> None:
+    """The walk goes as deep as the parser."""
+    assert page("<html><body>" + "<b>" * 240 + "x" + "</b>" * 240 + "</body></html>")[0] == "x"
+    assert page("<html><body>" + "<table><tr><td>" * 60 + "x" + "</td></tr></table>" * 60)[0] == "x"
 
 
 def test_comments_scripts_and_sheets_are_told() -> None:

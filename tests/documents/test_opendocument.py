@@ -67,6 +67,14 @@ SEEN = [
         False,
         "deleted",
     ),
+    (
+        """<text:tracked-changes><text:changed-region text:id="c"><text:deletion><office:change-info>Bo
+</office:change-info></text:deletion></text:changed-region></text:tracked-changes>
+<text:p>Ana<text:change-start text:change-id="c"/>x</text:p><text:p><text:change-end text:change-id="c"/></text:p>""",
+        "",
+        False,
+        "deleted in its place",
+    ),
     ("<text:p>Ana<office:annotation><text:p>x</text:p></office:annotation></text:p>", "", False, "a comment"),
 ]
 

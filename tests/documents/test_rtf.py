@@ -32,6 +32,7 @@ def lines(source: str) -> tuple[list[str], list[str]]:
         (r"{\f1\'c8}{\f0\'eb}", "Иë"),  # a font ends with its group
         (r"\f5\'c5\'eb", "Ελ"),  # the document's code page where a font states none
         (r"\u1048?\u-10179?\u-8704?", "И\ud83d\ude00"),  # halves of a pair, which every text has joined
+        (r"{\revised\revdttm1736509440 x}", "x"),  # a number of ten digits
         (r"\uc2\u233\'c3\'a9tat\uc0\u233\u233", "étatéé"),
         (r"a\~b\_c\-d\endash\lquote e\rquote\emdash\tab f\{g\}\\", "a\xa0b\u2011c\xadd–‘e’—\tf{g}\\"),
         ("a\nb\r\nc", "abc"),  # line ends of the source are none of the text
@@ -57,6 +58,9 @@ SEEN = [
     (r"\pard\cbpat2{\cf1 x}", True, "white in a paragraph with a ground"),
     (r"\trowd\clcbpat2\cellx1\intbl{\cf1 x}\cell\row", True, "white in a shaded cell"),
     (r"\trowd\cellx1\intbl{\cf1 x}\cell\row", False, "white in a cell"),
+    (r"{\shp{\*\shpinst\shpfblwtxt0{\shptxt\cf1 x}}}", True, "white in a box"),
+    (r"{\shp{\*\shpinst\shpfblwtxt1{\sp{\sn a}{\sv b}}}}{\cf1 x}", True, "white over a shape"),
+    (r"{\shp{\*\shpinst\shpfblwtxt0{\sp{\sn a}{\sv b}}}}{\cf1 x}", False, "white beside a shape"),
     (r"{\deleted x}", False, "deleted"),
     (r"{\*\annotation x}", False, "a comment"),
     (r"{\revised x}", True, "inserted"),

@@ -174,7 +174,15 @@ def _guess(data: bytes) -> str:
 
 def _evidence(data: bytes) -> bytes:
     """The distinct words that are not ASCII."""
-    words = dict.fromkeys(word for word in re.split(rb"[\x00-\x20]+", data) if not word.isascii())
+    words: dict[bytes, None] = {}
+    size = 0
+    for match in re.finditer(rb"[^\x00-\x20]+", data):
+        word = match[0]
+        if not word.isascii() and word not in words:
+            words[word] = None
+            size += len(word) + 1
+        if size > _EVIDENCE_BYTES:
+            break
     return b" ".join(words)[:_EVIDENCE_BYTES]
 
 

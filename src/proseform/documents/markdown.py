@@ -10,6 +10,7 @@ Knowingly left out: extensions (footnotes, definition lists, mathematics), which
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
@@ -124,6 +125,8 @@ class _Html(HTMLParser):
         super().__init__()
         self.omissions = omissions
         self._open: list[tuple[str, bool]] = []
+        self._count: Counter[str] = Counter()
+        self._hiding = 0
         self._out = ""
 
     def tags(self, source: str) -> str:
@@ -135,7 +138,7 @@ class _Html(HTMLParser):
 
     def shown(self, text: str) -> str:
         """A text between tags, or nothing where they hide it."""
-        if any(hides for _, hides in self._open):
+        if self._hiding:
             self.omissions.add("hidden", "Hidden text", f"{text} ")
             return ""
         return text
@@ -148,13 +151,16 @@ class _Html(HTMLParser):
             style = dict(attrs)
             hides = tag in _NEVER or "hidden" in style or css.hides(css.declarations(style.get("style") or ""))
             self._open.append((tag, hides))
+            self._count[tag] += 1
+            self._hiding += hides
 
     def handle_endtag(self, tag: str) -> None:
         """An element ends, and those within it that have not."""
-        for at in range(len(self._open) - 1, -1, -1):
-            if self._open[at][0] == tag:
-                del self._open[at:]
-                break
+        ended = "" if self._count[tag] else tag
+        while ended != tag:
+            ended, hides = self._open.pop()
+            self._count[ended] -= 1
+            self._hiding -= hides
         if tag in _LINE_TAGS:
             self._break()
 

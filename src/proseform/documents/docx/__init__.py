@@ -105,6 +105,7 @@ class _Walk:
     def margins(self) -> tuple[list[str], list[str]]:
         """Headers and footers of all sections; one that repeats comes once."""
         even = ["even"] if switch(self.main.root_of("settings"), "evenAndOddHeaders") else []
+        read: set[str] = set()
         seen: set[tuple[str, ...]] = {()}
         lines: dict[str, list[str]] = {"headerReference": [], "footerReference": []}
         for section in self.main.root.iter("{*}sectPr"):
@@ -112,6 +113,9 @@ class _Walk:
             kinds = [*(["first"] if switch(section, "titlePg") else []), "default", *even]
             for tag, kind in product(lines, kinds):
                 part = self.main.relations.get(references.get((tag, kind), ""), ("", ""))[1]
+                if part in read:
+                    continue
+                read.add(part)
                 once = tuple(self.within(part))
                 if once not in seen:
                     seen.add(once)

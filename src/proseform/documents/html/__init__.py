@@ -2,7 +2,7 @@
 
 lxml comes with the readers of DOCX and ODT anyway, and parses what browsers write into a tree, which hidden elements
 and the rows of tables need. What a page hides is left out and told: ``hidden``, ``display: none`` and their like, also
-by rules of the page's own style sheets (css.py); comments; scripts and style sheets.
+by rules of the page's own style sheets (css.py); deleted text; comments; scripts and style sheets.
 
 Knowingly left out: what scripts write, frames, what stands in form fields.
 """
@@ -70,10 +70,7 @@ def extract_text(text: str, where: str, limits: Limits) -> Extract:
     tags = text.count("<")
     if tags > MAX_TAGS:
         raise DocumentError(f"{where} holds {tags:,} HTML tags, at most {MAX_TAGS:,} are read.", hint="Save it as PDF.")
-    try:
-        page = _Walk(_parsed(text)).extract()
-    except RecursionError as error:
-        raise DocumentError(f"{where} is nested too deeply.", hint="Print it to PDF.") from error
+    page = _Walk(_parsed(text, where)).extract()
     if len(page.raw) > 4 * limits.chars:  # normalisation only shrinks it, though not by much
         raise too_long(where, limits.chars)
     return page
@@ -93,13 +90,19 @@ def extract_archive(data: bytes, where: str, limits: Limits) -> Extract:
     raise DocumentError(f"{where} is a web archive without a page.", hint="Print the page to PDF.")
 
 
-def _parsed(text: str) -> Any:
-    """The tree of a page; lxml makes one of anything."""
+def _parsed(text: str, where: str) -> Any:
+    """The tree of a page; lxml makes one of anything, at most 256 elements deep.
+
+    Raises:
+        DocumentError: It is deeper: the parser leaves out the rest.
+    """
     from lxml import etree  # a text file does without
 
     text = _PROLOGUE.sub("", text, count=1)  # which a parser of HTML takes for a comment
     parser = etree.HTMLParser(encoding="utf-8", no_network=True, remove_pis=True)
     root = etree.fromstring(text.encode("utf-8", "replace"), parser)
+    if any(error.type == etree.ErrorTypes.ERR_RESOURCE_LIMIT for error in parser.error_log):
+        raise DocumentError(f"{where} is nested too deeply.", hint="Print it to PDF.")
     return etree.Element("html") if root is None else root
 
 
@@ -153,6 +156,8 @@ class _Walk:
         tag = element.tag
         if tag == "br":
             self.end()
+        elif tag == "del":
+            self.omissions.add("deleted", "Deleted text", " ".join(_words(element)) + " ")
         elif tag == "img":
             self.write(element.get("alt", ""), around, pre=False)
         elif tag == "tr":

@@ -89,6 +89,13 @@ class _Walk:
         self.notes: list[str] = []
         self.frames: list[Any] = []
         self.styles, self.style = Styles([]), ""
+        self.deletions = {
+            own(region, "id")
+            for root in self.roots
+            for region in root.iter("{*}changed-region")
+            if len(region.findall("{*}deletion"))
+        }
+        self.deleted: set[str] = set()  # the deletions that stand in the text and have begun
         self.chars = 0
 
     def extract(self, findings: list[Finding]) -> Extract:
@@ -127,6 +134,10 @@ class _Walk:
     def leaves_out(self, element: Any) -> bool:
         """Whether an element is not shown; text that is in it is told."""
         tag = local(element)
+        if tag == "change-start" and own(element, "change-id") in self.deletions:
+            self.deleted.add(own(element, "change-id"))
+        elif tag == "change-end":
+            self.deleted.discard(own(element, "change-id"))
         kind, what = _LEFT_OUT.get(tag, ("", ""))
         hidden = "none" in {own(element, "display"), own(element, "visibility")} or own(element, "is-hidden") == "true"
         if hidden or own(element, "visibility") in {"collapse", "filter"}:
@@ -189,6 +200,9 @@ class _Walk:
         if not text.strip():
             return text
         unseen_as = self.styles.look(styles, self.style).unseen(ground)
+        if self.deleted:
+            self.omissions.add("deleted", "Deleted text", text)
+            return ""
         if unseen_as:
             self.omissions.add("hidden", unseen_as, text)
         return "" if unseen_as else text
@@ -196,5 +210,7 @@ class _Walk:
 
 def _words(element: Any) -> str:
     """The text within an element, with a blank behind each paragraph."""
-    pieces = ["".join(one.itertext()) for one in element.iter("{*}p", "{*}h")] or ["".join(element.itertext())]
+    if local(element) in {"script", "hidden-text"}:
+        return "".join(element.itertext())
+    pieces = ["".join(one.itertext()) for one in element.iter("{*}p", "{*}h")]
     return " ".join((*pieces, ""))

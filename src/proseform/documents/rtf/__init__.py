@@ -20,7 +20,7 @@ from proseform.documents.rtf.story import State, Story
 from proseform.errors import DocumentError
 from proseform.input import Finding
 
-MAX_MARKS = 600_000
+MAX_MARKS = 400_000
 """Braces and backslashes; a page has about 2,000, this many take a second."""
 
 
@@ -75,7 +75,7 @@ class _Reader:
     def read(self, source: str) -> None:
         """Read a whole document."""
         whole, at = source.lstrip().startswith("{\\rtf"), 0
-        self.drawn = "\\shp" in source or "\\background" in source
+        self.drawn = "\\shpfblwtxt1" in source or "\\background" in source  # below the text
         starred = False
         while match := words.TOKEN.match(source, at):
             at = match.end()
@@ -140,7 +140,7 @@ class _Reader:
     def _unseen(self) -> str:
         """Why people cannot see the letters, in words; empty where they can."""
         state = self.state
-        unknown = self.drawn or (self.shaded and state.in_table)
+        unknown = self.drawn or state.boxed or (self.shaded and state.in_table)
         ground = self._colour(state.ground or state.paragraph_ground) or (UNKNOWN if unknown else WHITE)
         return Look(state.hidden, state.half_points / 2, self._colour(state.colour)).unseen(ground)
 
@@ -223,6 +223,7 @@ class _Reader:
             state.story = story = Story()
             state.at_end = partial(self._place, word, story, around)
             state.in_table = state.heading = False
+            state.boxed |= word in {"shptxt", "dptxbxtext"}
         return True
 
     def _place(self, word: str, story: Story, around: Story) -> None:

@@ -79,6 +79,7 @@ class State:
         colour: The number of their colour; 0 is the reader's own.
         ground: The number of the colour behind them; 0 is that of their paragraph.
         paragraph_ground: The number of the colour behind the paragraph; 0 is the page's.
+        boxed: Whether they stand in a text box, whose ground is not known.
         in_table: Whether paragraphs stand in a table.
         heading: Whether they are headings.
         table: The table that the group belongs to: ``fonts``, ``colours``, ``styles``.
@@ -95,6 +96,7 @@ class State:
     colour: int = 0
     ground: int = 0
     paragraph_ground: int = 0
+    boxed: bool = False
     in_table: bool = False
     heading: bool = False
     table: str = ""
