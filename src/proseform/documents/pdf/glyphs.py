@@ -266,6 +266,7 @@ def _replace(run: list[Piece], found: list[list[Glyph]], result: Drawn) -> None:
         return
     box = union(boxes)
     base = first.base if first else _placed("", box[0], box[1], box, piece, -1).base
+    extents += [(glyph.start, glyph.end) for glyph in glyphs]
     start, end = min(start for start, _ in extents), max(end for _, end in extents)
     found[piece.order] = [Glyph(actual, start, end, base, box, piece, first.index if first else -1)]
 
