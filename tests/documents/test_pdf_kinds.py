@@ -36,6 +36,11 @@ READ = [
         "Python\nSQL\nGo\n\nLume\nFjord\nOslo",
         "two columns, one after the other",
     ),
+    (
+        b"BT /F 12 Tf 50 700 Td (Jos) Tj 20 0 Td (\\302) Tj -1.3 0 Td (e, ) Tj ET",
+        "Jos\u00e9,",
+        "an accent as a glyph of its own, before its letter",
+    ),
     (b"0 0 .4 rg 0 690 600 40 re f 1 g " + ANA, "Ana Silva, Porto", "white on a dark band"),
     (b"BT 1 Tr /F 12 Tf 50 700 Td (Ana Silva) Tj ET", "Ana Silva", "letters that are only outlines"),
 ]

@@ -6,7 +6,8 @@
         glyphs.py    what a page draws, glyph by glyph
         visible.py   which of it is seen: the page is drawn with its text and without
         fonts.py     what fonts say about their characters, where PDFium does not tell
-        lines.py     glyphs to lines of words, by where they stand; bidi.py where they run from right to left
+        lines.py     glyphs to lines of words, by where they stand; bidi.py where they run from right to left,
+                     accents.py where accents are glyphs of their own
         fields.py    form fields and notes, in their places
         verdict.py   what is refused, and what is reported; legible.py whether what a font gives is text
 

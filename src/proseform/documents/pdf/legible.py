@@ -46,7 +46,7 @@ def likeness(text: str) -> float | None:
     >>> round(likeness("the quick brown fox jumps over the lazy dog and then goes home to rest " * 4), 1)
     0.9
     >>> round(likeness("wkh txlfn eurzq ira mxpsv ryhu wkh odcb grj dqg wkhq jrhv krph wr uhvw " * 4), 1)
-    0.4
+    0.5
     """
     letters = Counter(c for c in unicodedata.normalize("NFD", text).lower() if "a" <= c <= "z")
     if letters.total() < LEAST_LETTERS:

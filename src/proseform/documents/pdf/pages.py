@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from proseform.documents.extract import Omissions
+from proseform.documents.pdf.accents import composed
 from proseform.documents.pdf.fields import Entry, entries, joined
 from proseform.documents.pdf.fonts import Fonts, fonts
 from proseform.documents.pdf.glyphs import Drawn, Glyph, drawn
@@ -23,6 +24,8 @@ _ICONS, _BULLETS = ("\ue000", "\uf8ff"), "\uf0b7\uf0a7\uf0d8"
 """The private use area, where icons are, and those of Word's Symbol and Wingdings that normalisation knows."""
 _COLLECTIONS = ("\u2e80", "\uffef")
 """Between these are the characters of the Adobe collections."""
+_APOSTROPHE = 39
+"""Its code in every encoding of letters, so that it is one between letters also where a font does not say so."""
 _SOFT = "\u00ad"
 _THAI = dict(zip(range(0xF700, 0xF71B), map(ord, (
     "\u0e10\u0e34\u0e35\u0e36\u0e37\u0e48\u0e49\u0e4a\u0e4b\u0e4c\u0e48\u0e49\u0e4a\u0e4b\u0e4c\u0e0d"
@@ -120,7 +123,7 @@ def read(document: Opened, number: int, noticed: Noticed) -> Page:
         noticed.hide(text)
     for text in drawing.replaced:
         noticed.omissions.add("hidden", "Text in the place of shorter text (ActualText)", f"{text} ")
-    glyphs = list(_characters(once(seen), noticed))
+    glyphs = composed(_characters(once(seen), noticed))
     added = [entry for entry in entries(page.raw, document.form) if noticed.entry(entry)]
     result = joined(_mended(lines(rows(glyphs))), added)
     letters = sum(c.isalnum() for line in result for c in line.text)
@@ -153,12 +156,19 @@ def _map(glyphs: Sequence[Glyph], noticed: Noticed) -> None:
         return
     if noticed.maps is None:
         noticed.maps = fonts(noticed.data)
-    for glyph in glyphs:
+    for number, glyph in enumerate(glyphs):
         name = glyph.piece.font.rpartition(" ")[0]
         if not glyph.mapped and (text := noticed.maps.names.get(name, {}).get(glyph.code)):
             glyph.text, glyph.mapped = text, True
+        elif glyph.code == _APOSTROPHE and all(_is_letter(beside) for beside in glyphs[number - 1 : number + 2 : 2]):
+            glyph.mapped = True
         elif name in noticed.maps.silent and glyph.piece.actual is None:
             glyph.mapped = False
+
+
+def _is_letter(glyph: Glyph) -> bool:
+    """Whether a glyph stands for letters or for an accent."""
+    return glyph.mapped and unicodedata.category(glyph.text[:1] or " ")[0] in "LMS"
 
 
 def _split(glyphs: Sequence[Glyph], sight: Sight, *, scanned: bool) -> tuple[list[Glyph], list[Glyph]]:
