@@ -20,8 +20,8 @@ def docx(sheet: Sheet, path: Path) -> None:
         table = document.add_table(rows=1, cols=2)
         writer.direct(table)
         cells = table.rows[0].cells
-        for cell, column, width in zip(cells, sheet.columns, (4.5, 11), strict=True):
-            cell.width = library.shared.Cm(width)
+        for place, (cell, column, width) in enumerate(zip(cells, sheet.columns, (4.5, 11), strict=True)):
+            table.columns[place].width = cell.width = library.shared.Cm(width)
             writer.parts(cell, column)
             cell._element.remove(cell.paragraphs[0]._element)  # noqa: SLF001 - the empty one that a cell begins with
     elif sheet.layout == "two-columns":
