@@ -133,6 +133,7 @@ CODE = [
     ("train/muon.py", "", MOVED_BY_CODE, TRAINED, "code that every worker shares"),
     ("train/scorer.py", "", MOVED_BY_CODE, {"grpo"}, "code that scores completions"),
     ("verify.py", "", MOVED_BY_CODE, VERIFIED, "the verifier: what it scored, and no SFT"),
+    ("claims/quotes.py", "", MOVED_BY_CODE, VERIFIED, "what the verifier looks up: likewise"),
     ("reward.py", "", MOVED_BY_CODE, {"dataset", "grpo", "evaluate"}, "the reward"),
     ("schema/value.py", "", MOVED_BY_CODE, VERIFIED, "validation"),
     ("prompt/template.py", "", MOVED_BY_CODE, ALL, "how prompts are written"),

@@ -35,7 +35,9 @@ BESIDE = frozenset(
     )
 )
 """Modules and packages that no result passes through, unless they are roots."""
-VERIFIER = frozenset(f"{PACKAGE}.{name}" for name in ("verify", "reward", "schema", "verdict", "rubric", "case"))
+VERIFIER = frozenset(
+    f"{PACKAGE}.{name}" for name in ("verify", "claims", "reward", "schema", "verdict", "rubric", "case")
+)
 """Modules that judge texts: the dataset's rows pass through them, SFT on those rows does not."""
 OVERRIDE = "PROSEFORM_LIBRARIES"
 _WITH = {"transformers": ("tokenizers", "safetensors", "numpy"), "trl": ("accelerate", "datasets", "transformers")}
