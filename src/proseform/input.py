@@ -58,7 +58,7 @@ class Origin:
 
     Attributes:
         file: The file's name; empty for text that came in a request or a dataset row.
-        kind: What was read: ``text``, ``pdf``, ``docx``, ``markdown``, ``json``.
+        kind: What was read: ``text``, ``pdf``, ``docx``, ``odt``, ``rtf``, ``html``, ``markdown``, ``json``.
         encoding: The encoding that was used; empty where there was none to choose.
         pages: Pages of a paged document; 0 for every other kind.
     """

@@ -61,6 +61,9 @@ def test_one_cv_gives_one_text_in_every_kind(name: str, data: bytes, kind: str, 
         ("cv.doc", build.rtf(), "rtf"),  # what many programs call .doc
         ("cv.doc", build.CV_HTML.encode(), "html"),
         ("cv.rtf", build.docx(), "docx"),
+        ("cv.txt", b"{\\fonttbl{\\f0 Arial;}}{\\f0 Ana}", "rtf"),  # parts of RTF, as programs pass them on
+        ("cv.txt", b"\\pard\\ql Ana\\par", "rtf"),
+        ("cv.txt", b"{\\bf Ana} wrote this in TeX, or {\\it so}", "text"),
         ("cv.zip", build.odt(), "odt"),
         ("cv.txt", b"<p>Ana <b>Silva</b></p>", "html"),  # a part of a page
         ("cv.md", b"<h1 align='center'>Ana</h1>\n\n* Python", "markdown"),  # HTML that Markdown may hold

@@ -19,7 +19,11 @@ READABLE = "Readable are PDF, DOCX, ODT, RTF, HTML, Markdown, plain text and JSO
 
 _ODT = "application/vnd.oasis.opendocument.text"
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_RTF = re.compile(rb"\{\s*\\(rtf|pard|plain|par|b|i|f[0-9]|fs[0-9]|ql|qc|qj)(?![a-z])")
+_RTF = re.compile(
+    rb"\{\s*\\(rtf|pard|plain|par|b|i|ul|f[0-9]|fs[0-9]|cf[0-9]|s[0-9]|q[lcrj]|ansi|fonttbl|colortbl|stylesheet|info|"
+    rb"trowd|sectd|header|footer|\*\\generator)(?![a-z])|\\(rtf1|pard|trowd|sectd)(?![a-z])"
+)
+"""How RTF begins, and parts of it do that programs put on the clipboard or into databases."""
 _HEADER = re.compile(rb"[A-Za-z][A-Za-z0-9-]*:[ \t]?[^\r\n]*\r?\n([ \t]+[^\r\n]*\r?\n)*")
 _MIME = re.compile(rb"(?im)^mime-version:[ \t]*1\.0")
 _WEB_ARCHIVE = re.compile(rb"(?im)^content-type:[ \t]*(multipart/related|text/html)")
