@@ -15,8 +15,8 @@ from typing import Any
 
 from proseform.confined.protocol import REPLY, REQUEST, Exceeded
 
-_START_S = 60.0
-"""Longest wait for a process to import what it needs, in seconds."""
+_START_S = 300.0
+"""Longest wait for a process to import what it needs, in seconds; a busy machine takes a minute for it."""
 
 _OUT_OF_TIME = (-signal.SIGKILL, -signal.SIGXCPU)
 """By the hard limit, by the soft one."""
