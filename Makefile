@@ -65,7 +65,7 @@ STARTING := $(patsubst %,tests/test_%.py,cli confined launch lifetime trial warm
 FAST = $(filter-out $(STARTING),$(wildcard tests/test_*.py))
 
 .PHONY: test-fast
-test-fast: setup ## in a minute or two: the pure floors, and the whole way once on a toy
+test-fast: setup ## within a minute: the pure floors, and the whole way once on a toy
 	@HYPOTHESIS_PROFILE=fast $(PY) -m pytest -m "not cluster" $(PARALLEL) $(FAST) tests/schema tests/suites tests/tasks tests/data src
 
 .PHONY: e2e

@@ -7,14 +7,11 @@ which are forked from one warm process.
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from proseform import config, task, warm
+from proseform import config, task
 from proseform.infer.answer import answer
 from proseform.infer.local import LocalEngine
 from proseform.stages import cache, dataset, evaluate, grpo, policy, sft
@@ -22,21 +19,9 @@ from proseform.stages import cache, dataset, evaluate, grpo, policy, sft
 RUN = str(Path(__file__).parent / "runs" / "micro.toml")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A home of its own, and a warm process that ends with this one."""
-    root = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PROSEFORM_HOME", str(root))
-        patch.setenv("OMP_NUM_THREADS", "1")
-        patch.setenv(warm.SOCKET, str(root / "warm"))
-        server = subprocess.Popen([sys.executable, "-m", "proseform.warm", str(root / "warm"), *warm.MODULES])
-        yield
-        server.kill()
-        server.wait()
-
-
-def test_from_data_to_a_valid_answer() -> None:
+@pytest.mark.usefixtures("warmed")
+def test_from_data_to_a_valid_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROSEFORM_HOME", str(tmp_path))
     data, imitator, evaluator, formatter, report = (cache.Slot() for _ in range(5))
     dataset.run("cv", RUN, data)
     sft.run("cv", RUN, "evaluator", data, imitator)

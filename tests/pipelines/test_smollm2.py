@@ -39,6 +39,7 @@ formatter.max_tokens = 96
 """
 
 
+@pytest.mark.usefixtures("warmed")
 def test_smollm2_goes_through_sft_grpo_and_a_valid_answer_on_one_shared_base(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -161,6 +161,7 @@ def test_interrupted_on_the_way_to_convergence_it_stops_at_the_same_step(
     assert weights.read_manifest(Path(job.out))["figures"]["steps"] == 3
 
 
+@pytest.mark.usefixtures("warmed")
 def test_all_processes_stop_after_the_same_step(
     make_job: MakeJob, dataset: Path, tiny_base: Path, policy: Path
 ) -> None:
