@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from http import HTTPStatus
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -55,7 +56,11 @@ def api(server: Cluster) -> Iterator[Api]:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "_POLL_S", 0.02)
+    """Waits take no time: whoever sleeps moves the clock on."""
+    ticks = [1000.0]
+    clock = SimpleNamespace(monotonic=lambda: sum(ticks), sleep=ticks.append)
+    monkeypatch.setattr(waiting, "time", clock)
+    monkeypatch.setattr(waiting, "_POLL_S", 0.25)
     monkeypatch.setattr(waiting, "_ROUTE_S", 0.3)
     monkeypatch.setattr(waiting, "_GONE_S", 0.3)
     monkeypatch.setattr(waiting, "_ENDPOINTS_S", 0.3)

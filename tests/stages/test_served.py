@@ -62,7 +62,7 @@ class Handler(BaseHTTPRequestHandler):
 def server() -> Iterator[Server]:
     running = Server(("127.0.0.1", 0), Handler)
     running.listed, running.loads, running.asked = ["base"], [], []  # type: ignore[misc]
-    thread = threading.Thread(target=running.serve_forever)
+    thread = threading.Thread(target=running.serve_forever, args=(0.02,))
     thread.start()
     yield running
     running.shutdown()
