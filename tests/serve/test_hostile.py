@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from proseform import task as tasks
 from proseform import testing
-from tests.serve.light import INPUTS, JSON, light, post
+from tests.serve.light import INPUTS, JSON, PROSE, light, post
 
 OURS, V1, V2 = "/v1/tasks/toy/answer", "/v1/models/proseform-toy:predict", "/v2/models/proseform-toy/infer"
 BODIES = sorted(Path(__file__).with_name("bodies").glob("*.json"))
@@ -243,7 +243,7 @@ def test_binary_tensors_that_are_none_are_refused(server, length, blob, named):
 
 
 def test_binary_tensors_go_in_and_out(server):
-    texts = ["a map, 90 g", "ein Buch, ö"]
+    texts = ["a map, 90 g", "a map, 90 g, für Zoë"]
     blob = b"".join(struct.pack("<I", len(text.encode())) + text.encode() for text in texts)
     parcel = {"name": "parcel", "shape": [2], "datatype": "BYTES", "parameters": {"binary_data_size": len(blob)}}
     body = {
@@ -328,7 +328,7 @@ def test_a_fault_of_ours_is_a_500_without_words_and_costs_no_connection(caplog):
     def script(request):
         if not ready:
             raise RuntimeError("secret")
-        return JSON if request.role == "formatter" else "x"
+        return JSON if request.role == "formatter" else PROSE
 
     with light(script) as serving:
         line = serving.line()
@@ -344,13 +344,15 @@ def test_a_fault_of_ours_is_a_500_without_words_and_costs_no_connection(caplog):
 def test_half_a_surrogate_pair_is_no_character_and_no_fault(server):
     """It is replaced in what the model sees, as any decoder would."""
     line = server.line()
-    status, _, answer = post(line, OURS, {"inputs": {**INPUTS, "parcel": "Ann \ud800 Lee"}})
+    status, _, answer = post(line, OURS, {"inputs": {**INPUTS, "parcel": "a map, 90 g, for Ann \ud800 Lee"}})
     assert status == 200, answer
     assert "\ufffd" in server.engine.requests[-2].prompt.text
 
 
 def test_half_a_surrogate_pair_from_a_model_can_be_sent():
-    with light(lambda request: "odd \ud800" if request.role == "evaluator" else JSON) as serving:
+    bundle = testing.toy_bundle(testing.toy_task(), settings={"accept": "valid"})
+    odd = testing.ScriptedEngine(bundle, lambda request: "odd \ud800" if request.role == "evaluator" else JSON)
+    with light(engine=odd) as serving:
         status, _, answer = post(serving.line(), OURS, asked())
         assert status == 200
         assert answer["prose"].startswith("odd ")

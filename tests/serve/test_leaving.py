@@ -83,7 +83,8 @@ def test_a_caller_may_allow_less_time_than_the_server_does():
         line = server.line()
         status, _, answer = post(line, OURS, {"inputs": INPUTS, "timeout_s": 0.05})
         assert (status, answer["error"]["reason"]) == (504, "deadline")
-        assert engine.cancelled.wait(20)
+        if engine.asked.is_set():  # on a busy machine time is up before
+            assert engine.cancelled.wait(20)
         engine.free.set()
         assert post(line, OURS, {"inputs": INPUTS})[0] == 200
 
@@ -118,6 +119,9 @@ def test_a_document_that_takes_long_to_read_is_bounded_too(monkeypatch):
     assert before < deadlines[0] <= time.monotonic() + 0.3
 
 
+SLOW = b"a map, 90 g, by slow post"
+
+
 def test_slow_documents_of_others_keep_nobody_waiting(monkeypatch):
     from proseform.serve import reading
 
@@ -125,7 +129,7 @@ def test_slow_documents_of_others_keep_nobody_waiting(monkeypatch):
 
     def read_bytes(data, *arguments, **options):
         begun_to_read.release()
-        if data == b"slow":
+        if data == SLOW:
             release.wait(30)
         return real(data, *arguments, **options)
 
@@ -134,7 +138,7 @@ def test_slow_documents_of_others_keep_nobody_waiting(monkeypatch):
     with light(concurrency=64, queue=64) as server:
         lines = [server.line() for _ in range(others)]
         for line in lines:
-            line.request("POST", OURS, form(b"slow"), FORM)
+            line.request("POST", OURS, form(SLOW), FORM)
             assert begun_to_read.acquire(timeout=20)
         assert post(server.line(), OURS, form(b"a map, 90 g"), **FORM)[0] == 200
         release.set()

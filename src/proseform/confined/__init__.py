@@ -51,7 +51,7 @@ class Confined:
             Exceeded: It needed more than it may, or the deadline came first.
         """
         left_s = None if deadline is None else deadline - time.monotonic()
-        if not self._places.acquire(timeout=left_s if left_s is None else max(0.0, left_s)):
+        if (left_s is not None and left_s <= 0) or not self._places.acquire(timeout=left_s):
             raise Exceeded("deadline")
         try:
             process = self._process()
