@@ -14,6 +14,7 @@ from proseform.schema.draft import CONST_SINCE, DEPENDENT_SINCE, NEWEST, URIS
 
 NAMES = st.sampled_from(["a", "b", "c/d", "x y"])
 SMALL = st.integers(0, 3)
+DRAFT_4 = 4
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-3, 9) | st.sampled_from([0.5, 1.0, "", "a", "bb", "é", "2020-01-01"]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3),
@@ -94,9 +95,15 @@ def test_a_grammar_is_never_narrower_and_verdicts_are_those_of_the_draft(draft, 
         assert valid == _python(document, value)
         if valid:
             assert written.fault(value) is None, (document, schema.grammar, value)
-        elif not schema.widenings:
+        elif not schema.widenings and not (draft == DRAFT_4 and _whole_floats(value)):
             assert written.fault(value) is not None, (document, schema.grammar, value)
     assert all(str(place).startswith("#") for place in _references(schema.grammar))
+
+
+def _whole_floats(value: Any) -> bool:
+    """Whether 1.0 stands in a value: to draft 4 it is no integer, to the others it is; engines write 1."""
+    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return (isinstance(value, float) and value.is_integer()) or any(map(_whole_floats, children))
 
 
 def _references(node: Any) -> list[Any]:
