@@ -100,6 +100,31 @@ def test_a_grammar_is_never_narrower_and_verdicts_are_those_of_the_draft(draft, 
     assert all(str(place).startswith("#") for place in _references(schema.grammar))
 
 
+@pytest.mark.parametrize(
+    ("schema", "values"),
+    [
+        ({"oneOf": [{}, {"multipleOf": 1001}]}, [1, "a", 1001]),
+        ({"oneOf": [{"type": "array"}, {"type": "array", "uniqueItems": True}]}, [[1, 1]]),
+        ({"oneOf": [{"$ref": "#/$defs/a"}, {"type": "string"}], "$defs": {"a": {"not": {"type": "string"}}}}, ["a", 1]),
+        ({"anyOf": [{"type": "integer"}, {"type": "null"}], "oneOf": [{}, {"not": {"minimum": 3}}]}, [3, None]),
+        ({"oneOf": [{"oneOf": [{}, {"not": {"type": "null"}}]}, {"type": "integer"}]}, [None, 1]),
+    ],
+)
+def test_alternatives_that_exclude_each_other_are_loosened_where_one_is_wider(schema, values):
+    """A branch that the grammar widens may take in a value of another, which oneOf would then refuse."""
+    given = Schema(schema)
+    written = Schema(given.grammar)
+    assert any(widening.keyword == "oneOf" for widening in given.widenings)
+    assert "oneOf" not in json.dumps(given.grammar)
+    for value in values:
+        assert given.fault(value) is not None or written.fault(value) is None, value
+
+
+def test_alternatives_that_the_grammar_enforces_stay():
+    schema = Schema({"oneOf": [{"type": "integer"}, {"type": "string"}], "uniqueItems": True})
+    assert schema.grammar["oneOf"] == [{"type": "integer"}, {"type": "string"}]
+
+
 def _whole_floats(value: Any) -> bool:
     """Whether 1.0 stands in a value: to draft 4 it is no integer, to the others it is; engines write 1."""
     children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()

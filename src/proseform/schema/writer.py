@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from proseform.schema import references
@@ -26,14 +26,31 @@ def write(nodes: Mapping[str, Node], draft: Number) -> Grammar:
     >>> str(grammar.widenings[0])
     '/: uniqueItems (engines do not enforce it)'
     """
-    return _Writer(nodes, draft).grammar()
+    grammar = _Writer(nodes, draft).grammar()
+    loose = _loose(nodes, {widening.place for widening in grammar.widenings})
+    return _Writer(nodes, draft, loose).grammar() if loose else grammar
+
+
+def _loose(nodes: Mapping[str, Node], widened: Iterable[str]) -> frozenset[str]:
+    """Where ``oneOf`` has a branch in which a keyword is left to the verifier: a value may be in two of them."""
+    above: dict[str, set[str]] = {}
+    for place, node in nodes.items():
+        for edge in node.edges:
+            above.setdefault(edge.target, set()).add(place)
+    todo, wider = list(widened), set(widened)
+    while todo:
+        further = above.get(todo.pop(), set()) - wider
+        wider |= further
+        todo += further
+    branches = {place: [edge.target for edge in node.edges if edge.keyword == "oneOf"] for place, node in nodes.items()}
+    return frozenset(place for place, targets in branches.items() if wider.intersection(targets))
 
 
 class _Writer:
-    """One pass over a graph; see :func:`write`."""
+    """One pass over a graph; see :func:`write`. Where ``oneOf`` is loose, it is written as ``anyOf``."""
 
-    def __init__(self, nodes: Mapping[str, Node], draft: Number) -> None:
-        self._nodes, self._draft = nodes, draft
+    def __init__(self, nodes: Mapping[str, Node], draft: Number, loose: frozenset[str] = frozenset()) -> None:
+        self._nodes, self._draft, self._loose = nodes, draft, loose
         self._inhabited = inhabited(nodes)
         self._multiples = kept_multiples(node.schema for node in nodes.values())
         self._definitions = Definitions(nodes, draft, self._inhabited)
@@ -133,13 +150,25 @@ class _Writer:
         """Alternatives and conjunctions; what negates or depends is widened."""
         for key in ("allOf", "anyOf", "oneOf"):
             edges = [edge for edge in node.edges if edge.keyword == key]
-            if edges:
+            if key == "oneOf" and node.place in self._loose:
+                self._widen(node, key, "a branch is wider in the grammar, and a value may be in two")
+                self._any(out, edges, at)
+            elif edges:
                 out[key] = [self._write(edge.target, self._at(at, edge)) for edge in edges]
         keywords = {edge.keyword for edge in node.edges}
         if "not" in keywords:
             self._widen(node, "not")
         if "if" in keywords and {"then", "else"} & keywords:
             self._widen(node, "if")
+
+    def _any(self, out: dict[str, Any], edges: Sequence[Edge], at: str) -> None:
+        """Alternatives of which several may hold, beside others where there are."""
+        if "anyOf" not in out:
+            out["anyOf"] = [self._write(edge.target, f"{at}/anyOf/{index}") for index, edge in enumerate(edges)]
+            return
+        conjunction = out.setdefault("allOf", [])
+        beneath = f"{at}/allOf/{len(conjunction)}/anyOf"
+        conjunction.append({"anyOf": [self._write(edge.target, f"{beneath}/{n}") for n, edge in enumerate(edges)]})
 
     def _rest(self, node: Node, out: dict[str, Any], at: str, key: str, unevaluated: str) -> None:
         """What holds for properties or items that nothing else names.
