@@ -93,13 +93,13 @@ def form(text: str, task: Task, inputs: Mapping[str, str | Input]) -> Verdict:
 
 
 def stated(
-    value: Any, said: Any, task: Task, claims: Claims, inputs: Mapping[str, Input], *, cut: Collection[str] = ()
+    value: Any, evaluation: Any, task: Task, claims: Claims, inputs: Mapping[str, Input], *, cut: Collection[str] = ()
 ) -> Verdict:
     """Verify an answer, valid already, against what it was made of: it says what the prose says, and is grounded.
 
     Args:
         value: The answer.
-        said: What the prose states, of the task's whole schema; None where it was not accepted.
+        evaluation: What the prose states, of the task's whole schema; None where it was not accepted.
         task: The task.
         claims: What the answer's schema states of its values.
         inputs: The task's inputs, by name.
@@ -108,22 +108,39 @@ def stated(
     Returns:
         The verdict; its value is the answer, with the evidence.
     """
-    for name in claims.schema.fields if said is not None else ():
+    for name in _shared(value, evaluation, claims.schema, task.schema):
         place = f"/{pointer.escaped(name)}"
         whole = not any(f"{one}/".startswith(f"{place}/") or not one for one in cut)
-        shared = name in value and name in said and _alike(claims.schema, task.schema, name)
-        if whole and shared and not same(value[name], said[name]):
-            shown = [json.dumps(one, ensure_ascii=False)[:60] for one in (value[name], said[name])]
+        if whole and not same(value[name], evaluation[name]):
+            shown = [json.dumps(one, ensure_ascii=False)[:60] for one in (value[name], evaluation[name])]
             return Verdict(reason=Reason.INCONSISTENT, where=place, detail=f"{shown[0]}; the prose says {shown[1]}")
     return judge(value, claims, inputs, task.synonyms, cut=cut)
 
 
-def _alike(schema: Schema, whole: Schema, name: str) -> bool:
-    """Whether a field of a schema is the task's own, and not another of the same name."""
-    ours, theirs = schema.document, whole.document
-    return name in whole.fields and all(
-        ours.get(key) == theirs.get(key) for key in ("$schema", "$defs", "definitions")
-    ) and ours["properties"][name] == theirs["properties"][name]  # fmt: skip
+def _shared(value: Any, evaluation: Any, schema: Schema, whole: Schema) -> list[str]:
+    """Fields that answer and evaluation both have, and whose schema is the task's own and not another's."""
+    if not isinstance(value, dict) or not isinstance(evaluation, dict):
+        return []
+    names = [name for name in schema.fields if name in value and name in evaluation and name in whole.fields]
+    if not names:
+        return []
+    ours, theirs = (_bare(of.document) for of in (schema, whole))
+    alike = all(ours.get(key) == theirs.get(key) for key in ("$defs", "definitions"))
+    fields = [(name, ours["properties"][name], theirs["properties"][name]) for name in names]
+    return [name for name, own, other in fields if own == other and (alike or "$ref" not in str(own))]
+
+
+def _bare(node: Any) -> Any:
+    """A schema without what says nothing of a value: annotations of ours, titles and descriptions."""
+    if isinstance(node, list):
+        return [_bare(one) for one in node]
+    if not isinstance(node, dict):
+        return node
+    return {
+        key: _bare(one)
+        for key, one in node.items()
+        if not (key.startswith("x-") or (key in {"title", "description"} and isinstance(one, str)))
+    }
 
 
 def _cut(text: str, error: Exception) -> bool:

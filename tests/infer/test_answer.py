@@ -1,5 +1,6 @@
 """The one path of an answer, on engines that say what they are told, and on models that know nothing."""
 
+import json
 import time
 from dataclasses import replace
 
@@ -96,6 +97,30 @@ def test_an_answer_says_where_its_texts_stand_in_the_inputs_as_they_were_given(t
 def test_json_that_departs_from_the_prose_never_leaves(task, said, reason, named):
     with pytest.raises(Refusal, match=named) as caught:
         answer(scripted(task, formatter=said), task, INPUTS)
+    assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize("said", ['["verdict"]', '"verdict"', "[]", "7"])
+def test_a_callers_schema_may_allow_values_that_have_no_fields(task, said):
+    own = Schema({"properties": {"verdict": {"enum": ["send", "refuse"]}}})
+    assert answer(scripted(task, formatter=said), task, INPUTS, schema=own).value == json.loads(said)
+
+
+@pytest.mark.parametrize(
+    ("field", "reason"),
+    [
+        ({"enum": ["send", "refuse"], "title": "What to do"}, "inconsistent"),  # the task's own, in other words
+        ({"enum": ["send", "refuse", "wait"]}, None),  # another of the same name
+    ],
+)
+def test_a_callers_field_is_held_to_the_prose_where_it_is_the_tasks(task, field, reason):
+    own = Schema({"type": "object", "properties": {"verdict": field}, "required": ["verdict"]})
+    engine = scripted(task, formatter='{"verdict": "refuse"}')
+    if reason is None:
+        assert answer(engine, task, INPUTS, schema=own).value == {"verdict": "refuse"}
+        return
+    with pytest.raises(Refusal) as caught:
+        answer(engine, task, INPUTS, schema=own)
     assert caught.value.reason == reason
 
 
