@@ -136,11 +136,19 @@ def _bare(node: Any) -> Any:
         return [_bare(one) for one in node]
     if not isinstance(node, dict):
         return node
-    return {
+    named = {
+        key: {name: _bare(one) for name, one in node[key].items()} for key in _NAMED if isinstance(node.get(key), dict)
+    }
+    rest = {
         key: _bare(one)
         for key, one in node.items()
-        if not (key.startswith("x-") or (key in {"title", "description"} and isinstance(one, str)))
+        if not (key in named or key.startswith("x-") or (key in {"title", "description"} and isinstance(one, str)))
     }
+    return {**rest, **named}
+
+
+_NAMED = ("properties", "patternProperties", "$defs", "definitions")
+"""Keywords whose keys are names."""
 
 
 def _cut(text: str, error: Exception) -> bool:

@@ -114,7 +114,8 @@ def test_a_callers_schema_may_allow_values_that_have_no_fields(task, said):
     ],
 )
 def test_a_callers_field_is_held_to_the_prose_where_it_is_the_tasks(task, field, reason):
-    own = Schema({"type": "object", "properties": {"verdict": field}, "required": ["verdict"]})
+    fields = {"verdict": field, "x-note": {"type": "string"}, "title": {"type": "string"}}
+    own = Schema({"type": "object", "properties": fields, "required": ["verdict"]})
     engine = scripted(task, formatter='{"verdict": "refuse"}')
     if reason is None:
         assert answer(engine, task, INPUTS, schema=own).value == {"verdict": "refuse"}
