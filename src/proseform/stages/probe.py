@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +55,10 @@ def run(task: str, run: str, tracking_uri: str, name: str, version: str, example
             bundle, replies = _far(registry, the_task, place, model, version, asked)
         example_reply, case_replies = (replies[0], replies[1:]) if shown else ({}, replies)
         right = sum(_right(reply, dict(case.answer)) for case, reply in zip(cases, case_replies, strict=True))
-        valid = sum("answer" in reply for reply in replies)
+        verdicts = Counter(reply.get("verdict", "refused") for reply in replies)
+        given = ", ".join(f"{verdicts[word]} {word}" for word in ("verified", "valid", "refused") if verdicts[word])
         return {
-            "key": f"{valid} of {len(replies)} verified, {right} of {len(cases)} held-out cases wholly right",
+            "key": f"{given} of {len(replies)}, {right} of {len(cases)} held-out cases wholly right",
             "bundle": bundle,
             "example": example_reply,
             "answers": case_replies,
