@@ -8,6 +8,7 @@ surrogates are removed or replaced, and each is reported as a finding. Line ends
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -21,6 +22,9 @@ SURROGATES = re.compile("[\ud800-\udbff][\udc00-\udfff]|[\ud800-\udfff]")
 
 INVISIBLE = re.compile("[\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]")
 """Zero width, bidirectional controls and the tag block, which can hide instructions to a model."""
+
+COMPOSABLE = re.compile("[\x00-\x7f]?[^\x00-\x7f]+")
+"""A piece that Unicode normalises by itself: no ASCII character composes with what precedes it."""
 
 JOINERS = re.compile("(?<![\u0590-\U0010ffff])[\u200c\u200d]+")
 """Zero-width joiners where they are noise: after Latin. In Persian, Hindi and emoji they are spelling."""
@@ -123,6 +127,11 @@ def clean(raw: str) -> tuple[str, Offsets, tuple[Finding, ...]]:
         text, step = substituted(pattern, _whole if kind == "surrogate" else new, text)
         offsets = offsets.then(step)
     return text, offsets, tuple(findings)
+
+
+def composed(match: re.Match[str]) -> str:
+    """A piece that :data:`COMPOSABLE` matches, in NFC."""
+    return unicodedata.normalize("NFC", match[0])
 
 
 def of_each(values: Mapping[str, str | Input]) -> dict[str, Input]:

@@ -1,6 +1,6 @@
 """What a schema states of where its values come from, and whether a value keeps to it: grounded and consistent.
 
-Two keywords, which validators pass over and engines never see:
+Three keywords, which validators pass over and engines never see:
 
     "x-from": "letter"                  the text stands in that input, word for word, at word borders; "" gives nothing
     "x-supports": {"names": "tool"}     beside it: what the quote must be about, else it is a true quote of no worth

@@ -22,6 +22,7 @@ from fractions import Fraction
 from typing import Any, Literal
 
 from proseform.claims import dates
+from proseform.strict import same
 
 Operator = Literal["count", "sum", "share", "select", "threshold", "difference"]
 OPTIONS: Mapping[str, frozenset[str]] = {
@@ -102,17 +103,13 @@ def _rows(operands: Sequence[Any]) -> list[Any]:
 
 def _matching(derivation: Derivation, rows: Sequence[Any]) -> list[Any]:
     """The rows that ``where`` names."""
-    return [row for row in rows if all(_among(_field(row, name), known) for name, known in derivation.where.items())]
+    where = derivation.where.items()
+    return [row for row in rows if all(any(same(_field(row, name), one) for one in known) for name, known in where)]
 
 
 def _field(row: Any, name: str) -> Any:
     """A field of a row; null where it has none."""
     return row.get(name) if isinstance(row, Mapping) else None
-
-
-def _among(value: Any, known: tuple[Any, ...]) -> bool:
-    """Whether a value is one of some; 1 is not true."""
-    return any(value == one and isinstance(value, bool) == isinstance(one, bool) for one in known)
 
 
 def number(value: Any) -> Fraction | None:

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from itertools import islice
 
+from proseform.input import COMPOSABLE, composed
 from proseform.offsets import Offsets, substituted
 
 MOST_PLACES = 50
@@ -23,8 +24,6 @@ MOST_PLACES = 50
 MOST_LOOKS = 1000
 """Places that are looked at for them, within words included: so many that no honest quote comes later."""
 
-_PIECE = re.compile("[\x00-\x7f]?[^\x00-\x7f]+")
-"""What composition may change: a run beyond ASCII, with the letter before it."""
 _BLANKS = re.compile(r"[^\S ]\s*| \s+")
 """Runs of white space that are not one blank already."""
 _DIVIDED = re.compile(r"(?<=\w)[-\u2010\u00ad][^\S\n]*\n\s*(?=\w)")
@@ -113,16 +112,11 @@ def _texts(text: str) -> tuple[tuple[str, Offsets], ...]:
 def _folded(text: str, joint: str) -> tuple[str, Offsets]:
     """A text folded, with offsets."""
     offsets = Offsets.same(len(text))
-    for pattern, new in ((_DIVIDED, joint), (_PIECE, _composed), (_BLANKS, " ")):
+    for pattern, new in ((_DIVIDED, joint), (COMPOSABLE, composed), (_BLANKS, " ")):
         if pattern.search(text):
             text, step = substituted(pattern, new, text)
             offsets = offsets.then(step)
     return text, offsets
-
-
-def _composed(match: re.Match[str]) -> str:
-    """A piece in NFC."""
-    return unicodedata.normalize("NFC", match[0])
 
 
 def _wordy(char: str) -> bool:

@@ -9,13 +9,11 @@ from proseform.commands.options import EXIT_CODES, Json, RunName, TaskName
 
 app = typer.Typer(no_args_is_help=True, help="Check a reward before training, and read what it paid for.")
 
-TaskOption = Annotated[str, typer.Option("--task", help="The installed task.")]
-
 
 @app.command(epilog=f"{EXIT_CODES} check: 1 where a check fails.")
 def check(
     function: Annotated[str, typer.Argument(help="module:function, called as TRL does, in the place of a task.")] = "",
-    task: TaskOption = "",
+    task: TaskName = "",
     cases: Annotated[
         Path | None, typer.Option(help="For a function: JSON Lines of prompt, completion (gold), and its columns.")
     ] = None,

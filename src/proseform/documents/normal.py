@@ -10,32 +10,25 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable
 
-from proseform.input import JOINERS, Finding, Input, Origin, clean
+from proseform.input import COMPOSABLE, JOINERS, Finding, Input, Origin, clean, composed
 from proseform.offsets import Offsets, substituted
 
 _LIGATURES = {chr(code): unicodedata.normalize("NFKC", chr(code)) for code in range(0xFB00, 0xFB07)}
 """ff fi fl ffi ffl st st"""
-_COMPOSED = re.compile("[\x00-\x7f]?[^\x00-\x7f]+")
-"""A piece that Unicode normalises by itself: no ASCII character composes with what precedes it."""
 _SPACES = re.compile("[ \t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
 _BULLET = re.compile(
     "(?m)^ ?[•‣▪◦●○■□▸►∙·\u2043\u2013\u2014*\uf0b7\uf0a7\uf0d8] +(?=\\S)"
 )  # \uf0..: Word's Symbol and Wingdings fonts
 
 
-def _composed(match: re.Match[str]) -> str:
-    """A piece in NFC."""
-    return unicodedata.normalize("NFC", match[0])
-
-
 _STEPS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
-    (_COMPOSED, _composed),
+    (COMPOSABLE, composed),
     (_SPACES, " "),
     (re.compile("\u00ad *\n *(?=\\w)|\u00ad"), ""),  # a word broken at a line's end becomes whole
     (re.compile("[\ufb00-\ufb06]"), lambda match: _LIGATURES[match[0]]),
     (JOINERS, ""),
     (_SPACES, " "),
-    (_COMPOSED, _composed),  # again: what was removed may have stood between
+    (COMPOSABLE, composed),  # again: what was removed may have stood between
     (_BULLET, "- "),
     (re.compile("(?m)^ +| +$"), ""),
     (re.compile("\n{3,}"), "\n\n"),

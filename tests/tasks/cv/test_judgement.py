@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proseform.claims.dates import covered
 from proseform.tasks.cv import judgement
 
 PERIODS = st.lists(
@@ -20,9 +21,7 @@ COUNTS = st.tuples(st.integers(0, 12), st.integers(0, 12), st.integers(0, 12), s
 
 @given(PERIODS)
 def test_months_worked_are_the_distinct_months(periods: list[tuple[int, int]]) -> None:
-    assert judgement.months_worked(periods) == len(
-        {month for first, last in periods for month in range(first, last + 1)}
-    )
+    assert covered(periods) == len({month for first, last in periods for month in range(first, last + 1)})
 
 
 @given(COUNTS)

@@ -11,8 +11,9 @@ import pytest
 
 from proseform import task
 from proseform.case import SPLITS, Case
+from proseform.claims.dates import covered
 from proseform.errors import InputError
-from proseform.tasks.cv import career, drawing, form, judgement, source
+from proseform.tasks.cv import career, drawing, form, source
 
 CV = task.load("cv")
 MONTHS = {
@@ -104,7 +105,7 @@ def test_hard_cvs_mention_skills_that_they_do_not_show() -> None:
 
 def test_expert_lives_have_gaps_overlaps_presents_and_none_at_all() -> None:
     lives = [[tuple(period) for period in case.facts["periods"]] for case in cases("expert")]
-    sums = [(sum(last - first + 1 for first, last in life), judgement.months_worked(life), life) for life in lives]
+    sums = [(sum(last - first + 1 for first, last in life), covered(life), life) for life in lives]
     assert sum(total > distinct for total, distinct, _ in sums) > 100, "overlaps"
     assert (
         sum(
@@ -209,5 +210,5 @@ def test_annotations_come_from_the_given_chance_alone() -> None:
 def test_a_smooth_career_has_exactly_the_months_asked_for(months: int) -> None:
     for seed in range(50):
         life = career.draw(random.Random(seed), months, rugged=False)
-        assert judgement.months_worked(life.periods) == months
+        assert covered(life.periods) == months
         assert len(life.words) == len(life.periods) <= 4

@@ -27,8 +27,8 @@ __all__ = [
     "parameter",
     "pdfium",
     "string",
+    "wants_password",
 ]
-__all__ += ["wants_password"]
 
 Box = tuple[float, float, float, float]
 """Left, bottom, right, top, in points of the page before it is turned."""

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from proseform.documents.look import TINY_PT
 from proseform.documents.pdf.glyphs import Drawn, Glyph, has_outline, union
 from proseform.documents.pdf.pdfium import Box, callback, pdfium
 
@@ -23,9 +24,8 @@ _PIXELS = 2_000_000
 """Of the picture that a page is drawn as, at most; an A4 page has half a million at 72 dpi."""
 _FAINT = 16
 """Levels of 255 that a pixel must change by to be seen; light grey (#ddd) letters on white change by more."""
-_SMALLEST_PT = 3.0
-"""Letter size below which nothing can be read on a page of A4; print is 5 and more."""
 _A4_HEIGHT_PT = 842.0
+"""Of the page that :data:`~proseform.documents.look.TINY_PT` is meant for; letters on a smaller one may be smaller."""
 _INVISIBLE, _CLIPS = 3, 4
 """Text rendering modes: neither filled nor stroked; from here on the letters also clip what is drawn later."""
 _LARGEST_PICTURE = 10_000_000
@@ -65,7 +65,7 @@ class Sight:
     def __init__(self, page: Any, text_page: Any, drawn: Drawn, until: float) -> None:
         width, height = pdfium.FPDF_GetPageWidthF(page), pdfium.FPDF_GetPageHeightF(page)
         scale = min(1.0, (_PIXELS / max(width * height, 1.0)) ** 0.5)
-        self.smallest = _SMALLEST_PT * min(1.0, height / _A4_HEIGHT_PT)
+        self.smallest = TINY_PT * min(1.0, height / _A4_HEIGHT_PT)
         self._size = max(1, round(width * scale)), max(1, round(height * scale))
         self._page, self._text_page, self._needed = page, text_page, bool(drawn.glyphs)
         self._corner, self._across, self._down = (self._device(*point) for point in ((0, 0), (1000, 0), (0, 1000)))

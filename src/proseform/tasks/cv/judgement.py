@@ -19,22 +19,6 @@ CONSIDER = 50
 REQUIRED_WEIGHT = 2
 """What a required item weighs against a preferred one."""
 
-Period = tuple[int, int]
-"""First and last month worked, both included, each as ``12 x year + month - 1``."""
-
-
-def months_worked(periods: Iterable[Period]) -> int:
-    """Distinct calendar months in periods that may overlap or touch.
-
-    >>> months_worked([(0, 11), (6, 17), (24, 24)])
-    19
-    """
-    total, last = 0, -1
-    for first, end in sorted(periods):
-        total += max(0, end - max(first, last + 1) + 1)
-        last = max(last, end)
-    return total
-
 
 def score(met: Mapping[str, int], total: Mapping[str, int]) -> int:
     """The score of counts of required and preferred items, 0 to 100.

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from proseform.case import Case
+from proseform.claims.dates import covered
 from proseform.tasks.cv import career, drawing, form, judgement, writing
 from proseform.tasks.cv.resume import from_json
 from proseform.tasks.cv.unread import unread
@@ -97,7 +98,7 @@ def _case(rng: random.Random, level: str, split: Split, identity: str) -> Case:
             else rng.randint(3, 12 * job.years - 1)
         )
         work = career.draw(rng, months, rugged=shape.rugged)
-        months, periods = judgement.months_worked(work.periods), work.words
+        months, periods = covered(work.periods), work.words
         hearsay = _hearsay(rng, level, levels, dict(shows))
         cv = writing.dated_cv(
             rng,
