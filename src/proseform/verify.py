@@ -108,7 +108,10 @@ def stated(
     Returns:
         The verdict; its value is the answer, with the evidence.
     """
-    for name in _shared(value, evaluation, claims.schema, task.schema):
+    both = isinstance(value, dict) and isinstance(evaluation, dict)
+    for name in claims.schema.fields if both else ():
+        if name not in claims.shared or name not in value or name not in evaluation:
+            continue
         place = f"/{pointer.escaped(name)}"
         whole = not any(f"{one}/".startswith(f"{place}/") or not one for one in cut)
         if whole and not same(value[name], evaluation[name]):
@@ -117,11 +120,15 @@ def stated(
     return judge(value, claims, inputs, task.synonyms, cut=cut)
 
 
-def _shared(value: Any, evaluation: Any, schema: Schema, whole: Schema) -> list[str]:
-    """Fields that answer and evaluation both have, and whose schema is the task's own and not another's."""
-    if not isinstance(value, dict) or not isinstance(evaluation, dict):
-        return []
-    names = [name for name in schema.fields if name in value and name in evaluation and name in whole.fields]
+def shared(schema: Schema, whole: Schema) -> list[str]:
+    """The fields of a caller's schema that are the task's own, and not others of the same name.
+
+    >>> from proseform.schema import Schema
+    >>> task = Schema({"properties": {"score": {"type": "integer"}, "note": {"type": "string"}}})
+    >>> shared(Schema({"properties": {"score": {"type": "integer", "title": "S"}, "note": {"type": "null"}}}), task)
+    ['score']
+    """
+    names = [name for name in schema.fields if name in whole.fields]
     if not names:
         return []
     ours, theirs = (_bare(of.document) for of in (schema, whole))

@@ -39,7 +39,8 @@ TEXTS = (
 
 def plan(**changes):
     known = {"schema": TASK.schema, "task": TASK, "inputs": INPUTS, **changes}
-    return m.Plan(BUNDLE, claims=claims(known["schema"], TASK.inputs), **known)
+    stated = claims(known["schema"], TASK.inputs, shared=verify.shared(known["schema"], TASK.schema))
+    return m.Plan(BUNDLE, claims=stated, **known)
 
 
 PLANS = st.builds(

@@ -23,6 +23,7 @@ LINE = 300
 LEAST_BESIDE = 8
 """Letters and digits of a quote that does not name its thing itself, but stands on a line that does."""
 
+_NOTHING = object()
 _NUMBER = re.compile(r"(?<![\w.,])\d+(?:[.,]\d+)?(?![\w]|[.,]\d)")
 
 
@@ -44,28 +45,38 @@ def judge(
     for place, location, stated in claims.schema.annotations(value) if claims.any else ():
         if any(f"{place}/".startswith(f"{one}/") for one in cut):
             continue
-        source = claims.source(location, stated)
+        source, derivation = claims.source(location, stated), claims.derivation(location, stated)
+        if source is None and derivation is None:
+            continue
+        part, beside = _at(value, place)
         if source is not None:
-            judged = _grounded(value, place, source, inputs, synonyms)
+            judged = _grounded(part, beside, place, source, inputs, synonyms)
             if isinstance(judged, Verdict):
                 return judged
             evidence += judged
-        derivation = claims.derivation(location, stated)
-        if derivation is not None and (fault := _inconsistent(value, place, derivation, claims.absent)):
+        if derivation is not None and (fault := _inconsistent(part, beside, value, derivation, claims.absent)):
             return Verdict(reason=Reason.INCONSISTENT, where=place or "/", detail=fault)
     return Verdict(value, evidence=tuple(evidence))
 
 
+def _at(value: Any, place: str) -> tuple[Any, Mapping[str, Any]]:
+    """The part of a value at a place, and the nearest object around it; empty where there is none."""
+    beside: Mapping[str, Any] = {}
+    for step in pointer.steps(place):
+        if isinstance(value, dict):
+            value, beside = value[step], value
+        else:
+            value = value[int(step)]
+    return value, beside
+
+
 def _grounded(
-    value: Any, place: str, source: Source, inputs: Mapping[str, Input], synonyms: Synonyms
+    part: Any, beside: Mapping[str, Any], place: str, source: Source, inputs: Mapping[str, Input], synonyms: Synonyms
 ) -> list[Evidence] | Verdict:
     """Where a quote stands and supports its field, or why it does not; what is empty or null quotes nothing."""
-    path = _path(value, place)
-    stated = path[-1]
-    if stated in ("", None) or isinstance(stated, dict | list):
+    if part in ("", None) or isinstance(part, dict | list):
         return []
-    quote = stated if isinstance(stated, str) else json.dumps(stated)
-    beside = next((one for one in reversed(path[:-1]) if isinstance(one, dict)), {})
+    quote = part if isinstance(part, str) else json.dumps(part)
     stands = ""
     for name in source.inputs:
         for start, end in quotes.places(quote, inputs[name].text):
@@ -121,34 +132,27 @@ def _owed(source: Source, beside: Mapping[str, Any]) -> str:
     return f"anything by fewer than {source.least} letters"
 
 
-def _inconsistent(value: Any, place: str, derivation: Derivation, absent: frozenset[str]) -> str:
-    """Why a value does not follow from the others, in words; empty where it does, or where they were left out."""
-    path = _path(value, place)
-    beside = next((one for one in reversed(path[:-1]) if isinstance(one, dict)), {})
+def _inconsistent(
+    part: Any, beside: Mapping[str, Any], value: Any, derivation: Derivation, absent: frozenset[str]
+) -> str:
+    """Why a part of a value does not follow from others, in words; empty where it does, or where they were left out."""
     operands = []
     for of in derivation.of:
         root = of.split("/")[1] if of.startswith("/") else of if beside is value else ""
         if root in absent:
             return ""
-        try:
-            operands.append(_path(value, of)[-1] if of.startswith("/") else beside[of])
-        except (KeyError, IndexError, TypeError, ValueError):
+        operand = pointer.at(value, of, _NOTHING) if of.startswith("/") else beside.get(of, _NOTHING)
+        if operand is _NOTHING:
             return f"{DERIVE}: there is no {of}"
+        operands.append(operand)
     try:
         due = derived(derivation, operands)
     except Underivable as error:
         return str(error)
-    words = json.dumps(due, ensure_ascii=False)[:60]
-    return "" if same(path[-1], due) else f"{json.dumps(path[-1], ensure_ascii=False)[:60]} does not follow: {words}"
-
-
-def _path(value: Any, place: str) -> list[Any]:
-    """The values from the root to a place, both included."""
-    path = [value]
-    for step in pointer.steps(place):
-        at = path[-1]
-        path.append(at[int(step)] if isinstance(at, list) else at[step])
-    return path
+    if same(part, due):
+        return ""
+    shown = [json.dumps(one, ensure_ascii=False)[:60] for one in (part, due)]
+    return f"{shown[0]} does not follow: {shown[1]}"
 
 
 def _listed(value: Any) -> Iterator[str]:

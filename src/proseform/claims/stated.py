@@ -28,6 +28,7 @@ class Claims:
         schema: The schema.
         any: Whether it states anything.
         absent: Fields of the root that a projection left out: what follows from them is not compared.
+        shared: Fields of the root that mean what the task's mean, so that an answer is compared with its prose.
         sources: Location of a subschema to its source.
         derivations: Location of a subschema to its derivation.
     """
@@ -35,6 +36,7 @@ class Claims:
     schema: Schema
     any: bool
     absent: frozenset[str] = frozenset()
+    shared: frozenset[str] = frozenset()
     sources: dict[str, Source | None] = field(default_factory=dict)
     derivations: dict[str, Derivation | None] = field(default_factory=dict)
 
@@ -51,13 +53,16 @@ class Claims:
         return self.derivations[location]
 
 
-def claims(schema: Schema, inputs: Collection[str], *, absent: Collection[str] = ()) -> Claims:
+def claims(
+    schema: Schema, inputs: Collection[str], *, absent: Collection[str] = (), shared: Collection[str] = ()
+) -> Claims:
     """Read the keywords of a schema.
 
     Args:
         schema: The schema.
         inputs: The names of the task's inputs.
-        absent: See :class:`Claims`.
+        absent: See :class:`Claims`, as for the next.
+        shared: See there.
 
     Raises:
         InputError: A keyword that is malformed, or an input that the task does not have; with its place.
@@ -81,4 +86,4 @@ def claims(schema: Schema, inputs: Collection[str], *, absent: Collection[str] =
             raise InputError(f"{where}: {SUPPORTS} stands beside {FROM} only.")
         if DERIVE in node:
             keywords.derivation(node[DERIVE], where)
-    return Claims(schema, stated, frozenset(absent))
+    return Claims(schema, stated, frozenset(absent), frozenset(shared))

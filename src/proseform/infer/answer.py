@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from proseform import digest
+from proseform import digest, verify
 from proseform.bundle import Bundle
 from proseform.claims import claims
 from proseform.errors import InputError, ProseformError, Refusal, TaskError
@@ -183,7 +183,9 @@ def _plans(
     agree(engine.bundle, task)
     target = schema or engine.bundle.compiled()
     own = target.document != engine.bundle.schema
-    stated = claims(target, task.inputs, absent=() if own else set(task.schema.fields) - set(target.fields))
+    absent = () if own else set(task.schema.fields) - set(target.fields)
+    shared = verify.shared(target, task.schema) if own else target.fields
+    stated = claims(target, task.inputs, absent=absent, shared=shared)
     return [
         Plan(
             engine.bundle,
