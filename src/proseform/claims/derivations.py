@@ -16,6 +16,7 @@ gives that for rows without the field.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -132,7 +133,10 @@ def _numbers(rows: Sequence[Any], take: str) -> list[Fraction]:
 
 def _plain(value: Fraction) -> int | float:
     """A fraction as a JSON number."""
-    return value.numerator if value.denominator == 1 else float(value)
+    try:
+        return value.numerator if value.denominator == 1 else float(value)
+    except OverflowError as error:
+        raise Underivable("the sum is too large a number") from error
 
 
 def _count(derivation: Derivation, rows: Sequence[Any]) -> int:
@@ -148,7 +152,9 @@ def _weight(derivation: Derivation, rows: Sequence[Any]) -> Fraction:
     scale = derivation.weight
     if scale is None:
         return Fraction(len(rows))
-    return sum((scale.values.get(str(_field(row, scale.field)), scale.other) for row in rows), Fraction())
+    stated = (_field(row, scale.field) for row in rows)
+    keys = (value if isinstance(value, str) else json.dumps(value) for value in stated)
+    return sum((scale.values.get(key, scale.other) for key in keys), Fraction())
 
 
 def _share(derivation: Derivation, rows: Sequence[Any]) -> int:
