@@ -37,20 +37,15 @@ class About:
 
     Attributes:
         task: The task's name.
-        rubric: ``weights`` and ``exponents`` of the rubric in force; None where JSON was rewarded.
+        rubric: The rubric in force; None where JSON was rewarded.
         dataset: The reference of the dataset whose training cases were asked.
         generations: Completions of each prompt: a group.
     """
 
     task: str
-    rubric: Mapping[str, Mapping[str, float]] | None
+    rubric: Rubric | None
     dataset: str
     generations: int
-
-    @property
-    def in_force(self) -> Rubric | None:
-        """The rubric; None where JSON was rewarded."""
-        return None if self.rubric is None else Rubric(self.rubric["weights"], self.rubric["exponents"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,4 +99,5 @@ def read(path: Path) -> tuple[About, list[Rollout]]:
     except (FileNotFoundError, pa.ArrowInvalid, KeyError) as error:
         raise StoreError(f"{path}: no rollouts can be read from here.", hint="GRPO writes rollouts.parquet.") from error
     rows: list[dict[str, Any]] = table.to_pylist()
-    return About(**about), [Rollout(**{**row, "terms": dict(row["terms"])}) for row in rows]
+    rubric = None if about["rubric"] is None else Rubric(**about["rubric"])
+    return About(**{**about, "rubric": rubric}), [Rollout(**{**row, "terms": dict(row["terms"])}) for row in rows]

@@ -39,14 +39,13 @@ def recorded(tmp_path: Path, dataset: str, monkeypatch: pytest.MonkeyPatch) -> P
             text = case.prose if place < 2 else CV.annotate(case, rng)[: 150 if place == 2 else None]
             score = reward.score(text, case, CV, RUBRIC)
             rows.append(Rollout(step, place // 2, place, 60, case.id, text, "", score.composite, score.terms))
-    weighed = {"weights": dict(RUBRIC.weights), "exponents": dict(RUBRIC.exponents)}
-    rollouts.write(tmp_path / rollouts.FILE, rows, About("cv", weighed, dataset, 2))
+    rollouts.write(tmp_path / rollouts.FILE, rows, About("cv", RUBRIC, dataset, 2))
     return tmp_path
 
 
 def test_rollouts_come_back_as_they_were_written_in_order(recorded: Path, tmp_path: Path) -> None:
     about, rows = rollouts.read(recorded / rollouts.FILE)
-    assert (about.in_force, about.generations) == (RUBRIC, 2)
+    assert (about.rubric, about.generations) == (RUBRIC, 2)
     rollouts.write(tmp_path / "again.parquet", reversed(rows), about)
     assert (tmp_path / "again.parquet").read_bytes() == (recorded / rollouts.FILE).read_bytes()
 

@@ -67,7 +67,7 @@ def test_every_rollout_is_kept_with_what_it_earned(
     job = make_job("grpo", dataset=dataset, base=tiny_base, policy=policy)
     grpo.main(job)
     about, rows = rollouts.read(Path(job.out) / rollouts.FILE)
-    rubric, toy = about.in_force, task.load("train-toy")
+    rubric, toy = about.rubric, task.load("train-toy")
     assert rubric == toy.rubric()
     assert (about.task, about.generations, about.dataset) == ("train-toy", 4, job.inputs["dataset"])
     assert [(row.step, row.place) for row in rows] == [(step, place) for step in (1, 2, 3) for place in range(8)]
@@ -207,7 +207,8 @@ def test_a_faulted_rollout_is_in_no_loss_and_in_no_denominator(
     rule, source = StopRule(4, 9), FixedOrder(load_cases(dataset / "cases-train.jsonl"), 9, 0)
     toy = task.load("train-toy")
     rewards = scorer.Rewards(scorer.Scorer("train-toy", toy.rubric(), 9), toy.rubric())
-    trainer = grpo._trainer(job, run, 8, policy / weights.WEIGHTS, tokenizer, source, rule, rewards, None)
+    trained = policy / weights.WEIGHTS
+    trainer = grpo._trainer(job, run, toy, 8, trained, tokenizer, source, rule, rewards, None, None)
     trainer.current_gradient_accumulation_steps = 1
     generator = torch.Generator().manual_seed(0)
     ids = torch.randint(3, 300, (6, 9), generator=generator)

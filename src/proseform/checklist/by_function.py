@@ -36,21 +36,21 @@ def imported(name: str) -> Callable[..., Any]:
     if not module or not attribute:
         raise InputError(f"'{name}' names no function.", hint="Write module:function, such as my_rewards:accuracy.")
     try:
-        found: Any = importlib.import_module(module)
+        named: Any = importlib.import_module(module)
     except ModuleNotFoundError as error:
         hint = "Run the command in the folder that holds the module, or install its package."
         raise InputError(f"'{name}': {error}.", hint=hint) from error
     for part in attribute.split("."):
-        if not hasattr(found, part):
-            known = [word for word, value in vars(found).items() if callable(value) and not word.startswith("_")]
+        if not hasattr(named, part):
+            known = [word for word, value in vars(named).items() if callable(value) and not word.startswith("_")]
             raise InputError(f"'{name}': {module} has no '{attribute}'; it has: {', '.join(known) or 'no function'}.")
-        found = getattr(found, part)
-    if inspect.isclass(found) or not callable(found):
+        named = getattr(named, part)
+    if inspect.isclass(named) or not callable(named):
         raise InputError(
-            f"'{name}' is {'a class' if inspect.isclass(found) else 'no function'}.",
+            f"'{name}' is {'a class' if inspect.isclass(named) else 'no function'}.",
             hint="Name a function, or an instance that can be called.",
         )
-    function: Callable[..., Any] = found
+    function: Callable[..., Any] = named
     return function
 
 

@@ -96,5 +96,5 @@ def ask(
     from proseform.stages import cache
     from proseform.train import preview, signal
 
-    found = preview.asked(model, task, config.load(run), groups, seed, cache.home().root / "fetched")
-    display.signalled(found, *signal.advice(found), as_json=as_json)
+    measured = preview.asked(model, task, config.load(run), groups, seed, cache.home().root / "fetched")
+    display.signalled(measured, *signal.advice(measured), as_json=as_json)

@@ -82,15 +82,15 @@ def replayed(figures: dict[str, Any], *, as_json: bool) -> None:
     console.print(Text(f"Mean terms: {', '.join(f'{term} {mean:.3f}' for term, mean in figures['terms'].items())}"))
 
 
-def signalled(found: Signal, advice: str, why: str, *, as_json: bool) -> None:
+def signalled(measured: Signal, advice: str, why: str, *, as_json: bool) -> None:
     """The signal that GRPO would have, for people or as JSON for machines."""
     if as_json:
-        typer.echo(json.dumps({**asdict(found), "advice": str(advice), "why": why}))
+        typer.echo(json.dumps({**asdict(measured), "advice": str(advice), "why": why}))
         return
-    table = Table("figure", "value", title=f"{found.groups} groups of {found.generations}", title_justify="left")
+    table = Table("figure", "value", title=f"{measured.groups} groups of {measured.generations}", title_justify="left")
     for name, words in _FIGURES.items():
-        table.add_row(words, f"{getattr(found, name):.3f}")
-    for name, value in found.terms.items():
+        table.add_row(words, f"{getattr(measured, name):.3f}")
+    for name, value in measured.terms.items():
         table.add_row(f"term {name}", f"{value:.3f}")
     console = Console()
     console.print(table)

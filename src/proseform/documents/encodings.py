@@ -151,14 +151,14 @@ def _guess(data: bytes) -> str:
             continue
     if all(letter.isascii() or letter in _SIGNS for letter in decoded.get("cp1252", "?\u00e9")):
         return "cp1252"  # dashes and quotation marks alone stand in one place in all code pages of Windows
-    found = chardet.detect_all(
+    guesses = chardet.detect_all(
         evidence,
         ignore_threshold=True,
         compat_names=False,
         include_encodings=[*decoded, "ascii"],
         no_match_encoding="ascii",
     )
-    ranks = {_OURS.get(str(one["encoding"]), str(one["encoding"])): float(one["confidence"]) for one in found}
+    ranks = {_OURS.get(str(one["encoding"]), str(one["encoding"])): float(one["confidence"]) for one in guesses}
     weights = {
         name: ranks.get(name, 0.0) * _LIKELY[name] * _DOUBT ** sum(map(_strange, text.split()))
         for name, text in decoded.items()

@@ -105,7 +105,7 @@ def replay(run: str, *, rubric: str = "", as_reward: str = "prose") -> dict[str,
     replayed = [Replayed(row.step, row.group, row.reward, score) for row, score in zip(rows, scores, strict=True)]
     return {
         "task": task.name,
-        "before": _weights(about.in_force),
+        "before": _weights(about.rubric),
         "after": _weights(other),
         "parts": replaying.summarise(replayed, about.generations),
         "terms": replaying.terms(replayed),
@@ -164,7 +164,7 @@ def _recorded(file: Path, task: str) -> Recorded:
     about, rows = rollouts.read(file)
     cases = _cases(about.dataset)
     worst = sorted(rows, key=lambda row: (row.reward is not None, row.reward or 0.0))
-    return Recorded(tasks.load(about.task), about.in_force, [(row.text, _known(cases, row.case)) for row in worst])
+    return Recorded(tasks.load(about.task), about.rubric, [(row.text, _known(cases, row.case)) for row in worst])
 
 
 def _report(file: Path) -> Recorded:

@@ -22,6 +22,7 @@ from proseform.case import Case, load_cases
 from proseform.infer import length, tokens
 from proseform.prompt import Rendered
 from proseform.rollouts import About
+from proseform.rubric import Rubric
 from proseform.task import Task
 from proseform.train import checkpoints, progress, rows, weights
 from proseform.train.prompts import Asked, FixedOrder
@@ -45,7 +46,7 @@ def main(job: launch.Job) -> None:
     knobs = run.grpo
     task = tasks.load(str(job.settings["task"]))
     micro = rows.micro_batch(knobs.prompts * knobs.generations, knobs.micro_batch, job.world_size, "grpo")
-    rubric = task.rubric(knobs.rubric, knobs.accuracy_exponent) if knobs.reward == "prose" else None
+    rubric = rubric_of(task, knobs)
     dataset, policy = job.input("dataset"), job.input("policy") / weights.WEIGHTS
     tokenizer = weights.tokenizer(policy)
     known = load_cases(dataset / "cases-train.jsonl")
@@ -57,7 +58,8 @@ def main(job: launch.Job) -> None:
         rewards = Rewards(scorer, rubric)
         rule = StopRule(knobs.generations, knobs.signal_window, rewards.best)
         source = FixedOrder(cases, max(knobs.steps, 1) * knobs.prompts, knobs.seed)
-        trainer = _trainer(job, run, micro, policy, tokenizer, source, rule, rewards, last)
+        recorder = _recorder(job, run, task, rubric, last)
+        trainer = _trainer(job, run, task, micro, policy, tokenizer, source, rule, rewards, recorder, last)
         trainer.accelerator.wait_for_everyone()
         if trainer.is_world_process_zero():
             checkpoints.sweep(folder, last)
@@ -82,10 +84,24 @@ def main(job: launch.Job) -> None:
         "seconds": round(time.monotonic() - began, 1),
     }
     weights.write(job, model, tokenizer, run, figures)
-    if trainer.seams.recorder is not None and trainer.is_world_process_zero():
-        trainer.seams.recorder.finish()
+    if recorder is not None and trainer.is_world_process_zero():
+        recorder.finish()
     trainer.accelerator.wait_for_everyone()
     trainer.accelerator.end_training()
+
+
+def rubric_of(task: Task, knobs: config.Grpo) -> Rubric | None:
+    """The rubric in force; None where JSON is rewarded.
+
+    Raises:
+        ConfigError: The task has no such rubric, or an exponent is of no term.
+    """
+    return task.rubric(knobs.rubric, knobs.accuracy_exponent) if knobs.reward == "prose" else None
+
+
+def prefill_of(task: Task, knobs: config.Grpo) -> str:
+    """The beginning of every completion, given; empty where JSON is rewarded."""
+    return task.evaluator.prefill if knobs.reward == "prose" else ""
 
 
 def prompt(task: Task, case: Case, knobs: config.Grpo) -> Rendered:
@@ -109,8 +125,8 @@ def _asker(task: Task, knobs: config.Grpo, tokenizer: Any, prefill: str) -> Call
 
 
 def _trainer(
-    job: launch.Job, run: config.Run, micro: int, policy: Path, tokenizer: Any,
-    source: FixedOrder, rule: StopRule, rewards: Rewards, last: Path | None,
+    job: launch.Job, run: config.Run, task: Task, micro: int, policy: Path, tokenizer: Any,
+    source: FixedOrder, rule: StopRule, rewards: Rewards, recorder: Recorder | None, last: Path | None,
 ) -> Any:  # fmt: skip
     """The trainer, with prompt source and stop rule restored from the last checkpoint."""
     from datasets import Dataset
@@ -118,9 +134,8 @@ def _trainer(
 
     from proseform.train.grpo_trainer import Seams, Trainer
 
-    task, knobs = tasks.load(str(job.settings["task"])), run.grpo
-    prefill = task.evaluator.prefill if knobs.reward == "prose" else ""
-    ask, recorder = _asker(task, knobs, tokenizer, prefill), _recorder(job, run, last)
+    knobs, prefill = run.grpo, prefill_of(task, run.grpo)
+    ask = _asker(task, knobs, tokenizer, prefill)
     seams = Seams(source, rule, rewards, ask, prefill, knobs.prompts, recorder)
     steps = max(knobs.steps, 1)
     if last:
@@ -154,14 +169,13 @@ def _trainer(
     )
 
 
-def _recorder(job: launch.Job, run: config.Run, last: Path | None) -> Recorder | None:
+def _recorder(
+    job: launch.Job, run: config.Run, task: Task, rubric: Rubric | None, last: Path | None
+) -> Recorder | None:
     """Keeps the rollouts; None where the cases are a user's own."""
     if run.dataset.file:
         return None
-    knobs, task = run.grpo, tasks.load(str(job.settings["task"]))
-    rubric = task.rubric(knobs.rubric, knobs.accuracy_exponent) if knobs.reward == "prose" else None
-    weighed = {"weights": dict(rubric.weights), "exponents": dict(rubric.exponents)} if rubric else None
-    about = About(task.name, weighed, job.inputs["dataset"], knobs.generations)
+    about = About(task.name, rubric, job.inputs["dataset"], run.grpo.generations)
     return Recorder(job, about, int(os.environ.get("RANK", "0")), checkpoints.step(last) if last else 0)
 
 

@@ -85,7 +85,7 @@ def ask(model: Source, task: Task, run: config.Run, groups: int, seed: int) -> S
     loaded, tokenizer = loading.load_model(model.base, model.adapter, run.model.dtype)
     weights.pad(tokenizer)
     cases = _cases(task, run, tokenizer, groups, seed)
-    prefill = task.evaluator.prefill if knobs.reward == "prose" else ""
+    prefill = grpo.prefill_of(task, knobs)
     opening = tokens.continuation(tokenizer, prefill) if prefill else []
     prompts = [[*tokens.encode(tokenizer, grpo.prompt(task, case, knobs)), *opening] for case in cases]
     budget = run.generation.evaluator.max_tokens
@@ -100,7 +100,7 @@ def ask(model: Source, task: Task, run: config.Run, groups: int, seed: int) -> S
         for value in _sampled(loaded, tokenizer, rows[start : start + _ROWS])
     ]
     texts = [prefill + str(tokenizer.decode(row.ids, skip_special_tokens=True)) for row in rows]
-    rubric = task.rubric(knobs.rubric, knobs.accuracy_exponent) if knobs.reward == "prose" else None
+    rubric = grpo.rubric_of(task, knobs)
     lines = [case.to_json() for case in cases for _ in range(knobs.generations)]
     with Scorer(task.name, rubric) as scorer:
         best, scores = Rewards(scorer, rubric).best, scorer.score(texts, lines)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, Self
 
 from proseform import reward
@@ -49,7 +50,7 @@ class Scorer:
     def __init__(self, task: str, rubric: Rubric | None, limit_s: float = LIMIT_S) -> None:
         self._spec = {
             "task": task,
-            "rubric": rubric and {"weights": dict(rubric.weights), "exponents": dict(rubric.exponents)},
+            "rubric": rubric and asdict(rubric),
         }
         self._limit_s = limit_s
         self._child: Child | None = None

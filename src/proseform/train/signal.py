@@ -120,27 +120,30 @@ def signal(groups: Sequence[Group], best: float, *, entropy: float, tokens: floa
     )
 
 
-def advice(found: Signal) -> tuple[Advice, str]:
+def advice(measured: Signal) -> tuple[Advice, str]:
     """What to do, and why, in one sentence; the first that applies.
 
     >>> groups = [Group(["a", "b"], [Score({}, 0.2), Score({}, 0.9)])]
     >>> advice(signal(groups, 1.0, entropy=0.1, tokens=9, cut=0))[0]
     <Advice.TRAIN: 'train'>
     """
-    share = f"{found.mixed:.0%} of the groups are mixed"
-    if found.faulted >= BROKEN:
-        return Advice.REWARD, f"{found.faulted:.0%} of the completions cannot be scored: see `proseform rewards check`"
-    if found.mixed >= ENOUGH:
+    share = f"{measured.mixed:.0%} of the groups are mixed"
+    if measured.faulted >= BROKEN:
+        return (
+            Advice.REWARD,
+            f"{measured.faulted:.0%} of the completions cannot be scored: see `proseform rewards check`",
+        )
+    if measured.mixed >= ENOUGH:
         return Advice.TRAIN, f"{share}, so that most of what is sampled teaches"
-    if found.reward >= NEAR * found.best:
-        return Advice.HARDER, f"{share}: {found.reward:.2f} of {found.best:g} is earned already"
-    if found.reward <= NEVER * found.best:
+    if measured.reward >= NEAR * measured.best:
+        return Advice.HARDER, f"{share}: {measured.reward:.2f} of {measured.best:g} is earned already"
+    if measured.reward <= NEVER * measured.best:
         words = "a policy that hardly ever succeeds cannot be rewarded into it"
-        return Advice.SFT, f"{share}, and {found.reward:.2f} of {found.best:g} is earned: {words}"
-    if found.distinct < ALIKE:
-        words = f"only {found.distinct:.0%} of a group's completions differ"
+        return Advice.SFT, f"{share}, and {measured.reward:.2f} of {measured.best:g} is earned: {words}"
+    if measured.distinct < ALIKE:
+        words = f"only {measured.distinct:.0%} of a group's completions differ"
         return Advice.TEMPERATURE, f"{share}, and {words}"
-    if found.mixed >= SOME:
-        words = f"{1 - found.mixed:.0%} of the sampled tokens teach nothing; more generations a group find more"
+    if measured.mixed >= SOME:
+        words = f"{1 - measured.mixed:.0%} of the sampled tokens teach nothing; more generations a group find more"
         return Advice.TRAIN, f"{share}: {words}"
     return Advice.REWARD, f"{share}, though completions differ: `proseform rewards explain` shows which term hides them"

@@ -49,14 +49,14 @@ def child(element: Any, *path: str) -> Any:
 
 def value(element: Any, *path: str) -> str:
     """``w:val`` of a descendant along a path of names; empty where it is absent."""
-    found = child(element, *path)
-    return "" if found is None else attribute(found, "val")
+    holder = child(element, *path)
+    return "" if holder is None else attribute(holder, "val")
 
 
 def switch(element: Any, name: str) -> bool | None:
     """A property that is on or off; None where it is not stated."""
-    found = child(element, name)
-    return None if found is None else attribute(found, "val") not in _OFF
+    holder = child(element, name)
+    return None if holder is None else attribute(holder, "val") not in _OFF
 
 
 def shown(parent: Any) -> Iterator[Any]:

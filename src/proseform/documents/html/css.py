@@ -116,10 +116,10 @@ def _matches(root: Any, selector: str) -> list[Any]:
     from cssselect import HTMLTranslator, SelectorError
 
     try:
-        found = root.xpath(HTMLTranslator().css_to_xpath(selector))
+        elements = root.xpath(HTMLTranslator().css_to_xpath(selector))
     except SelectorError:
         return []
-    return list(found)
+    return list(elements)
 
 
 def _colour(value: str) -> str:

@@ -248,12 +248,12 @@ def _marked(pieces: list[Piece]) -> list[list[Piece]]:
     return list(runs.values())
 
 
-def _replace(run: list[Piece], found: list[list[Glyph]], result: Drawn) -> None:
+def _replace(run: list[Piece], by_piece: list[list[Glyph]], result: Drawn) -> None:
     """Let the pieces of one marked run read as their ``ActualText``, unless it says more than there is room for."""
     actual = run[0].actual or ""
-    glyphs = [glyph for piece in run for glyph in found[piece.order]]
+    glyphs = [glyph for piece in run for glyph in by_piece[piece.order]]
     for piece in run:
-        found[piece.order] = []
+        by_piece[piece.order] = []
         piece.size = piece.size or _size(piece.item)
     first = glyphs[0] if glyphs else None  # without: PDFium passes over glyphs that stand for nothing
     piece = first.piece if first else run[0]
@@ -268,7 +268,7 @@ def _replace(run: list[Piece], found: list[list[Glyph]], result: Drawn) -> None:
     base = first.base if first else _placed("", box[0], box[1], box, piece, -1).base
     extents += [(glyph.start, glyph.end) for glyph in glyphs]
     start, end = min(start for start, _ in extents), max(end for _, end in extents)
-    found[piece.order] = [Glyph(actual, start, end, base, box, piece, first.index if first else -1)]
+    by_piece[piece.order] = [Glyph(actual, start, end, base, box, piece, first.index if first else -1)]
 
 
 def _size(item: Any) -> float:
