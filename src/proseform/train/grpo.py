@@ -10,6 +10,7 @@ Left out: vLLM's weight synchronisation, which needs CUDA.
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable
@@ -24,24 +25,29 @@ from proseform.prompt import Rendered
 from proseform.rollouts import About
 from proseform.rubric import Rubric
 from proseform.task import Task
-from proseform.train import checkpoints, progress, rows, weights
+from proseform.train import checkpoints, hazards, progress, rows, weights
 from proseform.train.prompts import Asked, FixedOrder
 from proseform.train.recorder import Recorder
 from proseform.train.scorer import Rewards, Scorer
 from proseform.train.stopping import Decision, StopRule
+
+_TRIED = 8
+"""Gold completions that are tried against the tokenizer."""
 
 
 def main(job: launch.Job) -> None:
     """Train the evaluator of ``job.inputs["policy"]`` on the cases of ``job.inputs["dataset"]``.
 
     Raises:
-        ConfigError: An unknown rubric, completions that do not divide among the processes.
+        ConfigError: An unknown rubric, completions that do not divide among the processes, a hazard of
+            :mod:`proseform.train.hazards`.
         RowError: Most cases are longer than the context.
         NoSignalError: No group has carried a signal for ``grpo.signal_window`` steps, and rewards are low.
         StageError: The reward cannot be loaded, or scores nothing.
     """
     began = time.monotonic()
     weights.quiet()
+    hazards.check_versions()
     run = weights.read_run(job)
     knobs = run.grpo
     task = tasks.load(str(job.settings["task"]))
@@ -51,6 +57,7 @@ def main(job: launch.Job) -> None:
     tokenizer = weights.tokenizer(policy)
     known = load_cases(dataset / "cases-train.jsonl")
     cases = length.fitting(tokenizer, task, known, run.model.max_length, "grpo")
+    hazards.check_decoded(tokenizer, [gold_of(task, case, knobs) for case in cases[:_TRIED]])
 
     folder = Path(job.work) / checkpoints.FOLDER
     last = checkpoints.latest(folder, job.world_size)
@@ -102,6 +109,13 @@ def rubric_of(task: Task, knobs: config.Grpo) -> Rubric | None:
 def prefill_of(task: Task, knobs: config.Grpo) -> str:
     """The beginning of every completion, given; empty where JSON is rewarded."""
     return task.evaluator.prefill if knobs.reward == "prose" else ""
+
+
+def gold_of(task: Task, case: Case, knobs: config.Grpo) -> str:
+    """What earns the most on a case, without the prefill."""
+    if knobs.reward == "prose":
+        return case.prose.removeprefix(task.evaluator.prefill)
+    return json.dumps(dict(case.answer), ensure_ascii=False)
 
 
 def prompt(task: Task, case: Case, knobs: config.Grpo) -> Rendered:

@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate.utils import gather_object
 from transformers import TrainerCallback
 from trl import GRPOTrainer
 
 from proseform import reward, store
 from proseform.case import Case
 from proseform.rollouts import Rollout
-from proseform.train import head, stopping
+from proseform.train import hazards, head, stopping
 from proseform.train.prompts import Asked, Group, Source
 from proseform.train.recorder import Recorder
 from proseform.train.scorer import Rewards
@@ -153,14 +154,14 @@ class Trainer(GRPOTrainer):
             raise RuntimeError(f"TRL tokenises {len(prompts)} prompts where {len(self._asked)} were given")
         return [list(one.ids) for one in self._asked], None, {}
 
-    def _calculate_rewards(self, inputs: Any, prompts: Any, completions: list[str], completion_ids_list: Any) -> Any:
+    def _calculate_rewards(self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any) -> Any:
         """Score whole completions, prefill included, and show the gathered rewards to source and rule.
 
         Raises:
             NoSignalError: The policy has collapsed.
             StageError: None of the step's completions could be scored.
         """
-        whole = [self.seams.prefill + text for text in completions]
+        whole = [self.seams.prefill + text for text in hazards.texts(completions)]
         scores = super()._calculate_rewards(inputs, prompts, whole, completion_ids_list)
         self._faulted = torch.isnan(scores).all(dim=1).cpu()
         if self.seams.recorder is not None:
@@ -173,7 +174,8 @@ class Trainer(GRPOTrainer):
             raise stopping.all_faulted([score.fault for score in self.seams.rewards.last])
         self._log_metric("frac_zero_variance", reward.zero_variance_share(rewards, self.num_generations))
         self._log_metric("faulted", faults / len(rewards))
-        size = self.num_generations
+        size, own = self.num_generations, gather_object(self.seams.rewards.last)
+        self._log_metric("frac_cancelled", hazards.cancelled([own[at : at + size] for at in range(0, len(own), size)]))
         groups = [
             Group(case.id, tuple(rewards[place * size : (place + 1) * size])) for place, case in enumerate(self._cases)
         ]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from proseform import jsonl, launch
-from proseform.train import checkpoints
+from proseform.train import checkpoints, hazards
 
 if TYPE_CHECKING:
     from transformers import TrainerCallback
@@ -26,6 +26,7 @@ _NAMES = {
     "reward_std": "reward_std",
     "kl": "kl",
     "frac_zero_variance": "frac_zero_variance",
+    "frac_cancelled": "frac_cancelled",
     "faulted": "faulted",
     "completions/mean_length": "completion_tokens",
     "completions/clipped_ratio": "clipped",
@@ -36,13 +37,16 @@ _NAMES = {
 def metrics(logs: dict[str, Any]) -> dict[str, float]:
     """The figures of one step's logs that are worth keeping, rounded to six significant digits.
 
-    >>> metrics({"loss": 0.12345678, "epoch": 1.0, "rewards/accuracy/mean": 0.5})
-    {'loss': 0.123457, 'reward/accuracy': 0.5}
+    >>> metrics({"loss": 0.12345678, "epoch": 1.0, "rewards/accuracy/mean": 0.5, "rewards/accuracy/std": 0.1})
+    {'loss': 0.123457, 'reward/accuracy': 0.5, 'reward_std/accuracy': 0.1}
     """
     kept = {ours: logs[theirs] for theirs, ours in _NAMES.items() if theirs in logs}
     for name, value in logs.items():
-        if name.startswith("rewards/") and name.endswith("/mean"):
-            kept[f"reward/{name.split('/')[1]}"] = value
+        match name.split("/"):
+            case ["rewards", term, "mean"]:
+                kept[f"reward/{term}"] = value
+            case ["rewards", term, "std"]:
+                kept[f"reward_std/{term}"] = value
     return {
         name: float(f"{value:.6g}")
         for name, value in kept.items()
@@ -92,7 +96,9 @@ def callback(job: launch.Job, total: int, shown: str) -> TrainerCallback:
                     )
                     + "\n"
                 )
-            job.progress(state.global_step, total, **{shown: figures.get(shown, figures["loss"])})
+            words = hazards.explained(figures)
+            noted = {"note": words} if words else {}
+            job.progress(state.global_step, total, **{shown: figures.get(shown, figures["loss"])}, **noted)
 
         def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
             """Seal the checkpoint once every process has written its part."""

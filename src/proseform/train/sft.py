@@ -13,7 +13,7 @@ from typing import Any
 from proseform import config, launch, task
 from proseform.case import load_cases
 from proseform.errors import ConfigError
-from proseform.train import checkpoints, progress, rows, weights
+from proseform.train import checkpoints, hazards, progress, rows, weights
 
 _VALID = 200
 """Most validation rows; their loss is only reported, and nothing is chosen by it."""
@@ -28,6 +28,7 @@ def main(job: launch.Job) -> None:
     """
     began = time.monotonic()
     weights.quiet()
+    hazards.check_versions()
     run = weights.read_run(job)
     role = str(job.settings.get("role"))
     knobs = {"evaluator": run.sft.evaluator, "formatter": run.sft.formatter}.get(role)
