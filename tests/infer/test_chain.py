@@ -95,7 +95,7 @@ class Play:
                 self.looking = True
             case m.WakeAt(at):
                 self.alarm = at
-            case m.Emit():
+            case m.Emit() | m.Restart():
                 assert self.plan.stream
             case m.Done() | m.Refuse():
                 self.ends.append(action)

@@ -9,7 +9,7 @@ import pytest
 from proseform import testing
 from proseform.errors import EngineError, InputError, Refusal
 from proseform.infer import Request, drive
-from proseform.infer.answer import answer, answered, answers, formatted
+from proseform.infer.answer import answer, answered, answers, converted, formatted
 from proseform.infer.moves import Plan
 from proseform.infer.verified import Answer
 from proseform.schema import Schema
@@ -31,6 +31,22 @@ def test_prose_is_handed_on_while_it_is_written_and_json_is_not(task):
     given = asyncio.run(answered(scripted(task, good), task, TEXTS, on_text=shown.append))
     assert len(shown) > 1
     assert "".join(shown) == given.prose == PROSE
+
+
+def test_prose_that_is_written_again_is_handed_on_from_its_beginning(task):
+    """What was handed on of the first try is not verified: whoever shows it is told to forget it."""
+    shown = []
+    engine = scripted(task, ["I cannot say.", PROSE, JSON])
+    given = asyncio.run(answered(engine, task, TEXTS, on_text=shown.append, on_restart=lambda: shown.append("|")))
+    assert "".join(shown) == f"I cannot say.|{PROSE}"
+    assert (given.prose, given.tries) == (PROSE, 2)
+
+
+def test_prose_alone_becomes_json_that_its_schema_allows(task):
+    engine = scripted(task, ["{}", JSON])
+    outcome = asyncio.run(converted(engine, "It weighs 90 g."))
+    assert (outcome.text, outcome.attempts) == (JSON, 2)
+    assert {request.role for request in engine.requests} == {"formatter"}
 
 
 def test_time_that_is_up_ends_the_wait_and_cancels_the_request(task):

@@ -8,7 +8,7 @@ what is served.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from proseform import digest, verify
@@ -31,6 +31,7 @@ __all__ = [
     "answers",
     "close",
     "completed",
+    "converted",
     "formatted",
     "read_inputs",
 ]
@@ -44,6 +45,7 @@ async def answered(
     deadline: float | None = None,
     schema: Schema | None = None,
     on_text: OnText | None = None,
+    on_restart: Callable[[], None] | None = None,
 ) -> Answer:
     """Answer one case; cancelling the awaiting task cancels what was begun.
 
@@ -53,7 +55,8 @@ async def answered(
         inputs: The task's inputs, as values or as text.
         deadline: When to give up, on the clock of :func:`time.monotonic`, in seconds.
         schema: Answer this schema instead of the bundle's.
-        on_text: Receives the prose while it is written, as a draft: the first try, before it is judged.
+        on_text: Receives the prose while it is written, as a draft, before it is judged.
+        on_restart: Told that a draft was not verified and is written again, from its beginning.
 
     Raises:
         InputError: Inputs that are not the task's, or a schema that cannot be enforced.
@@ -63,8 +66,32 @@ async def answered(
         EngineError: The engine is away.
     """
     (plan,) = _plans(engine, task, [inputs], deadline, schema, stream=on_text is not None)
-    outcome = await drive.one(engine, plan, on_text=on_text)
+    outcome = await drive.one(engine, plan, on_text=on_text, on_restart=on_restart)
     assert isinstance(outcome, Answer)
+    return outcome
+
+
+async def converted(
+    engine: Engine, prose: str, schema: Schema | None = None, *, deadline: float | None = None
+) -> Formatted:
+    """The formatter's turn alone: prose to JSON that its schema allows; without inputs no more is verified.
+
+    Args:
+        engine: Whose bundle's formatter is asked.
+        prose: An evaluation.
+        schema: Answer this schema instead of the bundle's.
+        deadline: See :func:`answered`.
+
+    Raises:
+        InputError: A schema that cannot be enforced.
+        Refusal: ``too_long``, ``deadline``, or the verifier's reason against the last attempt.
+        EngineError: The engine is away.
+    """
+    target = schema or engine.bundle.compiled()
+    own = target.document != engine.bundle.schema
+    plan = Plan(engine.bundle, target, prose=prose, deadline=deadline, own=own, narrows=not engine.ends)
+    outcome = await drive.one(engine, plan)
+    assert isinstance(outcome, Formatted)
     return outcome
 
 

@@ -45,6 +45,7 @@ from proseform.infer.moves import (
     LookUp,
     Plan,
     Refuse,
+    Restart,
     Store,
     WakeAt,
     Written,
@@ -193,7 +194,7 @@ def _counted(state: State, number: int, room: int | None) -> Step:
     if request.role == "formatter" and state.attempt and state.plan.narrows:
         request = asks.narrowed(request, state.attempt)
     asked = {**state.asked, number: request}
-    stream = state.plan.stream and request.role == "evaluator" and not state.tries
+    stream = state.plan.stream and request.role == "evaluator"
     return replace(state, asked=asked), [Ask(number, request, stream)]
 
 
@@ -235,7 +236,8 @@ def _evaluated(state: State, prose: str) -> Step:
         after, actions = _format(replace(state, prose=prose, judged=judged))
         return after, [*([Store(plan.key, prose)] if plan.key else []), *actions]
     if state.tries + 1 < TRIES:
-        return _evaluate(replace(state, tries=state.tries + 1))
+        after, actions = _evaluate(replace(state, tries=state.tries + 1))
+        return after, [*([Restart()] if plan.stream else []), *actions]
     return _ended(state, [Refuse(refusals.unverified(judged, TRIES))])
 
 

@@ -13,7 +13,7 @@ import asyncio
 import os
 import threading
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol, TypeVar
 
 from proseform.errors import ProseformError
@@ -38,6 +38,7 @@ from proseform.infer.moves import (
     LookUp,
     Plan,
     Refuse,
+    Restart,
     Store,
     WakeAt,
     Woke,
@@ -60,7 +61,12 @@ class Prose(Protocol):
 
 
 async def one(
-    engine: Engine, plan: Plan, *, on_text: OnText | None = None, kept: Prose | None = None
+    engine: Engine,
+    plan: Plan,
+    *,
+    on_text: OnText | None = None,
+    on_restart: Callable[[], None] | None = None,
+    kept: Prose | None = None,
 ) -> Answer | Formatted:
     """Drive one chain. Cancelling the awaiting task cancels what it has asked the engine for.
 
@@ -68,21 +74,30 @@ async def one(
         engine: Runs the plan's bundle.
         plan: What the answer is made of.
         on_text: Receives the prose while it is written, as a draft; the plan's ``stream`` asks for it.
+        on_restart: Told that the prose is written again, so that what was received does not count any more.
         kept: Where prose is kept, for plans with a key.
 
     Raises:
         ProseformError: As the chain refuses.
     """
-    return await _Driver(engine, plan, on_text, kept).run()
+    return await _Driver(engine, plan, on_text, on_restart, kept).run()
 
 
 class _Driver:
     """One chain, its open requests, and the events that they bring."""
 
-    def __init__(self, engine: Engine, plan: Plan, on_text: OnText | None, kept: Prose | None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        plan: Plan,
+        on_text: OnText | None,
+        on_restart: Callable[[], None] | None,
+        kept: Prose | None,
+    ) -> None:
         self._engine = engine
         self._plan = plan
         self._on_text = on_text
+        self._on_restart = on_restart
         self._kept = kept
         self._events: asyncio.Queue[Event | BaseException] = asyncio.Queue()
         self._asked: dict[int, asyncio.Task[None]] = {}
@@ -133,6 +148,8 @@ class _Driver:
                 )
             case Emit(text) if self._on_text is not None:
                 self._on_text(text)
+            case Restart() if self._on_restart is not None:
+                self._on_restart()
             case LookUp(key):
                 prose = await self._kept.get(key) if self._kept else None
                 self._events.put_nowait(LookedUp(time.monotonic(), prose))

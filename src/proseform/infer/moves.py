@@ -29,7 +29,7 @@ class Plan:
         own: Whether the schema is the caller's own, so that the engine looks at it before anything is asked.
         narrows: Whether another attempt is made under a narrower schema, because the engine does not end documents.
         key: Where prose is kept for other chains; empty keeps none.
-        stream: Whether prose is handed on while it is written, at the first try.
+        stream: Whether prose is handed on while it is written.
         claims: What the schema states of its values; None for the formatter's turn alone.
     """
 
@@ -189,6 +189,11 @@ class Emit:
 
 
 @dataclass(frozen=True, slots=True)
+class Restart:
+    """What was handed on does not count any more: the prose is written again, and handed on from its beginning."""
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
     """The chain has ended well."""
 
@@ -202,4 +207,4 @@ class Refuse:
     error: ProseformError
 
 
-Action = Check | LookUp | Store | Count | Ask | Cancel | WakeAt | Emit | Done | Refuse
+Action = Check | LookUp | Store | Count | Ask | Cancel | WakeAt | Emit | Restart | Done | Refuse

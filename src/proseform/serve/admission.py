@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from prometheus_client import Counter, Histogram
 
 from proseform.errors import InputError, ProseformError, Refusal
+from proseform.infer import Engine, OnText
 from proseform.infer import answer as path
-from proseform.infer.answer import Answer
+from proseform.infer.answer import Answer, Formatted
 from proseform.schema import Schema
 from proseform.serve import faults
 from proseform.serve.exchange import GoneError
@@ -31,6 +32,7 @@ _BUCKETS_S = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 SECONDS = Histogram("proseform_answer_seconds", "From admission to the verified answer.", ["task"], buckets=_BUCKETS_S)
 MAX_INSTANCES = 64
 """Most cases in one request."""
+T = TypeVar("T")
 
 
 class Admission:
@@ -63,7 +65,13 @@ class Admission:
         self._slots = asyncio.Semaphore(concurrency)
 
     async def answer(
-        self, inputs: Mapping[str, Any], *, schema: Schema | None = None, deadline: float | None = None
+        self,
+        inputs: Mapping[str, Any],
+        *,
+        schema: Schema | None = None,
+        deadline: float | None = None,
+        on_text: OnText | None = None,
+        on_restart: Callable[[], None] | None = None,
     ) -> Answer:
         """A verified answer.
 
@@ -71,6 +79,8 @@ class Admission:
             inputs: The task's inputs as text.
             schema: The caller's schema; None takes the bundle's.
             deadline: When to give up, on the clock of :func:`time.monotonic`; None takes ``timeout_s`` from now.
+            on_text: Receives the prose while it is written, as a draft.
+            on_restart: Told that the prose is written again.
 
         Raises:
             BusyError: The queue is full.
@@ -78,10 +88,31 @@ class Admission:
         """
         began = time.monotonic()
         values = path.read_inputs(self.task, inputs)
-        answer = await self._admitted(values, schema, began + self.timeout_s if deadline is None else deadline)
+        until = began + self.timeout_s if deadline is None else deadline
+
+        async def work(engine: Engine) -> Answer:
+            target = schema or self._schemas[engine.bundle.digest]
+            return await path.answered(
+                engine, self.task, values, deadline=until, schema=target, on_text=on_text, on_restart=on_restart
+            )
+
+        answer = await self._admitted(work, until)
         ANSWERS.labels(self.task.name, answer.bundle).inc()
         SECONDS.labels(self.task.name).observe(time.monotonic() - began)
         return answer
+
+    async def converted(self, prose: str, *, schema: Schema | None, deadline: float) -> tuple[Formatted, str]:
+        """The formatter's turn alone, and the digest of its bundle; see :func:`proseform.infer.answer.converted`."""
+        began = time.monotonic()
+
+        async def work(engine: Engine) -> tuple[Formatted, str]:
+            target = schema or self._schemas[engine.bundle.digest]
+            return await path.converted(engine, prose, target, deadline=deadline), engine.bundle.digest
+
+        outcome, bundle = await self._admitted(work, deadline)
+        ANSWERS.labels(self.task.name, bundle).inc()
+        SECONDS.labels(self.task.name).observe(time.monotonic() - began)
+        return outcome, bundle
 
     async def batch(self, instances: Sequence[Any], deadline: float | None = None) -> list[Answer | ProseformError]:
         """Answer cases concurrently; each outcome is an answer or an error, and errors are counted.
@@ -120,8 +151,8 @@ class Admission:
         except ProseformError as error:
             return error
 
-    async def _admitted(self, inputs: Mapping[str, Any], schema: Schema | None, deadline: float) -> Answer:
-        """Wait for a slot, then answer."""
+    async def _admitted(self, work: Callable[[Engine], Awaitable[T]], deadline: float) -> T:
+        """Wait for a slot, then have an engine work."""
         if self._taken >= self._places:
             hint = f"Retry in {faults.RETRY_AFTER_S} s."
             raise faults.BusyError(f"{self._taken} requests are being answered or waiting.", hint=hint)
@@ -133,9 +164,7 @@ class Admission:
             except TimeoutError as error:
                 raise Refusal("deadline", "Time was up in the queue.", hint="Allow more time, or retry.") from error
             try:
-                engine = self.router.choose()
-                target = schema or self._schemas[engine.bundle.digest]
-                return await path.answered(engine, self.task, inputs, deadline=deadline, schema=target)
+                return await work(self.router.choose())
             finally:
                 self._slots.release()
         finally:
