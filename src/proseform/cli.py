@@ -15,12 +15,14 @@ from proseform.commands.options import (
     BundleFolder,
     Dialect,
     Evaluator,
+    Hedge,
     Json,
     KeyFile,
     Models,
     Name,
     PlaceName,
     RunName,
+    SlowS,
     TaskName,
     Uri,
     Url,
@@ -64,11 +66,11 @@ def answer(
     alias: Annotated[str, typer.Option(help="An alias or a version.")] = "champion",
     name: Name = "",
     tracking_uri: Uri = "",
-    engine: Url = "",
+    engine: Url = None,
     models: Models = "evaluator,formatter",
     dialect: Dialect = "vllm",
     key_file: KeyFile = "",
-    evaluator: Evaluator = "",
+    evaluator: Evaluator = None,
     as_json: Json = False,
 ) -> None:
     """Answer one case from files: PDF, DOCX, ODT, RTF, HTML, Markdown, text or JSON."""
@@ -82,7 +84,7 @@ def answer(
     from proseform.serve.reading import as_schema
     from proseform.stages.engine import opened, read_inputs
 
-    spec = EngineSpec.parse(engine, models=models, dialect=dialect, key_file=key_file, evaluator=evaluator)
+    spec = EngineSpec.parse(engine or [], models=models, dialect=dialect, key_file=key_file, evaluator=evaluator or [])
     the_task = tasks.load(task)
     texts = read_inputs(the_task, inputs or [])
     own = as_schema(read(schema)) if schema else None
@@ -102,7 +104,7 @@ def serve(
     bundle: BundleFolder = None,
     name: Name = "",
     tracking_uri: Uri = "",
-    engine: Url = "",
+    engine: Url = None,
     models: Models = "evaluator,formatter",
     host: Annotated[
         str, typer.Option(help="Address to listen on; in a container 0.0.0.0, or :: for IPv6 too.")
@@ -116,7 +118,9 @@ def serve(
     ] = "",
     dialect: Dialect = "vllm",
     key_file: KeyFile = "",
-    evaluator: Evaluator = "",
+    evaluator: Evaluator = None,
+    slow_s: SlowS = 120.0,
+    hedge: Hedge = False,
 ) -> None:
     """Serve verified answers by KServe's protocols, until a signal ends the server."""
     from proseform import task as tasks
@@ -124,8 +128,10 @@ def serve(
     from proseform.serve import server
     from proseform.stages.engine import weighted
 
-    url = engine or (predictor_host and f"http://{predictor_host}")
-    spec = EngineSpec.parse(url, models=models, dialect=dialect, key_file=key_file, evaluator=evaluator)
+    urls = engine or ([f"http://{predictor_host}"] if predictor_host else [])
+    spec = EngineSpec.parse(
+        urls, models=models, dialect=dialect, key_file=key_file, evaluator=evaluator or [], slow_s=slow_s, hedge=hedge
+    )
     the_task = tasks.load(task)
     engines = weighted(the_task, spec, bundle, alias or ["champion"], name, tracking_uri)
     server.run(
@@ -135,7 +141,7 @@ def serve(
         host=host,
         port=port,
         timeout_s=timeout_s,
-        concurrency=spec.concurrency if url else 32,
+        concurrency=spec.concurrency * len(spec.roots("formatter")) if urls else 32,
         queue=queue,
     )
 

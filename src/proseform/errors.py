@@ -131,10 +131,20 @@ class RegistryError(ProseformError):
 
 
 class EngineError(ProseformError):
-    """The engine is away, too slow, or answered nonsense."""
+    """The engine is away, too slow, or answered nonsense.
+
+    Args:
+        message: What happened.
+        hint: What to do about it.
+        retry_after_s: When asking again can help, in seconds from now; None where nobody knows.
+    """
 
     exit_code = 6
     retryable = True
+
+    def __init__(self, message: str, *, hint: str = "", retry_after_s: float | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after_s = retry_after_s
 
 
 class EngineFaultError(EngineError):

@@ -8,6 +8,7 @@ import pytest
 
 from proseform import testing
 from proseform.infer import http
+from proseform.infer.resilience.backoff import Backoff
 from proseform.task import Task
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -16,7 +17,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """The engine by URL hardly pauses between attempts."""
-    monkeypatch.setattr(http, "_BACKOFF_S", 0.001)
+    monkeypatch.setattr(http, "BACKOFF", Backoff(0.001, 0.001))
 
 
 @pytest.fixture(scope="session")

@@ -41,8 +41,8 @@ Handler = Callable[[web.Request, Asked], Awaitable[web.StreamResponse]]
 
 
 @asynccontextmanager
-async def far(handler: Handler) -> AsyncIterator[Far]:
-    """A server whose every POST goes to the handler."""
+async def far(handler: Handler, port: int = 0) -> AsyncIterator[Far]:
+    """A server whose every POST goes to the handler, on any port or on this one."""
     server = Far("")
 
     async def take(request: web.Request) -> web.StreamResponse:
@@ -56,7 +56,7 @@ async def far(handler: Handler) -> AsyncIterator[Far]:
     app.router.add_post("/{path:.*}", take)
     runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", port)
     await site.start()
     server.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     try:

@@ -334,3 +334,24 @@ def test_an_errors_words_are_not_changed():
 def test_the_formatters_turn_alone_needs_no_task():
     *_, done = through(replace(plan(prose=PROSE), task=None, inputs={}), JSON)
     assert isinstance(done.outcome, Formatted)
+
+
+def test_text_that_is_not_accepted_is_asked_of_another_backend_and_the_next_turn_begins_afresh():
+    state, actions = step(State(plan()), m.Begun(0.0))
+    avoided = []
+    for text in ("Sure!", PROSE, "Sure!", JSON):
+        (count,) = [one for one in actions if isinstance(one, m.Count)]
+        state, (ask,) = step(state, m.Counted(0.0, count.id, None))
+        avoided.append(sorted(ask.request.avoid))
+        state, actions = step(state, m.Completed(0.0, ask.id, Completion(text, "stop", 1, 0.1, backend="a")))
+    assert avoided == [[], ["a"], [], ["a"]]
+    assert isinstance(actions[-1], m.Done)
+
+
+def test_whether_a_text_will_do_can_be_told_from_the_text():
+    _, (count,) = step(State(plan(prose=PROSE)), m.Begun(0.0))
+    assert count.request.accepts(JSON)
+    assert count.request.blames
+    assert not count.request.accepts(JSON[:-5])
+    _, (count,) = step(State(plan()), m.Begun(0.0))
+    assert [count.request.accepts(text) for text in (PROSE, "", " \n" * 9)] == [True, False, False]

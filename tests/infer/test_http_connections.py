@@ -113,14 +113,14 @@ def test_a_connection_that_the_server_closes_is_let_go(task):
 
 
 def test_an_engine_may_be_asked_from_one_event_loop_after_another(task):
-    engine = None
+    engine, port = None, 0
     for _ in range(2):
 
         async def run():
-            nonlocal engine
-            async with far(says("x")) as server:
+            nonlocal engine, port
+            async with far(says("x"), port) as server:
+                port = int(server.url.rpartition(":")[2])
                 engine = engine or engines.HttpEngine(EngineSpec(server.url), testing.toy_bundle(task))
-                engine.spec = EngineSpec(server.url)
                 return await engine.complete(CHAT)
 
         assert asyncio.run(run()).text == "x"

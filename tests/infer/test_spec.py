@@ -10,12 +10,12 @@ from proseform.infer.spec import EngineSpec
     "url", ["http://far.test", "http://far.test/", "http://far.test/v1", "http://far.test/v1/"], ids=str
 )
 def test_a_url_may_end_in_v1(url):
-    assert EngineSpec(url).root("formatter") == "http://far.test"
+    assert EngineSpec(url).roots("formatter") == ("http://far.test",)
 
 
 def test_the_evaluator_may_live_elsewhere():
     spec = EngineSpec.parse("http://far.test/v1", models="judge, writer", evaluator="https://other.test:8443/llm/v1/")
-    assert spec.root("evaluator") == "https://other.test:8443/llm"
+    assert spec.roots("evaluator") == ("https://other.test:8443/llm",)
     assert (spec.model("evaluator"), spec.model("formatter")) == ("judge", "writer")
 
 
@@ -74,3 +74,11 @@ def test_a_key_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(ConfigError, match="nowhere"):
         EngineSpec("http://far.test", key_file=str(tmp_path / "nowhere")).key()
     assert EngineSpec("http://far.test").key() == ""
+
+
+def test_several_servers_of_a_role_are_replicas():
+    spec = EngineSpec.parse(["http://a.test/v1", "http://b.test", "http://a.test/"], evaluator=["http://c.test"])
+    assert spec.roots("formatter") == ("http://a.test", "http://b.test")
+    assert spec.roots("evaluator") == ("http://c.test",)
+    with pytest.raises(ConfigError, match=r"--engine b\.test"):
+        EngineSpec.parse(["http://a.test", "b.test"])

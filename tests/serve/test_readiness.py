@@ -97,6 +97,26 @@ def test_a_server_that_is_away_is_told():
     assert "does not answer" in asyncio.run(run())
 
 
+def test_one_replica_that_answers_is_enough_and_one_that_hangs_keeps_nobody_waiting():
+    async def run() -> tuple[str, str]:
+        models, hung = Models(), asyncio.Event()
+        async with models.up() as url, await asyncio.start_server(lambda _r, _w: hung.wait(), "127.0.0.1", 0) as silent:
+            port = silent.sockets[0].getsockname()[1]
+            urls = f"http://127.0.0.1:9,http://127.0.0.1:{port},{url}"
+            engine = HttpEngine(EngineSpec(urls), BUNDLE)
+            ready = await engine.trouble()
+            await engine.close()
+            engine = HttpEngine(EngineSpec(url, "http://127.0.0.1:9"), BUNDLE)
+            no_evaluator = await engine.trouble()
+            await engine.close()
+            hung.set()
+            return ready, no_evaluator
+
+    ready, no_evaluator = asyncio.run(run())
+    assert ready == ""
+    assert "127.0.0.1:9 does not answer" in no_evaluator
+
+
 def test_one_server_for_both_roles_is_asked_once_and_with_the_key(tmp_path):
     (tmp_path / "key").write_text("s3cret")
     _, models = trouble(key_file=str(tmp_path / "key"))

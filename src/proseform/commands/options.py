@@ -19,8 +19,11 @@ Uri = Annotated[
     typer.Option("--tracking-uri", envvar="MLFLOW_TRACKING_URI", help="MLflow; empty takes SQLite in the home folder."),
 ]
 Url = Annotated[
-    str,
-    typer.Option("--engine", help="An OpenAI-compatible server that runs the bundle; empty runs it in this process."),
+    list[str] | None,
+    typer.Option(
+        "--engine",
+        help="An OpenAI-compatible server that runs the bundle; repeat it for replicas. Else in this process.",
+    ),
 ]
 Models = Annotated[str, typer.Option("--models", help="Names of evaluator and formatter at that server.")]
 Dialect = Annotated[
@@ -28,7 +31,16 @@ Dialect = Annotated[
     typer.Option("--dialect", help="How that server is asked for a schema: vLLM's way, or OpenAI's response_format."),
 ]
 KeyFile = Annotated[str, typer.Option("--key-file", help="A file that holds the API key of that server.")]
-Evaluator = Annotated[str, typer.Option("--evaluator", help="The evaluator's server, if it has its own.")]
+Evaluator = Annotated[
+    list[str] | None,
+    typer.Option("--evaluator", help="The evaluator's server, if it has its own; repeat it for replicas."),
+]
+SlowS = Annotated[
+    float, typer.Option("--slow-s", help="A call to an engine that takes longer counts as failed, in seconds.")
+]
+Hedge = Annotated[
+    bool, typer.Option("--hedge", help="Ask a second replica when a call takes longer than 95 % of its backend's.")
+]
 RunName = Annotated[
     str,
     typer.Option("--run", help="A shipped run, or the path of a TOML file."),

@@ -9,13 +9,13 @@
 - :mod:`~proseform.infer.local`: the engine in this process, on :mod:`~proseform.infer.worker` and
   :mod:`~proseform.infer.decode`; :mod:`~proseform.infer.endings` brings its documents to an end
 - :mod:`~proseform.infer.http`: the engine by URL, on :mod:`~proseform.infer.wire`; :mod:`~proseform.infer.spec` says
-  which
+  which; :mod:`~proseform.infer.resilience` bears servers that fail
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from proseform.bundle import Bundle, Role
@@ -53,6 +53,10 @@ class Request:
         temperature: 0 is greedy.
         seed: Of the sampling; equal seeds give equal completions on one engine and batch.
         deadline: When to give up, on the clock of :func:`time.monotonic`, in seconds; None waits.
+        accepts: Whether a text needs no further asking, where that can be told from the text alone: of two replicas
+            that are asked side by side, the first accepted one wins.
+        blames: Whether a text that is not accepted, though it ended by itself under the schema, is the server's fault.
+        avoid: Names of backends whose text was not accepted: another is asked where there is one.
     """
 
     role: Role
@@ -63,6 +67,9 @@ class Request:
     temperature: float = 0.0
     seed: int = 0
     deadline: float | None = None
+    accepts: Callable[[str], bool] | None = field(default=None, compare=False, repr=False)
+    blames: bool = False
+    avoid: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +84,8 @@ class Completion:
         cut: JSON pointers of what was cut short so that the document could end within its budget; "" is all of it.
         fault: Why a constrained document did not come to its end: the budget is too small for the schema, or the
             grammar engine met a limit of its own. None where it ended, and where only the server knows.
+        backend: Which of several servers gave it; empty where there is no choice.
+        constrained: Whether the server was held to the request's schema.
     """
 
     text: str
@@ -85,6 +94,8 @@ class Completion:
     seconds: float
     cut: tuple[str, ...] = ()
     fault: Refusal | None = None
+    backend: str = field(default="", compare=False)
+    constrained: bool = True
 
 
 class Engine(Protocol):

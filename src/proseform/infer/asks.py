@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
+from proseform import verify
 from proseform.infer import Request, ask
 from proseform.infer.moves import Plan
 from proseform.infer.narrow import narrow
+from proseform.schema import Schema
 
 _WIDE = 3
 """Bytes a token that the first narrower schema counts with; the second counts with one, which always fits."""
@@ -14,7 +17,7 @@ _WIDE = 3
 
 def evaluation(plan: Plan, tries: int) -> Request:
     """What the evaluator is asked; again it is sampled, since greedy it would write the same."""
-    request = ask(plan.bundle, "evaluator", plan.inputs, deadline=plan.deadline)
+    request = ask(plan.bundle, "evaluator", plan.inputs, deadline=plan.deadline, accepts=_written)
     if not tries:
         return request
     temperature = plan.bundle.evaluator.generation.retry_temperature
@@ -30,6 +33,8 @@ def formatting(plan: Plan, prose: str, attempt: int) -> Request:
     request = ask(plan.bundle, "formatter", values, schema=plan.schema.grammar, deadline=plan.deadline)
     if not (plan.schema.grammar.get("type") == "object" and plan.schema.fields):
         request = replace(request, prefill="")
+    accepts = partial(_valid, schema=plan.schema)
+    request = replace(request, accepts=accepts, blames=not plan.schema.widenings)
     if not attempt:
         return request
     return replace(
@@ -38,6 +43,16 @@ def formatting(plan: Plan, prose: str, attempt: int) -> Request:
         temperature=plan.bundle.formatter.generation.retry_temperature,
         seed=request.seed + attempt,
     )
+
+
+def _valid(text: str, *, schema: Schema) -> bool:
+    """Whether a text is JSON that the schema allows."""
+    return verify.answer(text, schema).ok
+
+
+def _written(text: str) -> bool:
+    """Whether there is anything in a text."""
+    return not text.isspace() and bool(text)
 
 
 def narrowed(request: Request, attempt: int) -> Request:

@@ -14,7 +14,7 @@ Neither prose nor JSON that the verifier does not accept leaves. Whoever wrote i
 at the bundle's retry temperature with another seed (a greedy model would repeat itself); the formatter has twice the
 budget where there is room, and a narrower schema where the engine cannot end a document by itself. A bundle that
 accepts what is valid has models that cannot judge yet: prose is judged and reported, only the schema has to hold.
-Left out: several samples of one turn and hedged requests; open requests are a mapping for their sake.
+Left out: several samples of one turn; open requests are a mapping for their sake. Hedged requests are the engine's.
 """
 
 from __future__ import annotations
@@ -80,6 +80,7 @@ class State:
         judged: The verdict on it.
         evaluator: Tokens and seconds of the evaluator, all tries together.
         formatter: Tokens and seconds of the formatter, all attempts together.
+        avoid: Backends whose text was not accepted in this turn: another is asked again where there is one.
     """
 
     plan: Plan
@@ -93,6 +94,7 @@ class State:
     judged: Verdict = _NONE
     evaluator: tuple[int, float] = (0, 0.0)
     formatter: tuple[int, float] = (0, 0.0)
+    avoid: frozenset[str] = frozenset()
 
     @property
     def over(self) -> bool:
@@ -178,8 +180,8 @@ def _format(state: State) -> Step:
 
 def _count(state: State, request: Request) -> Step:
     """Have a request's prompt counted."""
-    counting = {**state.counting, state.ids: request}
-    return replace(state, counting=counting, ids=state.ids + 1), [Count(state.ids, request)]
+    counting = {**state.counting, state.ids: replace(request, avoid=state.avoid)}
+    return replace(state, counting=counting, ids=state.ids + 1), [Count(state.ids, counting[state.ids])]
 
 
 def _counted(state: State, number: int, room: int | None) -> Step:
@@ -203,14 +205,14 @@ def _completed(state: State, completion: Completion) -> Step:
     if completion.finish == "deadline":
         return _ended(state, [Refuse(late("formatter" if state.turn == "formatter" else "evaluator"))])
     if state.turn == "evaluator":
-        return _evaluated(replace(state, evaluator=_more(state.evaluator, completion)), completion.text)
+        return _evaluated(replace(state, evaluator=_more(state.evaluator, completion)), completion)
     state = replace(state, formatter=_more(state.formatter, completion))
     verdict = verify.answer(completion.text, state.plan.schema)
     judged = _judged(state, verdict, completion.cut)
     if verdict.ok and _accepted(state.plan, judged):
         return _ended(state, [Done(_outcome(state, completion, verdict.value, judged))])
     if state.attempt + 1 < ATTEMPTS:
-        return _format(replace(state, attempt=state.attempt + 1))
+        return _format(replace(_avoiding(state, completion), attempt=state.attempt + 1))
     if not verdict.ok:
         return _ended(state, [Refuse(completion.fault or refusals.invalid(verdict, state.plan.schema, ATTEMPTS))])
     return _ended(state, [Refuse(refusals.untrue(judged, ATTEMPTS))])
@@ -229,16 +231,21 @@ def _looked_up(state: State, prose: str | None) -> Step:
     return _format(replace(state, prose=prose, judged=judged))
 
 
-def _evaluated(state: State, prose: str) -> Step:
+def _evaluated(state: State, completion: Completion) -> Step:
     """Verify an evaluation; what is not verified is written again, at most :data:`TRIES` times in all."""
-    plan, judged = state.plan, _read(state.plan, prose)
+    plan, prose, judged = state.plan, completion.text, _read(state.plan, completion.text)
     if _accepted(plan, judged):
-        after, actions = _format(replace(state, prose=prose, judged=judged))
+        after, actions = _format(replace(state, prose=prose, judged=judged, avoid=frozenset()))
         return after, [*([Store(plan.key, prose)] if plan.key else []), *actions]
     if state.tries + 1 < TRIES:
-        after, actions = _evaluate(replace(state, tries=state.tries + 1))
+        after, actions = _evaluate(replace(_avoiding(state, completion), tries=state.tries + 1))
         return after, [*([Restart()] if plan.stream else []), *actions]
     return _ended(state, [Refuse(refusals.unverified(judged, TRIES))])
+
+
+def _avoiding(state: State, completion: Completion) -> State:
+    """Have another backend asked next, if the completion says who gave it."""
+    return replace(state, avoid=state.avoid | {completion.backend}) if completion.backend else state
 
 
 def _read(plan: Plan, prose: str) -> Verdict:

@@ -1,17 +1,16 @@
-"""The engine by URL: any OpenAI-compatible server, foremost vLLM.
+"""The engine by URL: any OpenAI-compatible server, foremost vLLM, or several that run the same models.
 
 One deadline bounds the whole call, pauses and slow bodies included; connections are kept for a while
-(:mod:`proseform.infer.connections`). Left out: breaking circuits and choosing among replicas.
+(:mod:`proseform.infer.connections`). Which server is asked, and asked again, is the pool's to say
+(:mod:`proseform.infer.resilience`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -24,17 +23,21 @@ from proseform.errors import ConfigError, EngineError, ProseformError
 from proseform.infer import Completion, OnText, Request, late, served, wire
 from proseform.infer.connections import Connections
 from proseform.infer.context import Encoder
+from proseform.infer.resilience import calls
+from proseform.infer.resilience.backoff import Backoff
+from proseform.infer.resilience.observer import Ended, Observer
+from proseform.infer.resilience.pool import PassingError, Pool, Rules
+from proseform.infer.resilience.replica import Server
 from proseform.infer.spec import EngineSpec
 
 _LOG = logging.getLogger("proseform.infer")
-_BACKOFF_S = 0.25
-_LONGEST_PAUSE_S = 8.0
 _OK, _TOO_MANY, _BROKEN = 200, 429, 500
-_NO_KEY = frozenset({401, 403})
 _NO_COUNTING = frozenset({_OK, 404, 405, 501})
 """Statuses of a server that cannot count: another endpoint's answer, or none there. Any other may pass."""
 _CHECKED = 256
 """Schemas that are remembered as taken."""
+BACKOFF = Backoff()
+"""Pauses before a call is made again."""
 MAX_BODY_BYTES = 16 << 20
 """A response beyond this is no completion."""
 
@@ -72,7 +75,19 @@ class HttpEngine:
         headers = {"authorization": f"Bearer {key}"} if key else {}
         self._connections = Connections(headers, spec.connection_s)
         self._encoders = dict(encoders or {})
-        self._slots: tuple[asyncio.AbstractEventLoop, asyncio.Semaphore] | None = None
+        servers: dict[str, Server] = {}
+        for role in bundle.parts:
+            servers |= {root: Server(root, spec.concurrency) for root in spec.roots(role) if root not in servers}
+        self._pools = {
+            role: Pool(
+                role,
+                [servers[root] for root in spec.roots(role)],
+                Rules(spec.attempts, spec.slow_s, spec.hedge, BACKOFF),
+                self._tried,
+                Observer(),
+            )
+            for role in bundle.parts
+        }
         self._without_schema: set[tuple[str, str]] = set()
         self._without_system: set[tuple[str, str]] = set()
         self._without_counting: set[str] = set()
@@ -84,8 +99,8 @@ class HttpEngine:
         if left is not None and left <= 0:
             raise late(request.role)
         try:
-            async with asyncio.timeout(left) as whole, self._slot():
-                return await self._tried(request, on_text)
+            async with asyncio.timeout(left) as whole:
+                return await calls.complete(self._pools[request.role], request, on_text)
         except TimeoutError as error:
             if not whole.expired():
                 raise  # a time-out of something else, which is a fault
@@ -114,16 +129,16 @@ class HttpEngine:
         """See :meth:`proseform.infer.Engine.check`: only the server knows, so one token is asked for, once a schema."""
         schema = digest.of_json(request.schema)
         if schema not in self._checked:
-            await self.complete(replace(request, max_tokens=1))
+            await self.complete(replace(request, max_tokens=1, accepts=None))
             self._checked[schema] = None
             if len(self._checked) > _CHECKED:
                 del self._checked[next(iter(self._checked))]
 
     async def room(self, request: Request) -> int | None:
         """See :meth:`proseform.infer.Engine.room`: counted by the bundle's tokenizer if it has one, else by vLLM."""
-        encoder, root = self._encoders.get(request.role), self.spec.root(request.role)
-        if encoder is not None:
+        if (encoder := self._encoders.get(request.role)) is not None:
             return await asyncio.to_thread(encoder.room, request)  # a long prompt keeps no other caller waiting
+        root = self._pools[request.role].likely()
         if self.spec.dialect != "vllm" or root in self._without_counting:
             return None
         limit = self.bundle.parts[request.role].generation.context_length
@@ -139,53 +154,47 @@ class HttpEngine:
 
     async def trouble(self) -> str:
         """See :meth:`proseform.infer.Remote.trouble`: each server is asked for its models, as by OpenAI's API."""
-        for root in dict.fromkeys(self.spec.root(role) for role in self.bundle.parts):
-            try:
-                async with self._connections.session() as session:
-                    status = await served.status(session, root)
-            except (aiohttp.ClientError, OSError, ValueError, EngineError) as error:  # TimeoutError is an OSError
-                return f"The engine at {root} does not answer ({type(error).__name__})."
-            if status in _NO_KEY:
-                return f"The engine at {root} refuses the key (HTTP {status})."
-            if status in wire.BUSY - {_TOO_MANY} or status == _BROKEN:
-                return f"The engine at {root} is not ready (HTTP {status})."
-        return ""
+        try:
+            async with self._connections.session() as session:
+                return await served.trouble(session, [self.spec.roots(role) for role in self.bundle.parts])
+        except EngineError as error:
+            return error.message
+
+    def observe(self, observer: Observer) -> None:
+        """See :class:`proseform.infer.resilience.observer.Observed`."""
+        for pool in self._pools.values():
+            pool.observe(observer)
 
     async def close(self) -> None:
         """See :meth:`proseform.infer.Engine.close`."""
         await self._connections.close()
 
-    async def _tried(self, request: Request, on_text: OnText | None) -> Completion:
-        """One completion, asked for again where that can help and nothing of it was shown yet."""
-        root, began = self.spec.root(request.role), time.monotonic()
-        shown = False
+    async def _tried(self, root: str, request: Request, on_text: OnText | None) -> Completion:
+        """One completion, asked for once.
 
-        def show(piece: str) -> None:
-            nonlocal shown
-            shown = True
-            assert on_text is not None
-            on_text(piece)
-
-        for attempt in range(self.spec.attempts):
-            pause: float | None = None
-            try:
-                response, sent = await self._asked(root, request, show if on_text else None)
-            except _BrokenOffError as broken:
-                error: ProseformError = EngineError(broken.message, hint=broken.hint)
-                if shown:
-                    raise error from broken
-            else:
-                if response.stream is not None:
-                    return response.stream.completion(time.monotonic() - began)
-                if response.status == _OK:
-                    return wire.completion(response.data, sent, time.monotonic() - began)
-                error = wire.fault(response.status, response.data, request)
-                if response.status not in wire.BUSY:
-                    raise error
-                pause = wire.retry_after(response.retry_after)
-            if attempt + 1 < self.spec.attempts:
-                await _pause(request, attempt, pause)
-        raise error
+        Raises:
+            PassingError: It failed in a way that may pass.
+        """
+        began = time.monotonic()
+        response, sent = await self._asked(root, request, on_text)
+        if response.status != _OK:
+            error = wire.fault(response.status, response.data, request)
+            if response.status not in wire.BUSY and response.status < _BROKEN:
+                raise error
+            ended: Ended = "busy" if response.status == _TOO_MANY else "error"
+            asked_s = wire.retry_after(response.retry_after, time.time())
+            raise PassingError(ended, error.message, hint=error.hint, asked_s=asked_s)
+        seconds = time.monotonic() - began
+        try:
+            given = (
+                response.stream.completion(seconds)
+                if response.stream
+                else wire.completion(response.data, sent, seconds)
+            )
+        except EngineError as error:
+            raise PassingError("malformed", error.message, hint=error.hint) from error
+        held = self.spec.dialect == "vllm" or "response_format" in sent.body
+        return replace(given, constrained=held)
 
     async def _asked(self, root: str, request: Request, on_text: OnText | None) -> tuple[_Response, wire.Call]:
         """Ask once; a server that takes no schema here, or no system turn, is asked without it, which is remembered."""
@@ -234,25 +243,12 @@ class HttpEngine:
                 return _Response(response.status, after, await _body(response))
         except TimeoutError as error:
             if not own.expired():
-                raise _BrokenOffError(f"The engine at {root} broke off (time-out).") from error
-            raise EngineError(f"The engine at {root} did not answer within {limit_s:g} s.") from error
+                raise PassingError("timeout", f"The engine at {root} broke off (time-out).") from error
+            raise PassingError("timeout", f"The engine at {root} did not answer within {limit_s:g} s.") from error
         except aiohttp.ClientConnectorError as error:
-            raise _BrokenOffError(f"The engine at {root} is away ({error}).", hint="Is it running?") from error
+            raise PassingError("reset", f"The engine at {root} is away ({error}).", hint="Is it running?") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise _BrokenOffError(f"The engine at {root} broke off ({type(error).__name__}: {error}).") from error
-
-    @asynccontextmanager
-    async def _slot(self) -> AsyncIterator[None]:
-        """One of the requests that may be in flight at once."""
-        loop = asyncio.get_running_loop()
-        if self._slots is None or self._slots[0] is not loop:
-            self._slots = loop, asyncio.Semaphore(self.spec.concurrency)
-        async with self._slots[1]:
-            yield
-
-
-class _BrokenOffError(EngineError):
-    """The connection failed before a whole response came; the server may be asked again."""
+            raise PassingError("reset", f"The engine at {root} broke off ({type(error).__name__}: {error}).") from error
 
 
 async def _body(response: aiohttp.ClientResponse) -> bytes:
@@ -261,7 +257,7 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
     async for chunk in response.content.iter_any():
         size += len(chunk)
         if size > MAX_BODY_BYTES:
-            raise EngineError(f"The engine's answer is longer than {MAX_BODY_BYTES} bytes.")
+            raise PassingError("malformed", f"The engine's answer is longer than {MAX_BODY_BYTES} bytes.")
         chunks.append(chunk)
     return b"".join(chunks)
 
@@ -274,23 +270,15 @@ async def _streamed(response: aiohttp.ClientResponse, sent: wire.Call, on_text: 
     async for chunk in response.content.iter_any():
         size += len(chunk)
         if size > MAX_BODY_BYTES:
-            raise EngineError(f"The engine's answer is longer than {MAX_BODY_BYTES} bytes.")
+            raise PassingError("malformed", f"The engine's answer is longer than {MAX_BODY_BYTES} bytes.")
         *lines, rest = (rest + chunk).split(b"\n")
         for line in lines:
-            if piece := stream.take(line.rstrip(b"\r")):
+            try:
+                piece = stream.take(line.rstrip(b"\r"))
+            except EngineError as error:
+                raise PassingError("malformed", error.message, hint=error.hint) from error
+            if piece:
                 on_text(piece)
         if stream.ended:
             break
     return stream
-
-
-async def _pause(request: Request, attempt: int, asked_s: float | None) -> None:
-    """Wait before the next attempt: as long as the server asked, else doubling, with jitter.
-
-    Never past the deadline.
-    """
-    doubled_s = _BACKOFF_S * 2**attempt * (0.5 + random.random())
-    wait_s = min(doubled_s if asked_s is None else asked_s, _LONGEST_PAUSE_S)
-    if request.deadline is not None and time.monotonic() + wait_s >= request.deadline:
-        raise late(request.role)
-    await asyncio.sleep(wait_s)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import aiohttp
 
@@ -17,6 +17,8 @@ from proseform.infer import wire
 from proseform.infer.spec import EngineSpec
 
 _OK, _BROKEN = 200, 500
+_NO_KEY = frozenset({401, 403})
+_NOT_READY = frozenset({_BROKEN, 502, 503, 504})
 _CLOSING = {"connection": "close"}
 
 
@@ -34,8 +36,47 @@ async def status(session: aiohttp.ClientSession, root: str) -> int:
         return _OK if response.status == _OK else _BROKEN
 
 
+async def trouble(session: aiohttp.ClientSession, roles: Sequence[Sequence[str]]) -> str:
+    """Why some role is answered by none of its servers; empty where each has one that answers.
+
+    A replica that hangs keeps nobody waiting beside one that answers. How long to wait is the caller's to say.
+
+    Args:
+        session: Asks.
+        roles: The servers of each role.
+    """
+    asked = {asyncio.create_task(_trouble(session, root)): root for root in {root for role in roles for root in role}}
+    told: dict[str, str] = {}
+    try:
+        while len(told) < len(asked):
+            done, _ = await asyncio.wait(
+                [task for task, root in asked.items() if root not in told], return_when=asyncio.FIRST_COMPLETED
+            )
+            told |= {asked[task]: task.result() for task in done}
+            if all("" in (told.get(root) for root in role) for role in roles):
+                return ""
+        return next(told[role[0]] for role in roles if all(told[root] for root in role))
+    finally:
+        for task in asked:
+            task.cancel()
+        await asyncio.gather(*asked, return_exceptions=True)
+
+
+async def _trouble(session: aiohttp.ClientSession, root: str) -> str:
+    """Why one server answers nothing now; empty where it answers."""
+    try:
+        code = await status(session, root)
+    except (aiohttp.ClientError, OSError, ValueError) as error:  # TimeoutError is an OSError
+        return f"The engine at {root} does not answer ({type(error).__name__})."
+    if code in _NO_KEY:
+        return f"The engine at {root} refuses the key (HTTP {code})."
+    if code in _NOT_READY:
+        return f"The engine at {root} is not ready (HTTP {code})."
+    return ""
+
+
 async def missing(spec: EngineSpec, names: Iterable[str]) -> tuple[list[str], list[str]]:
-    """Model names that a server does not serve, and those that it lists.
+    """Model names that a server (of several: one of them) does not serve, and those that are listed.
 
     A name that is not listed is asked for one token: some servers load a model by its name only then.
 
@@ -47,15 +88,24 @@ async def missing(spec: EngineSpec, names: Iterable[str]) -> tuple[list[str], li
         EngineError: The server does not answer, or not with a list of models.
         ConfigError: No key in the key file.
     """
-    key, root = spec.key(), spec.root("formatter")
+    key, absent, known = spec.key(), list[str](), list[str]()
     headers = {"authorization": f"Bearer {key}"} if key else {}
     timeout = aiohttp.ClientTimeout(total=spec.timeout_s)
+    async with aiohttp.ClientSession(headers=headers, timeout=timeout) as session:
+        for root in spec.roots("formatter"):
+            lacks, lists = await _missing(session, root, list(dict.fromkeys(names)))
+            absent += lacks
+            known += lists
+    return list(dict.fromkeys(absent)), list(dict.fromkeys(known))
+
+
+async def _missing(session: aiohttp.ClientSession, root: str, names: list[str]) -> tuple[list[str], list[str]]:
+    """As :func:`missing`, of one server."""
     try:
-        async with aiohttp.ClientSession(headers=headers, timeout=timeout) as session:
-            async with session.get(f"{root}/v1/models", allow_redirects=False, headers=_CLOSING) as response:
-                listed = _listed(root, response.status, await response.read())
-            unlisted = [name for name in dict.fromkeys(names) if name not in listed]
-            return [name for name in unlisted if not await _answers(session, root, name)], listed
+        async with session.get(f"{root}/v1/models", allow_redirects=False, headers=_CLOSING) as response:
+            listed = _listed(root, response.status, await response.read())
+        unlisted = [name for name in names if name not in listed]
+        return [name for name in unlisted if not await _answers(session, root, name)], listed
     except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
         raise EngineError(f"The engine at {root} does not answer ({type(error).__name__}).") from error
 
@@ -71,7 +121,7 @@ def check(spec: EngineSpec, names: Iterable[str]) -> None:
     absent, listed = asyncio.run(missing(spec, names))
     if absent:
         raise EngineFaultError(
-            f"The engine at {spec.root('formatter')} does not serve {', '.join(absent)}.",
+            f"The engine at {', '.join(spec.roots('formatter'))} does not serve {', '.join(absent)}.",
             hint=f"It lists: {', '.join(listed) or 'nothing'}.",
         )
 

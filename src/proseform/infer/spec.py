@@ -1,12 +1,13 @@
 """Which engine to ask: one value, checked when it is made.
 
-An empty URL is the engine in this process. Left out: several replicas of one role; a Service or a gateway chooses among
-them.
+An empty URL is the engine in this process. Several URLs are replicas of one role, among which calls are spread
+(:mod:`proseform.infer.resilience.pool`).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -23,17 +24,21 @@ class EngineSpec:
     """Where a bundle's models run, and how they are asked.
 
     Attributes:
-        url: Of an OpenAI-compatible server, with or without ``/v1``; empty runs the bundle in this process.
-        evaluator_url: Of the evaluator's server, where it is another.
+        url: Of an OpenAI-compatible server, with or without ``/v1``, or of several with commas between; empty runs the
+            bundle in this process.
+        evaluator_url: Of the evaluator's servers, where they are others.
         dialect: How a schema is asked for: vLLM's ``structured_outputs``, or OpenAI's ``response_format``.
         key_file: A file that holds the API key, sent as a bearer token; empty sends none.
         evaluator_model: The evaluator's model name at the server.
         formatter_model: The formatter's.
         timeout_s: Longest wait for one completion, in seconds.
-        attempts: How often a busy (429, 502, 503, 504) or unreachable server is asked, at most.
-        concurrency: Requests in flight at once, at most.
+        attempts: How often one request is sent, at most: again after a time-out, a reset, 429, 5xx, or a 200 that is
+            no completion.
+        concurrency: Requests in flight at one server at once, at most.
         connection_s: Longest life of a kept connection, in seconds. A Service chooses a replica by connection: one kept
             for ever would hold on to a replica that has been told to go.
+        slow_s: A call that takes longer counts as failed, in seconds, though it goes on.
+        hedge: Whether a second replica is asked beside a call that takes longer than 95 % of its backend's.
 
     Raises:
         ConfigError: A value that cannot be used; the option is named.
@@ -49,12 +54,15 @@ class EngineSpec:
     evaluator_model: str = "evaluator"
     formatter_model: str = "formatter"
     timeout_s: float = 120.0
-    attempts: int = 4
+    attempts: int = 5
     concurrency: int = 64
     connection_s: float = 5.0
+    slow_s: float = 120.0
+    hedge: bool = False
 
     def __post_init__(self) -> None:
-        for option, url in (("--engine", self.url), ("--evaluator", self.evaluator_url)):
+        given = [("--engine", url) for url in _split(self.url)]
+        for option, url in [*given, *(("--evaluator", url) for url in _split(self.evaluator_url))]:
             _check_url(option, url)
         if self.dialect not in get_args(Dialect):
             raise ConfigError(f"--dialect {self.dialect}: no such dialect.", hint="There are vllm and openai.")
@@ -66,7 +74,9 @@ class EngineSpec:
             raise ConfigError("--key-file was given without --engine.", hint="A key is sent to a server; give its URL.")
         if not (self.evaluator_model.strip() and self.formatter_model.strip()):
             raise ConfigError("--models: a model's name is empty.", hint="Such as --models evaluator,formatter.")
-        for name, number in (("timeout_s", self.timeout_s), ("connection_s", self.connection_s)):
+        for name, number in (
+            ("timeout_s", self.timeout_s), ("connection_s", self.connection_s), ("slow_s", self.slow_s),
+        ):  # fmt: skip
             if not (math.isfinite(number) and number > 0):
                 raise ConfigError(f"The engine's {name} is {number}.", hint="It is a number of seconds above 0.")
         for name, count in (("attempts", self.attempts), ("concurrency", self.concurrency)):
@@ -76,21 +86,25 @@ class EngineSpec:
     @classmethod
     def parse(
         cls,
-        url: str,
+        url: str | Sequence[str],
         *,
         models: str = "evaluator,formatter",
         dialect: str = "vllm",
         key_file: str = "",
-        evaluator: str = "",
+        evaluator: str | Sequence[str] = "",
+        slow_s: float = 120.0,
+        hedge: bool = False,
     ) -> EngineSpec:
         """The spec that the command line's options name.
 
         Args:
-            url: ``--engine``.
+            url: ``--engine``, one or several.
             models: ``--models``: the names of evaluator and formatter, with a comma between.
             dialect: ``--dialect``.
             key_file: ``--key-file``.
-            evaluator: ``--evaluator``: the evaluator's server, where it is another.
+            evaluator: ``--evaluator``: the evaluator's servers, where they are others.
+            slow_s: ``--slow-s``.
+            hedge: ``--hedge``.
 
         Raises:
             ConfigError: As the class, and where there are not two model names.
@@ -100,12 +114,15 @@ class EngineSpec:
             raise ConfigError(
                 f"--models {models}: two names were expected.", hint="Such as --models evaluator,formatter."
             )
-        return cls(url, evaluator, dialect, key_file, *names)  # type: ignore[arg-type]  # the class checks the dialect
+        urls, others = (given if isinstance(given, str) else ",".join(given) for given in (url, evaluator))
+        named = {"evaluator_model": names[0], "formatter_model": names[1], "slow_s": slow_s, "hedge": hedge}
+        return cls(urls, others, dialect, key_file, **named)  # type: ignore[arg-type]  # the class checks the dialect
 
-    def root(self, role: Role) -> str:
-        """The server of a role, without ``/v1``."""
-        url = self.evaluator_url if role == "evaluator" and self.evaluator_url else self.url
-        return url.rstrip("/").removesuffix("/v1").rstrip("/")
+    def roots(self, role: Role) -> tuple[str, ...]:
+        """The servers of a role, without ``/v1``."""
+        urls = self.evaluator_url if role == "evaluator" and self.evaluator_url else self.url
+        roots = (url.rstrip("/").removesuffix("/v1").rstrip("/") for url in _split(urls))
+        return tuple(dict.fromkeys(roots))
 
     def model(self, role: Role) -> str:
         """The model name of a role."""
@@ -128,10 +145,13 @@ class EngineSpec:
         return key
 
 
+def _split(urls: str) -> list[str]:
+    """The URLs that a text lists."""
+    return [url.strip() for url in urls.split(",")] if urls else []
+
+
 def _check_url(option: str, url: str) -> None:
-    """Refuse what is no address of an HTTP server; empty is none at all."""
-    if not url:
-        return
+    """Refuse what is no address of an HTTP server."""
     hint = "It begins with http:// or https://, such as http://localhost:8000."
     try:
         split = urlsplit(url)

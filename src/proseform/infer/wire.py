@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from proseform.errors import EngineError, EngineFaultError, InputError, ProseformError, Refusal
@@ -265,10 +266,18 @@ def words(data: bytes) -> str:
     return (body if isinstance(body, str) else str(body))[:300].strip() or "no message"
 
 
-def retry_after(value: str | None) -> float | None:
-    """Seconds that the server asks to wait; a date, or nothing that can be read, is None."""
+def retry_after(value: str | None, now: float) -> float | None:
+    """Seconds that the server asks to wait, by a number or by a date (RFC 9110, 10.2.3); else None.
+
+    Args:
+        value: The header.
+        now: The wall clock, in seconds since 1970.
+    """
     try:
         seconds = float(value or "")
     except ValueError:
-        return None
+        try:
+            seconds = max(0.0, parsedate_to_datetime(value or "").timestamp() - now)
+        except (ValueError, OverflowError):
+            return None
     return seconds if 0 <= seconds < float("inf") else None

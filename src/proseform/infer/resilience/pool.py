@@ -1,0 +1,136 @@
+"""The replicas of a role, and which of them gets a call: the least loaded one whose breaker lets it through.
+
+Left out: weights, and replicas that come and go (a Service has both).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from proseform.bundle import Role
+from proseform.errors import EngineError
+from proseform.infer import Completion, OnText, Request
+from proseform.infer.resilience.backoff import Backoff
+from proseform.infer.resilience.latency import Latency, slow_after
+from proseform.infer.resilience.observer import Ended, Observer
+from proseform.infer.resilience.replica import Replica, Server
+
+Send = Callable[[str, Request, OnText | None], Awaitable[Completion]]
+"""Asks the server of a URL once."""
+
+
+class PassingError(EngineError):
+    """A call failed in a way that may pass.
+
+    Args:
+        ended: How.
+        message: For whoever gives up.
+        hint: As for every error.
+        asked_s: What the server asked for (``Retry-After``), in seconds.
+    """
+
+    def __init__(self, ended: Ended, message: str, *, hint: str = "", asked_s: float | None = None) -> None:
+        super().__init__(message, hint=hint, retry_after_s=asked_s)
+        self.ended = ended
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How a pool behaves.
+
+    Attributes:
+        attempts: How often one request is sent, or held back by breakers, at most.
+        slow_s: From when on a call is slow in any case, in seconds.
+        hedge: Whether a second replica is asked before a call is slow.
+        backoff: The pauses.
+    """
+
+    attempts: int = 5
+    slow_s: float = 120.0
+    hedge: bool = False
+    backoff: Backoff = field(default_factory=Backoff)
+
+
+class Pool:
+    """The replicas of one role.
+
+    Args:
+        role: The role.
+        servers: At least one.
+        rules: How it behaves.
+        send: Asks a server once. It raises a :class:`PassingError` where asking again can help.
+        observer: Is told what happens.
+        draw: Gives random numbers in [0, 1), for the pauses.
+    """
+
+    def __init__(
+        self,
+        role: Role,
+        servers: Sequence[Server],
+        rules: Rules,
+        send: Send,
+        observer: Observer,
+        draw: Callable[[], float] = random.random,
+    ) -> None:
+        self.role = role
+        self.replicas = [Replica(server, role, observer) for server in servers]
+        self.rules = rules
+        self.send = send
+        self.observer = observer
+        self.draw = draw
+        self.latency = Latency()
+        self._turns = 0
+
+    def choose(self, now: float, passed: Sequence[str], *, probes: bool) -> Replica | None:
+        """The replica to ask, or None.
+
+        Args:
+            now: On the event loop's clock.
+            passed: Names of replicas to pass over where there are others.
+            probes: Whether a breaker whose pause is over comes first instead of last: somebody's call has to be the
+                probe, or no breaker closes while others are.
+        """
+
+        def rank(replica: Replica) -> tuple[bool, bool, bool, int, int]:
+            closed = replica.breaker.condition == "closed"
+            return closed and probes, not closed, replica.name in passed, replica.server.load, replica.turn
+
+        ready = [replica for replica in self.replicas if replica.open(now)]
+        if not ready:
+            return None
+        self._turns += 1
+        best = min(ready, key=rank)
+        best.turn = self._turns
+        return best
+
+    def likely(self) -> str:
+        """The URL of a server that answers, as far as is known: for what needs no permit."""
+        best = self.choose(now(), (), probes=False)
+        return (best or self.replicas[0]).server.root
+
+    def observe(self, observer: Observer) -> None:
+        """Tell this observer from now on, and how the breakers stand."""
+        self.observer = observer
+        for replica in self.replicas:
+            replica.observer = observer
+            observer.breaker(self.role, replica.name, replica.breaker.condition)
+
+    def slow_s(self) -> float:
+        """From when on a call is slow, in seconds: alone there is nothing beside which it could be."""
+        return self.rules.slow_s if len(self.replicas) == 1 else slow_after(self.latency, self.rules.slow_s)
+
+    def dispensable(self) -> bool:
+        """Whether at least half of the replicas stay closed without one that is merely slow.
+
+        Else an overload, in which every call is slow, would open every breaker.
+        """
+        closed = sum(replica.breaker.condition == "closed" for replica in self.replicas)
+        return len(self.replicas) == 1 or 2 * (closed - 1) >= len(self.replicas)
+
+
+def now() -> float:
+    """The event loop's clock, in seconds; that of :func:`time.monotonic`, except under a test's virtual clock."""
+    return asyncio.get_running_loop().time()
