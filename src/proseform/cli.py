@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from proseform.commands import rewards
+from proseform.commands import rewards, training
 from proseform.commands.options import (
     EXIT_CODES,
     BundleFolder,
@@ -32,6 +32,7 @@ from proseform.errors import ProseformError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, epilog=EXIT_CODES)
 app.add_typer(rewards.app, name="rewards")
+app.command(epilog=EXIT_CODES)(training.watch)
 
 
 def guarded(typer_app: typer.Typer) -> None:

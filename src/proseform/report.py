@@ -15,7 +15,7 @@ from typing import Any
 
 import jinja2
 
-from proseform import verify
+from proseform import curves, verify
 from proseform.claims import marked
 from proseform.outcome import FIELD, Outcome, headline
 from proseform.suites import Study, answers, blind, evaluations, figure, formatter, levels, lift, where
@@ -89,7 +89,21 @@ def render(report: Mapping[str, Any]) -> str:
     page = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
     page.filters.update(json=lambda value: json.dumps(value, ensure_ascii=False))
     template = (resources.files("proseform") / "report.html.j2").read_text(encoding="utf-8")
-    return page.from_string(template).render(report=report)
+    rows = report["training"].get("grpo", [])
+    watched = {"curves": _curves(rows), "histograms": curves.histograms(rows), "alarms": curves.alarms(rows)}
+    return page.from_string(template).render(report=report, watched=watched, bins=curves.BINS)
+
+
+def _curves(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The watched curves that have values, each scaled to its own height: ``points`` of step and share of ``top``."""
+    drawn = []
+    for curve in curves.known():
+        points = curves.series(rows, curve.name)
+        if points:
+            top = max(1.0 if curve.share or curve.name == "reward" else 1e-9, *(value for _, value in points))
+            shares = [(step, max(0.0, value) / top) for step, value in points]
+            drawn.append({"title": curve.title, "sentence": curve.sentence, "top": top, "points": shares})
+    return drawn
 
 
 def _figures(

@@ -44,11 +44,14 @@ class Score:
         terms: Term name to raw score, in [0, 1] for prose; empty where there is a fault.
         composite: Weighted sum of the terms, each to its power; None where there is a fault.
         fault: Why the reward could not score the completion; empty where it could.
+        right: Whether it is right in every field, which no reward is paid for; None where nobody asked. Scores that
+            differ in it alone are equal.
     """
 
     terms: Mapping[str, float] = field(default_factory=dict)
     composite: float | None = None
     fault: str = ""
+    right: bool | None = field(default=None, compare=False)
 
 
 def gated_json(text: str, gold: Any, schema: Schema) -> float:
@@ -167,6 +170,19 @@ def score(text: str, case: Case, task: Task, rubric: Rubric | None) -> Score:
     except Exception as error:  # noqa: BLE001 - terms are a task's own code, which may raise anything
         words = str(error) if isinstance(error, ValueError) and str(error).startswith("term ") else repr(error)
         return Score(fault=words[:300])
+
+
+def wholly_right(text: str, case: Case, task: Task, rubric: Rubric | None) -> bool:
+    """Whether a completion is right in every field: the quality that a reward stands for.
+
+    Args:
+        text: The completion, prefill included.
+        case: With its gold.
+        task: Reads the text.
+        rubric: None reads the text as JSON.
+    """
+    verdict = verify.answer(text, task.schema) if rubric is None else verify.prose(text, task, case.inputs)
+    return verdict.ok and content_share(verdict.value, dict(case.answer)) == 1.0
 
 
 def zero_variance_share(rewards: Sequence[float | None], group_size: int) -> float:

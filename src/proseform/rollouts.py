@@ -26,6 +26,7 @@ _SCHEMA = pa.schema(
         *((name, pa.int64()) for name in ("step", "group", "place", "tokens")),
         *((name, pa.string()) for name in ("case", "text", "fault")),
         ("reward", pa.float64()),
+        ("trained", pa.bool_()),
         ("terms", pa.map_(pa.string(), pa.float64())),
     ]
 )
@@ -54,7 +55,7 @@ class Rollout:
 
     Attributes:
         step: Optimiser step, from 1.
-        group: Its group within the step, from 0.
+        group: Its group within the step, from 0; a prompt that is asked again has another.
         place: Its place within the step, from 0.
         tokens: Of the completion, prefill not counted.
         case: The case's id.
@@ -62,6 +63,7 @@ class Rollout:
         fault: Why the reward could not score it; empty where it could.
         reward: What it earned; None where there is a fault.
         terms: Raw score of each term; empty where there is a fault.
+        trained: Whether the step was trained on it; false where a method of ``grpo.signal`` discarded it.
     """
 
     step: int
@@ -73,6 +75,7 @@ class Rollout:
     fault: str
     reward: float | None
     terms: Mapping[str, float]
+    trained: bool = True
 
     def to_json(self) -> str:
         """One line of ASCII JSON."""

@@ -2,4 +2,5 @@
 
 - :mod:`~proseform.commands.options`: options and exit codes
 - :mod:`~proseform.commands.rewards`: ``proseform rewards``
+- :mod:`~proseform.commands.training`: ``proseform watch``
 """

@@ -20,6 +20,7 @@ from proseform.config.placement import Environment, Placed, Toleration
 from proseform.config.release import Check, Evaluate, Gate, Probe, Promote, Register
 from proseform.config.section import Section, Word
 from proseform.config.serving import Engine, Scaling, Serving, Transformer
+from proseform.config.signal import Curriculum, Gold, Replay, Resample, Rounds, Signal, Skip, ZeroVariance
 from proseform.config.training import (
     Completions,
     Dataset,
@@ -39,6 +40,7 @@ __all__ = [
     "RUNS",
     "Check",
     "Completions",
+    "Curriculum",
     "Dataset",
     "Engine",
     "Environment",
@@ -48,6 +50,7 @@ __all__ = [
     "Files",
     "Gate",
     "Generation",
+    "Gold",
     "Grpo",
     "Images",
     "Jobs",
@@ -59,17 +62,23 @@ __all__ = [
     "Probe",
     "Promote",
     "Register",
+    "Replay",
+    "Resample",
+    "Rounds",
     "Run",
     "Scaling",
     "Section",
     "Serving",
     "Sft",
     "SftRoles",
+    "Signal",
+    "Skip",
     "Steps",
     "Tiny",
     "Toleration",
     "Training",
     "Transformer",
+    "ZeroVariance",
     "knobs",
     "load",
     "parse",

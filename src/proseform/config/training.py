@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from proseform.config.section import Count, Positive, Rate, Section, Share
+from proseform.config.signal import Signal
 
 
 class Lora(Section):
@@ -164,6 +165,7 @@ class Grpo(Training):
     """What is rewarded: prose by the rubric, or JSON directly by the gated reward."""
     signal_window: Positive = 20
     """Zero-variance steps in a row after which the stage stops; an error, unless all rewards are perfect."""
+    signal: Signal = Signal()
 
 
 class Completions(Section):

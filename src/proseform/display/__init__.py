@@ -3,10 +3,12 @@
 - :mod:`~proseform.display.watch`: a run while it goes on
 - :mod:`~proseform.display.results`: what came of it, an answer, a document, and tables
 - :mod:`~proseform.display.rewards`: what is said of a reward
+- :mod:`~proseform.display.signal`: GRPO's curves while it trains
 """
 
 from proseform.display.results import answered, conclude, document, show, summary
 from proseform.display.rewards import checked, explained, replayed, signalled
+from proseform.display.signal import watched
 from proseform.display.watch import Tail, follow, note
 
 __all__ = [
@@ -22,4 +24,5 @@ __all__ = [
     "show",
     "signalled",
     "summary",
+    "watched",
 ]

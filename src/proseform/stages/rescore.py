@@ -23,7 +23,7 @@ from proseform.checklist.replay import Replayed
 from proseform.errors import ConfigError, InputError, RowError, StoreError
 from proseform.reward import Score
 from proseform.rubric import Rubric
-from proseform.stages import cache
+from proseform.stages import cache, watching
 from proseform.stages.evaluate import MEASURED
 from proseform.store import Ref, fetch
 from proseform.task import Task
@@ -209,19 +209,7 @@ def _rollouts(run: str) -> Path:
         return path
     if path.is_dir():
         return path / rollouts.FILE
-    home = cache.home()
-    events = jsonl.rows(home.root / "runs" / run / "events.jsonl")
-    uris = [row["uri"] for row in events if row.get("stage") == "grpo" and row.get("uri")]
-    if not uris:
-        known = sorted(folder.parent.name for folder in (home.root / "runs").glob("*/events.jsonl"))
-        raise StoreError(
-            f"No run '{run}' with a grpo stage in {home.root}; runs: {', '.join(known) or 'none'}.",
-            hint="Give a run's name, or the path of rollouts.parquet.",
-        )
-    done = next((one for one in home.store.results("grpo") if one.ref.uri == uris[-1]), None)
-    if done is None:
-        raise StoreError(f"The grpo stage of run '{run}' is no longer in the store.", hint="Run the pipeline again.")
-    return fetch(done.ref, home.root / "fetched") / rollouts.FILE
+    return watching.trained(run) / rollouts.FILE
 
 
 def _cases(dataset: str) -> dict[str, Case]:

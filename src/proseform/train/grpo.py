@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,9 @@ from proseform.prompt import Rendered
 from proseform.rollouts import About
 from proseform.rubric import Rubric
 from proseform.task import Task
-from proseform.train import checkpoints, hazards, progress, rows, weights
-from proseform.train.prompts import Asked, FixedOrder
+from proseform.train import checkpoints, hazards, methods, progress, rows, weights
+from proseform.train.methods import Methods, Sample
+from proseform.train.prompts import Asked, Source
 from proseform.train.recorder import Recorder
 from proseform.train.scorer import Rewards, Scorer
 from proseform.train.stopping import Decision, StopRule
@@ -64,7 +65,7 @@ def main(job: launch.Job) -> None:
     with Scorer(task.name, rubric) as scorer:
         rewards = Rewards(scorer, rubric)
         rule = StopRule(knobs.generations, knobs.signal_window, rewards.best)
-        source = FixedOrder(cases, max(knobs.steps, 1) * knobs.prompts, knobs.seed)
+        source = methods.source(knobs, cases, rewards.best)
         recorder = _recorder(job, run, task, rubric, last)
         trainer = _trainer(job, run, task, micro, policy, tokenizer, source, rule, rewards, recorder, last)
         trainer.accelerator.wait_for_everyone()
@@ -138,19 +139,42 @@ def _asker(task: Task, knobs: config.Grpo, tokenizer: Any, prefill: str) -> Call
     return ask
 
 
+def _writer(
+    task: Task, run: config.Run, tokenizer: Any, prefill: str, rewards: Rewards
+) -> Callable[[Sequence[Case]], list[Sample | None]]:
+    """Cases to their gold completions, tokenised as in SFT and scored; None where one is longer than sampled ones."""
+
+    def write(cases: Sequence[Case]) -> list[Sample | None]:
+        from accelerate.utils import broadcast_object_list
+
+        rests = [gold_of(task, case, run.grpo) for case in cases]
+        ids = [(*tokens.continuation(tokenizer, rest), int(tokenizer.eos_token_id)) for rest in rests]
+        scores = broadcast_object_list(
+            rewards.score([prefill + rest for rest in rests], [case.to_json() for case in cases])
+        )
+        return [
+            Sample(prefill + rest, some, score) if len(some) <= run.generation.evaluator.max_tokens else None
+            for rest, some, score in zip(rests, ids, scores, strict=True)
+        ]
+
+    return write
+
+
 def _trainer(
     job: launch.Job, run: config.Run, task: Task, micro: int, policy: Path, tokenizer: Any,
-    source: FixedOrder, rule: StopRule, rewards: Rewards, recorder: Recorder | None, last: Path | None,
+    source: Source, rule: StopRule, rewards: Rewards, recorder: Recorder | None, last: Path | None,
 ) -> Any:  # fmt: skip
     """The trainer, with prompt source and stop rule restored from the last checkpoint."""
     from datasets import Dataset
     from trl import GRPOConfig
 
-    from proseform.train.grpo_trainer import Seams, Trainer
+    from proseform.train.grpo_trainer import Trainer
+    from proseform.train.seams import Seams
 
     knobs, prefill = run.grpo, prefill_of(task, run.grpo)
     ask = _asker(task, knobs, tokenizer, prefill)
-    seams = Seams(source, rule, rewards, ask, prefill, knobs.prompts, recorder)
+    acting = Methods(knobs, source, rewards.best, _writer(task, run, tokenizer, prefill, rewards))
+    seams = Seams(source, acting, rule, rewards, ask, prefill, knobs.prompts, recorder)
     steps = max(knobs.steps, 1)
     if last:
         seams.load(last)

@@ -5,14 +5,12 @@
 - Faulted rollouts carry no advantage and leave the denominator: their tokens are masked, and losses that average over
   rows are scaled to the rows that are left.
 - Prompt, prefill and the rest of a completion are tokenised as in SFT (:mod:`proseform.train.rows`).
-- The states of source and stop rule are saved with every checkpoint, before it is sealed.
+- The states of source, methods and stop rule are saved with every checkpoint, before it is sealed.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from dataclasses import dataclass
+import math
 from pathlib import Path
 from typing import Any
 
@@ -21,53 +19,18 @@ from accelerate.utils import gather_object
 from transformers import TrainerCallback
 from trl import GRPOTrainer
 
-from proseform import reward, store
+from proseform import reward
 from proseform.case import Case
 from proseform.rollouts import Rollout
-from proseform.train import hazards, head, stopping
-from proseform.train.prompts import Asked, Group, Source
-from proseform.train.recorder import Recorder
-from proseform.train.scorer import Rewards
+from proseform.train import hazards, head, signal, stopping
+from proseform.train.methods import Ask, Drawn, Sample, figures, rounds, zero_variance
+from proseform.train.methods.drawn import NOT_SAMPLED, joined
+from proseform.train.prompts import Asked, Group
+from proseform.train.seams import Seams
 from proseform.train.stopping import Decision, StopRule
-
-STATE = "proseform.json"
-"""The file of a checkpoint that holds the states of source and stop rule."""
 
 _BY_ROW = ("grpo", "dr_grpo")
 """Losses that are averaged over rows; the others are over tokens."""
-
-
-@dataclass(frozen=True, slots=True)
-class Seams:
-    """What the trainer is given beside TRL's own.
-
-    Attributes:
-        source: Gives the prompts.
-        rule: Says when to stop.
-        rewards: Score the completions.
-        ask: A case to what the policy is asked.
-        prefill: The beginning of every completion, given.
-        prompts: Prompts a step, over all processes.
-        recorder: Keeps the rollouts; None where they are not to be kept.
-    """
-
-    source: Source
-    rule: StopRule
-    rewards: Rewards
-    ask: Callable[[Case], Asked]
-    prefill: str
-    prompts: int
-    recorder: Recorder | None = None
-
-    def load(self, checkpoint: Path) -> None:
-        """Restore the state from a checkpoint."""
-        state = json.loads((checkpoint / STATE).read_text(encoding="utf-8"))
-        self.source.load(state["source"])
-        self.rule.load(state["rule"])
-
-    def save(self, checkpoint: Path) -> None:
-        """Write the state that a resumed run needs."""
-        store.write_json(checkpoint / STATE, {"source": self.source.state(), "rule": self.rule.state()})
 
 
 class StopEarly(TrainerCallback):
@@ -95,8 +58,7 @@ class Trainer(GRPOTrainer):
         self.faulted_rollouts = 0
         """Rollouts that could not be scored so far, since this process began."""
         self._asked: list[Asked] = []
-        self._cases: list[Case] = []
-        self._faulted: torch.Tensor = torch.zeros(0, dtype=torch.bool)
+        self._given: list[Sample] | None = None
         super().__init__(reward_funcs=seams.rewards.functions, **more)
         self.add_callback(StopEarly(seams.rule))
 
@@ -110,21 +72,147 @@ class Trainer(GRPOTrainer):
             self.seams.save(Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}")
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
-        """TRL's own, on the source's prompts; faulted rollouts leave the loss."""
-        self._cases = self.seams.source.next(self.seams.prompts)
-        asked = [one for case in self._cases for one in [self.seams.ask(case)] * self.num_generations]
+        """TRL's own, on groups that are sampled and chosen beforehand; faulted rollouts leave the loss.
+
+        Raises:
+            NoSignalError: The policy has collapsed.
+            StageError: None of the step's completions could be scored.
+        """
+        drawn, asks, sampled = self._draw()
+        chosen = self.seams.methods.chosen(drawn)
+        golden = self.seams.methods.with_gold([one.group(self.num_generations) for one in chosen])
+        groups = self.seams.methods.with_replayed(golden, self.state.global_step + 1)
+        self._note(drawn, asks, sampled, golden, groups)
+
+        rows = [(group.case, sample) for group in groups for sample in group.samples]
         own = slice(self.accelerator.process_index * len(inputs), (self.accelerator.process_index + 1) * len(inputs))
-        self._asked = asked[own]
+        self._given = [sample for _, sample in rows[own]]
+        self._asked = [self.seams.ask(case) for case, _ in rows[own]]
+        lines = [asked.case for asked in self._asked]
+        self.seams.rewards.recall([one.text for one in self._given], lines, [one.score for one in self._given])
         batch: dict[str, Any] = super()._generate_and_score_completions(
             [{"prompt": one.prompt, "case": one.case} for one in self._asked]
         )
-        left = len(self._faulted) - int(self._faulted.sum())
-        if left < len(self._faulted):
-            scored = ~self._faulted[own].to(batch["completion_mask"].device)
+        self._given = None
+        self._weigh(batch, chosen, groups, own)
+
+        faulted = torch.tensor([bool(sample.score.fault) for _, sample in rows])
+        left = len(faulted) - int(faulted.sum())
+        if left < len(faulted):
+            scored = ~faulted[own].to(batch["completion_mask"].device)
             batch["completion_mask"] = batch["completion_mask"] * scored.unsqueeze(1)
             batch["num_items_in_batch"] = self.accelerator.gather(batch["completion_mask"].sum()).sum()
-        batch["row_scale"] = torch.tensor(len(self._faulted) / max(left, 1))
+        batch["row_scale"] = torch.tensor(len(faulted) / max(left, 1))
         return batch
+
+    def _draw(self) -> tuple[list[Drawn], list[Ask], list[Sample]]:
+        """Sample, score and gather until no method asks for more: the prompts, what was asked, and all completions.
+
+        A round's rows divide among the ranks: its last prompt is asked again as often as that takes.
+        """
+        size, world = self.num_generations, self.accelerator.num_processes
+        unit = world // math.gcd(size, world)
+        drawn: list[Drawn] = []
+        asks: list[Ask] = []
+        sampled: list[Sample] = []
+        more = [Ask(case) for case in self.seams.source.next(self.seams.prompts)]
+        while more:
+            last = more[-1].again if more[-1].again is not None else len(drawn) + len(more) - 1
+            more += [Ask(more[-1].case, last)] * (-len(more) % unit)
+            fresh = self._sample([ask.case for ask in more], len(sampled))
+            drawn = joined(drawn, more, [fresh[at : at + size] for at in range(0, len(fresh), size)])
+            asks += more
+            sampled += fresh
+            more = self.seams.methods.more(drawn)
+        return drawn, asks, sampled
+
+    def _sample(self, cases: list[Case], place: int) -> list[Sample]:
+        """A group of completions for each case, over all ranks, scored; each rank samples and scores its share."""
+        asked = [one for case in cases for one in [self.seams.ask(case)] * self.num_generations]
+        share = len(asked) // self.accelerator.num_processes
+        self._asked = asked[self.accelerator.process_index * share :][:share]
+        _, ids, _, completions, *_ = super()._generate([one.prompt for one in self._asked])
+        whole = [self.seams.prefill + text for text in hazards.texts(completions)]
+        scores = self.seams.rewards.score(whole, [one.case for one in self._asked])
+        rows = gather_object(list(zip(whole, ids, scores, strict=True)))
+        return [Sample(text, tuple(map(int, some)), score, at) for at, (text, some, score) in enumerate(rows, place)]
+
+    def _generate(self, prompts: list[Any]) -> Any:
+        """What was chosen for this rank, in TRL's form."""
+        if self._given is None or len(prompts) != len(self._given):
+            raise RuntimeError(f"TRL generates for {len(prompts)} prompts that were not sampled beforehand")
+        prompt_ids = [list(one.ids) for one in self._asked]
+        texts = [one.text.removeprefix(self.seams.prefill) for one in self._given]
+        return prompt_ids, [list(one.ids) for one in self._given], None, texts, None, {}, None, []
+
+    def _note(
+        self, drawn: list[Drawn], asks: list[Ask], sampled: list[Sample], golden: list[Drawn], groups: list[Drawn]
+    ) -> None:
+        """Show what was earned to recorder, log, source and stop rule."""
+        size = self.num_generations
+        rewards = [sample.score.composite for sample in sampled]
+        trained = {sample.place for group in groups for sample in group.samples}
+        if self.seams.recorder is not None:
+            self.seams.recorder.add(self._rollouts(asks, sampled, trained))
+        faults = sum(bool(sample.score.fault) for sample in sampled)
+        self.faulted_rollouts += faults
+        if faults == len(sampled):
+            raise stopping.all_faulted([sample.score.fault for sample in sampled])
+        by_group = [
+            signal.Group([one.text for one in some], [one.score for one in some])
+            for some in (sampled[at : at + size] for at in range(0, len(sampled), size))
+        ]
+        row = {
+            "frac_zero_variance": reward.zero_variance_share(rewards, size),
+            "frac_cancelled": hazards.cancelled([one.scores for one in by_group]),
+            "faulted": faults / len(sampled),
+            **signal.record(by_group, self.seams.methods.best),
+            **(figures(sampled, groups, self.seams.source) if self.seams.methods.active else {}),
+        }
+        for name, value in row.items():
+            self._log_metric(name, value)
+        self.seams.source.observe(
+            [Group(one.case.id, tuple(sample.score.composite for sample in one.samples)) for one in drawn]
+        )
+        with_gold = [sample for group in golden for sample in group.samples if group.golden]
+        if self.seams.rule.observe([*rewards, *(sample.score.composite for sample in with_gold)]) is Decision.COLLAPSED:
+            raise self.seams.rule.collapse(rewards, [sample.text for sample in sampled])
+
+    def _weigh(self, batch: dict[str, Any], chosen: list[Drawn], groups: list[Drawn], own: slice) -> None:
+        """Advantages and old probabilities as the methods have them."""
+        methods, size = self.seams.methods, self.num_generations
+        again = [
+            rounds.advantages(group, one, scaled=self.scale_rewards == "group")
+            if len(one.samples) > size and one.mixed and all(s.place != NOT_SAMPLED for s in group.samples)
+            else [math.nan] * size
+            for one, group in zip(chosen, groups, strict=True)
+        ]
+        ours = torch.tensor([value for group in again for value in group][own], device=batch["advantages"].device)
+        batch["advantages"] = torch.where(ours.isnan(), batch["advantages"], ours.to(batch["advantages"].dtype))
+        if methods.replay is None and methods.zero_variance is None:
+            return
+        mask = batch["completion_mask"]
+        with torch.no_grad():
+            logs, entropies, _ = self._get_per_token_logps_and_entropies(
+                self.model,
+                torch.cat([batch["prompt_ids"], batch["completion_ids"]], dim=1),
+                torch.cat([batch["prompt_mask"], mask], dim=1),
+                mask.shape[1],
+                batch_size=self.args.per_device_train_batch_size,
+                compute_entropy=methods.zero_variance is not None,
+            )
+        rows = [sample for group in groups for sample in group.samples][own]
+        if methods.zero_variance is not None:
+            signs = [zero_variance.direction(group, methods.best) for group in groups for _ in group.samples][own]
+            scale = methods.zero_variance.scale
+            batch["advantages"] = zero_variance.shaped(batch["advantages"], signs, entropies, mask, scale)
+        if methods.replay is not None:
+            for place, sample in enumerate(rows):
+                if sample.logs:
+                    logs[place, : len(sample.logs)] = torch.tensor(sample.logs, device=logs.device)
+            batch["old_per_token_logps"] = logs
+            values = [logs[place, : len(sample.ids)].tolist() for place, sample in enumerate(rows)]
+            methods.replay.keep(groups, gather_object(values), self.state.global_step + 1)
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Any:
         """TRL's own; averages over rows are over those that were scored."""
@@ -155,49 +243,26 @@ class Trainer(GRPOTrainer):
         return [list(one.ids) for one in self._asked], None, {}
 
     def _calculate_rewards(self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any) -> Any:
-        """Score whole completions, prefill included, and show the gathered rewards to source and rule.
-
-        Raises:
-            NoSignalError: The policy has collapsed.
-            StageError: None of the step's completions could be scored.
-        """
+        """TRL's own, on whole completions: prefill included."""
         whole = [self.seams.prefill + text for text in hazards.texts(completions)]
-        scores = super()._calculate_rewards(inputs, prompts, whole, completion_ids_list)
-        self._faulted = torch.isnan(scores).all(dim=1).cpu()
-        if self.seams.recorder is not None:
-            self.seams.recorder.add(self._rollouts(whole, completion_ids_list))
-        faults = int(self._faulted.sum())
-        self.faulted_rollouts += faults
-        totals = (scores * self.reward_weights.to(scores.device)).nansum(dim=1).tolist()
-        rewards = [None if fault else total for fault, total in zip(self._faulted.tolist(), totals, strict=True)]
-        if faults == len(rewards):
-            raise stopping.all_faulted([score.fault for score in self.seams.rewards.last])
-        self._log_metric("frac_zero_variance", reward.zero_variance_share(rewards, self.num_generations))
-        self._log_metric("faulted", faults / len(rewards))
-        size, own = self.num_generations, gather_object(self.seams.rewards.last)
-        self._log_metric("frac_cancelled", hazards.cancelled([own[at : at + size] for at in range(0, len(own), size)]))
-        groups = [
-            Group(case.id, tuple(rewards[place * size : (place + 1) * size])) for place, case in enumerate(self._cases)
-        ]
-        self.seams.source.observe(groups)
-        if self.seams.rule.observe(rewards) is Decision.COLLAPSED:
-            raise self.seams.rule.collapse(rewards, whole)
-        return scores
+        return super()._calculate_rewards(inputs, prompts, whole, completion_ids_list)
 
-    def _rollouts(self, texts: list[str], ids: list[list[int]]) -> list[Rollout]:
-        """This rank's completions of the step, as they were scored."""
-        first, size = self.accelerator.process_index * len(texts), self.num_generations
+    def _rollouts(self, asks: list[Ask], sampled: list[Sample], trained: set[int]) -> list[Rollout]:
+        """This rank's share of the step's completions, as they were scored."""
+        size, world = self.num_generations, self.accelerator.num_processes
+        own = sampled[self.accelerator.process_index :: world] if world > 1 else sampled
         return [
             Rollout(
                 step=self.state.global_step + 1,
-                group=place // size,
-                place=place,
-                tokens=len(ids[place - first]),
-                case=self._cases[place // size].id,
-                text=texts[place - first],
-                fault=score.fault,
-                reward=score.composite,
-                terms=score.terms,
+                group=one.place // size,
+                place=one.place,
+                tokens=len(one.ids),
+                case=asks[one.place // size].case.id,
+                text=one.text,
+                fault=one.score.fault,
+                reward=one.score.composite,
+                terms=one.score.terms,
+                trained=one.place in trained,
             )
-            for place, score in enumerate(self.seams.rewards.last, start=first)
+            for one in own
         ]

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from proseform import jsonl, launch
+from proseform import curves, jsonl, launch
 from proseform.train import checkpoints, hazards
 
 if TYPE_CHECKING:
@@ -28,6 +28,15 @@ _NAMES = {
     "frac_zero_variance": "frac_zero_variance",
     "frac_cancelled": "frac_cancelled",
     "faulted": "faulted",
+    **{name: name for name in ("all_zero", "all_best", "spread", "repeated", "right")},
+    "clip_ratio/region_mean": "clip_region",
+    "sampled_reward": "reward",
+    "sampled_tokens": "sampled_tokens",
+    "trained_tokens": "trained_tokens",
+    "trained_mixed": "trained_mixed",
+    "golden": "golden",
+    "replayed": "replayed",
+    "skipped": "skipped",
     "completions/mean_length": "completion_tokens",
     "completions/clipped_ratio": "clipped",
 }
@@ -47,6 +56,8 @@ def metrics(logs: dict[str, Any]) -> dict[str, float]:
                 kept[f"reward/{term}"] = value
             case ["rewards", term, "std"]:
                 kept[f"reward_std/{term}"] = value
+            case ["pool", _] | [curves.HISTOGRAM, _, _]:
+                kept[name] = value
     return {
         name: float(f"{value:.6g}")
         for name, value in kept.items()

@@ -24,6 +24,7 @@ from proseform.child import Child, answers
 from proseform.errors import StageError
 from proseform.reward import Score
 from proseform.rubric import Rubric
+from proseform.task import Task
 
 START_S = 300.0
 """Longest time for a child to load its task: a busy machine is slow, and a task may be large."""
@@ -151,18 +152,28 @@ class Rewards:
         """The reward function of one term."""
 
         def function(completions: list[str], case: list[str], **_: Any) -> list[float | None]:
-            self._score(completions, case)
+            self.score(completions, case)
             return [None if score.fault else self._powered(term, score.terms[term]) for score in self.last]
 
         function.__name__ = term
         return function
 
-    def _score(self, completions: Sequence[str], cases: Sequence[str]) -> None:
-        """Score a batch, unless it is the last one again."""
+    def score(self, completions: Sequence[str], cases: Sequence[str]) -> list[Score]:
+        """Score a batch, unless it is the last one again.
+
+        Args:
+            completions: Texts, prefill included.
+            cases: The case of each, as its line of JSON.
+        """
         key = (tuple(completions), tuple(cases))
         if key != self._key:
             self.last = self._scorer.score(completions, cases)
             self._key = key
+        return self.last
+
+    def recall(self, completions: Sequence[str], cases: Sequence[str], scores: Sequence[Score]) -> None:
+        """Take scores that are known for the next batch, which other ranks or earlier steps have scored."""
+        self._key, self.last = (tuple(completions), tuple(cases)), list(scores)
 
     def _powered(self, term: str, value: float) -> float:
         """A raw term raised to its power; the gated reward has none."""
@@ -171,7 +182,15 @@ class Rewards:
 
 def _score(row: Mapping[str, Any]) -> Score:
     """A score from the child's line."""
-    return Score(row["terms"], row["composite"], row["fault"])
+    return Score(row["terms"], row["composite"], row["fault"], row["right"])
+
+
+def _right(text: str, case: Case, task: Task, rubric: Rubric | None) -> bool | None:
+    """Whether a completion is wholly right; None where the task's reader raises."""
+    try:
+        return reward.wholly_right(text, case, task, rubric)
+    except Exception:  # noqa: BLE001 - a task's own code; its fault is the laws' to tell, and costs no rollout
+        return None
 
 
 def _judge() -> None:
@@ -191,7 +210,8 @@ def _judge() -> None:
         for text, about in zip(batch["completions"], batch["cases"], strict=True):
             case = known.get(about) or known.setdefault(about, Case.from_json(about))
             score = reward.score(text, case, task, rubric)
-            row = {"terms": dict(score.terms), "composite": score.composite, "fault": score.fault}
+            right = None if score.fault else _right(text, case, task, rubric)
+            row = {"terms": dict(score.terms), "composite": score.composite, "fault": score.fault, "right": right}
             print(json.dumps(row), file=stream, flush=True)
 
 

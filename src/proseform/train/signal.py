@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from statistics import fmean, pstdev
 
+from proseform import curves
 from proseform.reward import Score
 from proseform.train.stopping import NEAR, NEVER
 
@@ -118,6 +119,35 @@ def signal(groups: Sequence[Group], best: float, *, entropy: float, tokens: floa
         tokens=tokens,
         cut=cut,
     )
+
+
+def record(groups: Sequence[Group], best: float) -> dict[str, float]:
+    """What a step of training has of signal, as figures by name: those of :mod:`proseform.curves`.
+
+    Args:
+        groups: At least one, with one completion that could be scored.
+        best: The most that a completion can earn.
+
+    Returns:
+        ``all_zero``, ``all_best``, ``spread``, ``repeated``, ``right`` where it is known, and for each term the counts
+        ``histogram/<term>/<bin>``; a term beyond 1 (direct JSON's) as a share of the most there is.
+    """
+    measured = signal(groups, best, entropy=0, tokens=0, cut=0)
+    scores = [score for group in groups for score in group.scores if not score.fault]
+    right = [score.right for score in scores if score.right is not None]
+    bars = {
+        f"{curves.HISTOGRAM}/{term}/{part}": float(count)
+        for term in scores[0].terms
+        for part, count in curves.binned([score.terms[term] / max(1.0, best) for score in scores]).items()
+    }
+    return {
+        "all_zero": measured.all_zero,
+        "all_best": measured.all_best,
+        "spread": measured.spread,
+        "repeated": 1 - measured.distinct,
+        **({"right": fmean(right)} if right else {}),
+        **bars,
+    }
 
 
 def advice(measured: Signal) -> tuple[Advice, str]:

@@ -1,0 +1,132 @@
+"""Methods that let GRPO have a signal where groups have no variance; a run combines them in ``[grpo.signal]``.
+
+Before sampling, a source chooses prompts: :mod:`~proseform.train.methods.curriculum`,
+:mod:`~proseform.train.methods.skip`. While sampling, a step asks more:
+:mod:`~proseform.train.methods.rounds` the same prompts, then :mod:`~proseform.train.methods.resample` others. Then
+groups are chosen, and dead ones give way: :mod:`~proseform.train.methods.gold`, then
+:mod:`~proseform.train.methods.replay`. Last, tokens of groups that are still dead may get an advantage:
+:mod:`~proseform.train.methods.zero_variance`.
+
+All of it but the tensors of the last is pure, over values of :mod:`~proseform.train.methods.drawn`. Every rank does
+the same with the same gathered completions, and what a method remembers is saved with the checkpoint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean
+from typing import Any
+
+from proseform import config
+from proseform.case import Case
+from proseform.train.methods.curriculum import Curriculum
+from proseform.train.methods.drawn import Ask, Drawn, Sample
+from proseform.train.methods.gold import Gold
+from proseform.train.methods.replay import Replay
+from proseform.train.methods.resample import Resample
+from proseform.train.methods.rounds import Rounds
+from proseform.train.methods.skip import Skip
+from proseform.train.prompts import FixedOrder, Source
+
+__all__ = ["Ask", "Drawn", "Methods", "Sample", "figures", "source"]
+
+
+def source(knobs: config.Grpo, cases: Sequence[Case], best: float) -> Source:
+    """What gives a run's prompts.
+
+    Args:
+        knobs: The run's.
+        cases: What may be asked; not empty.
+        best: The highest reward there is.
+    """
+    signal = knobs.signal
+    often = signal.resample.budget if signal.resample else 1.0
+    count = int(max(knobs.steps, 1) * knobs.prompts * often)
+    chosen: Source = (
+        Curriculum(signal.curriculum, cases, best, knobs.seed)
+        if signal.curriculum
+        else FixedOrder(cases, count, knobs.seed)
+    )
+    return Skip(signal.skip, chosen, best, knobs.seed) if signal.skip else chosen
+
+
+def figures(sampled: Sequence[Sample], groups: Sequence[Drawn], prompts: Source) -> dict[str, float]:
+    """Figures of a step that was sampled by methods.
+
+    Args:
+        sampled: All completions, discarded ones too.
+        groups: What is trained on.
+        prompts: The source, which may have figures of its own.
+
+    Returns:
+        ``sampled_reward`` (mean), ``sampled_tokens``, ``trained_tokens``, ``trained_mixed`` (share of the latter that
+        are in mixed groups), ``golden`` and ``replayed`` (groups), and the source's.
+    """
+    earned = [one.score.composite for one in sampled if one.score.composite is not None]
+    tokens = [sum(len(sample.ids) for sample in group.samples) for group in groups]
+    own = getattr(prompts, "figures", dict)
+    return {
+        "sampled_reward": fmean(earned) if earned else 0.0,
+        "sampled_tokens": sum(len(one.ids) for one in sampled),
+        "trained_tokens": sum(tokens),
+        "trained_mixed": sum(n for n, group in zip(tokens, groups, strict=True) if group.mixed) / max(1, sum(tokens)),
+        "golden": sum(group.golden for group in groups),
+        "replayed": sum(bool(group.samples[0].logs) for group in groups),
+        **own(),
+    }
+
+
+class Methods:
+    """The methods of a run, in the order in which they act.
+
+    Args:
+        knobs: The run's.
+        prompts: The source that they ask.
+        best: The highest reward there is.
+        write: The gold completion of each case, scored; None where it cannot be used.
+    """
+
+    def __init__(
+        self,
+        knobs: config.Grpo,
+        prompts: Source,
+        best: float,
+        write: Callable[[Sequence[Case]], Sequence[Sample | None]],
+    ) -> None:
+        signal = knobs.signal
+        self.prompts, self.generations, self.best = knobs.prompts, knobs.generations, best
+        self.zero_variance = signal.zero_variance
+        self.replay = Replay(signal.replay) if signal.replay else None
+        self._rounds = Rounds(signal.rounds, knobs.generations) if signal.rounds else None
+        self._resample = Resample(signal.resample, knobs.prompts, prompts) if signal.resample else None
+        self._gold = Gold(signal.gold, best, write) if signal.gold else None
+        self.active = signal != config.Signal()
+
+    def more(self, drawn: Sequence[Drawn]) -> list[Ask]:
+        """What is asked next in this step; empty where it has enough, which is after finitely many calls."""
+        for method in (self._rounds, self._resample):
+            if method is not None and (asks := method.more(drawn)):
+                return asks
+        return []
+
+    def chosen(self, drawn: Sequence[Drawn]) -> list[Drawn]:
+        """The prompts that are trained on: mixed ones first, then the first others; in the order of sampling."""
+        taken = sorted(range(len(drawn)), key=lambda place: (not drawn[place].mixed, place))[: self.prompts]
+        return [drawn[place] for place in sorted(taken)]
+
+    def with_gold(self, groups: Sequence[Drawn]) -> list[Drawn]:
+        """The groups, with gold in some dead ones."""
+        return self._gold.mix(groups) if self._gold else [*groups]
+
+    def with_replayed(self, groups: Sequence[Drawn], step: int) -> list[Drawn]:
+        """The groups, dead ones replaced by earlier mixed ones."""
+        return self.replay.mix(groups, step) if self.replay else [*groups]
+
+    def state(self) -> dict[str, Any]:
+        """What the methods remember, as JSON; a source has its own state."""
+        return {"replay": self.replay.state()} if self.replay else {}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Continue from a state of the same methods."""
+        if self.replay:
+            self.replay.load(state["replay"])

@@ -1,0 +1,34 @@
+"""Dynamic sampling: a step asks other prompts in the place of those whose groups have no variance.
+
+Yu and others, DAPO (arXiv 2503.14476), section 3.2. There a whole batch is sampled each time and what is left over is
+thrown away; here a round asks for as many prompts as mixed groups are missing, so that fewer tokens are discarded.
+Where the budget ends, the step takes the zero-variance groups that it has, the first ones: they weigh as in GRPO
+without the method, with an advantage of 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from proseform import config
+from proseform.train.methods.drawn import Ask, Drawn
+from proseform.train.prompts import Source
+
+
+class Resample:
+    """See the module; it has no state beyond the source's.
+
+    Args:
+        knobs: The budget.
+        prompts: Groups of a step.
+        source: Gives other prompts.
+    """
+
+    def __init__(self, knobs: config.Resample, prompts: int, source: Source) -> None:
+        self.prompts, self.source = prompts, source
+        self.most = int(knobs.budget * prompts)
+
+    def more(self, drawn: Sequence[Drawn]) -> list[Ask]:
+        """As many other prompts as mixed groups are missing, within the budget."""
+        missing = self.prompts - sum(one.mixed for one in drawn)
+        return [Ask(case) for case in self.source.next(max(0, min(missing, self.most - len(drawn))))]
