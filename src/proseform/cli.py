@@ -122,9 +122,15 @@ def serve(
     evaluator: Evaluator = None,
     slow_s: SlowS = 120.0,
     hedge: Hedge = False,
+    cache_mb: Annotated[float, typer.Option(min=0, help="Memory for evaluations of equal requests; 0 is off.")] = 64.0,
+    cache_age_s: Annotated[float, typer.Option(min=0, help="How long an evaluation is kept, in seconds.")] = 600.0,
+    cache_secret: Annotated[
+        Path | None, typer.Option(help="A file of at least 16 bytes that keys are made with; else drawn at the start.")
+    ] = None,
 ) -> None:
     """Serve verified answers by KServe's protocols, until a signal ends the server."""
     from proseform import task as tasks
+    from proseform.infer import kept
     from proseform.infer.spec import EngineSpec
     from proseform.serve import server
     from proseform.stages.engine import weighted
@@ -144,6 +150,7 @@ def serve(
         timeout_s=timeout_s,
         concurrency=spec.concurrency * len(spec.roots("formatter")) if urls else 32,
         queue=queue,
+        kept=kept.cache(cache_mb, cache_age_s, cache_secret),
     )
 
 

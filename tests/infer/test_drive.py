@@ -8,7 +8,7 @@ import pytest
 
 from proseform import testing
 from proseform.errors import EngineError, InputError, Refusal
-from proseform.infer import Request, drive
+from proseform.infer import Request, drive, loop
 from proseform.infer.answer import answer, answered, answers, converted, formatted
 from proseform.infer.moves import Plan
 from proseform.infer.verified import Answer
@@ -180,7 +180,7 @@ def test_waiting_is_refused_where_it_would_wait_for_itself(task):
         return answer(scripted(task, good), task, TEXTS)
 
     with pytest.raises(RuntimeError, match="await"):
-        drive.wait(nested())
+        loop.wait(nested())
 
 
 @pytest.mark.parametrize("count", [1, 5])

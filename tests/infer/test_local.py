@@ -11,7 +11,7 @@ import pytest
 from proseform import task as tasks
 from proseform import testing, verify
 from proseform.errors import EngineError, InputError, Refusal, StoreError
-from proseform.infer import Request, ask, drive, loading, local
+from proseform.infer import Request, ask, loading, local, loop
 from proseform.infer.answer import Formatted, answers, close, completed, formatted
 from proseform.infer.local import LocalEngine
 from proseform.prompt import Rendered
@@ -27,7 +27,7 @@ def closed(**properties: object) -> dict[str, object]:
 
 def only(engine, request):
     """The completion of one request; its error is raised."""
-    return drive.wait(engine.complete(request))
+    return loop.wait(engine.complete(request))
 
 
 ODD = {
@@ -200,7 +200,7 @@ def test_time_that_is_up_before_a_schema_is_compiled_is_a_refusal(engine):
 
 def test_a_prompt_beyond_the_model_is_refused_with_both_figures(engine):
     request = Request("evaluator", Rendered.from_json("word " * 3000))
-    assert drive.wait(engine.room(request)) < 0
+    assert loop.wait(engine.room(request)) < 0
     with pytest.raises(Refusal, match="2048") as caught:
         only(engine, request)
     assert caught.value.reason == "too_long"
@@ -208,7 +208,7 @@ def test_a_prompt_beyond_the_model_is_refused_with_both_figures(engine):
 
 def test_a_completion_stops_where_the_models_room_ends(engine):
     request = Request("evaluator", Rendered.from_json("word " * 300), max_tokens=10_000)
-    room = drive.wait(engine.room(request))
+    room = loop.wait(engine.room(request))
     assert only(engine, request).tokens <= room
 
 

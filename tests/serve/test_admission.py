@@ -8,6 +8,7 @@ import pytest
 
 from proseform import testing
 from proseform.errors import EngineError, EngineFaultError, InputError, Refusal, TaskError
+from proseform.infer.kept import ProseCache
 from proseform.serve import faults, server
 from proseform.serve.admission import Admission
 from proseform.serve.router import Router, Weighted
@@ -119,3 +120,20 @@ def test_an_engine_that_is_away_is_counted_and_raised():
 
     with pytest.raises(EngineError):
         asyncio.run(call())
+
+
+def test_equal_requests_of_a_tenant_are_answered_once_and_those_of_another_by_themselves():
+    async def run():
+        script, gate, waits = gated()
+        one = admission(script, concurrency=4, kept=ProseCache(b"0123456789abcdef", 1 << 20, 60))
+        tasks = [asyncio.create_task(one.answer(INPUTS, tenant=tenant)) for tenant in "aaab"]
+        await waits.wait()
+        tasks[0].cancel()  # who came first leaves, and the others wait on
+        gate.set()
+        answers = await asyncio.gather(*tasks[1:])
+        engine = one.router.engines[0].engine
+        return answers, [request.role for request in engine.requests]
+
+    answers, roles = asyncio.run(run())
+    assert [answer.value["grams"] for answer in answers] == [90] * 3
+    assert sorted(roles) == ["evaluator"] * 2 + ["formatter"] * 2

@@ -9,14 +9,17 @@ what is served.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from proseform import digest, verify
 from proseform.bundle import Bundle
 from proseform.claims import claims
 from proseform.errors import InputError, ProseformError, Refusal, TaskError
-from proseform.infer import Completion, Engine, OnText, Request, drive, tokens
+from proseform.infer import Completion, Engine, OnText, Request, drive, loop, tokens
+from proseform.infer.kept import ProseCache
 from proseform.infer.moves import Plan
+from proseform.infer.resilience.observer import Observer
 from proseform.infer.verified import Answer, Formatted
 from proseform.input import Input
 from proseform.schema import Schema
@@ -46,6 +49,9 @@ async def answered(
     schema: Schema | None = None,
     on_text: OnText | None = None,
     on_restart: Callable[[], None] | None = None,
+    kept: ProseCache | None = None,
+    tenant: str = "",
+    observer: Observer | None = None,
 ) -> Answer:
     """Answer one case; cancelling the awaiting task cancels what was begun.
 
@@ -57,6 +63,9 @@ async def answered(
         schema: Answer this schema instead of the bundle's.
         on_text: Receives the prose while it is written, as a draft, before it is judged.
         on_restart: Told that a draft was not verified and is written again, from its beginning.
+        kept: Evaluations of equal requests, so that the evaluator is not asked for them again.
+        tenant: Whose request it is: evaluations are kept for each apart.
+        observer: Is told whether completions were accepted.
 
     Raises:
         InputError: Inputs that are not the task's, or a schema that cannot be enforced.
@@ -66,7 +75,9 @@ async def answered(
         EngineError: The engine is away.
     """
     (plan,) = _plans(engine, task, [inputs], deadline, schema, stream=on_text is not None)
-    outcome = await drive.one(engine, plan, on_text=on_text, on_restart=on_restart)
+    if kept is not None:
+        plan = replace(plan, key=kept.key(tenant, plan))
+    outcome = await drive.one(engine, plan, on_text=on_text, on_restart=on_restart, kept=kept, observer=observer)
     assert isinstance(outcome, Answer)
     return outcome
 
@@ -104,7 +115,7 @@ def answer(
     schema: Schema | None = None,
 ) -> Answer:
     """:func:`answered`, waited for."""
-    return drive.wait(answered(engine, task, inputs, deadline=deadline, schema=schema))
+    return loop.wait(answered(engine, task, inputs, deadline=deadline, schema=schema))
 
 
 def answers(
@@ -121,9 +132,7 @@ def answers(
         ProseformError: The first error that is no refusal, once all have ended: an engine that is away is no answer.
     """
     plans = _plans(engine, task, many, deadline, schema)
-    return [
-        outcome for outcome in _kept(drive.wait(drive.many(engine, plans))) if isinstance(outcome, Answer | Refusal)
-    ]
+    return [outcome for outcome in _kept(loop.wait(drive.many(engine, plans))) if isinstance(outcome, Answer | Refusal)]
 
 
 def formatted(
@@ -145,18 +154,18 @@ def formatted(
         Plan(engine.bundle, target, prose=prose, deadline=deadline, narrows=not engine.ends)
         for prose, target in zip(proses, schemas, strict=True)
     ]
-    outcomes = _kept(drive.wait(drive.many(engine, plans)))
+    outcomes = _kept(loop.wait(drive.many(engine, plans)))
     return [outcome for outcome in outcomes if isinstance(outcome, Formatted | Refusal)]
 
 
 def completed(engine: Engine, requests: Sequence[Request]) -> list[Completion | ProseformError]:
     """:meth:`proseform.infer.Engine.complete_all`, waited for."""
-    return drive.wait(engine.complete_all(requests))
+    return loop.wait(engine.complete_all(requests))
 
 
 def close(engine: Engine) -> None:
     """:meth:`proseform.infer.Engine.close`, waited for."""
-    drive.wait(engine.close())
+    loop.wait(engine.close())
 
 
 def agree(bundle: Bundle, task: Task) -> None:

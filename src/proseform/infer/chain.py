@@ -59,8 +59,6 @@ ATTEMPTS = 3
 """How often the formatter is asked, at most."""
 _LEAST_SHARE = 4
 """A prompt is too long when not even a quarter of the longest completion has room."""
-
-
 _NONE = Verdict()
 
 
@@ -212,7 +210,7 @@ def _completed(state: State, completion: Completion) -> Step:
     if verdict.ok and _accepted(state.plan, judged):
         return _ended(state, [Done(_outcome(state, completion, verdict.value, judged))])
     if state.attempt + 1 < ATTEMPTS:
-        return _format(replace(_avoiding(state, completion), attempt=state.attempt + 1))
+        return _format(replace(state, avoid=state.avoid | {completion.backend}, attempt=state.attempt + 1))
     if not verdict.ok:
         return _ended(state, [Refuse(completion.fault or refusals.invalid(verdict, state.plan.schema, ATTEMPTS))])
     return _ended(state, [Refuse(refusals.untrue(judged, ATTEMPTS))])
@@ -228,7 +226,8 @@ def _looked_up(state: State, prose: str | None) -> Step:
     judged = None if prose is None else _read(state.plan, prose)
     if judged is None or not _accepted(state.plan, judged):
         return _evaluate(state)
-    return _format(replace(state, prose=prose, judged=judged))
+    after, actions = _format(replace(state, prose=prose, judged=judged))
+    return after, [*([Emit(prose)] if state.plan.stream and prose else []), *actions]
 
 
 def _evaluated(state: State, completion: Completion) -> Step:
@@ -238,14 +237,9 @@ def _evaluated(state: State, completion: Completion) -> Step:
         after, actions = _format(replace(state, prose=prose, judged=judged, avoid=frozenset()))
         return after, [*([Store(plan.key, prose)] if plan.key else []), *actions]
     if state.tries + 1 < TRIES:
-        after, actions = _evaluate(replace(_avoiding(state, completion), tries=state.tries + 1))
+        after, actions = _evaluate(replace(state, avoid=state.avoid | {completion.backend}, tries=state.tries + 1))
         return after, [*([Restart()] if plan.stream else []), *actions]
     return _ended(state, [Refuse(refusals.unverified(judged, TRIES))])
-
-
-def _avoiding(state: State, completion: Completion) -> State:
-    """Have another backend asked next, if the completion says who gave it."""
-    return replace(state, avoid=state.avoid | {completion.backend}) if completion.backend else state
 
 
 def _read(plan: Plan, prose: str) -> Verdict:

@@ -4,17 +4,15 @@ All I/O of an answer stands here.
 
 :func:`one` drives a single chain, with its time-out and its pieces of prose. :func:`many` drives chains in lock step:
 what they ask for in one round goes to the engine as one list, in the order of the plans, so that a report holds the
-same bytes whatever the timing. :func:`wait` lets code that is not asynchronous wait for either.
+same bytes whatever the timing. :func:`proseform.infer.loop.wait` lets code that is not asynchronous wait for either.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import threading
 import time
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from proseform.errors import ProseformError
 from proseform.infer import Engine, OnText
@@ -44,10 +42,10 @@ from proseform.infer.moves import (
     Woke,
     Written,
 )  # fmt: skip
+from proseform.infer.resilience.observer import Observer
 from proseform.infer.verified import Answer, Formatted
 
 Outcome = Answer | Formatted | ProseformError
-T = TypeVar("T")
 
 
 class Prose(Protocol):
@@ -67,6 +65,7 @@ async def one(
     on_text: OnText | None = None,
     on_restart: Callable[[], None] | None = None,
     kept: Prose | None = None,
+    observer: Observer | None = None,
 ) -> Answer | Formatted:
     """Drive one chain. Cancelling the awaiting task cancels what it has asked the engine for.
 
@@ -76,11 +75,12 @@ async def one(
         on_text: Receives the prose while it is written, as a draft; the plan's ``stream`` asks for it.
         on_restart: Told that the prose is written again, so that what was received does not count any more.
         kept: Where prose is kept, for plans with a key.
+        observer: Is told whether completions were accepted.
 
     Raises:
         ProseformError: As the chain refuses.
     """
-    return await _Driver(engine, plan, on_text, on_restart, kept).run()
+    return await _Driver(engine, plan, on_text, on_restart, kept, observer or Observer()).run()
 
 
 class _Driver:
@@ -93,12 +93,14 @@ class _Driver:
         on_text: OnText | None,
         on_restart: Callable[[], None] | None,
         kept: Prose | None,
+        observer: Observer,
     ) -> None:
         self._engine = engine
         self._plan = plan
         self._on_text = on_text
         self._on_restart = on_restart
         self._kept = kept
+        self._observer = observer
         self._events: asyncio.Queue[Event | BaseException] = asyncio.Queue()
         self._asked: dict[int, asyncio.Task[None]] = {}
         self._alarms: list[asyncio.TimerHandle] = []
@@ -112,7 +114,7 @@ class _Driver:
                 event = await self._events.get()
                 if isinstance(event, BaseException):
                     raise event  # a fault of ours or of the engine's code, which no chain can judge
-                state, actions = step(state, event)
+                state, actions = self._step(state, event)
                 for action in actions:
                     if isinstance(action, Done):
                         return action.outcome
@@ -129,6 +131,16 @@ class _Driver:
             for task in self._asked.values():
                 task.cancel()
             await asyncio.gather(*self._asked.values(), return_exceptions=True)
+
+    def _step(self, before: State, event: Event) -> tuple[State, list[Action]]:
+        """The chain's next state, and what is to be done; what it made of a completion is told."""
+        after, actions = step(before, event)
+        if isinstance(event, Completed) and event.id in before.asked:
+            if before.turn == "evaluator":
+                self._observer.judged("evaluator", accepted=after.turn == "formatter")
+            else:
+                self._observer.judged("formatter", accepted=any(isinstance(action, Done) for action in actions))
+        return after, actions
 
     async def _take(self, action: Action) -> None:
         """Do what the chain wants."""
@@ -151,7 +163,7 @@ class _Driver:
             case Restart() if self._on_restart is not None:
                 self._on_restart()
             case LookUp(key):
-                prose = await self._kept.get(key) if self._kept else None
+                prose = await self._kept.get(key) if self._kept is not None else None
                 self._events.put_nowait(LookedUp(time.monotonic(), prose))
             case Store(key, prose) if self._kept is not None:
                 await self._kept.put(key, prose)
@@ -253,45 +265,3 @@ async def _counted(engine: Engine, action: Count) -> Event:
     except ProseformError as error:
         return Failed(time.monotonic(), action.id, error)
     return Counted(time.monotonic(), action.id, room)
-
-
-class _Loop:
-    """An event loop in a thread of its own, for code that is not asynchronous; connections outlive each call."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        os.register_at_fork(after_in_child=self._forget)
-
-    def _forget(self) -> None:
-        """A forked process has no such thread."""
-        self._lock, self._loop = threading.Lock(), None
-
-    def get(self) -> asyncio.AbstractEventLoop:
-        """The loop; it is started with the first call."""
-        with self._lock:
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                threading.Thread(target=self._loop.run_forever, name="answers", daemon=True).start()
-            return self._loop
-
-
-_LOOP = _Loop()
-
-
-def wait(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine and wait for what it gives; an interrupt cancels it.
-
-    Raises:
-        RuntimeError: Called by a coroutine of that very loop, which would wait for itself.
-    """
-    loop = _LOOP.get()
-    if asyncio._get_running_loop() is loop:  # noqa: SLF001 - public in meaning: None outside of a loop
-        coroutine.close()
-        raise RuntimeError("A coroutine awaits; it does not wait.")
-    future = asyncio.run_coroutine_threadsafe(coroutine, loop)
-    try:
-        return future.result()
-    except BaseException:
-        future.cancel()
-        raise

@@ -4,7 +4,8 @@
 - :mod:`~proseform.serve.app`: routes, errors as responses, callers that disconnect
 - :mod:`~proseform.serve.exchange`: one HTTP exchange: bodies within bounds, strict JSON
 - :mod:`~proseform.serve.reading`: our own protocol; :mod:`~proseform.serve.v1`, :mod:`~proseform.serve.v2`: KServe's
-- :mod:`~proseform.serve.admission`: limits on concurrent and waiting requests, and metrics
+- :mod:`~proseform.serve.admission`: limits on concurrent and waiting requests: :mod:`~proseform.serve.line`,
+  :mod:`~proseform.serve.flights`; :mod:`~proseform.serve.metrics`
 - :mod:`~proseform.serve.readiness`: whether the engines answer
 - :mod:`~proseform.serve.router`: weights between bundles
 - :mod:`~proseform.serve.faults`: errors as HTTP

@@ -1,8 +1,8 @@
 """Admission: admits requests within limits, has them answered, and counts the outcomes.
 
-There are two limits: on requests that are answered concurrently, and on requests that wait. A further request is
-rejected immediately (:class:`~proseform.serve.faults.BusyError`), since in a queue without a limit every answer would
-come too late. If a caller disconnects, its request leaves the queue, or its work is cancelled. Left out: priorities.
+There are two limits: on requests that are answered concurrently, and on requests that wait
+(:mod:`proseform.serve.line`). A further request is rejected immediately. If a caller disconnects, its request leaves
+the queue, or its work is cancelled, unless equal requests wait for it too (:mod:`proseform.serve.flights`).
 """
 
 from __future__ import annotations
@@ -11,25 +11,24 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any, TypeVar
 
-from prometheus_client import Counter, Histogram
-
-from proseform.errors import InputError, ProseformError, Refusal
+from proseform.errors import InputError, ProseformError
 from proseform.infer import Engine, OnText
 from proseform.infer import answer as path
 from proseform.infer.answer import Answer, Formatted
+from proseform.infer.kept import ProseCache
+from proseform.infer.resilience.observer import Observed
 from proseform.schema import Schema
-from proseform.serve import faults
+from proseform.serve import faults, metrics
 from proseform.serve.exchange import GoneError
+from proseform.serve.flights import Flights
+from proseform.serve.line import Kind, Line
 from proseform.serve.reading import as_text
 from proseform.serve.router import Router
 from proseform.task import Task
 
-ANSWERS = Counter("proseform_answers", "Verified answers.", ["task", "bundle"])
-REFUSALS = Counter("proseform_refusals", "Requests that got an error instead, by reason.", ["task", "reason"])
-_BUCKETS_S = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
-SECONDS = Histogram("proseform_answer_seconds", "From admission to the verified answer.", ["task"], buckets=_BUCKETS_S)
 MAX_INSTANCES = 64
 """Most cases in one request."""
 T = TypeVar("T")
@@ -44,25 +43,37 @@ class Admission:
         timeout_s: Longest time for one answer, waiting included, in seconds.
         concurrency: Most requests that are answered concurrently.
         queue: Most requests that wait.
+        kept: Evaluations of equal requests; None keeps none, and answers each request by itself.
 
     Raises:
         TaskError: A bundle was made for another task, or another version of it.
     """
 
     def __init__(
-        self, router: Router, task: Task, *, timeout_s: float = 60.0, concurrency: int = 1, queue: int = 64
+        self,
+        router: Router,
+        task: Task,
+        *,
+        timeout_s: float = 60.0,
+        concurrency: int = 1,
+        queue: int = 64,
+        kept: ProseCache | None = None,
     ) -> None:
         for weighted in router.engines:
             path.agree(weighted.engine.bundle, task)
+            if isinstance(weighted.engine, Observed):
+                weighted.engine.observe(metrics.OBSERVER)
         self.router = router
         self.task = task
         self.timeout_s = timeout_s
         self._schemas = {
             weighted.engine.bundle.digest: weighted.engine.bundle.compiled() for weighted in router.engines
         }
-        self._places = concurrency + queue
-        self._taken = 0
-        self._slots = asyncio.Semaphore(concurrency)
+        self.line = Line(concurrency, queue, metrics.OBSERVER)
+        self._kept = kept
+        if kept is not None:
+            kept.observer = metrics.OBSERVER
+        self._flights = Flights()
 
     async def answer(
         self,
@@ -72,6 +83,8 @@ class Admission:
         deadline: float | None = None,
         on_text: OnText | None = None,
         on_restart: Callable[[], None] | None = None,
+        tenant: str = "",
+        kind: Kind = "interactive",
     ) -> Answer:
         """A verified answer.
 
@@ -81,9 +94,11 @@ class Admission:
             deadline: When to give up, on the clock of :func:`time.monotonic`; None takes ``timeout_s`` from now.
             on_text: Receives the prose while it is written, as a draft.
             on_restart: Told that the prose is written again.
+            tenant: Whose request it is: nothing is kept or answered together across tenants.
+            kind: Its class in the queue.
 
         Raises:
-            BusyError: The queue is full.
+            BusyError: The queue is full, or too long for the deadline.
             ProseformError: As :func:`proseform.infer.answer.answered`.
         """
         began = time.monotonic()
@@ -93,12 +108,18 @@ class Admission:
         async def work(engine: Engine) -> Answer:
             target = schema or self._schemas[engine.bundle.digest]
             return await path.answered(
-                engine, self.task, values, deadline=until, schema=target, on_text=on_text, on_restart=on_restart
-            )
+                engine, self.task, values, deadline=until, schema=target, on_text=on_text, on_restart=on_restart,
+                kept=self._kept, tenant=tenant, observer=metrics.OBSERVER,
+            )  # fmt: skip
 
-        answer = await self._admitted(work, until)
-        ANSWERS.labels(self.task.name, answer.bundle).inc()
-        SECONDS.labels(self.task.name).observe(time.monotonic() - began)
+        if self._kept is None or on_text is not None:
+            answer = await self._admitted(work, until, kind)
+        else:
+            texts = {name: [value.raw, *map(asdict, value.findings)] for name, value in values.items()}
+            key = self._kept.digest([tenant, texts, schema and schema.document])
+            answer, joined = await self._flights.join(key, until, lambda: self._admitted(work, until, kind))
+            metrics.JOINED.labels(self.task.name).inc(joined)
+        metrics.answered(self.task.name, answer.bundle, answer, time.monotonic() - began)
         return answer
 
     async def converted(self, prose: str, *, schema: Schema | None, deadline: float) -> tuple[Formatted, str]:
@@ -110,8 +131,7 @@ class Admission:
             return await path.converted(engine, prose, target, deadline=deadline), engine.bundle.digest
 
         outcome, bundle = await self._admitted(work, deadline)
-        ANSWERS.labels(self.task.name, bundle).inc()
-        SECONDS.labels(self.task.name).observe(time.monotonic() - began)
+        metrics.answered(self.task.name, bundle, outcome, time.monotonic() - began)
         return outcome, bundle
 
     async def batch(self, instances: Sequence[Any], deadline: float | None = None) -> list[Answer | ProseformError]:
@@ -136,7 +156,7 @@ class Admission:
             yield
         except Exception as error:
             if not isinstance(error, faults.BatchError | GoneError):
-                REFUSALS.labels(self.task.name, faults.reason(error)).inc()
+                metrics.REFUSALS.labels(self.task.name, faults.reason(error)).inc()
             raise
 
     async def _instance(self, instance: Any, deadline: float | None) -> Answer | ProseformError:
@@ -151,21 +171,7 @@ class Admission:
         except ProseformError as error:
             return error
 
-    async def _admitted(self, work: Callable[[Engine], Awaitable[T]], deadline: float) -> T:
-        """Wait for a slot, then have an engine work."""
-        if self._taken >= self._places:
-            hint = f"Retry in {faults.RETRY_AFTER_S} s."
-            raise faults.BusyError(f"{self._taken} requests are being answered or waiting.", hint=hint)
-        self._taken += 1
-        try:
-            try:
-                async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
-                    await self._slots.acquire()
-            except TimeoutError as error:
-                raise Refusal("deadline", "Time was up in the queue.", hint="Allow more time, or retry.") from error
-            try:
-                return await work(self.router.choose())
-            finally:
-                self._slots.release()
-        finally:
-            self._taken -= 1
+    async def _admitted(self, work: Callable[[Engine], Awaitable[T]], deadline: float, kind: Kind = "interactive") -> T:
+        """Wait for a place, then have an engine work."""
+        async with self.line.place(kind, deadline):
+            return await work(self.router.choose())

@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from typing import Any
 
 from proseform.errors import EngineError, EngineFaultError, InputError, ProseformError, Refusal
@@ -23,7 +24,20 @@ RETRY_AFTER_S = 1
 
 
 class BusyError(EngineError):
-    """The queue is full."""
+    """The queue is full, or too long.
+
+    Args:
+        message: What happened.
+        hint: What to do about it.
+        retry_after_s: When to come again, in seconds.
+        status: 503, or 429 where the caller should send less.
+    """
+
+    def __init__(
+        self, message: str, *, hint: str = "", retry_after_s: float = RETRY_AFTER_S, status: int = 503
+    ) -> None:
+        super().__init__(message, hint=hint, retry_after_s=retry_after_s)
+        self.status = status
 
 
 class TooLargeError(InputError):
@@ -77,7 +91,7 @@ def status(error: BaseException) -> int:
         case EngineFaultError():
             return 502
         case EngineError():
-            return 503
+            return error.status if isinstance(error, BusyError) else 503
     return 500
 
 
@@ -126,7 +140,10 @@ def headers(error: BaseException) -> dict[str, str]:
     """The headers of an error's response."""
     if isinstance(error, MethodError):
         return {"allow": error.allowed}
-    return {"retry-after": str(RETRY_AFTER_S)} if status(error) == 503 else {}  # noqa: PLR2004 - Service Unavailable
+    if status(error) not in {429, 503}:
+        return {}
+    asked_s = error.retry_after_s if isinstance(error, EngineError) else None
+    return {"retry-after": str(max(RETRY_AFTER_S, math.ceil(asked_s or 0)))}
 
 
 def log(error: BaseException) -> None:

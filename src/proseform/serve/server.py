@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from proseform.errors import ConfigError
+from proseform.infer.kept import ProseCache
 from proseform.serve.admission import Admission
 from proseform.serve.app import App
 from proseform.serve.router import Router, Weighted
@@ -35,6 +36,7 @@ def run(
     timeout_s: float = 60.0,
     concurrency: int = 32,
     queue: int = 64,
+    kept: ProseCache | None = None,
 ) -> None:
     """Serve until a signal; requests that have begun are answered before the end.
 
@@ -47,11 +49,12 @@ def run(
         timeout_s: As for :class:`~proseform.serve.admission.Admission`.
         concurrency: As for :class:`~proseform.serve.admission.Admission`.
         queue: As for :class:`~proseform.serve.admission.Admission`.
+        kept: As for :class:`~proseform.serve.admission.Admission`.
 
     Raises:
         TaskError: A bundle was made for another task, or another version of it; nothing is served.
     """
-    admission = Admission(Router(engines), task, timeout_s=timeout_s, concurrency=concurrency, queue=queue)
+    admission = Admission(Router(engines), task, timeout_s=timeout_s, concurrency=concurrency, queue=queue, kept=kept)
     uvicorn_server(App(admission, name or f"proseform-{task.name}"), host, port, timeout_s).run([listening(host, port)])
 
 

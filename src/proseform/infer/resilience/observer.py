@@ -30,8 +30,8 @@ class Observer:
     def breaker(self, role: Role, backend: str, condition: Condition) -> None:
         """A breaker stands so from now on."""
 
-    def judged(self, role: Role, reason: str) -> None:
-        """A completion was verified; the reason against it is empty where it was accepted."""
+    def judged(self, role: Role, *, accepted: bool) -> None:
+        """A completion was verified."""
 
     def cached(self, outcome: Literal["hit", "miss", "stored", "evicted"]) -> None:
         """Prose was looked up, kept, or made room for others."""
