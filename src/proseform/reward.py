@@ -1,7 +1,8 @@
 """Rewards: pure functions from texts and gold to numbers.
 
-Two families. The *gated JSON reward* pays for content only once the form is right. The *composite prose reward* is the
-sum of the task's own terms, each raised to the power and weighted as its rubric says.
+Two families. The *gated JSON reward* pays for content only once the form is right (:mod:`proseform.direct`, with other
+rewards of JSON). The *composite reward* is the sum of terms, each raised to the power and weighted as its rubric says;
+they are the task's own, or those of JSON.
 
 A term owes a number in [0, 1] for any text. One that gives something else, or raises, is a *fault* of the reward and
 not a low score (-1 to the fourth power would earn full marks): :func:`score` says so in words. A term that never
@@ -16,21 +17,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from proseform import verify
-from proseform.leaves import leaves
-from proseform.strict import same
+from proseform import direct
+from proseform.direct import ATTEMPTED, JSON, content_share, gated_json
 
 if TYPE_CHECKING:
     from proseform.case import Case
     from proseform.rubric import Rubric
-    from proseform.schema import Schema
     from proseform.task import Task
 
-ATTEMPTED = 0.1
-"""Reward of a completion that opens a brace and is no valid document."""
-
-JSON = "json"
-"""Name of the gated reward, where terms are named."""
+__all__ = [
+    "ATTEMPTED",
+    "JSON",
+    "Score",
+    "composite",
+    "content_share",
+    "gated_json",
+    "in_range",
+    "powered",
+    "prose",
+    "prose_terms",
+    "score",
+    "zero_variance_share",
+]
 
 _ROUNDING = 1e-9
 """How far beyond [0, 1] a term may come out by rounding alone."""
@@ -52,38 +60,6 @@ class Score:
     composite: float | None = None
     fault: str = ""
     right: bool | None = field(default=None, compare=False)
-
-
-def gated_json(text: str, gold: Any, schema: Schema) -> float:
-    """The gated reward of a JSON completion, 0, 0.1, or within [1, 2].
-
-    0.0 for nothing, 0.1 for an attempt (a brace is opened), and for a document that the verifier accepts
-    1.0 plus the share of the content that is right.
-
-    >>> from proseform.schema import Schema
-    >>> schema = Schema({"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}}})
-    >>> texts = ("I think…", '{"a": ', '{"a": 1, "b": 3}', '{"a": 1, "b": 2}')
-    >>> [gated_json(text, {"a": 1, "b": 2}, schema) for text in texts]
-    [0.0, 0.1, 1.5, 2.0]
-    """
-    verdict = verify.answer(text, schema)
-    if verdict.ok:
-        return 1.0 + content_share(verdict.value, gold)
-    return ATTEMPTED if "{" in text else 0.0
-
-
-def content_share(value: Any, gold: Any) -> float:
-    """The share of leaves on which two JSON values agree, in [0, 1]; 1 exactly where they are equal.
-
-    Leaves are compared by path, list items by position; a leaf that only one side has counts against.
-
-    >>> content_share({"a": 1, "b": ["x", "y"]}, {"a": 1, "b": ["x", "z"]}) == 2 / 3
-    True
-    """
-    ours, theirs = dict(leaves(value)), dict(leaves(gold))
-    paths = ours.keys() | theirs.keys()
-    agreed = sum(path in ours and path in theirs and same(ours[path], theirs[path]) for path in paths)
-    return agreed / len(paths)
 
 
 def powered(score: float, exponent: float) -> float:
@@ -138,7 +114,7 @@ def prose_terms(text: str, case: Case, task: Task, rubric: Rubric) -> dict[str, 
     """
     scores: dict[str, float] = {}
     for term in rubric.weights:
-        value = task.terms[term](text, case)
+        value = (direct.term(term, task.schema) or task.terms[term])(text, case)
         try:
             scores[term] = in_range(value)
         except ValueError as error:
@@ -170,19 +146,6 @@ def score(text: str, case: Case, task: Task, rubric: Rubric | None) -> Score:
     except Exception as error:  # noqa: BLE001 - terms are a task's own code, which may raise anything
         words = str(error) if isinstance(error, ValueError) and str(error).startswith("term ") else repr(error)
         return Score(fault=words[:300])
-
-
-def wholly_right(text: str, case: Case, task: Task, rubric: Rubric | None) -> bool:
-    """Whether a completion is right in every field: the quality that a reward stands for.
-
-    Args:
-        text: The completion, prefill included.
-        case: With its gold.
-        task: Reads the text.
-        rubric: None reads the text as JSON.
-    """
-    verdict = verify.answer(text, task.schema) if rubric is None else verify.prose(text, task, case.inputs)
-    return verdict.ok and content_share(verdict.value, dict(case.answer)) == 1.0
 
 
 def zero_variance_share(rewards: Sequence[float | None], group_size: int) -> float:

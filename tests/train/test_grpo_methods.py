@@ -21,15 +21,15 @@ METHODS: dict[str, dict[str, Any]] = {
     "resample": {"resample": {"budget": 3.0}},
     "rounds": {"rounds": {"most": 3, "enough": 1}},
     "zero_variance": {"zero_variance": {"scale": 0.2}},
-    "curriculum": {"curriculum": {"by": "leaves", "pools": 2}},
-    "skip": {"skip": {"explore": 0.1, "least": 0.01}},
+    "curriculum": {"curriculum": {"by": "leaves"}},
+    "skip": {"skip": {"explore": 0.1}},
     "replay": {"replay": {"groups": 8, "age": 8}},
     "gold": {"gold": {"groups": 4}},
     "all": {
         "resample": {"budget": 2.0},
         "rounds": {"most": 2, "enough": 1},
         "zero_variance": {},
-        "curriculum": {"by": "leaves", "pools": 2},
+        "curriculum": {"by": "leaves"},
         "skip": {},
         "replay": {"groups": 8, "age": 8},
         "gold": {"groups": 1},
@@ -146,3 +146,21 @@ def test_two_processes_are_one_process_with_the_same_completions(
         assert other.keys() == line.keys()
         same = {key: value for key, value in line.items() if key != "seconds"}
         assert {key: other[key] for key in same} == pytest.approx(same, rel=2e-3, abs=1e-5)
+
+
+def test_json_by_a_rubric_of_terms_is_scaled_and_masked_as_the_run_says(
+    make_job: MakeJob, few: Path, tiny_base: Path, policy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dr. GRPO's scaling, GDPO's normalisation and the mask of cut completions are TRL's own, and reach it."""
+    trainers = []
+    make = grpo._trainer
+    monkeypatch.setattr(grpo, "_trainer", lambda *given: trainers.append(make(*given)) or trainers[-1])
+    changes = {"reward": "json", "rubric": "think", "scale": "none", "decoupled": True, "mask_cut": True, "steps": 1}
+    job = make_job("grpo", dataset=few, base=tiny_base, policy=policy, changes={"grpo": changes})
+    grpo.main(job)
+    (line,) = _metrics(job)
+    assert {"reward/json_pairs", "reward/json_tags", "reward_std/json_tags", "right"} <= line.keys()
+    (trainer,) = trainers
+    assert trainer.scale_rewards == "none"
+    assert trainer.multi_objective_aggregation == "normalize_then_sum"
+    assert trainer.mask_truncated_completions is True

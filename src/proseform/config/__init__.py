@@ -13,6 +13,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from proseform import digest
+from proseform.config.dataset import Dataset
 from proseform.config.files import Files
 from proseform.config.knobs import knobs
 from proseform.config.place import EvaluateEngine, EvaluateJob, Images, Jobs, Place, Steps
@@ -23,7 +24,6 @@ from proseform.config.serving import Engine, Scaling, Serving, Transformer
 from proseform.config.signal import Curriculum, Gold, Replay, Resample, Rounds, Signal, Skip, ZeroVariance
 from proseform.config.training import (
     Completions,
-    Dataset,
     Generation,
     Grpo,
     Launch,

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from proseform.config.section import Positive, Section, Share
+from proseform.config.section import Positive, Section
 
 
 class Resample(Section):
@@ -37,18 +37,8 @@ class Curriculum(Section):
 
     by: Literal["level", "leaves"] = "level"
     """What tells pools apart: the level of a case, or how many leaves its gold answer has."""
-    pools: Annotated[int, Field(ge=2)] = 4
-    """Pools by leaves, of about equally many cases."""
     target: Annotated[float, Field(gt=0, lt=1)] = 0.5
     """The success rate that teaches most."""
-    width: Annotated[float, Field(gt=0)] = 0.2
-    """How far from the target a rate may be, as the standard deviation of a bell."""
-    success: Annotated[float, Field(gt=0, le=1)] = 0.95
-    """Share of the highest reward from which on a completion is a success."""
-    memory: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    """Weight of the rate so far beside that of a new group."""
-    least: Annotated[float, Field(gt=0, le=1)] = 0.05
-    """Weight of the pool farthest from the target, beside 1 on it: no pool is forgotten."""
 
 
 class Skip(Section):
@@ -56,14 +46,6 @@ class Skip(Section):
 
     explore: Annotated[float, Field(gt=0, lt=1)] = 0.5
     """Chance at first to ask a prompt whose last group had no variance, to the power of such groups in a row."""
-    least: Annotated[float, Field(gt=0, lt=1)] = 0.01
-    """Chance below which it never falls."""
-    easy: Share = 0.083
-    """Share of groups in which all succeed that is aimed at, by moving the chance."""
-    hard: Share = 0.167
-    """Share of the other zero-variance groups that is aimed at."""
-    step: Annotated[float, Field(ge=0, lt=1)] = 0.01
-    """By how much a chance moves after each step."""
 
 
 class Replay(Section):
@@ -73,8 +55,6 @@ class Replay(Section):
     """Mixed groups that are kept, the newest."""
     age: Positive = 8
     """Steps after which a group is too old."""
-    uses: Positive = 1
-    """How often a group is replayed, at most."""
 
 
 class Gold(Section):
@@ -88,9 +68,16 @@ class Signal(Section):
     """Methods against zero-variance groups; each is off where its table is absent, and they can be combined."""
 
     resample: Resample | None = None
+    """Dynamic sampling."""
     rounds: Rounds | None = None
+    """Adaptive rounds."""
     zero_variance: ZeroVariance | None = None
+    """Learning from zero-variance groups."""
     curriculum: Curriculum | None = None
+    """Pools of prompts by difficulty."""
     skip: Skip | None = None
+    """Skipping by history."""
     replay: Replay | None = None
+    """Replay of mixed groups."""
     gold: Gold | None = None
+    """Gold completions in dead groups."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from proseform.config.section import Count, Positive, Rate, Section, Share
 from proseform.config.signal import Signal
@@ -62,33 +62,6 @@ class Model(Section):
     max_length: Positive = 1024
     """Longest prompt and completion together, in tokens."""
     tiny: Tiny = Tiny()
-
-
-class Dataset(Section):
-    """The dataset stage."""
-
-    level: str = ""
-    """Difficulty of the generated cases; empty takes the task's first level."""
-    format: str = ""
-    """The named set of fields that is answered as JSON; empty takes the whole schema."""
-    train: Positive = 5000
-    """Training cases; if file is set, the most it may hold."""
-    valid: Positive = 200
-    """Validation cases, which tuning may look at (evaluate.split); if file is set, the most it may hold."""
-    test: Positive = 200
-    """Held-out cases, never seen in training or tuning; if file is set, the most it may hold."""
-    seed: Count = 0
-    """Seed of everything that is generated."""
-    test_seed: Count = 1
-    """Seed of the held-out test cases; the shipped recipes were tuned on those of seed 0."""
-    annotations: Literal["careless", "clean"] = "clean"
-    """Whose prose the evaluator imitates: the cases' own, or careless annotators'. Not inherited beside a file."""
-    file: str = ""
-    """JSON Lines of your own cases, used instead of the task's generator; each names its split."""
-    shared: Annotated[tuple[str, ...], Field(strict=False)] = ()
-    """Inputs whose texts may stand in several splits of the file, such as a job that is advertised twice."""
-    random_schemas: Share = 0.3
-    """Share of the formatter's training rows that are random schemas of 3 to 10 fields instead of the task's."""
 
 
 class Training(Section):
@@ -157,15 +130,31 @@ class Grpo(Training):
     """Weight of the KL divergence from the SFT policy."""
     loss: Literal["dapo", "grpo", "dr_grpo", "bnpo"] = "dapo"
     """TRL's loss_type."""
+    scale: Literal["group", "batch", "none"] = "group"
+    """What advantages are divided by: a group's standard deviation, the batch's, or nothing (Dr. GRPO)."""
+    decoupled: bool = False
+    """Normalise each term within its group before they are added (GDPO), so that none drowns the others."""
+    mask_cut: bool = False
+    """Leave completions that reached the token limit out of the loss."""
     rubric: str = ""
-    """Rubric variant; empty takes the task's own."""
+    """Rubric variant, empty takes the task's own; for json additive, shaped or think, empty takes the gated reward."""
     accuracy_exponent: Annotated[float, Field(ge=1)] | None = None
     """Overrides the rubric's exponent of accuracy; absent keeps it."""
     reward: Literal["prose", "json"] = "prose"
-    """What is rewarded: prose by the rubric, or JSON directly by the gated reward."""
+    """What is rewarded: prose by the rubric, or JSON that is asked for directly."""
     signal_window: Positive = 20
     """Zero-variance steps in a row after which the stage stops; an error, unless all rewards are perfect."""
     signal: Signal = Signal()
+
+    @model_validator(mode="after")
+    def _rounds_have_a_baseline(self) -> Grpo:
+        """Rounds bring advantages of their own, by a prompt's own mean and deviation."""
+        if self.signal.rounds and (self.scale == "batch" or self.decoupled):
+            raise ValueError(
+                "grpo.signal.rounds: its advantages are a prompt's own; set grpo.scale to group or none, and "
+                "grpo.decoupled to false"
+            )
+        return self
 
 
 class Completions(Section):

@@ -10,14 +10,13 @@ Left out: vLLM's weight synchronisation, which needs CUDA.
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from proseform import config, launch
+from proseform import config, direct, launch
 from proseform import task as tasks
 from proseform.case import Case, load_cases
 from proseform.infer import length, tokens
@@ -99,12 +98,14 @@ def main(job: launch.Job) -> None:
 
 
 def rubric_of(task: Task, knobs: config.Grpo) -> Rubric | None:
-    """The rubric in force; None where JSON is rewarded.
+    """The rubric in force; None for the gated reward of JSON.
 
     Raises:
         ConfigError: The task has no such rubric, or an exponent is of no term.
     """
-    return task.rubric(knobs.rubric, knobs.accuracy_exponent) if knobs.reward == "prose" else None
+    if knobs.reward == "prose":
+        return task.rubric(knobs.rubric, knobs.accuracy_exponent)
+    return direct.rubric(knobs.rubric)
 
 
 def prefill_of(task: Task, knobs: config.Grpo) -> str:
@@ -116,7 +117,7 @@ def gold_of(task: Task, case: Case, knobs: config.Grpo) -> str:
     """What earns the most on a case, without the prefill."""
     if knobs.reward == "prose":
         return case.prose.removeprefix(task.evaluator.prefill)
-    return json.dumps(dict(case.answer), ensure_ascii=False)
+    return direct.gold(case, rubric_of(task, knobs))
 
 
 def prompt(task: Task, case: Case, knobs: config.Grpo) -> Rendered:
@@ -124,7 +125,8 @@ def prompt(task: Task, case: Case, knobs: config.Grpo) -> Rendered:
     rendered = task.evaluator.render(case.inputs)
     if knobs.reward == "prose" or rendered.style == "plain":
         return rendered
-    return rendered.with_ours(f"\n{task.formatter.system}\n{task.schema.signature()}")
+    tagged = direct.THINK if knobs.rubric == "think" else ""
+    return rendered.with_ours(f"\n{task.formatter.system}\n{task.schema.signature()}{tagged}")
 
 
 def _asker(task: Task, knobs: config.Grpo, tokenizer: Any, prefill: str) -> Callable[[Case], Asked]:
@@ -196,6 +198,9 @@ def _trainer(
             temperature=knobs.temperature,
             beta=knobs.beta,
             loss_type=knobs.loss,
+            scale_rewards=knobs.scale,
+            multi_objective_aggregation="normalize_then_sum" if knobs.decoupled else "sum_then_normalize",
+            mask_truncated_completions=knobs.mask_cut,
             reward_weights=rewards.weights,
             shuffle_dataset=False,
             remove_unused_columns=False,

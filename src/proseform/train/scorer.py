@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Self
 
-from proseform import reward
+from proseform import direct, reward
 from proseform import task as tasks
 from proseform.case import Case
 from proseform.child import Child, answers
@@ -188,7 +188,7 @@ def _score(row: Mapping[str, Any]) -> Score:
 def _right(text: str, case: Case, task: Task, rubric: Rubric | None) -> bool | None:
     """Whether a completion is wholly right; None where the task's reader raises."""
     try:
-        return reward.wholly_right(text, case, task, rubric)
+        return direct.wholly_right(text, case, task, rubric)
     except Exception:  # noqa: BLE001 - a task's own code; its fault is the laws' to tell, and costs no rollout
         return None
 

@@ -2,7 +2,8 @@
 
 Where a group is right or wrong with probability p, its rewards have the variance p(1 - p), which is greatest at one
 half. So a pool's weight is a bell around the target of its success rate, with a floor. A pool that was never asked
-counts as one on the target. Within a pool cases come in shuffled epochs.
+counts as one on the target. A completion succeeds from :data:`proseform.train.stopping.NEAR` of the highest reward on.
+Within a pool cases come in shuffled epochs.
 
 Prime-RL and others keep each prompt's own rate; that needs prompts that come round. Pools know something of a case
 that was never asked: its level, or how many leaves its answer has.
@@ -20,6 +21,16 @@ from proseform import config
 from proseform.case import Case
 from proseform.leaves import leaves
 from proseform.train.prompts import Group
+from proseform.train.stopping import NEAR
+
+POOLS = 4
+"""Pools by leaves, of which each spans about as many sizes."""
+WIDTH = 0.2
+"""How far from the target a rate may be, as the standard deviation of the bell."""
+LEAST = 0.05
+"""Weight of the pool farthest from the target, beside 1 on it: none is forgotten."""
+MEMORY = 0.9
+"""Weight of a pool's rate so far beside that of a new group."""
 
 
 class Curriculum:
@@ -30,10 +41,13 @@ class Curriculum:
         cases: What may be asked; not empty.
         best: The highest reward there is.
         seed: Of the draws and of the order within pools.
+        memory: Weight of a pool's rate so far beside that of a new group.
     """
 
-    def __init__(self, knobs: config.Curriculum, cases: Sequence[Case], best: float, seed: int) -> None:
-        self.knobs, self.bar, self.seed = knobs, knobs.success * best, seed
+    def __init__(
+        self, knobs: config.Curriculum, cases: Sequence[Case], best: float, seed: int, *, memory: float = MEMORY
+    ) -> None:
+        self.knobs, self.bar, self.seed, self.memory = knobs, NEAR * best, seed, memory
         self.pools = pools(knobs, cases)
         self._pool = {case.id: name for name, pool in self.pools.items() for case in pool}
         self._rate: dict[str, float] = {}
@@ -59,9 +73,9 @@ class Curriculum:
         return self._order[name][1][place]
 
     def weight(self, name: str) -> float:
-        """How much oftener than others a pool is asked, from ``least`` to 1."""
-        away = (self._rate.get(name, self.knobs.target) - self.knobs.target) / self.knobs.width
-        return max(self.knobs.least, math.exp(-away * away / 2))
+        """How much oftener than others a pool is asked, from :data:`LEAST` to 1."""
+        away = (self._rate.get(name, self.knobs.target) - self.knobs.target) / WIDTH
+        return max(LEAST, math.exp(-away * away / 2))
 
     def observe(self, groups: Sequence[Group]) -> None:
         """Move the rates of the pools that were asked."""
@@ -72,7 +86,7 @@ class Curriculum:
             name = self._pool[group.id]
             now = fmean(one >= self.bar for one in scored)
             before = self._rate.get(name)
-            self._rate[name] = now if before is None else self.knobs.memory * before + (1 - self.knobs.memory) * now
+            self._rate[name] = now if before is None else self.memory * before + (1 - self.memory) * now
 
     def figures(self) -> dict[str, float]:
         """The success rate of each pool that was asked."""
@@ -97,7 +111,7 @@ def pools(knobs: config.Curriculum, cases: Sequence[Case]) -> dict[str, list[Cas
         return levels
     sizes = {case.id: sum(1 for _ in leaves(case.answer)) for case in cases}
     ordered = sorted({*sizes.values()})
-    many = min(knobs.pools, len(ordered))
+    many = min(POOLS, len(ordered))
     edges = [ordered[place * len(ordered) // many] for place in range(many)]
     named: dict[str, list[Case]] = {f"{edge}+": [] for edge in edges}
     for case in cases:

@@ -1,8 +1,8 @@
 """Replay of mixed groups: a zero-variance group of a step gives way to a mixed one of an earlier step.
 
 A replayed completion comes from an older policy. So its tokens carry the log-probabilities that they were sampled with,
-and TRL's own clipped ratio of new to old weighs them (``old_per_token_logps``), as in PPO. What is too old, or was
-replayed often enough, is dropped; the newest group is taken first.
+and TRL's own clipped ratio of new to old weighs them (``old_per_token_logps``), as in PPO. A group is
+replayed once, the newest first; what is too old is dropped.
 """
 
 from __future__ import annotations
@@ -24,12 +24,10 @@ class Kept:
 
     Attributes:
         step: In which it was sampled.
-        uses: How often it may still be replayed.
         group: With the log-probabilities of its tokens.
     """
 
     step: int
-    uses: int
     group: Drawn
 
 
@@ -37,7 +35,7 @@ class Replay:
     """See the module. Its state is the buffer.
 
     Args:
-        knobs: How many groups, how old, how often.
+        knobs: How many groups, and how old.
     """
 
     def __init__(self, knobs: config.Replay) -> None:
@@ -58,9 +56,8 @@ class Replay:
             if not one.mixed and usable:
                 taken.append(usable.pop())
                 mixed[place] = taken[-1].group
-        spent = [replace(one, uses=one.uses - 1) if any(one is t for t in taken) else one for one in self._kept]
-        fresh = (one for one in spent if one.uses > 0 and step <= one.step + self.knobs.age)
-        self._kept = deque(fresh, maxlen=self.knobs.groups)
+        left = [one for one in self._kept if not any(one is other for other in taken)]
+        self._kept = deque((one for one in left if step <= one.step + self.knobs.age), maxlen=self.knobs.groups)
         return mixed
 
     def keep(self, groups: Sequence[Drawn], logs: Sequence[Sequence[float]], step: int) -> None:
@@ -79,14 +76,13 @@ class Replay:
                     replace(sample, logs=values, place=NOT_SAMPLED)
                     for sample, values in zip(one.samples, own, strict=True)
                 )
-                self._kept.append(Kept(step, self.knobs.uses, Drawn(one.case, tuple(samples))))
+                self._kept.append(Kept(step, Drawn(one.case, tuple(samples))))
 
     def state(self) -> list[dict[str, Any]]:
         """The buffer as JSON."""
         return [
             {
                 "step": one.step,
-                "uses": one.uses,
                 "case": one.group.case.to_json(),
                 "samples": [asdict(sample) for sample in one.group.samples],
             }
@@ -104,4 +100,4 @@ def _kept(row: dict[str, Any]) -> Kept:
         Sample(one["text"], tuple(one["ids"]), Score(**one["score"]), one["place"], tuple(one["logs"]))
         for one in row["samples"]
     )
-    return Kept(row["step"], row["uses"], Drawn(Case.from_json(row["case"]), tuple(samples)))
+    return Kept(row["step"], Drawn(Case.from_json(row["case"]), tuple(samples)))

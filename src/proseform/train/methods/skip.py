@@ -1,8 +1,8 @@
 """Skipping by history: a prompt whose last groups had no variance is passed over before anything is sampled for it.
 
 Zheng and others, GRESO (arXiv 2506.02177): a prompt with k zero-variance groups in a row is asked with probability
-``max(p**k, least)``. One p is for prompts in which all succeed, another for the other zero-variance ones; each
-is lowered by ``step`` where its share of a step's groups is above what is aimed at, and raised where it is below.
+``max(p**k, LEAST)``. One p is for prompts in which all succeed, another for the other zero-variance ones; each
+is lowered by ``STEP`` where its share of a step's groups is above what is aimed at, and raised where it is below.
 
 It pays where prompts come round: in a run that asks every case once, no case has a history.
 """
@@ -18,6 +18,8 @@ from proseform.case import Case
 from proseform.train.prompts import Group, Source
 from proseform.train.stopping import NEAR
 
+LEAST, STEP, EASY, HARD = 0.01, 0.01, 0.083, 0.167
+"""The least chance, by how much one moves after a step, and the shares of easy and hard groups that are aimed at."""
 TRIES = 20
 """Prompts that are looked at for one that is asked, at most; then the last one is taken: a step always begins."""
 
@@ -26,14 +28,15 @@ class Skip:
     """A source that leaves out prompts of another.
 
     Args:
-        knobs: Chances and shares.
+        knobs: The chance at first.
         source: Which gives the prompts.
         best: The highest reward there is.
         seed: Of the chances.
+        step: By how much a chance moves after each step.
     """
 
-    def __init__(self, knobs: config.Skip, source: Source, best: float, seed: int) -> None:
-        self.knobs, self.source, self.best, self.seed = knobs, source, best, seed
+    def __init__(self, knobs: config.Skip, source: Source, best: float, seed: int, *, step: float = STEP) -> None:
+        self.source, self.best, self.seed, self.step = source, best, seed, step
         self._chance = {"easy": knobs.explore, "hard": knobs.explore}
         self._rows: dict[str, tuple[str, int]] = {}
         """Of each case whose last group had no variance: of which kind, and how many in a row."""
@@ -60,7 +63,7 @@ class Skip:
         if case not in self._rows:
             return 1.0
         kind, row = self._rows[case]
-        return float(max(self._chance[kind] ** row, self.knobs.least))
+        return float(max(self._chance[kind] ** row, LEAST))
 
     def observe(self, groups: Sequence[Group]) -> None:
         """Note which groups had no variance, and move the chances."""
@@ -70,10 +73,10 @@ class Skip:
             known, row = self._rows.pop(group.id, ("", 0))
             if kind:
                 self._rows[group.id] = (kind, row + 1 if known == kind else 1)
-        for kind, aimed in (("easy", self.knobs.easy), ("hard", self.knobs.hard)):
+        for kind, aimed in (("easy", EASY), ("hard", HARD)):
             down = kinds.count(kind) > aimed * len(kinds)
-            moved = self._chance[kind] + (-self.knobs.step if down else self.knobs.step)
-            self._chance[kind] = min(1.0, max(self.knobs.least, moved))
+            moved = self._chance[kind] + (-self.step if down else self.step)
+            self._chance[kind] = min(1.0, max(LEAST, moved))
 
     def _kind(self, group: Group) -> str:
         """``easy`` or ``hard`` for a zero-variance group, else the empty string."""
