@@ -7,10 +7,11 @@ from typing import Annotated, Literal, Optional
 import typer
 
 from proseform import cli, config, redact
+from proseform.commands.options import located
 from proseform.errors import InputError
 
 app = typer.Typer(help="Train, gate and promote.", no_args_is_help=True, add_completion=False)
-Task = Annotated[str, typer.Option(help="The installed task.")]
+Task = Annotated[str, typer.Option(callback=located, help="A task's name, or its folder's path.")]
 RunName = Annotated[
     str, typer.Option("--run", help=f"A shipped run ({', '.join(config.shipped())}), or the path of a TOML file.")
 ]

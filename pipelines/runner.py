@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from proseform import config, display
+from proseform import task as tasks
 from proseform.errors import StageError
 from proseform.lifetime import end_with_parent
 from proseform.stages import STEPS, cache, policy, preflight, probe
@@ -70,8 +71,10 @@ def run(task: str, run: str, tracking_uri: str, name: str, example: Path | None,
     console.print(display.summary(steps))
     display.conclude(home.runs, steps, console)
     files = " ".join(f"--input {name}=FILE" for name in the_task.inputs)
+    folder = tasks.folders().get(task)
+    named = os.path.relpath(folder) if folder else task
     console.print(
-        f"Next: [bold]{Path(sys.prefix).name}/bin/proseform answer --task {task} {files}[/bold]",
+        f"Next: [bold]{Path(sys.prefix).name}/bin/proseform answer --task {named} {files}[/bold]",
         soft_wrap=True,
         highlight=False,
     )

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from proseform.commands import rewards, training
+from proseform.commands import task as task_commands
 from proseform.commands.options import (
     EXIT_CODES,
     BundleFolder,
@@ -33,6 +34,8 @@ from proseform.errors import ProseformError
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, epilog=EXIT_CODES)
 app.add_typer(rewards.app, name="rewards")
 app.command(epilog=EXIT_CODES)(training.watch)
+app.add_typer(task_commands.app, name="task")
+app.command(name="tasks")(task_commands.listed)
 
 
 def guarded(typer_app: typer.Typer) -> None:
@@ -265,17 +268,6 @@ def show_schema(
         typer.echo(json.dumps(schema_plan.as_dict(), ensure_ascii=False))
     else:
         display.show(("", file.name), schema_plan.rows(), as_json=False)
-
-
-@app.command(name="tasks")
-def list_tasks(*, as_json: Json = False) -> None:
-    """List the installed tasks."""
-    from proseform import display
-    from proseform import task as tasks
-
-    known = map(tasks.load, sorted(tasks.installed()))
-    rows = [(task.name, task.title, ", ".join(task.inputs), ", ".join(task.levels)) for task in known]
-    display.show(("task", "title", "inputs", "levels"), rows, as_json=as_json)
 
 
 @app.command(name="runs")

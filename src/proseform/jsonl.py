@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,8 @@ _COMPRESSED = {
 _WIDE = {b"\xff\xfe\x00\x00": "UTF-32", b"\x00\x00\xfe\xff": "UTF-32", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 _BOM = b"\xef\xbb\xbf"
 _UTF8 = "Save the file as UTF-8."
+_SHOWN = 3
+"""Faulty lines that one error names."""
 _KINDS = {dict: "an object", list: "an array", str: "text", bool: "true or false", int: "a number", float: "a number"}
 
 
@@ -92,6 +94,27 @@ def parse(line: str, where: str) -> dict[str, Any]:
     if "\\u" in line and (field := _unencodable(row)):
         raise RowError(f"{where}: field '{field}' holds a lone surrogate (half of a character), which is no text.")
     return row
+
+
+def refusal(name: str, faults: Iterable[tuple[int, str]], *, hint: str = "") -> RowError:
+    """The error of a file with faulty lines: the first faults, in the order of the lines, and how many more there are.
+
+    Args:
+        name: The file's.
+        faults: Number of a line and what is wrong with it; of several of one line the first is named, since others may
+            be its consequences.
+        hint: What to do about them.
+
+    >>> str(refusal("mine.jsonl", [(7, "no id"), (2, "no split"), (2, "no level")]))
+    'mine.jsonl, line 2: no split; line 7: no id.'
+    """
+    first: dict[int, str] = {}
+    for number, words in faults:
+        first.setdefault(number, words)
+    ordered = sorted(first.items())
+    told = "; ".join(f"line {number}: {words}" for number, words in ordered[:_SHOWN])
+    more = f" And {len(ordered) - _SHOWN} more lines." if len(ordered) > _SHOWN else ""
+    return RowError(f"{name}, {told}.{more}", hint=hint)
 
 
 def rows(path: Path) -> list[dict[str, Any]]:

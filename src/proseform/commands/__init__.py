@@ -3,4 +3,5 @@
 - :mod:`~proseform.commands.options`: options and exit codes
 - :mod:`~proseform.commands.rewards`: ``proseform rewards``
 - :mod:`~proseform.commands.training`: ``proseform watch``
+- :mod:`~proseform.commands.task`: ``proseform task``
 """

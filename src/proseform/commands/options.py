@@ -11,7 +11,16 @@ EXIT_CODES = (
     "Exit codes: 0 done; 2 invalid input or configuration; 3 no valid answer; 4 a stage or the cluster failed; "
     "5 a payload, model or alias is missing; 6 the engine does not answer; 1 anything else."
 )
-TaskName = Annotated[str, typer.Option("--task", help="The installed task.")]
+
+
+def located(task: str) -> str:
+    """A task's name; a path to its folder is turned into it. The import is no part of ``--help``."""
+    from proseform.task import located as by_path
+
+    return by_path(task) if task else task
+
+
+TaskName = Annotated[str, typer.Option("--task", callback=located, help="A task's name, or its folder's path.")]
 BundleFolder = Annotated[Path | None, typer.Option("--bundle", help="A bundle's folder, in the place of an alias.")]
 Name = Annotated[str, typer.Option("--name", help="The registered model; empty takes proseform-<task>.")]
 Uri = Annotated[

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from proseform.commands.options import EXIT_CODES, Json, RunName, TaskName
+from proseform.commands.options import EXIT_CODES, Json, RunName, TaskName, located
 
 app = typer.Typer(no_args_is_help=True, help="Check a reward before training, and read what it paid for.")
 
@@ -51,7 +51,7 @@ def explain(
     file: Annotated[
         Path, typer.Argument(help="rollouts.parquet, a report's records.parquet, or JSON Lines of completion and case.")
     ],
-    task: Annotated[str, typer.Option("--task", help="The task of JSON Lines.")] = "",
+    task: Annotated[str, typer.Option("--task", callback=located, help="The task of JSON Lines.")] = "",
     rubric: Annotated[str, typer.Option(help="Another rubric: a variant, or a rubric.toml.")] = "",
     reward: Annotated[Literal["", "prose", "json"], typer.Option(help="What is rewarded; empty takes what was.")] = "",
     case: Annotated[str, typer.Option(help="Completions of this case alone.")] = "",

@@ -14,21 +14,16 @@ Left out: a limit of time. The task's own reader and terms judge the cases in th
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from proseform import config, jsonl, laws, reward, verify
+from proseform import config, jsonl, laws, leaks, reward, verify
 from proseform.case import SPLITS, Case, Split
 from proseform.errors import RowError
+from proseform.leaks import Placed
 from proseform.rubric import Rubric
 from proseform.task import Task
-
-_SHOWN = 3
-"""Faults that one error names."""
-
-_Placed = tuple[int, Case]
-"""A case and the number of its line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,22 +73,23 @@ def load(task: Task, dataset: config.Dataset, rubric: Rubric) -> Own:
     placed = list(_parsed(jsonl.read(path), path.name))
     style = _style(task, placed, rubric)
     # Duplicates are looked for once every case is sound: identities are read from answers that conform.
-    faults = [*_each(task, placed, rubric, own_style=style)] or [*_across(task, placed, dataset.shared)]
+    faults = [*_each(task, placed, rubric, own_style=style)]
+    faults = faults or [*leaks.across(placed, dataset.shared, task.identify)]
     if faults:
-        _refuse(path.name, faults)
+        raise jsonl.refusal(path.name, faults, hint=_hint(faults))
     cases = {split: [case for _, case in placed if case.split == split] for split in SPLITS}
     _check_counts(path.name, cases, dataset)
     return Own(cases, len(placed) if style else 0)
 
 
-def _parsed(lines: list[str], name: str) -> Iterator[_Placed]:
+def _parsed(lines: list[str], name: str) -> Iterator[Placed]:
     """The cases with their line numbers; the first line that is not a case is the error."""
     for number, line in enumerate(lines, start=1):
         if line.strip():
             yield number, Case.from_json(line, f"{name}, line {number}")
 
 
-def _style(task: Task, placed: list[_Placed], rubric: Rubric) -> bool:
+def _style(task: Task, placed: list[Placed], rubric: Rubric) -> bool:
     """True if the file's prose has a style of its own: none is in the task's form, and each earns something.
 
     Cases with a fault in another field do not count.
@@ -111,7 +107,7 @@ def _style(task: Task, placed: list[_Placed], rubric: Rubric) -> bool:
     return bool(sound) and all(strange(case) for case in sound)
 
 
-def _each(task: Task, placed: list[_Placed], rubric: Rubric, *, own_style: bool) -> Iterator[tuple[int, str]]:
+def _each(task: Task, placed: list[Placed], rubric: Rubric, *, own_style: bool) -> Iterator[tuple[int, str]]:
     """What is wrong with single cases, as (line, words)."""
     for number, case in placed:
         if not case.id.strip():
@@ -129,47 +125,6 @@ def _each(task: Task, placed: list[_Placed], rubric: Rubric, *, own_style: bool)
                 yield number, f"field '{field}': {words}"
 
 
-def _across(task: Task, placed: list[_Placed], shared: Iterable[str]) -> Iterator[tuple[int, str]]:
-    """What is repeated, or is in two splits, as (line, words)."""
-    ids: dict[str, int] = {}
-    groups: dict[str, _Placed] = {}
-    texts: dict[tuple[str, str], _Placed] = {}
-    watched = _identifying(placed) - {*shared}
-    for number, case in placed:
-        if first := ids.get(case.id):
-            yield number, f"field 'id': '{case.id}' stands on line {first} already"
-        ids.setdefault(case.id, number)
-        stated = case.groups or (task.identify(case) if task.identify else ())
-        for group in stated:
-            place, other = groups.setdefault(_plain(group), (number, case))
-            if other.split != case.split:
-                yield number, f"field 'groups': '{group}' is in split '{other.split}' too (line {place})"
-        told = {name: _plain(text) for name, text in case.inputs.items()}
-        for name, text in {
-            **{name: told[name] for name in told if name in watched},
-            "": "\n".join(told.values()),
-        }.items():
-            place, other = texts.setdefault((name, text), (number, case))
-            if other.split != case.split:
-                field = f"inputs.{name}" if name else "inputs"
-                yield number, f"field '{field}': the same text is in split '{other.split}' too (line {place})"
-
-
-def _identifying(placed: list[_Placed]) -> set[str]:
-    """The inputs that belong to one case: most of their texts occur once in the file.
-
-    An input that many cases share says nothing about the answer and may be in every split.
-    """
-    counts = Counter((name, _plain(text)) for _, case in placed for name, text in case.inputs.items())
-    once = Counter(name for (name, _), count in counts.items() if count == 1)
-    return {name for name, count in once.items() if count * 2 > len(placed)}
-
-
-def _plain(text: str) -> str:
-    """A text without layout and letter case: two texts with the same plain form count as equal."""
-    return " ".join(text.split()).casefold()
-
-
 def _check_counts(name: str, cases: dict[Split, list[Case]], dataset: config.Dataset) -> None:
     """Check that every split has cases, and that none would be left out."""
     for split, of_split in cases.items():
@@ -185,16 +140,8 @@ def _check_counts(name: str, cases: dict[Split, list[Case]], dataset: config.Dat
             )
 
 
-def _refuse(name: str, faults: list[tuple[int, str]]) -> None:
-    """Raise the first faults, in the order of the lines."""
-    first = dict(reversed(faults))  # the first of each line: further ones may be its consequences
-    ordered = sorted(first.items())
-    told = "; ".join(f"line {number}: {words}" for number, words in ordered[:_SHOWN])
-    more = f" And {len(ordered) - _SHOWN} more lines." if len(ordered) > _SHOWN else ""
-    shared = "the same text" in told
-    hint = (
-        "Put cases that share a text into one split; dataset.shared names inputs whose texts may stand in several."
-        if shared
-        else ""
-    )
-    raise RowError(f"{name}, {told}.{more}", hint=hint)
+def _hint(faults: list[tuple[int, str]]) -> str:
+    """What to do about texts that stand in two splits."""
+    if not any("the same text" in words for _, words in faults):
+        return ""
+    return "Put cases that share a text into one split; dataset.shared names inputs whose texts may stand in several."

@@ -4,11 +4,13 @@
 - :mod:`~proseform.display.results`: what came of it, an answer, a document, and tables
 - :mod:`~proseform.display.rewards`: what is said of a reward
 - :mod:`~proseform.display.signal`: GRPO's curves while it trains
+- :mod:`~proseform.display.tasks`: a task of one's own, and what its cases hold
 """
 
 from proseform.display.results import answered, conclude, document, show, summary
 from proseform.display.rewards import checked, explained, replayed, signalled
 from proseform.display.signal import watched
+from proseform.display.tasks import counted, created
 from proseform.display.watch import Tail, follow, note
 
 __all__ = [
@@ -16,6 +18,8 @@ __all__ = [
     "answered",
     "checked",
     "conclude",
+    "counted",
+    "created",
     "document",
     "explained",
     "follow",

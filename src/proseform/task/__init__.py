@@ -1,6 +1,7 @@
-"""A task is a value: a folder of data and two small pure modules, read into one frozen object.
+"""A task is a value, read from its folder into one frozen object.
 
-The folder is a Python package, found by the entry-point group ``proseform.tasks``::
+A folder may be data alone: a schema and cases, from which all else is derived (:mod:`~proseform.task.plain`). Or it is
+a Python package with two small pure modules, found by the entry-point group ``proseform.tasks``::
 
     task.toml       name, title, inputs, levels, formats (named sets of the schema's fields), rubric
     schema.json     the JSON that is answered; bounded everywhere
@@ -15,12 +16,31 @@ The folder is a Python package, found by the entry-point group ``proseform.tasks
 Nothing is subclassed. What every task owes is checked by :func:`proseform.laws.check`.
 
 - :mod:`~proseform.task.domain`: the value
-- :mod:`~proseform.task.folder`: reading it from its package
+- :mod:`~proseform.task.known`: which tasks there are, installed and in folders
+- :mod:`~proseform.task.package`: reading one with code from its package
+- :mod:`~proseform.task.plain`: reading one of data alone from its folder
+- :mod:`~proseform.task.replay`: the cases of such a folder
+- :mod:`~proseform.task.files`: the files of both
 - :mod:`~proseform.task.planted`: exploits that only the domain can know
 - :mod:`~proseform.task.contract`: its digests; what a bundle must agree with, and what may change without a new bundle
 """
 
 from proseform.task.domain import Task
-from proseform.task.folder import FILES, GROUP, GUIDE, foreign, from_package, installed, load
+from proseform.task.files import GUIDE
+from proseform.task.known import FOLDERS, GROUP, folders, foreign, installed, load, located, names
+from proseform.task.package import FILES, from_package
 
-__all__ = ["FILES", "GROUP", "GUIDE", "Task", "foreign", "from_package", "installed", "load"]
+__all__ = [
+    "FILES",
+    "FOLDERS",
+    "GROUP",
+    "GUIDE",
+    "Task",
+    "folders",
+    "foreign",
+    "from_package",
+    "installed",
+    "load",
+    "located",
+    "names",
+]

@@ -1,0 +1,89 @@
+"""The files of a task's folder, each read and refused by its name; tasks with code and without read them alike."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from proseform.claims import claims
+from proseform.errors import InputError, TaskError
+from proseform.prompt import Prompt, Style
+from proseform.schema import Schema
+from proseform.task import planted
+
+GUIDE = "guide.md"
+SYNONYMS = "synonyms.toml"
+
+
+def named(path: Path) -> str:
+    """A file with its folder, as errors name it."""
+    return f"{path.parent.name}/{path.name}"
+
+
+def toml(path: Path) -> dict[str, Any]:
+    """A TOML file.
+
+    Raises:
+        TaskError: It is not TOML in UTF-8.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise TaskError(f"{named(path)}: not TOML ({error}).") from error
+
+
+def schema(path: Path, inputs: Collection[str]) -> Schema:
+    """A schema whose keywords name inputs of the task.
+
+    Raises:
+        TaskError: Not JSON, no schema, or a keyword that is malformed or names no input.
+    """
+    try:
+        read = Schema(json.loads(path.read_text(encoding="utf-8")), named(path))
+        claims(read, inputs)
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise TaskError(f"{named(path)}: not JSON ({error}).") from error
+    except InputError as error:
+        raise TaskError(error.message, hint=error.hint) from error
+    return read
+
+
+def prompt(path: Path, style: Style) -> Prompt:
+    """A prompt.
+
+    Raises:
+        TaskError: It has no ``# user`` section.
+    """
+    return Prompt.from_markdown(path.read_text(encoding="utf-8"), style, named(path))
+
+
+def guide(folder: Path) -> str:
+    """Form and rule in words; empty without a file."""
+    return (folder / GUIDE).read_text(encoding="utf-8").strip() if (folder / GUIDE).is_file() else ""
+
+
+def synonyms(folder: Path) -> dict[str, tuple[str, ...]]:
+    """Other names of things, by name, case folded; none without a file.
+
+    Raises:
+        TaskError: The file is no table of names to a name or to lists of names.
+    """
+    table = toml(folder / SYNONYMS) if (folder / SYNONYMS).is_file() else {}
+    names = {name.casefold(): [other] if isinstance(other, str) else other for name, other in table.items()}
+    for others in names.values():
+        if not isinstance(others, list) or not all(isinstance(other, str) for other in others):
+            raise TaskError(f'{folder.name}/{SYNONYMS}: a line is NAME = "OTHER NAME", or a list of them.')
+    return {name: tuple(others) for name, others in names.items()}
+
+
+def exploits(folder: Path, inputs: Collection[str]) -> tuple[planted.Planted, ...]:
+    """Texts that game the reward; none without a file.
+
+    Raises:
+        TaskError: See :func:`proseform.task.planted.planted`.
+    """
+    path = folder / planted.FILE
+    return planted.planted(toml(path), inputs, named(path)) if path.is_file() else ()

@@ -1,0 +1,149 @@
+"""The cases of a task without code: read from its ``cases.jsonl``, checked line by line, and given again by split.
+
+A line has ``inputs`` and ``answer``, and may have ``id``, ``split`` and ``groups``. A case that states no split gets
+one by a hash of its first group; where it has none, of the texts that identify it. The same cases stay in the same
+splits, whatever rows are added. The prose is the answer's, as the task's form writes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+from proseform import jsonl, leaks
+from proseform.case import SPLITS, Case, Split
+from proseform.errors import InputError, RowError
+from proseform.strict import same
+from proseform.verbal import Form
+
+FILE = "cases.jsonl"
+LEVEL = "own"
+"""The one level of such a task."""
+_HELD_OUT: Mapping[int, Split] = {0: "test", 1: "valid"}
+"""Of ten parts by hash, which are held out."""
+_REQUIRED = {"inputs": dict, "answer": dict}
+_OPTIONAL = {"id": str, "split": str, "groups": list}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of the file.
+
+    Attributes:
+        number: Of the line, from 1.
+        inputs: Texts by name.
+        answer: The gold JSON.
+        id: Empty where the line states none.
+        split: None where the line states none.
+        groups: Identities that may not cross splits.
+    """
+
+    number: int
+    inputs: Mapping[str, str]
+    answer: Mapping[str, Any]
+    id: str = ""
+    split: Split | None = None
+    groups: tuple[str, ...] = ()
+
+
+def rows(path: Path) -> list[Row]:
+    """The lines of a file, each of the right shape.
+
+    Raises:
+        RowError: Not JSON Lines in UTF-8, no line at all, or the first line of another shape; line and field are named.
+    """
+    name, read = path.name, []
+    for number, line in enumerate(jsonl.read(path), start=1):
+        if line.strip():
+            read.append(_row(jsonl.parse(line, f"{name}, line {number}"), number, f"{name}, line {number}"))
+    if not read:
+        raise RowError(f"{name}: there is no case in it.", hint='A line is {"inputs": {…}, "answer": {…}}.')
+    return read
+
+
+def cases(rows: Sequence[Row], form: Form, name: str = FILE) -> list[leaks.Placed]:
+    """The cases of some rows, with prose and splits.
+
+    Args:
+        rows: As :func:`rows` reads them.
+        form: The form of the task's schema.
+        name: What to call the file.
+
+    Raises:
+        RowError: Inputs that are not the task's, blank ones, or answers that do not conform or cannot be written; the
+            first lines are named, each with its field.
+    """
+    if faults := [(row.number, words) for row in rows for words in islice(_faults(row, form), 1)]:
+        raise jsonl.refusal(name, faults)
+    watched = leaks.identifying([row.inputs for row in rows])
+    return [(row.number, _case(row, form, watched)) for row in rows]
+
+
+def replay(cases: Sequence[Case]) -> Callable[[str, str, int, int], Iterator[Case]]:
+    """The generator of a task that has these cases: the first ones of a split, whatever the seed."""
+    by_split: dict[str, list[Case]] = {split: [case for case in cases if case.split == split] for split in SPLITS}
+
+    def generate(level: str, split: str, _seed: int, count: int) -> Iterator[Case]:
+        if level != LEVEL:
+            raise InputError(f"A task of data alone has no level '{level}'; there is: {LEVEL}.")
+        return islice(iter(by_split[split]), count)
+
+    return generate
+
+
+def _row(table: Mapping[str, Any], number: int, where: str) -> Row:
+    """A line as a row; see :func:`rows`."""
+    known = {**_REQUIRED, **_OPTIONAL}
+    for field in _REQUIRED:
+        if field not in table:
+            raise RowError(f"{where}: field '{field}' is missing.", hint=f"A case has {' and '.join(_REQUIRED)}.")
+    for field, value in table.items():
+        if field not in known:
+            raise RowError(f"{where}: unknown field '{field}'.", hint=f"Known: {', '.join(known)}.")
+        if not isinstance(value, known[field]):
+            expected = jsonl.kind(known[field]())
+            raise RowError(f"{where}: field '{field}' is {jsonl.kind(value)}, expected {expected}.")
+    for name, text in table["inputs"].items():
+        if not isinstance(text, str):
+            raise RowError(f"{where}: field 'inputs.{name}' is {jsonl.kind(text)}, expected text.")
+    groups = table.get("groups", [])
+    if not all(isinstance(group, str) for group in groups):
+        raise RowError(f"{where}: field 'groups' is a list of texts.")
+    split = table.get("split")
+    if split is not None and split not in SPLITS:
+        raise RowError(f"{where}: field 'split' is '{split}', expected one of {', '.join(SPLITS)}.")
+    return Row(number, table["inputs"], table["answer"], table.get("id", ""), split, tuple(groups))
+
+
+def _faults(row: Row, form: Form) -> Iterator[str]:
+    """What is wrong with a row, in words."""
+    if set(row.inputs) != set(form.inputs):
+        yield f"field 'inputs': it has {', '.join(sorted(row.inputs)) or 'none'}, expected {', '.join(form.inputs)}"
+        return
+    for name, text in row.inputs.items():
+        if not text.strip():
+            yield f"field 'inputs.{name}': the input is blank"
+    if fault := form.schema.fault(row.answer):
+        yield f"field 'answer{fault[0].rstrip('/').replace('/', '.')}': {fault[1]}"
+        return
+    verdict = form.read(form.write(row.answer), {})
+    if not verdict.ok or not same(verdict.value, dict(row.answer)):
+        yield f"field 'answer': it cannot be read back from its prose ({verdict})"
+
+
+def _case(row: Row, form: Form, watched: set[str]) -> Case:
+    """A row as a case."""
+    key = row.groups[0] if row.groups else "\n".join(row.inputs[name] for name in sorted(watched or row.inputs))
+    return Case(
+        id=row.id or f"{row.number:06d}",
+        level=LEVEL,
+        split=row.split or _HELD_OUT.get(crc32(leaks.plain(key).encode()) % 10, "train"),
+        inputs=row.inputs,
+        prose=form.write(row.answer),
+        answer=row.answer,
+        groups=row.groups,
+    )

@@ -1,0 +1,349 @@
+"""Cases in the forms in which people have them: what each becomes, and what is refused with line and field."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from proseform.data import bounding, forms, new
+from proseform.data.forms import Wanted
+from proseform.errors import InputError, RowError
+from proseform.schema import Schema
+from proseform.task import plain
+
+PERSON = Schema(
+    {
+        "type": "object",
+        "properties": {
+            "name": {"type": "string"},
+            "age": {"type": "integer"},
+            "paid": {"type": "boolean"},
+            "tags": {"type": "array", "items": {"type": "string"}},
+            "note": {"type": ["string", "null"]},
+            "home": {"type": "object", "properties": {"town": {"type": "string"}, "floor": {"type": "number"}}},
+        },
+    }
+)
+CALL = Schema({"type": "object", "properties": {"symbol": {"type": "string"}}})
+NAMED = Schema({"type": "object", "properties": {"name": {"type": "string"}, "arguments": {"type": "object"}}})
+CALLS = Schema({"type": "object", "properties": {"calls": {"type": "array"}}})
+TOOL = "<tool_call>\n{'arguments': {'symbol': 'TSLA', 'exact': True}, 'name': 'quote'}\n</tool_call>"
+ARGUMENTS = {"symbol": "TSLA", "exact": True}
+ANSWER = {"name": "Amina", "age": 41}
+
+
+def written(folder: Path, name: str, content: Any) -> Path:
+    """A file: text as it is, a list as JSON Lines, or as what the suffix says."""
+    path = folder / name
+    if isinstance(content, str):
+        path.write_text(content, encoding="utf-8", newline="")
+    elif path.suffix == ".json":
+        path.write_text(json.dumps(content))
+    elif path.suffix == ".parquet":
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        parquet.write_table(pa.Table.from_pylist(content), path)
+    else:
+        path.write_text("".join(json.dumps(row) + "\n" for row in content))
+    return path
+
+
+def user(text: str) -> dict[str, str]:
+    """A user's turn."""
+    return {"role": "user", "content": text}
+
+
+def assistant(text: str) -> dict[str, str]:
+    """An assistant's turn."""
+    return {"role": "assistant", "content": text}
+
+
+def human(text: str, answered: str, **more: Any) -> dict[str, Any]:
+    """A conversation of ShareGPT."""
+    return {"conversations": [{"from": "human", "value": text}, {"from": "gpt", "value": answered}], **more}
+
+
+CSV = (
+    "id,letter,name,age,paid,tags,note,home.town,home.floor,split\r\n"
+    '1,"two\nlines, so",Amina,41,true,"[""a""]",,Oslo,2.5,dev\r\n'
+    "2,x,007,,FALSE,,so,,,\r\n"
+)
+LATER = [{"from": "tool", "value": "7"}, {"from": "gpt", "value": "It is 7."}]
+
+TAKEN: dict[str, tuple[str, Any, Schema, Wanted, list[tuple[dict[str, str], dict[str, Any]]]]] = {
+    "cases as they are": (
+        "a.jsonl",
+        [{"inputs": {"letter": "x"}, "answer": ANSWER}],
+        PERSON,
+        Wanted(),
+        [({"letter": "x"}, ANSWER)],
+    ),
+    "a JSON array": ("a.json", [{"letter": "x", "answer": ANSWER}], PERSON, Wanted(), [({"letter": "x"}, ANSWER)]),
+    "CSV with a column a field": (
+        "a.csv",
+        CSV,
+        PERSON,
+        Wanted(),
+        [
+            (
+                {"letter": "two\nlines, so"},
+                {"name": "Amina", "age": 41, "paid": True, "tags": ["a"], "note": None}
+                | {"home": {"town": "Oslo", "floor": 2.5}},
+            ),
+            ({"letter": "x"}, {"name": "007", "paid": False, "note": "so", "home": {"town": ""}}),
+        ],
+    ),
+    "TSV with an answer in JSON, and one of two texts as input": (
+        "a.tsv",
+        'letter\tremark\tanswer\nx\ty\t"{""name"": ""Amina"", ""age"": 41}"\n',
+        PERSON,
+        Wanted(inputs=("letter",)),
+        [({"letter": "x"}, ANSWER)],
+    ),
+    "Parquet": (
+        "a.parquet",
+        [{"letter": "x", "name": "Amina", "age": 41, "home": {"town": "Oslo", "floor": None}, "note": None}],
+        PERSON,
+        Wanted(),
+        [({"letter": "x"}, {**ANSWER, "note": None, "home": {"town": "Oslo"}})],
+    ),
+    "Parquet with a date for a text": (
+        "a.parquet",
+        [{"letter": "x", "name": dt.date(2026, 11, 5)}],
+        PERSON,
+        Wanted(),
+        [({"letter": "x"}, {"name": "2026-11-05"})],
+    ),
+    "messages, the answer in a fence": (
+        "a.jsonl",
+        [{"messages": [user("x"), assistant('Here:\n```json\n{"name": "Amina", "age": 41}\n```')]}],
+        PERSON,
+        Wanted(),
+        [({"text": "x"}, ANSWER)],
+    ),
+    "messages in parts, with a tool call of OpenAI's": (
+        "a.jsonl",
+        [
+            {
+                "messages": [
+                    {"role": "user", "content": [{"type": "text", "text": "x"}]},
+                    {
+                        "role": "assistant",
+                        "content": None,
+                        "tool_calls": [{"function": {"name": "quote", "arguments": json.dumps(ARGUMENTS)}}],
+                    },
+                ]
+            }
+        ],
+        CALL,
+        Wanted(),
+        [({"text": "x"}, ARGUMENTS)],
+    ),
+    "prompt and completion as texts": (
+        "a.jsonl",
+        [{"prompt": "x", "completion": json.dumps(ANSWER)}],
+        PERSON,
+        Wanted(),
+        [({"text": "x"}, ANSWER)],
+    ),
+    "prompt and completion as messages": (
+        "a.jsonl",
+        [{"prompt": [user("x")], "completion": [assistant(json.dumps(ANSWER))]}],
+        PERSON,
+        Wanted(),
+        [({"text": "x"}, ANSWER)],
+    ),
+    "one system's turn for all is left out": (
+        "a.jsonl",
+        [{"messages": [{"role": "system", "content": "s"}, user(t), assistant(json.dumps(ANSWER))]} for t in "ab"],
+        PERSON,
+        Wanted(),
+        [({"text": "a"}, ANSWER), ({"text": "b"}, ANSWER)],
+    ),
+    "a system's turn that differs is an input": (
+        "a.jsonl",
+        [{"messages": [{"role": "system", "content": t}, user("x"), assistant(json.dumps(ANSWER))]} for t in "ab"],
+        PERSON,
+        Wanted(),
+        [({"system": "a", "text": "x"}, ANSWER), ({"system": "b", "text": "x"}, ANSWER)],
+    ),
+    "ShareGPT with a tool call as Python prints it": (
+        "a.json",
+        [human("x", TOOL, category="finance")],
+        CALL,
+        Wanted(),
+        [({"text": "x"}, ARGUMENTS)],
+    ),
+    "with its name, where the schema has one": (
+        "a.json",
+        [human("x", TOOL)],
+        NAMED,
+        Wanted(),
+        [({"text": "x"}, {"name": "quote", "arguments": ARGUMENTS})],
+    ),
+    "all calls of a turn, where the schema is an array": (
+        "a.json",
+        [human("x", f"Both:\n{TOOL}\n{TOOL}")],
+        CALLS,
+        Wanted(),
+        [({"text": "x"}, {"calls": [{"name": "quote", "arguments": ARGUMENTS}] * 2})],
+    ),
+    "what follows the first answer is passed over": (
+        "a.json",
+        [{"conversations": [*human("x", TOOL)["conversations"], *LATER]}],
+        CALL,
+        Wanted(),
+        [({"text": "x"}, ARGUMENTS)],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "content", "schema", "wanted", "cases"), TAKEN.values(), ids=TAKEN)
+def test_a_form_is_told_by_its_columns(
+    tmp_path: Path,
+    name: str,
+    content: Any,
+    schema: Schema,
+    wanted: Wanted,
+    cases: list[tuple[dict[str, str], dict[str, Any]]],
+) -> None:
+    rows = forms.rows(written(tmp_path, name, content), schema, wanted)
+    assert [(row.inputs, row.answer) for row in rows] == cases
+
+
+REFUSED: dict[str, tuple[str, Any, str]] = {
+    "no such file": ("", None, "there is no such file"),
+    "no case": ("a.jsonl", "\n", "there is no case in it"),
+    "an object in the place of an array": ("a.json", '{"letter": "x"}', "expected an array of records"),
+    "half an array": ("a.json", "[", "not JSON .*JSON Lines have the suffix .jsonl"),
+    "CSV with a cell too few": ("a.csv", "letter,name\nx,Amina\ny\n", "a.csv, line 3: it has 1 cells, expected 2"),
+    "CSV with a quote that does not end": ("a.csv", 'letter,name\nx,"Amina\n', "a.csv, line 2: not CSV"),
+    "CSV with two columns of a name": ("a.csv", "name,name\nx,y\n", "line 1: columns need names, each its own"),
+    "CSV with a number that is none, after a cell of two lines": (
+        "a.csv",
+        'letter,age\n"a\nb",41\nx,old\n',
+        "a.csv, line 4: field 'age' is 'old', which is no JSON",
+    ),
+    "what is called Parquet": ("a.parquet", "PAR1", "not Parquet"),
+    "no column for an input": ("a.csv", "name\nAmina\n", "line 2: no column is an input"),
+    "an input that is a number": ("a.jsonl", [{"letter": 7, "name": "x"}], "line 1: field 'letter' is a number"),
+    "an answer that is a text": ("a.jsonl", [{"inputs": {"a": "x"}, "answer": "x"}], "line 1: field 'answer' is text"),
+    "a split of another name": (
+        "a.jsonl",
+        [{"inputs": {"a": "x"}, "answer": {}, "split": "holdout"}],
+        "line 1: field 'split' is 'holdout', expected train, valid, test",
+    ),
+    "an assistant that is asked twice": (
+        "a.jsonl",
+        [{"messages": [user("x"), user("y"), assistant("{}")]}],
+        "line 1: field 'messages.1': a second turn of the user",
+    ),
+    "an assistant that begins": ("a.jsonl", [{"messages": [assistant("{}")]}], "the assistant speaks before the user"),
+    "an assistant that is silent": ("a.jsonl", [{"messages": [user("x")]}], "the assistant does not answer"),
+    "prose for an answer": (
+        "a.jsonl",
+        [{"prompt": "x", "completion": "{}"}, {"prompt": "x", "completion": "Gladly!"}],
+        "line 2: field 'completion' is no JSON",
+    ),
+    "a Python value that is no JSON": ("a.jsonl", [{"prompt": "x", "completion": "{'a': {1}}"}], "is no JSON"),
+    "code for an answer": ("a.jsonl", [{"prompt": "x", "completion": "[exit(3)]"}], "is no JSON"),
+    "a tool call without a name": (
+        "a.jsonl",
+        [human("x", "<tool_call>{}</tool_call>")],
+        "a tool call has a name and arguments",
+    ),
+    "two tool calls for a schema of one": ("a.jsonl", [human("x", TOOL + TOOL)], "has 2 tool calls"),
+}
+
+
+@pytest.mark.parametrize(("name", "content", "words"), REFUSED.values(), ids=REFUSED)
+def test_what_is_no_case_is_refused_by_line_and_field(tmp_path: Path, name: str, content: Any, words: str) -> None:
+    path = written(tmp_path, name, content) if name else tmp_path / "nothing.jsonl"
+    with pytest.raises(RowError, match=words):
+        forms.rows(path, PERSON, Wanted())
+
+
+def test_a_column_groups_what_belongs_together(tmp_path: Path) -> None:
+    path = written(tmp_path, "a.csv", "letter,name,age,agent\nx,Amina,41,k7\ny,Bo,42,k7\n")
+    by_column = forms.rows(path, PERSON, Wanted(group="agent"))
+    assert [(row.groups, row.inputs) for row in by_column] == [
+        (("agent:k7",), {"letter": "x"}),
+        (("agent:k7",), {"letter": "y"}),
+    ]
+    assert forms.rows(path, PERSON, Wanted(("letter",), "answer.name"))[0].groups == ("answer.name:Amina",)
+    with pytest.raises(RowError, match="line 2: field 'customer' is null, and cannot say what belongs together"):
+        forms.rows(path, PERSON, Wanted(group="customer"))
+
+
+def rows(count: int = 30) -> list[dict[str, Any]]:
+    """Records that make a task."""
+    return [
+        {"inputs": {"letter": f"{'Amina' if at % 2 else 'Bo'} is {at}."}, "answer": {"name": "x" * (at % 9), "age": at}}
+        for at in range(count)
+    ]
+
+
+def test_a_folder_is_written_that_is_a_task(tmp_path: Path) -> None:
+    """A schema without bounds gets them by what the cases hold, and the places are named."""
+    schema = written(tmp_path, "s.json", json.dumps(PERSON.document))
+    made = new.write("people", schema, written(tmp_path, "a.jsonl", rows()), Wanted(), tmp_path / "tasks")
+    people = plain.read(tmp_path / "tasks/people")
+    assert (made.cases, len(made.bounds)) == (30, 9)
+    assert people.schema.unbounded() == []
+    assert people.schema.document["properties"]["age"] == {"type": "integer", "minimum": 0, "maximum": 1000}
+    assert people.schema.document["properties"]["name"] == {"type": "string", "maxLength": 40}
+    assert people.gold[3].answer == {"name": "xxx", "age": 3}
+
+
+def test_what_is_refused_names_the_file_that_was_given_and_writes_nothing(tmp_path: Path) -> None:
+    schema = written(tmp_path, "s.json", json.dumps(PERSON.document))
+    cases = rows()
+    cases[7]["answer"]["age"] = "old"
+    with pytest.raises(RowError, match=r"mine.jsonl, line 8: field 'answer.age': \"old\" is not of type \"integer\""):
+        new.write("people", schema, written(tmp_path, "mine.jsonl", cases), Wanted(), tmp_path / "tasks")
+    assert not (tmp_path / "tasks").exists()
+
+
+TAKEN_NAMES = {
+    "a name that is none": ("a b", "'a b' is no name"),
+    "a task that is installed": ("cv", "a task 'cv' is installed"),
+    "a folder that exists": ("there", "there exists"),
+}
+
+
+@pytest.mark.parametrize(("name", "words"), TAKEN_NAMES.values(), ids=TAKEN_NAMES)
+def test_a_name_that_is_taken_or_none_is_refused(tmp_path: Path, name: str, words: str) -> None:
+    (tmp_path / "there").mkdir()
+    schema = written(tmp_path, "s.json", json.dumps(PERSON.document))
+    with pytest.raises(InputError, match=words):
+        new.write(name, schema, written(tmp_path, "a.jsonl", rows()), Wanted(), tmp_path)
+
+
+def test_bounds_leave_what_is_bounded_and_take_every_answer() -> None:
+    document = {
+        "type": "object",
+        "$defs": {
+            "row": {"type": "object", "properties": {"n": {"type": "number"}, "s": {"type": "string", "maxLength": 3}}}
+        },
+        "properties": {
+            "rows": {"type": "array", "items": {"$ref": "#/$defs/row"}},
+            "kind": {"enum": ["a"]},
+            "either": {"anyOf": [{"type": "string"}, {"type": "null"}]},
+        },
+    }  # fmt: skip
+    answers = [{"rows": [{"n": -2.5, "s": "abc"}] * 9, "kind": "a", "either": "y" * 100}, {"rows": [{"n": 71}]}]
+    bounded = bounding.bounded(document, answers)
+    assert bounded["$defs"]["row"]["properties"] == {
+        "n": {"type": "number", "minimum": -100, "maximum": 1000},
+        "s": {"type": "string", "maxLength": 3},
+    }
+    assert (bounded["properties"]["rows"]["maxItems"], bounded["properties"]["kind"]) == (18, {"enum": ["a"]})
+    assert bounded["properties"]["either"]["anyOf"][0]["maxLength"] == 200
+    assert Schema(bounded).unbounded() == []
+    assert all(Schema(bounded).fault(answer) is None for answer in answers)
+    assert "maxItems" not in document["properties"]["rows"]
