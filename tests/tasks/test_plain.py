@@ -180,7 +180,7 @@ HEADS: dict[str, tuple[dict[str, str], str]] = {
     "a schema that is none": ({"schema_json": '{"type": "thing"}'}, "schema.json: is no JSON schema"),
     "a schema without bounds": (
         {"schema_json": '{"type": "object", "properties": {"a": {"type": "string"}}}'},
-        "schema.json: unbounded at /: an object that is not closed.* and 1 more places",
+        "schema.json: unbounded at /: an object that is not closed.*and 1 more places",
     ),
     "a quote of no input": (
         {"schema_json": json.dumps(SCHEMA).replace('"x-from": "parcel"', '"x-from": "letter"')},
