@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import pytest
 
 from proseform import errors, launch
 from proseform.errors import NoSignalError, ProseformError, StageError
+from tests.waiting import until
 
 
 def _job(folder: Path) -> launch.Job:
@@ -104,18 +104,11 @@ def test_workers_die_with_their_parent(tmp_path: Path, monkeypatch: pytest.Monke
     assert gone(pid)
 
 
-def gone(pid: int, timeout_s: float = 120) -> bool:
-    """Whether a process ends in time."""
-    deadline = time.monotonic() + timeout_s
-    while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    return not Path(f"/proc/{pid}").exists()
+def gone(pid: int) -> bool:
+    """Wait until a process has ended."""
+    return bool(until(lambda: not Path(f"/proc/{pid}").exists()))
 
 
-def wait_for(path: Path, timeout_s: float = 120) -> int:
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        if path.exists() and path.read_text():
-            return int(path.read_text())
-        time.sleep(0.1)
-    raise AssertionError(f"{path} did not appear")
+def wait_for(path: Path) -> int:
+    """The number in a file, once it is there."""
+    return int(until(lambda: path.exists() and path.read_text()))

@@ -14,6 +14,7 @@ import pytest
 from proseform import digest, store
 from proseform.errors import StoreError
 from proseform.store import Ref, Store
+from tests.waiting import PATIENCE_S
 
 KEY = digest.of_json("key")
 
@@ -170,7 +171,7 @@ def test_ranks_that_fetch_side_by_side_share_one_copy_and_hash_it_once(payload, 
         ranks = [context.Process(target=_asks, args=(reference, tmp_path / "into", answers)) for _ in range(4)]
         for rank in ranks:
             rank.start()
-        told = [answers.get(timeout=60) for _ in ranks]
+        told = [answers.get(timeout=PATIENCE_S) for _ in ranks]
         for rank in ranks:
             rank.join()
         assert len({folder for folder, _ in told}) == 1

@@ -23,6 +23,7 @@ from proseform.versions import version
 from tests.cluster import debian
 from tests.images import build
 from tests.serve.test_in_a_pod import CASE, TASK, engine, first_answer
+from tests.waiting import PATIENCE_S
 
 ROOT = build.ROOT
 IMAGES = ["train", "serve", "pipeline"]
@@ -177,7 +178,7 @@ def _answers(working: str, folder: Path) -> dict[str, Any]:
                 answer = first_answer(client, process, folder / "log")
         finally:
             os.killpg(process.pid, signal.SIGTERM)  # buildah passes it on to what it runs, and to that alone
-            process.wait(30)
+            process.wait(PATIENCE_S)
     assert answer["bundle"] == bundle.digest
     return answer
 

@@ -11,7 +11,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -27,6 +26,7 @@ from proseform.infer.context import encoders
 from proseform.infer.http import HttpEngine
 from proseform.infer.spec import EngineSpec
 from tests.infer import learnt
+from tests.waiting import PATIENCE_S, until
 
 INPUTS = {"parcel": "a map, 90 g", "rule": "at most 100 g"}
 pytestmark = pytest.mark.skipif(
@@ -46,18 +46,21 @@ def url(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
     log = work / "log"
     with log.open("wb") as file:
         process = subprocess.Popen([*command, "--device", "cpu"], stdout=file, stderr=file, env=env)
+
+        def ready() -> bool:
+            assert process.poll() is None, log.read_text()
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5).close()
+            except OSError:
+                return False
+            return True
+
         try:
-            for _ in range(1800):
-                assert process.poll() is None, log.read_text()
-                try:
-                    urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5).close()
-                    break
-                except OSError:
-                    time.sleep(0.1)
+            until(ready)
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(PATIENCE_S)
 
 
 def over(url, folder, engine, work, **spec):
@@ -129,9 +132,9 @@ def test_it_is_ready_although_it_cannot_list_its_models(url, folder, engine):
     async def work(far):
         return await far.trouble()
 
-    assert urllib.request.urlopen(f"{url}/health", timeout=60).status == 200
+    assert urllib.request.urlopen(f"{url}/health", timeout=PATIENCE_S).status == 200
     with pytest.raises(urllib.error.HTTPError, match="500"):
-        urllib.request.urlopen(f"{url}/v1/models", timeout=60)
+        urllib.request.urlopen(f"{url}/v1/models", timeout=PATIENCE_S)
     assert over(url, folder, engine, work) == ""
 
 

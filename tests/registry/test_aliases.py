@@ -11,6 +11,7 @@ from proseform import digest
 from proseform.errors import RegistryError
 from proseform.registry import aliases, attachments, models
 from proseform.registry.models import CANDIDATE, CHAMPION, PREVIOUS
+from tests.waiting import PATIENCE_S
 
 
 def state(mlflow, name):
@@ -182,7 +183,7 @@ def test_kill_9_between_two_alias_writes(mlflow, home, name, promotable):
         [sys.executable, "-c", KILLED, str(home), name],
         env={**os.environ},
         capture_output=True,
-        timeout=120,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert done.returncode == -signal.SIGKILL

@@ -20,6 +20,7 @@ from proseform.errors import RegistryError
 from proseform.lifetime import end_with_parent
 from proseform.registry import aliases, attachments, lease, models
 from proseform.registry.models import CHAMPION, PREVIOUS
+from tests.waiting import PATIENCE_S
 
 PROCESSES = 8
 ROUNDS = 2
@@ -138,7 +139,7 @@ def server():
     finally:
         if process.poll() is None:
             os.killpg(process.pid, 15)
-        process.wait(60)
+        process.wait(PATIENCE_S)
         subprocess.run(
             [*as_postgres, POSTGRES / "pg_ctl", "-D", folder / "db", "-m", "immediate", "stop"], check=False, cwd="/"
         )

@@ -4,7 +4,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import httpx
 import pytest
 
 from proseform import testing
+from tests.waiting import PATIENCE_S, until
 
 
 @pytest.fixture(scope="session")
@@ -29,18 +29,20 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
             [*program, *appended], stdout=log, stderr=log, env={**os.environ, "OMP_NUM_THREADS": "1"}
         )
         client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60)
+
+        def ready() -> bool:
+            try:
+                return client.get("/v2/health/ready").status_code == 200
+            except httpx.TransportError:
+                assert process.poll() is None, (root / "log").read_text()
+                return False
+
         try:
-            for _ in range(3000):  # a busy machine takes minutes to import
-                try:
-                    if client.get("/v2/health/ready").status_code == 200:
-                        break
-                except httpx.TransportError:
-                    assert process.poll() is None, (root / "log").read_text()
-                time.sleep(0.1)
+            until(ready)
             client.port = port
             client.log = root / "log"
             yield client
         finally:
             client.close()
             process.terminate()
-            process.wait(20)
+            process.wait(PATIENCE_S)

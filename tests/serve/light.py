@@ -17,6 +17,7 @@ from proseform.serve.admission import Admission
 from proseform.serve.app import App
 from proseform.serve.router import Router, Weighted
 from proseform.task import Task
+from tests.waiting import PATIENCE_S
 
 PROSE = "The parcel weighs 90 g, 100 g are allowed. Note: a map. Verdict: send."
 JSON = '{"verdict": "send", "grams": 90, "note": "a map"}'
@@ -67,11 +68,11 @@ def light(script=good, *, engine: Engine | None = None, task: Task | None = None
     thread = threading.Thread(target=running.run)
     thread.start()
     try:
-        assert started.wait(30)
+        assert started.wait(PATIENCE_S)
         yield Light(running.servers[0].sockets[0].getsockname()[1], engine)
     finally:
         running.should_exit = True
-        thread.join(30)
+        thread.join(PATIENCE_S)
 
 
 def post(connection: http.client.HTTPConnection, path: str, body: Any, **headers: str) -> tuple[int, Any, Any]:

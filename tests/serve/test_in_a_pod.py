@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,6 +18,7 @@ import httpx
 
 from proseform import task as tasks
 from proseform import testing
+from tests.waiting import PATIENCE_S, until
 
 TASK = tasks.load("cv")
 CASE = TASK.gold[0]
@@ -93,7 +93,7 @@ def test_it_answers_by_two_engines_and_names_its_bundle(tmp_path: Path) -> None:
                 ).json()
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(PATIENCE_S)
     assert answer["answer"] == CASE.answer
     assert answer["bundle"] == bundle.digest
     assert predicted["predictions"][0]["bundle"] == bundle.digest
@@ -103,13 +103,15 @@ def test_it_answers_by_two_engines_and_names_its_bundle(tmp_path: Path) -> None:
 
 def first_answer(client: httpx.Client, process: subprocess.Popen[bytes], log: Path) -> dict[str, Any]:
     """The answer to the case, once the server is ready."""
-    for _ in range(600):
+
+    def ready() -> bool:
         try:
-            if client.get("/v2/health/ready").status_code == 200:
-                break
+            return client.get("/v2/health/ready").status_code == 200
         except httpx.TransportError:
             assert process.poll() is None, log.read_text()
-        time.sleep(0.1)
+            return False
+
+    until(ready)
     response = client.post("/v1/tasks/cv/answer", json={"inputs": dict(CASE.inputs)})
     assert response.status_code == 200, response.text
     return dict(response.json())

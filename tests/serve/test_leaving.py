@@ -11,6 +11,7 @@ import pytest
 
 from proseform import testing
 from tests.serve.light import INPUTS, JSON, PROSE, light, post
+from tests.waiting import PATIENCE_S
 
 OURS = "/v1/tasks/toy/answer"
 
@@ -37,7 +38,7 @@ class Waiting(testing.ScriptedEngine):
 
 def begun(port, body, length=None):
     """The connection of a request that was sent."""
-    line = socket.create_connection(("127.0.0.1", port), timeout=20)
+    line = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
     headers = f"host: x\r\ncontent-type: application/json\r\ncontent-length: {length or len(body)}"
     head = f"POST {OURS} HTTP/1.1\r\n{headers}\r\n\r\n"
     line.sendall(head.encode() + body)
@@ -48,9 +49,9 @@ def test_a_caller_that_leaves_cancels_its_chain_down_to_the_engine():
     engine = Waiting()
     with light(engine=engine, concurrency=1, queue=0) as server:
         line = begun(server.port, json.dumps({"inputs": INPUTS}).encode())
-        assert engine.asked.wait(20)
+        assert engine.asked.wait(PATIENCE_S)
         line.close()
-        assert engine.cancelled.wait(20)
+        assert engine.cancelled.wait(PATIENCE_S)
         engine.free.set()
         status, _, answer = post(server.line(), OURS, {"inputs": INPUTS})
         assert status == 200, answer
@@ -65,9 +66,9 @@ def test_a_caller_of_kserves_protocols_may_leave_too(path):
     with light(engine=engine) as server:
         line = server.line()
         line.request("POST", path, body)
-        assert engine.asked.wait(20)
+        assert engine.asked.wait(PATIENCE_S)
         line.close()
-        assert engine.cancelled.wait(20)
+        assert engine.cancelled.wait(PATIENCE_S)
 
 
 def test_a_body_that_does_not_come_is_504_at_the_deadline_which_begins_with_the_first_byte():
@@ -84,7 +85,7 @@ def test_a_caller_may_allow_less_time_than_the_server_does():
         status, _, answer = post(line, OURS, {"inputs": INPUTS, "timeout_s": 0.05})
         assert (status, answer["error"]["reason"]) == (504, "deadline")
         if engine.asked.is_set():  # on a busy machine time is up before
-            assert engine.cancelled.wait(20)
+            assert engine.cancelled.wait(PATIENCE_S)
         engine.free.set()
         assert post(line, OURS, {"inputs": INPUTS})[0] == 200
 
@@ -108,7 +109,7 @@ def test_a_document_that_takes_long_to_read_is_bounded_too(monkeypatch):
 
     def slow(*_arguments, deadline):
         deadlines.append(deadline)
-        release.wait(30)
+        release.wait(PATIENCE_S)
 
     monkeypatch.setattr(reading.documents, "read_bytes", slow)
     with light(timeout_s=0.3) as server:
@@ -130,7 +131,7 @@ def test_slow_documents_of_others_keep_nobody_waiting(monkeypatch):
     def read_bytes(data, *arguments, **options):
         begun_to_read.release()
         if data == SLOW:
-            release.wait(30)
+            release.wait(PATIENCE_S)
         return real(data, *arguments, **options)
 
     monkeypatch.setattr(reading.documents, "read_bytes", read_bytes)
@@ -139,7 +140,7 @@ def test_slow_documents_of_others_keep_nobody_waiting(monkeypatch):
         lines = [server.line() for _ in range(others)]
         for line in lines:
             line.request("POST", OURS, form(SLOW), FORM)
-            assert begun_to_read.acquire(timeout=20)
+            assert begun_to_read.acquire(timeout=PATIENCE_S)
         assert post(server.line(), OURS, form(b"a map, 90 g"), **FORM)[0] == 200
         release.set()
         assert [line.getresponse().status for line in lines] == [200] * others
@@ -150,10 +151,10 @@ def test_what_was_begun_is_answered_before_the_server_ends():
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(light(engine=engine))
         line = begun(server.port, json.dumps({"inputs": INPUTS}).encode())
-        assert engine.asked.wait(20)
+        assert engine.asked.wait(PATIENCE_S)
         closing = threading.Thread(target=stack.close)
         closing.start()
         engine.free.set()
         assert line.recv(100).startswith(b"HTTP/1.1 200")
         line.close()
-        closing.join(30)
+        closing.join(PATIENCE_S)

@@ -8,11 +8,12 @@ import pytest
 
 from proseform.errors import ConfigError
 from proseform.serve import server
+from tests.waiting import PATIENCE_S
 
 
 def connects(address: str, port: int) -> bool:
     try:
-        socket.create_connection((address, port), timeout=30).close()
+        socket.create_connection((address, port), timeout=PATIENCE_S).close()
     except ConnectionRefusedError:
         return False
     return True

@@ -13,6 +13,7 @@ import pytest
 
 from proseform.errors import ConfigError, StoreError
 from proseform.stages import cache
+from tests.waiting import PATIENCE_S
 
 
 @pytest.fixture(autouse=True)
@@ -101,7 +102,7 @@ def test_two_processes_make_it_once_and_the_second_waits(home: Path) -> None:
     for process in both:
         process.start()
     for process in both:
-        process.join(30)
+        process.join(PATIENCE_S)
     assert [process.exitcode for process in both] == [0, 0]
     assert (home / "count").read_text() == "x"
     assert sorted(_states(home)) == ["done", "reused", "started"]

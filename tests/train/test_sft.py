@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -17,6 +16,7 @@ from proseform import digest, launch, task
 from proseform.errors import ConfigError, StageError
 from proseform.launch import Job
 from proseform.train import progress, sft, weights
+from tests.waiting import PATIENCE_S, until
 
 MakeJob = Callable[..., Job]
 WORKER = "proseform.train.sft"
@@ -71,12 +71,10 @@ def test_killed_in_the_middle_it_goes_on_and_ends_with_the_same_weights(
 
     thread = threading.Thread(target=work)
     thread.start()
-    until = time.monotonic() + 90
-    while not seal.exists() and thread.is_alive() and time.monotonic() < until:
-        time.sleep(0.02)
+    until(seal.exists, thread.is_alive)
     for process in _workers(job):
         os.kill(process, signal.SIGKILL)
-    thread.join(60)
+    thread.join(PATIENCE_S)
     if not failed:
         pytest.skip("the worker was done before it could be killed")
     (seal.parent / "optimizer.pt").write_bytes(b"half")

@@ -11,8 +11,8 @@ from proseform.errors import InputError, Refusal
 from proseform.infer.grammars import constrain
 from proseform.infer.grammars.compilations import Compilations
 from proseform.infer.grammars.constrain import Constraints
+from tests.waiting import PATIENCE_S, until
 
-LONG_S = 300
 """Longest wait for what should come at once: a machine that is busy fails nothing."""
 
 
@@ -27,7 +27,7 @@ class Work:
     def __call__(self):
         self.times += 1
         self.begun.set()
-        assert self.may_end.wait(LONG_S)
+        assert self.may_end.wait(PATIENCE_S)
         return self.value, self.size
 
 
@@ -39,20 +39,17 @@ def callers():
 
 def waits(compilations, key, callers):
     """How many wait for a key, once there are so many."""
-    ends = time.monotonic() + LONG_S
-    while compilations._orders[key].waiting < callers:
-        assert time.monotonic() < ends
-        time.sleep(0.001)
+    until(lambda: compilations._orders[key].waiting >= callers)
 
 
 def test_a_slow_one_keeps_nobody_else_waiting(callers):
     compilations, slow = Compilations(10), Work()
     first = callers.submit(compilations.get, "slow", slow)
-    assert slow.begun.wait(LONG_S)
+    assert slow.begun.wait(PATIENCE_S)
     assert compilations.get("fast", lambda: ("fast", 1)) == "fast"
     assert not first.done()
     slow.may_end.set()
-    assert first.result(LONG_S) == "made"
+    assert first.result(PATIENCE_S) == "made"
 
 
 def test_whoever_asks_for_the_same_meanwhile_gets_the_same_made_once(callers):
@@ -60,7 +57,7 @@ def test_whoever_asks_for_the_same_meanwhile_gets_the_same_made_once(callers):
     asked = [callers.submit(compilations.get, "key", work) for _ in range(5)]
     waits(compilations, "key", 5)
     work.may_end.set()
-    assert {id(future.result(LONG_S)) for future in asked} == {id(work.value)}
+    assert {id(future.result(PATIENCE_S)) for future in asked} == {id(work.value)}
     assert compilations.get("key", work) is work.value
     assert work.times == 1
 
@@ -68,13 +65,13 @@ def test_whoever_asks_for_the_same_meanwhile_gets_the_same_made_once(callers):
 def test_each_of_those_who_wait_keeps_a_deadline_of_their_own(callers):
     compilations, work = Compilations(10), Work()
     patient = callers.submit(compilations.get, "key", work)
-    assert work.begun.wait(LONG_S)
+    assert work.begun.wait(PATIENCE_S)
     with pytest.raises(Refusal) as caught:
         compilations.get("key", work, deadline=time.monotonic())
     assert caught.value.reason == "deadline"
     assert not patient.done()
     work.may_end.set()
-    assert patient.result(LONG_S) == "made"
+    assert patient.result(PATIENCE_S) == "made"
     assert work.times == 1
 
 
@@ -91,7 +88,7 @@ def test_what_goes_on_when_nobody_waits_is_there_for_the_next():
 def test_no_more_than_allowed_are_made_at_a_time_and_what_nobody_waits_for_is_not_begun(callers):
     compilations, works = Compilations(10, side_by_side=2), {key: Work() for key in "ab"}
     asked = [callers.submit(compilations.get, key, work) for key, work in works.items()]
-    assert all(work.begun.wait(LONG_S) for work in works.values())
+    assert all(work.begun.wait(PATIENCE_S) for work in works.values())
     given_up, third = Work(), Work(value="third")
     with pytest.raises(Refusal):
         compilations.get("given up", given_up, deadline=time.monotonic())
@@ -100,9 +97,9 @@ def test_no_more_than_allowed_are_made_at_a_time_and_what_nobody_waits_for_is_no
     assert not third.begun.is_set()
     third.may_end.set()
     works["a"].may_end.set()
-    assert asked[2].result(LONG_S) == "third"
+    assert asked[2].result(PATIENCE_S) == "third"
     works["b"].may_end.set()
-    assert [future.result(LONG_S) for future in asked[:2]] == ["made", "made"]
+    assert [future.result(PATIENCE_S) for future in asked[:2]] == ["made", "made"]
     assert given_up.times == 0
 
 
@@ -110,13 +107,13 @@ def test_a_failure_reaches_all_who_wait_and_is_not_kept(callers):
     compilations, may_end = Compilations(10), threading.Event()
 
     def fails():
-        assert may_end.wait(LONG_S)
+        assert may_end.wait(PATIENCE_S)
         raise InputError("no")
 
     asked = [callers.submit(compilations.get, "key", fails) for _ in range(3)]
     waits(compilations, "key", 3)
     may_end.set()
-    assert [type(future.exception(LONG_S)) for future in asked] == [InputError] * 3
+    assert [type(future.exception(PATIENCE_S)) for future in asked] == [InputError] * 3
     assert compilations.get("key", lambda: ("made", 1)) == "made"
 
 
@@ -165,16 +162,16 @@ def test_a_schema_that_compiles_slowly_keeps_no_other_schema_waiting(callers, mo
     def compile_it(tokenizer, document):
         if document == slow:
             begun.set()
-            assert may_end.wait(LONG_S)
+            assert may_end.wait(PATIENCE_S)
         return compiled(tokenizer, document)
 
     monkeypatch.setattr(constrain, "compiled", compile_it)
     first = callers.submit(constraints.matcher, slow)
-    assert begun.wait(LONG_S)
+    assert begun.wait(PATIENCE_S)
     assert constraints.matcher(fast).consume_tokens(words.encode("true", add_special_tokens=False))
     with pytest.raises(Refusal) as caught:
         constraints.matcher(slow, deadline=time.monotonic())
     assert caught.value.reason == "deadline"
     assert not first.done()
     may_end.set()
-    assert not first.result(LONG_S).is_error()
+    assert not first.result(PATIENCE_S).is_error()

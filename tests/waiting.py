@@ -1,0 +1,34 @@
+"""How tests wait: for as long as what they wait for may still come, on the busiest machine.
+
+A clock that runs out sooner makes a defect of a slow machine. What hangs for good is ended by pytest's own limit, which
+says so.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+PATIENCE_S = 600
+"""Seconds for calls that want a number; below pytest's limit for a test, so that they fail where they wait."""
+
+
+def until(happened: Callable[[], Any], while_: Callable[[], bool] = lambda: True) -> Any:
+    """Wait until something has happened, asking fifty times a second.
+
+    Args:
+        happened: Gives something true once it has.
+        while_: Whether it may still happen.
+
+    Returns:
+        What is true, or the last that was not where nothing more can happen.
+
+    Raises:
+        AssertionError: It has not happened within :data:`PATIENCE_S`.
+    """
+    ends = time.monotonic() + PATIENCE_S
+    while not (answer := happened()) and while_():
+        assert time.monotonic() < ends, f"nothing happened in {PATIENCE_S} s"
+        time.sleep(0.02)
+    return answer or happened()
