@@ -5,7 +5,8 @@ VENV := .venv
 PY := $(VENV)/bin/python
 UV_VERSION := 0.13.9
 UV := $(VENV)/bin/uv
-LOCK := $(UV) pip compile -q --python-version 3.11 --generate-hashes --no-annotate --no-header --all-extras -c requirements/constraints.in
+LOCK := $(UV) pip compile -q --python-version 3.11 --generate-hashes --no-annotate --no-header --all-extras -c requirements/constraints.in \
+  --override requirements/overrides.in
 LOCK_IMAGE := $(UV) pip compile -q --python-version 3.11 --generate-hashes --no-annotate --no-header -c requirements/constraints.in -c requirements/platform.txt -c requirements/torch.txt
 # PROSEFORM_TORCH=cpu takes PyTorch's own CPU wheels (0.2 GB), where the network reaches them;
 # unset, PyPI's build is used as it is (it trains on a CPU too).

@@ -176,15 +176,21 @@ def test_only_engines_that_take_traffic_count_and_those_in_this_process_are_ther
     assert idle.asked == 0
 
 
-@pytest.mark.parametrize("path", ["/v2/health/ready", "/v2/models/proseform-toy/ready", "/v1/models/proseform-toy"])
+@pytest.mark.parametrize(
+    "path", ["/readyz", "/v2/health/ready", "/v2/models/proseform-toy/ready", "/v1/models/proseform-toy"]
+)
 @pytest.mark.parametrize(("words", "status"), [("", 200), ("The engine is away.", 503)])
 def test_ready_is_a_status_and_the_error_that_requests_get(path, words, status):
     answer = get(path, Scripted(words))
     assert answer.status_code == status
-    assert answer.json()["ready"] is True if not words else answer.json()["error"]["message"] == words
+    if words:
+        error = answer.json()["error"]
+        assert error == f"engine: {words}" if path.startswith("/v2") else error["message"] == words
+    else:
+        assert answer.json()["ready"] is True
 
 
-@pytest.mark.parametrize("path", ["/v2/health/live", "/"])
+@pytest.mark.parametrize("path", ["/livez", "/v2/health/live", "/"])
 def test_liveness_asks_no_engine(path):
     engine = Scripted("The engine is away.")
     assert get(path, engine).status_code == 200

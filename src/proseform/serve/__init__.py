@@ -3,7 +3,10 @@
 - :mod:`~proseform.serve.server`: uvicorn over the application
 - :mod:`~proseform.serve.app`: routes, errors as responses, callers that disconnect
 - :mod:`~proseform.serve.exchange`: one HTTP exchange: bodies within bounds, strict JSON
-- :mod:`~proseform.serve.reading`: our own protocol; :mod:`~proseform.serve.v1`, :mod:`~proseform.serve.v2`: KServe's
+- :mod:`~proseform.serve.routes`, :mod:`~proseform.serve.waiting`: which handler answers, and for how long it waits
+- :mod:`~proseform.serve.reading`: our own protocol, in events by :mod:`~proseform.serve.draft`
+- :mod:`~proseform.serve.openai`: OpenAI's; :mod:`~proseform.serve.v1`, :mod:`~proseform.serve.v2`: KServe's
+- :mod:`~proseform.serve.events`: responses that are written while they come
 - :mod:`~proseform.serve.admission`: limits on concurrent and waiting requests: :mod:`~proseform.serve.line`,
   :mod:`~proseform.serve.flights`; :mod:`~proseform.serve.metrics`
 - :mod:`~proseform.serve.readiness`: whether the engines answer

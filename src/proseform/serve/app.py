@@ -2,11 +2,12 @@
 
 ::
 
-    POST /v1/tasks/{task}/answer        one case, JSON or multipart with files; optionally the caller's schema
+    POST /v1/tasks/{task}/answer        one case, JSON or multipart with files; optionally the caller's schema, streamed
     POST /v1/models/{name}:predict      KServe V1 (:mod:`proseform.serve.v1`)
     POST /v2/models/{name}/infer        KServe V2, the Open Inference Protocol (:mod:`proseform.serve.v2`)
+    /openai/v1/…                        OpenAI's protocol (:mod:`proseform.serve.openai`)
     GET  /v1/bundle                     which bundles answer, and their weights
-    GET  /  /v1/models[/{name}]  /v2  /v2/models/{name}[/ready]  /v2/health/{live,ready}  /metrics
+    GET  /livez  /readyz  /  /v1/models[/{name}]  /v2  /v2/models/{name}[/ready]  /v2/health/{live,ready}  /metrics
 
 Readiness asks the engines (:mod:`proseform.serve.readiness`); liveness does not.
 
@@ -16,22 +17,21 @@ lost. A request's time starts with its first bytes, so the deadline covers readi
 
 from __future__ import annotations
 
-import asyncio
-import re
-import time
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar
+import contextlib
+from collections.abc import Mapping
+from typing import Any
 
-from proseform.errors import EngineError, Refusal
-from proseform.serve import faults, reading, v1, v2
+from proseform.errors import EngineError
+from proseform.serve import draft, faults, reading, v1, v2
 from proseform.serve.admission import Admission
-from proseform.serve.exchange import Exchange, GoneError, Receive, Response, Send
-from proseform.serve.faults import MethodError, NotFoundError
+from proseform.serve.events import Stream
+from proseform.serve.exchange import BUNDLE, Exchange, GoneError, Receive, Response, Send
+from proseform.serve.faults import NotFoundError
+from proseform.serve.openai import completions
+from proseform.serve.openai.door import Door
 from proseform.serve.readiness import Readiness
-
-BUNDLE = "x-proseform-bundle"
-T = TypeVar("T")
-Handler = Callable[[Exchange, Mapping[str, str]], Awaitable[Response]]
+from proseform.serve.routes import Handler, Route, matching
+from proseform.serve.waiting import deadline, in_time, unless_gone
 
 
 class App:
@@ -48,23 +48,22 @@ class App:
         self._reader = reading.Reader(admission.task)
         self._limit = reading.body_limit(admission.task)
         self._readiness = Readiness(admission.router.engines)
-        self._routes: list[tuple[re.Pattern[str], str, Handler]] = [
-            (re.compile(pattern), method, handler)
-            for pattern, method, handler in (
-                (r"/v1/tasks/(?P<task>[^/]+)/answer", "POST", self._answer),
-                (r"/v1/models/(?P<name>[^/]+):predict", "POST", self._predict),
-                (r"/v2/models/(?P<name>[^/]+)(/versions/[^/]+)?/infer", "POST", self._infer),
-                (r"/v1/bundle", "GET", self._bundle),
-                (r"/v1/models", "GET", self._models),
-                (r"/v1/models/(?P<name>[^/]+)", "GET", self._model),
-                (r"/v2", "GET", self._server),
-                (r"/v2/models/(?P<name>[^/]+)(/versions/[^/]+)?", "GET", self._metadata),
-                (r"/v2/models/(?P<name>[^/]+)(/versions/[^/]+)?/ready", "GET", self._ready),
-                (r"/v2/health/live", "GET", self._live),
-                (r"/v2/health/ready", "GET", self._healthy),
-                (r"/", "GET", self._alive),
-                (r"/metrics", "GET", self._metrics),
-            )
+        name, version = r"(?P<name>[^/]+)", "(/versions/[^/]+)?"
+        self._routes = [
+            Route(r"/v1/tasks/(?P<task>[^/]+)/answer", "POST", self._answer),
+            Route(rf"/v1/models/{name}:predict", "POST", self._predict),
+            Route(rf"/v2/models/{name}{version}/infer", "POST", self._infer),
+            *Door(admission, self._reader).routes,
+            Route(r"/v1/bundle", "GET", self._bundle),
+            Route(r"/v1/models", "GET", self._models),
+            Route(rf"/v1/models/{name}", "GET", self._ready, open=True),
+            Route(r"/v2", "GET", self._server),
+            Route(rf"/v2/models/{name}{version}", "GET", self._metadata),
+            Route(rf"/v2/models/{name}{version}/ready", "GET", self._ready, open=True),
+            Route(r"/livez|/v2/health/live", "GET", self._live, open=True),
+            Route(r"/readyz|/v2/health/ready", "GET", self._healthy, open=True),
+            Route(r"/", "GET", self._alive, open=True),
+            Route(r"/metrics", "GET", self._metrics, open=True),
         ]
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
@@ -75,13 +74,17 @@ class App:
             exchange = Exchange(scope, receive, self._limit)
             try:
                 response = await self._responded(exchange)
+                if isinstance(response, Stream):
+                    with contextlib.suppress(TimeoutError):  # a caller that takes nothing
+                        await response.sent(exchange, send)
+                    return
             except GoneError:
                 return
             if exchange.method == "HEAD":
                 response = Response(response.status, b"", response.kind, response.headers)
             await response.sent(send)
 
-    async def _responded(self, exchange: Exchange) -> Response:
+    async def _responded(self, exchange: Exchange) -> Response | Stream:
         """The response to a request; an exception becomes an error response."""
         try:
             handler, values = self._route(exchange)
@@ -93,7 +96,8 @@ class App:
             headers = faults.headers(error)
             if not exchange.whole and isinstance(error, faults.TooLargeError):
                 headers = {**headers, "connection": "close"}  # the rest of the body is not read
-            return Response.of_json({"error": faults.as_json(error)}, faults.status(error), headers)
+            status, body = _shaped(exchange.path, error)
+            return Response.of_json(body, status, headers)
 
     def _route(self, exchange: Exchange) -> tuple[Handler, Mapping[str, str]]:
         """The handler of a request, and the values in its path.
@@ -102,17 +106,10 @@ class App:
             NotFoundError: No such path, or no such model.
             MethodError: The path has another method.
         """
-        for pattern, method, handler in self._routes:
-            match = pattern.fullmatch(exchange.path)
-            if match is None:
-                continue
-            if exchange.method not in ({method, "HEAD"} if method == "GET" else {method}):
-                raise MethodError(exchange.method, method)
-            values = match.groupdict()
-            if values.get("name", self._name) != self._name:
-                raise NotFoundError(f"No model {values['name']!r:.80} here; this server has '{self._name}'.")
-            return handler, values
-        raise NotFoundError(f"No route {exchange.path!r:.80}.", hint="POST /v1/tasks/{task}/answer answers one case.")
+        route, values = matching(self._routes, exchange)
+        if values.get("name", self._name) != self._name:
+            raise NotFoundError(f"No model {values['name']!r:.80} here; this server has '{self._name}'.")
+        return route.handler, values
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         """Start and stop with the server."""
@@ -126,58 +123,45 @@ class App:
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 
-    def _deadline(self, exchange: Exchange) -> float:
-        """A request's deadline by the server's time-out, which starts with the first bytes."""
-        return exchange.began + self._admission.timeout_s
-
-    async def _in_time(self, exchange: Exchange, work: Awaitable[Response]) -> Response:
-        """The response, or a refusal at the request's deadline; errors are counted."""
-        with self._admission.counted():
-            try:
-                async with asyncio.timeout(self._deadline(exchange) - time.monotonic()) as whole:
-                    return await work
-            except TimeoutError as error:
-                if not whole.expired():
-                    raise
-                hint = "Send the body at once, allow more time, or retry."
-                raise Refusal("deadline", "Time was up before the answer.", hint=hint) from error
-
-    async def _answer(self, exchange: Exchange, values: Mapping[str, str]) -> Response:
+    async def _answer(self, exchange: Exchange, values: Mapping[str, str]) -> Response | Stream:
         """Our own protocol."""
         admission = self._admission
         if values["task"] != admission.task.name:
             raise NotFoundError(f"No task {values['task']!r:.80} here; this server answers '{admission.task.name}'.")
 
-        async def work() -> Response:
-            asked = await self._reader.read(exchange, self._deadline(exchange))
-            deadline = exchange.began + min(asked.timeout_s or admission.timeout_s, admission.timeout_s)
-            answer = await _unless_gone(
-                exchange, admission.answer(asked.inputs, schema=asked.schema, deadline=deadline)
-            )
+        async def work() -> Response | Stream:
+            asked = await self._reader.read(exchange, deadline(exchange, admission))
+            until = exchange.began + min(asked.timeout_s or admission.timeout_s, admission.timeout_s)
+            if asked.stream:
+                return draft.stream(admission, asked, until)
+            answer = await unless_gone(exchange, admission.answer(asked.inputs, schema=asked.schema, deadline=until))
             return Response.of_json(answer.as_dict(), headers={BUNDLE: answer.bundle})
 
-        return await self._in_time(exchange, work())
+        response = await in_time(exchange, admission, work())
+        return await response.begun(exchange) if isinstance(response, Stream) else response
 
     async def _predict(self, exchange: Exchange, _values: Mapping[str, str]) -> Response:
         """V1."""
 
         async def work() -> Response:
             instances = v1.instances(await self._reader.json(await exchange.body()))
-            outcomes = await _unless_gone(exchange, self._admission.batch(instances, self._deadline(exchange)))
+            until = deadline(exchange, self._admission)
+            outcomes = await unless_gone(exchange, self._admission.batch(instances, until))
             bundles = v1.bundles(outcomes)
             return Response.of_json(v1.predictions(outcomes), headers={BUNDLE: bundles})
 
-        return await self._in_time(exchange, work())
+        return await in_time(exchange, self._admission, work())
 
     async def _infer(self, exchange: Exchange, _values: Mapping[str, str]) -> Response:
         """V2."""
 
         async def work() -> Response:
             asked = await v2.read(exchange, self._reader)
-            outcomes = await _unless_gone(exchange, self._admission.batch(asked.instances, self._deadline(exchange)))
+            until = deadline(exchange, self._admission)
+            outcomes = await unless_gone(exchange, self._admission.batch(asked.instances, until))
             return v2.response(asked, outcomes, self._name, {BUNDLE: v1.bundles(outcomes)})
 
-        return await self._in_time(exchange, work())
+        return await in_time(exchange, self._admission, work())
 
     async def _bundle(self, _exchange: Exchange, _values: Mapping[str, str]) -> Response:
         """The bundles that answer, and their weights."""
@@ -193,11 +177,6 @@ class App:
         """V1's list of models."""
         return Response.of_json({"models": [self._name]})
 
-    async def _model(self, _exchange: Exchange, _values: Mapping[str, str]) -> Response:
-        """V1's readiness of the model."""
-        await self._check_engines()
-        return Response.of_json({"name": self._name, "ready": True})
-
     async def _server(self, _exchange: Exchange, _values: Mapping[str, str]) -> Response:
         """V2's metadata of the server."""
         return Response.of_json(v2.server())
@@ -207,16 +186,16 @@ class App:
         return Response.of_json(v2.metadata(self._name, self._admission.task.inputs))
 
     async def _ready(self, _exchange: Exchange, _values: Mapping[str, str]) -> Response:
-        """V2's readiness of the model."""
+        """Readiness of the model, in V1 and V2."""
         await self._check_engines()
         return Response.of_json({"name": self._name, "ready": True})
 
     async def _live(self, _exchange: Exchange, _values: Mapping[str, str]) -> Response:
-        """V2's liveness of the server."""
+        """Liveness of the server."""
         return Response.of_json({"live": True})
 
     async def _healthy(self, _exchange: Exchange, _values: Mapping[str, str]) -> Response:
-        """V2's readiness of the server."""
+        """Readiness of the server."""
         await self._check_engines()
         return Response.of_json({"ready": True})
 
@@ -236,19 +215,10 @@ class App:
         return Response(200, generate_latest(), CONTENT_TYPE_LATEST)
 
 
-async def _unless_gone(exchange: Exchange, work: Awaitable[T]) -> T:
-    """The result of the work, which is cancelled if the caller disconnects.
-
-    Raises:
-        GoneError: The caller has disconnected.
-    """
-    working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(exchange.gone())
-    try:
-        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            raise GoneError
-        return working.result()
-    finally:
-        working.cancel()
-        leaving.cancel()
-        await asyncio.gather(working, leaving, return_exceptions=True)
+def _shaped(path: str, error: Exception) -> tuple[int, dict[str, Any]]:
+    """An error's HTTP status and body, in the shape of the path's protocol."""
+    if path.startswith("/openai/"):
+        return completions.error(error)
+    if path == "/v2" or path.startswith("/v2/"):
+        return v2.error(error)
+    return faults.status(error), {"error": faults.as_json(error)}

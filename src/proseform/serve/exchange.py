@@ -16,6 +16,8 @@ from proseform import strict
 from proseform.errors import InputError
 from proseform.serve.faults import TooLargeError
 
+BUNDLE = "x-proseform-bundle"
+"""The header with the digest of the bundle that answered."""
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 

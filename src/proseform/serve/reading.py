@@ -27,6 +27,8 @@ from proseform.task import Task
 
 _INLINE_BYTES = 64 * 1024
 """Larger bodies are parsed in a thread."""
+_BESIDE = ("schema", "timeout_s", "stream")
+"""Fields of a request beside its inputs."""
 T = TypeVar("T")
 
 
@@ -38,11 +40,13 @@ class Asked:
         inputs: Input name to text; other values are kept for the task's check to reject.
         schema: The caller's schema; None takes the bundle's.
         timeout_s: The caller's time-out, in seconds; None takes the server's.
+        stream: Whether the prose is streamed while it is written.
     """
 
     inputs: Mapping[str, Any]
     schema: Schema | None = None
     timeout_s: float | None = None
+    stream: bool = False
 
 
 class Reader:
@@ -68,11 +72,25 @@ class Reader:
             return http.read(data, "The body")
         return await self.apart(http.read, data, "The body")
 
+    async def schema(self, value: Any, deadline: float | None) -> Schema:
+        """A caller's schema; see :func:`as_schema`."""
+        return await self.apart(as_schema, value, deadline)
+
+    async def document(self, name: str, data: bytes, filename: str, deadline: float | None) -> Input:
+        """A file as an input.
+
+        Raises:
+            InputError: It cannot be read as text.
+            TooLargeError: It is larger than a document may be.
+        """
+        read = partial(_document, self.task, name, data, filename, deadline)
+        return await asyncio.get_running_loop().run_in_executor(self._documents, read)
+
     async def read(self, exchange: Exchange, deadline: float | None = None) -> Asked:
         """A request to ``/v1/tasks/{task}/answer``.
 
-        JSON: ``{"inputs": {name: text or object}, "schema"?: object, "timeout_s"?: number}``. Multipart: one part for
-        each input, text or a file, and the optional ``schema`` (as JSON) and ``timeout_s``.
+        JSON: ``{"inputs": {name: text or object}, "schema"?: object, "timeout_s"?: number, "stream"?: boolean}``.
+        Multipart: one part for each input, text or a file, and the optional others, as JSON.
 
         Args:
             exchange: The request.
@@ -91,19 +109,22 @@ class Reader:
             raise InputError(f"The body is {exchange.kind!r:.80}.", hint=hint)
         schema = rest.get("schema")
         timeout_s = _seconds(rest.get("timeout_s"))
+        stream = rest.get("stream", False)
+        if not isinstance(stream, bool):
+            raise InputError(f"Field 'stream' is {_shown(stream)}, expected true or false.")
         if schema is None:
-            return Asked(fields, None, timeout_s)
+            return Asked(fields, None, timeout_s, stream)
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        return Asked(fields, await self.apart(as_schema, schema, deadline), timeout_s)
+        return Asked(fields, await self.schema(schema, deadline), timeout_s, stream)
 
     def _fields(self, body: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """The inputs of a JSON body, and all of its fields."""
         hint = 'Send {"inputs": {…}}.'
         if not isinstance(body, dict):
             raise InputError(f"The body is {type(body).__name__}, expected an object.", hint=hint)
-        unknown = body.keys() - {"inputs", "schema", "timeout_s"}
+        unknown = body.keys() - {"inputs", *_BESIDE}
         if unknown:
-            raise InputError(f"Unknown field {_shown(min(unknown))}.", hint="Known: inputs, schema, timeout_s.")
+            raise InputError(f"Unknown field {_shown(min(unknown))}.", hint=f"Known: inputs, {', '.join(_BESIDE)}.")
         if not isinstance(body.get("inputs"), dict):
             hint = f"Task '{self.task.name}' has the inputs {', '.join(self.task.inputs)}."
             raise InputError("Field 'inputs' is missing or no object.", hint=hint)
@@ -113,8 +134,8 @@ class Reader:
         """The inputs of a multipart body, and its other fields."""
         inputs: dict[str, Any] = {}
         rest: dict[str, Any] = {}
-        async for name, part, filename in _parts(exchange, len(self.task.inputs) + 3):
-            beside = name in {"schema", "timeout_s"} and name not in self.task.inputs
+        async for name, part, filename in _parts(exchange, len(self.task.inputs) + len(_BESIDE) + 1):
+            beside = name in _BESIDE and name not in self.task.inputs
             if name in inputs or name in rest:
                 raise InputError(f"Field {_shown(name)} occurs twice.")
             if beside:
@@ -122,8 +143,7 @@ class Reader:
             elif isinstance(part, str):
                 inputs[name] = as_text(self.task, name, part)
             else:
-                read = partial(_document, self.task, name, part, filename, deadline)
-                inputs[name] = await asyncio.get_running_loop().run_in_executor(self._documents, read)
+                inputs[name] = await self.document(name, part, filename, deadline)
         return inputs, rest
 
 
