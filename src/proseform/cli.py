@@ -9,11 +9,13 @@ from typing import Annotated, Literal
 
 import typer
 
+from proseform.commands import keys as key_commands
 from proseform.commands import rewards, training
 from proseform.commands import task as task_commands
 from proseform.commands.options import (
     EXIT_CODES,
     BundleFolder,
+    CallersKeys,
     Dialect,
     Evaluator,
     Hedge,
@@ -21,6 +23,7 @@ from proseform.commands.options import (
     KeyFile,
     Models,
     Name,
+    NoKeys,
     PlaceName,
     RunName,
     SlowS,
@@ -36,6 +39,7 @@ app.add_typer(rewards.app, name="rewards")
 app.command(epilog=EXIT_CODES)(training.watch)
 app.add_typer(task_commands.app, name="task")
 app.command(name="tasks")(task_commands.listed)
+app.add_typer(key_commands.app, name="keys")
 
 
 def guarded(typer_app: typer.Typer) -> None:
@@ -130,8 +134,10 @@ def serve(
     cache_secret: Annotated[
         Path | None, typer.Option(help="A file of at least 16 bytes that keys are made with; else drawn at the start.")
     ] = None,
+    keys: CallersKeys = None,
+    no_keys: NoKeys = False,
 ) -> None:
-    """Serve verified answers by KServe's protocols, until a signal ends the server."""
+    """Serve verified answers by our protocol, OpenAI's and KServe's, until a signal ends the server."""
     from proseform import task as tasks
     from proseform.infer import kept
     from proseform.infer.spec import EngineSpec
@@ -154,6 +160,8 @@ def serve(
         concurrency=spec.concurrency * len(spec.roots("formatter")) if urls else 32,
         queue=queue,
         kept=kept.cache(cache_mb, cache_age_s, cache_secret),
+        keys=keys,
+        no_keys=no_keys,
     )
 
 

@@ -61,6 +61,11 @@ class Verdict:
         """Whether the text was accepted."""
         return self.reason is None
 
+    @property
+    def place(self) -> str:
+        """The reason and where, without words of the text: what a refusal may say, since texts quote their inputs."""
+        return f"{self.reason}{f' at {self.where}' if self.where else ''}"
+
     def __str__(self) -> str:
         """``verified``, or the reason in words."""
         if self.ok:

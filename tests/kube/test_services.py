@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -263,6 +264,27 @@ def test_an_engine_by_url_is_asked_by_the_transformer_alone_with_its_key_as_a_fi
     assert version.service == f"{service['metadata']['name']}-predictor"
     if by != "none":
         assert service["spec"]["predictor"]["autoScaling"]["metrics"][0]["type"] == "Resource"
+
+
+@pytest.mark.parametrize("build", [services.build, remote.build])
+def test_callers_keys_are_a_mounted_secret_or_left_to_the_gateway(build: Callable[[services.Served], Any]) -> None:
+    engine = {"engine": REMOTE} if build is remote.build else {}
+    for secret, argument in (("", "--no-keys"), ("callers", "--keys")):
+        version = served({"serving": {**engine, "transformer": {"keys_secret": secret}}}, adapters=False)
+        containers = [
+            (pod, container)
+            for pod in pods_of(build(version))
+            for container in pod["containers"]
+            if "--bundle" in container.get("args", ())
+        ]
+        ((pod, container),) = containers
+        assert argument in container["args"]
+        named = {"name": "keys", "secret": {"secretName": "callers", "defaultMode": 0o440}} in pod["volumes"]
+        assert named is bool(secret)
+        if secret:
+            assert container["args"][container["args"].index("--keys") + 1] == "/etc/proseform/keys/keys.json"
+            mount = {"name": "keys", "mountPath": "/etc/proseform/keys", "readOnly": True}
+            assert mount in container["volumeMounts"]
 
 
 def test_an_engine_by_url_has_no_serverless_form() -> None:

@@ -15,6 +15,7 @@ from proseform.infer import Engine
 from proseform.serve import server
 from proseform.serve.admission import Admission
 from proseform.serve.app import App
+from proseform.serve.guard import Guard
 from proseform.serve.router import Router, Weighted
 from proseform.task import Task
 from tests.waiting import PATIENCE_S
@@ -50,13 +51,16 @@ class Light:
 
 
 @contextmanager
-def light(script=good, *, engine: Engine | None = None, task: Task | None = None, **options: Any) -> Iterator[Light]:
+def light(
+    script=good, *, engine: Engine | None = None, task: Task | None = None, guard: Guard | None = None, **options: Any
+) -> Iterator[Light]:
     """A server over a script or an engine, ended with the context."""
     task = task or testing.toy_task()
     known = {"timeout_s": 20.0, "concurrency": 8, "queue": 8, **options}
     engine = engine or testing.ScriptedEngine(testing.toy_bundle(task), script)
     admission = Admission(Router([Weighted(engine)]), task, **known)
-    running = server.uvicorn_server(App(admission, f"proseform-{task.name}"), "127.0.0.1", 0, known["timeout_s"])
+    app = App(admission, f"proseform-{task.name}", guard)
+    running = server.uvicorn_server(app, "127.0.0.1", 0, known["timeout_s"])
     started = threading.Event()
     startup = running.startup
 

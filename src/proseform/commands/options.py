@@ -62,3 +62,8 @@ PlaceName = Annotated[
 ]
 Version = Annotated[str, typer.Option("--alias", "--version", help="An alias or a version.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+CallersKeys = Annotated[
+    Path | None,
+    typer.Option("--keys", envvar="PROSEFORM_KEYS", help="A file of API keys (proseform keys): callers need one."),
+]
+NoKeys = Annotated[bool, typer.Option("--no-keys", help="Ask callers for no key, though others can reach --host.")]

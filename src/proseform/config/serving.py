@@ -68,6 +68,8 @@ class Transformer(Placed):
     """Longest time for an answer, in seconds."""
     queue: Count = 64
     """Requests that may wait in a pod; one more is rejected at once with 503 and Retry-After."""
+    keys_secret: OptionalName = ""
+    """A Secret whose entry keys.json holds callers' API keys (proseform keys); empty: the gateway decides who asks."""
     environment: Environment | None = None
     """A Python environment with Proseform on a claim; absent takes the image's."""
 

@@ -1,4 +1,7 @@
-"""Why a chain ends without an answer, in words for callers."""
+"""Why a chain ends without an answer, in words for callers: the reason and the place, nothing of a text.
+
+What a model wrote quotes its inputs, and an error ends up in logs.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ def invalid(verdict: Verdict, schema: Schema, attempts: int) -> Refusal:
         places = "; ".join(f"{one.keyword} at {one.place or '/'}" for one in schema.widenings[:_NAMED])
         more = ", and more" if len(schema.widenings) > _NAMED else ""
         hint = f"The grammar does not enforce {places}{more}: the model has to meet it unaided. Ask without, or again."
-    return Refusal(str(verdict.reason), f"No valid JSON came of {attempts} attempts ({verdict}).", hint=hint)
+    return Refusal(str(verdict.reason), f"No valid JSON came of {attempts} attempts ({verdict.place}).", hint=hint)
 
 
 def unverified(verdict: Verdict, tries: int) -> Refusal:
@@ -36,12 +39,12 @@ def unverified(verdict: Verdict, tries: int) -> Refusal:
     """
     known = verdict.reason in (Reason.UNGROUNDED, Reason.INCONSISTENT)
     came = f"No evaluation that can be verified came of {tries} tries" if tries else "The evaluation is not verified"
-    message = f"{came} ({verdict})."
+    message = f"{came} ({verdict.place})."
     hint = "Look at what was read of each input (proseform read); models answer for the kind of cases they learnt."
     return Refusal(str(verdict.reason) if known else "incomplete", message, hint=hint)
 
 
 def untrue(verdict: Verdict, attempts: int) -> Refusal:
     """Valid JSON that departs from the evaluation or from the inputs."""
-    message = f"No JSON that says what the evaluation says came of {attempts} attempts ({verdict})."
+    message = f"No JSON that says what the evaluation says came of {attempts} attempts ({verdict.place})."
     return Refusal(str(verdict.reason), message, hint="Ask again, or promote a better formatter.")

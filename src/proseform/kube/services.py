@@ -25,6 +25,8 @@ TASK, VERSION, BUNDLE, CONTRACT = (f"proseform.dev/{word}" for word in ("task", 
 MODE = "serving.kserve.io/deploymentMode"
 FOLDER = "/etc/proseform/bundle"
 """The folder in which the transformer finds ``bundle.json``."""
+KEYS = "/etc/proseform/keys"
+"""The folder in which it finds ``keys.json``; a Secret that is changed is mounted anew, and read again."""
 SERVING = "serving.kserve.io/v1beta1"
 _ALL: tuple[Role, ...] = ("evaluator", "formatter")
 _LONGEST_TASK = naming.LONGEST - len("proseform--v000000-formatter-transformer")
@@ -176,6 +178,7 @@ def transformer(served: Served, called: str = CONTAINER, more: Sequence[str] = (
         str(knobs.timeout_s),
         "--queue",
         str(knobs.queue),
+        *(["--keys", f"{KEYS}/keys.json"] if knobs.keys_secret else ["--no-keys"]),
         *more,
     ]
     command = engines.with_packages(["python3", "-m", "proseform.cli", "serve"], knobs.environment)
@@ -188,16 +191,18 @@ def transformer(served: Served, called: str = CONTAINER, more: Sequence[str] = (
             env={"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"},
             resources={"cpu": knobs.cpu, "memory": knobs.memory},
             limited=place.cpu_limits,
-            mounts={"bundle": (FOLDER, True), **mounts},
+            mounts={"bundle": (FOLDER, True), **({"keys": (KEYS, True)} if knobs.keys_secret else {}), **mounts},
             more={"args": args, **engines.probed("/v2/health/ready", PORT, 120, live="/v2/health/live")},
         )
     )
 
 
 def transformer_volumes(served: Served) -> dict[str, Manifest]:
-    """The transformer's volumes: its bundle, and a Python environment if the place names one."""
-    _, volumes, _ = pods.environment(served.place.serving.transformer.environment)
-    return {"bundle": {"configMap": {"name": f"{served.name}-bundle"}}, **volumes}
+    """The transformer's volumes: its bundle, callers' keys, and a Python environment, where the place names them."""
+    knobs = served.place.serving.transformer
+    _, volumes, _ = pods.environment(knobs.environment)
+    keys = {"keys": pods.secret(knobs.keys_secret)} if knobs.keys_secret else {}
+    return {"bundle": {"configMap": {"name": f"{served.name}-bundle"}}, **keys, **volumes}
 
 
 def _service(

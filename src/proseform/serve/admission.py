@@ -134,7 +134,9 @@ class Admission:
         metrics.answered(self.task.name, bundle, outcome, time.monotonic() - began)
         return outcome, bundle
 
-    async def batch(self, instances: Sequence[Any], deadline: float | None = None) -> list[Answer | ProseformError]:
+    async def batch(
+        self, instances: Sequence[Any], deadline: float | None = None, tenant: str = ""
+    ) -> list[Answer | ProseformError]:
         """Answer cases concurrently; each outcome is an answer or an error, and errors are counted.
 
         Raises:
@@ -143,7 +145,7 @@ class Admission:
         """
         if not 0 < len(instances) <= MAX_INSTANCES:
             raise InputError(f"{len(instances)} instances were sent.", hint=f"Send 1 to {MAX_INSTANCES}.")
-        outcomes = await asyncio.gather(*(self._instance(instance, deadline) for instance in instances))
+        outcomes = await asyncio.gather(*(self._instance(instance, deadline, tenant) for instance in instances))
         errors = [outcome for outcome in outcomes if isinstance(outcome, ProseformError)]
         if len(errors) == len(outcomes):
             raise faults.BatchError(errors)
@@ -159,7 +161,7 @@ class Admission:
                 metrics.REFUSALS.labels(self.task.name, faults.reason(error)).inc()
             raise
 
-    async def _instance(self, instance: Any, deadline: float | None) -> Answer | ProseformError:
+    async def _instance(self, instance: Any, deadline: float | None, tenant: str) -> Answer | ProseformError:
         """One case of a batch."""
         try:
             with self.counted():
@@ -167,7 +169,7 @@ class Admission:
                     hint = f"It has {', '.join(self.task.inputs)}."
                     raise InputError(f"An instance is {type(instance).__name__}, expected an object.", hint=hint)
                 inputs = {name: as_text(self.task, name, value) for name, value in instance.items()}
-                return await self.answer(inputs, deadline=deadline)
+                return await self.answer(inputs, deadline=deadline, tenant=tenant)
         except ProseformError as error:
             return error
 

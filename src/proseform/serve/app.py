@@ -27,11 +27,15 @@ from proseform.serve.admission import Admission
 from proseform.serve.events import Stream
 from proseform.serve.exchange import BUNDLE, Exchange, GoneError, Receive, Response, Send
 from proseform.serve.faults import NotFoundError
+from proseform.serve.guard import Guard
 from proseform.serve.openai import completions
 from proseform.serve.openai.door import Door
 from proseform.serve.readiness import Readiness
 from proseform.serve.routes import Handler, Route, matching
 from proseform.serve.waiting import deadline, in_time, unless_gone
+
+_CUT = (faults.TooLargeError, faults.SlowError, faults.HeadError)
+"""Errors after which the rest of a body is not read."""
 
 
 class App:
@@ -40,11 +44,13 @@ class App:
     Args:
         admission: Answers cases.
         name: The model's name in KServe's protocols.
+        guard: Lets requests in; None asks for no key.
     """
 
-    def __init__(self, admission: Admission, name: str) -> None:
+    def __init__(self, admission: Admission, name: str, guard: Guard | None = None) -> None:
         self._admission = admission
         self._name = name
+        self._guard = guard or Guard()
         self._reader = reading.Reader(admission.task)
         self._limit = reading.body_limit(admission.task)
         self._readiness = Readiness(admission.router.engines)
@@ -94,7 +100,7 @@ class App:
         except Exception as error:  # noqa: BLE001 - the one place where errors become responses
             faults.log(error)
             headers = faults.headers(error)
-            if not exchange.whole and isinstance(error, faults.TooLargeError):
+            if not exchange.whole and isinstance(error, _CUT):
                 headers = {**headers, "connection": "close"}  # the rest of the body is not read
             status, body = _shaped(exchange.path, error)
             return Response.of_json(body, status, headers)
@@ -105,8 +111,11 @@ class App:
         Raises:
             NotFoundError: No such path, or no such model.
             MethodError: The path has another method.
+            UnauthorizedError: No valid key; :class:`~proseform.serve.faults.RateError`: it asks too often.
         """
         route, values = matching(self._routes, exchange)
+        with self._admission.counted():
+            self._guard.admit(exchange, open=route.open)
         if values.get("name", self._name) != self._name:
             raise NotFoundError(f"No model {values['name']!r:.80} here; this server has '{self._name}'.")
         return route.handler, values
@@ -133,8 +142,9 @@ class App:
             asked = await self._reader.read(exchange, deadline(exchange, admission))
             until = exchange.began + min(asked.timeout_s or admission.timeout_s, admission.timeout_s)
             if asked.stream:
-                return draft.stream(admission, asked, until)
-            answer = await unless_gone(exchange, admission.answer(asked.inputs, schema=asked.schema, deadline=until))
+                return draft.stream(admission, asked, until, exchange.tenant)
+            answering = admission.answer(asked.inputs, schema=asked.schema, deadline=until, tenant=exchange.tenant)
+            answer = await unless_gone(exchange, answering)
             return Response.of_json(answer.as_dict(), headers={BUNDLE: answer.bundle})
 
         response = await in_time(exchange, admission, work())
@@ -145,8 +155,9 @@ class App:
 
         async def work() -> Response:
             instances = v1.instances(await self._reader.json(await exchange.body()))
+            self._guard.charge(exchange, len(instances) - 1)
             until = deadline(exchange, self._admission)
-            outcomes = await unless_gone(exchange, self._admission.batch(instances, until))
+            outcomes = await unless_gone(exchange, self._admission.batch(instances, until, exchange.tenant))
             bundles = v1.bundles(outcomes)
             return Response.of_json(v1.predictions(outcomes), headers={BUNDLE: bundles})
 
@@ -157,8 +168,9 @@ class App:
 
         async def work() -> Response:
             asked = await v2.read(exchange, self._reader)
+            self._guard.charge(exchange, len(asked.instances) - 1)
             until = deadline(exchange, self._admission)
-            outcomes = await unless_gone(exchange, self._admission.batch(asked.instances, until))
+            outcomes = await unless_gone(exchange, self._admission.batch(asked.instances, until, exchange.tenant))
             return v2.response(asked, outcomes, self._name, {BUNDLE: v1.bundles(outcomes)})
 
         return await in_time(exchange, self._admission, work())

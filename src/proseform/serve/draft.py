@@ -18,13 +18,14 @@ from proseform.serve.events import Put, Stream, event
 from proseform.serve.reading import Asked
 
 
-def stream(admission: Admission, asked: Asked, deadline: float) -> Stream:
+def stream(admission: Admission, asked: Asked, deadline: float, tenant: str) -> Stream:
     """The events of one case.
 
     Args:
         admission: Answers cases.
         asked: The request.
         deadline: When to give up, on the clock of :func:`time.monotonic`.
+        tenant: Whose request it is.
     """
 
     async def work(put: Put) -> None:
@@ -40,6 +41,7 @@ def stream(admission: Admission, asked: Asked, deadline: float) -> Stream:
                 asked.inputs,
                 schema=asked.schema,
                 deadline=deadline,
+                tenant=tenant,
                 on_text=lambda text: put(event({"text": text}, "draft")),
                 on_restart=restart,
             )

@@ -6,6 +6,7 @@ surrogates from a caller or a model. Left out: compressed bodies.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
@@ -14,10 +15,15 @@ from typing import Any
 
 from proseform import strict
 from proseform.errors import InputError
-from proseform.serve.faults import TooLargeError
+from proseform.serve.faults import SlowError, TooLargeError
+from proseform.serve.keys import Key
 
 BUNDLE = "x-proseform-bundle"
 """The header with the digest of the bundle that answered."""
+BODY_S = 10.0
+"""A body may take so many seconds, and more as it comes: a slow one is cut, so that it holds no connection."""
+LEAST_BYTES_S = 64 * 1024
+"""Bytes of a body that buy it one more second."""
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 
@@ -64,6 +70,7 @@ class Exchange:
         headers: Names in lower case; if a header is repeated, its last value.
         began: When its first bytes arrived, on :func:`time.monotonic`'s clock.
         whole: Whether the body was read to its end.
+        key: Whose request it is; None where no key is asked for.
 
     Args:
         scope: ASGI's.
@@ -77,8 +84,14 @@ class Exchange:
         self.headers = {name.decode("latin-1").lower(): text.decode("latin-1") for name, text in scope["headers"]}
         self.began = time.monotonic()
         self.whole = False
+        self.key: Key | None = None
         self._receive = receive
         self._limit = limit
+
+    @property
+    def tenant(self) -> str:
+        """Whose request it is: its key's id; empty where no key is asked for."""
+        return self.key.id if self.key else ""
 
     @property
     def kind(self) -> str:
@@ -90,6 +103,7 @@ class Exchange:
 
         Raises:
             TooLargeError: It is, or claims to be, larger than the limit.
+            SlowError: It comes more slowly than :data:`LEAST_BYTES_S` after :data:`BODY_S`.
             GoneError: The caller has disconnected.
         """
         stated = self.headers.get("content-length", "0")
@@ -97,7 +111,14 @@ class Exchange:
             raise self._too_large()
         size = 0
         while not self.whole:
-            message = await self._receive()
+            try:
+                async with asyncio.timeout(self.began + BODY_S + size / LEAST_BYTES_S - time.monotonic()) as slow:
+                    message = await self._receive()
+            except TimeoutError as error:
+                if not slow.expired():
+                    raise
+                hint = "Send it at once, or over a faster line."
+                raise SlowError(f"Only {size} bytes of the body came in time.", hint=hint) from error
             if message["type"] == "http.disconnect":
                 raise GoneError
             chunk = message.get("body", b"")

@@ -4,7 +4,8 @@
 
     422  invalid body, inputs, schema or file; or the models gave no valid JSON
     413  a body that is too large, or inputs that are too long for the model
-    404  no such task, route or model      405  the wrong method
+    404  no such task, route or model      405  the wrong method      408  a body that comes too slowly
+    401  no valid key      429  a key that asks too often (Retry-After)      431  headers that are too large
     503  the engine does not answer, or the queue is full (Retry-After)        502  the engine refused
     504  the deadline has passed
     500  an internal error; its details are only in the log
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import logging
 import math
+import traceback
 from typing import Any
 
 from proseform.errors import EngineError, EngineFaultError, InputError, ProseformError, Refusal
@@ -42,6 +44,32 @@ class BusyError(EngineError):
 
 class TooLargeError(InputError):
     """A request body that is too large."""
+
+
+class SlowError(InputError):
+    """A request body that comes too slowly."""
+
+
+class HeadError(InputError):
+    """A request whose headers are too large."""
+
+
+class UnauthorizedError(InputError):
+    """A request without a valid key."""
+
+
+class RateError(InputError):
+    """A key that has asked too often.
+
+    Args:
+        message: Which, and its limit.
+        retry_after_s: In how many seconds it may ask again.
+        hint: What to do.
+    """
+
+    def __init__(self, message: str, retry_after_s: float, *, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after_s = retry_after_s
 
 
 class NotFoundError(InputError):
@@ -73,48 +101,40 @@ class BatchError(ProseformError):
         self.errors = errors
 
 
+_KINDS: tuple[tuple[type[ProseformError], int, str], ...] = (
+    (TooLargeError, 413, "too_large"),
+    (SlowError, 408, "slow"),
+    (HeadError, 431, "head"),
+    (UnauthorizedError, 401, "unauthorized"),
+    (RateError, 429, "rate"),
+    (NotFoundError, 404, "not_found"),
+    (MethodError, 405, "method"),
+    (InputError, 422, "input"),
+    (EngineFaultError, 502, "engine"),
+    (EngineError, 503, "engine"),
+)
+"""Status and word of each kind of error; the first that fits counts."""
+
+
 def status(error: BaseException) -> int:
     """The HTTP status of an error."""
-    match error:
-        case BatchError():
-            return status(error.errors[0])
-        case Refusal():
-            return _REFUSALS.get(error.reason, 422)
-        case TooLargeError():
-            return 413
-        case NotFoundError():
-            return 404
-        case MethodError():
-            return 405
-        case InputError():
-            return 422
-        case EngineFaultError():
-            return 502
-        case EngineError():
-            return error.status if isinstance(error, BusyError) else 503
-    return 500
+    return _kind(error)[0]
 
 
 def reason(error: BaseException) -> str:
     """One word for machines and metrics."""
-    match error:
-        case BatchError():
-            return reason(error.errors[0])
-        case Refusal():
-            return error.reason
-        case BusyError():
-            return "busy"
-        case TooLargeError():
-            return "too_large"
-        case NotFoundError():
-            return "not_found"
-        case MethodError():
-            return "method"
-        case InputError():
-            return "input"
-        case EngineError():
-            return "engine"
-    return "internal"
+    return _kind(error)[1]
+
+
+def _kind(error: BaseException) -> tuple[int, str]:
+    """An error's status and its word; a batch has those of its first case."""
+    if isinstance(error, BatchError):
+        return _kind(error.errors[0])
+    if isinstance(error, Refusal):
+        return _REFUSALS.get(error.reason, 422), error.reason
+    if isinstance(error, BusyError):
+        return error.status, "busy"
+    return next(((status, word) for kind, status, word in _KINDS if isinstance(error, kind)), (500, "internal"))
 
 
 def as_json(error: BaseException) -> dict[str, Any]:
@@ -140,13 +160,22 @@ def headers(error: BaseException) -> dict[str, str]:
     """The headers of an error's response."""
     if isinstance(error, MethodError):
         return {"allow": error.allowed}
+    if isinstance(error, UnauthorizedError):
+        return {"www-authenticate": "Bearer"}
     if status(error) not in {429, 503}:
         return {}
-    asked_s = error.retry_after_s if isinstance(error, EngineError) else None
+    asked_s = error.retry_after_s if isinstance(error, EngineError | RateError) else None
     return {"retry-after": str(max(RETRY_AFTER_S, math.ceil(asked_s or 0)))}
 
 
 def log(error: BaseException) -> None:
-    """Log an internal error; its traceback holds nothing of a request except what code put into messages."""
+    """Log an internal error: its type and where it was raised, not its words, which may quote an input."""
     if status(error) == 500:  # noqa: PLR2004 - Internal Server Error
-        _LOG.error("unforeseen", exc_info=error)
+        _LOG.error("unforeseen: %s", _traced(error))
+
+
+def _traced(error: BaseException) -> str:
+    """An error, and those that caused it, as types and lines of code."""
+    lines = [type(error).__name__, "\n", *traceback.format_tb(error.__traceback__)]
+    before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return "".join(lines) + (f"caused by {_traced(before)}" if before is not None else "")

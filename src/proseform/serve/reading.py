@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from pathlib import PurePath
 from typing import Any, TypeVar
 
 from proseform import documents
@@ -29,6 +30,8 @@ _INLINE_BYTES = 64 * 1024
 """Larger bodies are parsed in a thread."""
 _BESIDE = ("schema", "timeout_s", "stream")
 """Fields of a request beside its inputs."""
+_SUFFIX = 12
+"""Characters of a file's ending that are kept."""
 T = TypeVar("T")
 
 
@@ -220,7 +223,8 @@ def _document(task: Task, name: str, data: bytes, filename: str, deadline: float
             f"Input {_shown(name)} has {len(data)} bytes; {documents.MAX_BYTES} are allowed.",
             hint="Send a smaller file.",
         )
-    document = documents.read_bytes(data, filename or name, deadline=deadline)
+    called = f"{name}{PurePath(filename).suffix[:_SUFFIX]}"  # a file's own name may be a person's
+    document = documents.read_bytes(data, called, deadline=deadline)
     if document.kind == "json" and task.from_json is not None:
         text = task.from_json(name, document.data)
         return Input.of(text, origin=document.input.origin, findings=document.input.findings)

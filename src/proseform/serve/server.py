@@ -6,15 +6,19 @@ Left out: gRPC, TLS (the mesh or the gateway ends it) and several processes (the
 
 from __future__ import annotations
 
+import ipaddress
 import math
 import socket
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from proseform.errors import ConfigError
 from proseform.infer.kept import ProseCache
 from proseform.serve.admission import Admission
 from proseform.serve.app import App
+from proseform.serve.guard import Guard
+from proseform.serve.keys import Keys
 from proseform.serve.router import Router, Weighted
 from proseform.task import Task
 
@@ -37,6 +41,8 @@ def run(
     concurrency: int = 32,
     queue: int = 64,
     kept: ProseCache | None = None,
+    keys: Path | None = None,
+    no_keys: bool = False,
 ) -> None:
     """Serve until a signal; requests that have begun are answered before the end.
 
@@ -50,12 +56,41 @@ def run(
         concurrency: As for :class:`~proseform.serve.admission.Admission`.
         queue: As for :class:`~proseform.serve.admission.Admission`.
         kept: As for :class:`~proseform.serve.admission.Admission`.
+        keys: A file of API keys (:mod:`proseform.serve.keys`); None asks for none.
+        no_keys: Whether no key is asked for although others than this machine can reach the server.
 
     Raises:
+        ConfigError: No file of keys where one is asked for, or one that cannot be read.
         TaskError: A bundle was made for another task, or another version of it; nothing is served.
     """
+    guard = guarding(host, keys, no_keys=no_keys)
     admission = Admission(Router(engines), task, timeout_s=timeout_s, concurrency=concurrency, queue=queue, kept=kept)
-    uvicorn_server(App(admission, name or f"proseform-{task.name}"), host, port, timeout_s).run([listening(host, port)])
+    app = App(admission, name or f"proseform-{task.name}", guard)
+    uvicorn_server(app, host, port, timeout_s).run([listening(host, port)])
+
+
+def guarding(host: str, keys: Path | None, *, no_keys: bool = False) -> Guard:
+    """The guard of an address: keys may be left out on loopback, and elsewhere if that is said.
+
+    Raises:
+        ConfigError: Neither a file of keys nor word that there is none; or both; or a file that cannot be read.
+    """
+    if keys is not None and no_keys:
+        raise ConfigError("--keys and --no-keys exclude each other.")
+    if keys is None and not no_keys and not _loopback(host):
+        raise ConfigError(
+            f"--host {host}: others can reach the server, and no key is asked for.",
+            hint="Give --keys FILE (proseform keys new), or --no-keys where a gateway or mesh decides who may ask.",
+        )
+    return Guard(Keys(keys) if keys is not None else None)
+
+
+def _loopback(host: str) -> bool:
+    """Whether an address is this machine's alone."""
+    try:
+        return ipaddress.ip_address(host.removeprefix("[").removesuffix("]")).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def listening(host: str, port: int) -> socket.socket:
@@ -80,8 +115,11 @@ def uvicorn_server(app: App, host: str, port: int, timeout_s: float) -> uvicorn.
     """The server over an application; see :func:`run`."""
     import uvicorn
 
+    from proseform.serve.connection import Connection
+
     config = uvicorn.Config(
         app,
+        http=Connection,
         host=host,
         port=port,
         ws="none",

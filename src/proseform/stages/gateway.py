@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,6 +12,8 @@ from proseform.errors import ClusterError, EngineError, StageError
 from proseform.kube import traffic
 from proseform.kube.api import Api
 
+KEY = "PROSEFORM_API_KEY"
+"""The environment variable with the API key that is sent, where the place's callers need one."""
 _FOUND_S = 90.0
 """Longest wait for the gateway to route to the promoted bundle, in seconds."""
 _AWAY = frozenset({404, 502, 503, 504})
@@ -43,9 +46,12 @@ def ask(
 
     url, until = _url(place), time.monotonic() + _FOUND_S
     host = {"host": place.serving.hostname} if place.serving.hostname and not place.serving.url else {}
+    key = {"authorization": f"Bearer {os.environ[KEY]}"} if os.environ.get(KEY) else {}
     replies: list[dict[str, Any]] = []
     tries = 0
-    with httpx.Client(base_url=url, headers=host, timeout=place.serving.transformer.timeout_s + 10) as client:
+    with httpx.Client(
+        base_url=url, headers={**host, **key}, timeout=place.serving.transformer.timeout_s + 10
+    ) as client:
         while len(replies) < len(cases):
             tries += 1
             late = time.monotonic() > until and tries > _TRIES

@@ -57,7 +57,7 @@ class Door:
             if asked.inputs is None:
                 formatted, bundle = await self._admission.converted(asked.prose, schema=schema, deadline=until)
                 return Completed(asked, formatted, bundle)
-            answer = await self._admission.answer(inputs, schema=schema, deadline=until)
+            answer = await self._admission.answer(inputs, schema=schema, deadline=until, tenant=exchange.tenant)
             return Completed(asked, answer, answer.bundle)
 
         async def writes(put: Put) -> None:

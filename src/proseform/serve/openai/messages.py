@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
@@ -194,7 +194,7 @@ def _inputs(content: Any, task: Task, where: str) -> dict[str, Any]:
         if not isinstance(inputs, dict):
             raise ParameterError(f"The text of {where} is JSON, but no object.", where, hint=hint)
         return inputs
-    inputs = _parts(content, where)
+    inputs = _parts(content, where, task.inputs)
     if "" in inputs:
         if len(inputs) == 1 and isinstance(inputs[""], str):  # a client that writes every text as a list of one part
             return _inputs(inputs[""], task, where)
@@ -202,7 +202,7 @@ def _inputs(content: Any, task: Task, where: str) -> dict[str, Any]:
     return inputs
 
 
-def _parts(content: Any, where: str) -> dict[str, Any]:
+def _parts(content: Any, where: str, known: Sequence[str] = ()) -> dict[str, Any]:
     """Content parts by name; a text part without one has the empty name."""
     hint = 'Send parts such as {"type": "text", "name": INPUT, "text": …} or {"type": "file", "file": {…}}.'
     if not isinstance(content, list) or not content:
@@ -216,6 +216,8 @@ def _parts(content: Any, where: str) -> dict[str, Any]:
         elif kind == "file" and isinstance(part.get("file"), dict):
             value = _file(part["file"], param)
             name = part.get("name") or PurePath(value.name).stem
+            if name not in known:  # it is not repeated: a file's name may be a person's
+                raise ParameterError(f"The file of content part {number} is named as no input.", param, hint=hint)
         else:
             raise ParameterError(f"Content part {number} is neither text nor a file.", param, hint=hint)
         if not isinstance(name, str) or name in parts:

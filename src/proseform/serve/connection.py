@@ -1,0 +1,72 @@
+"""A connection whose heads come in time and within bounds, whatever the server below: uvicorn waits for them for ever.
+
+Bodies are bounded where they are read (:mod:`proseform.serve.exchange`), by the same clock of ours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from proseform.serve.guard import HEAD_BYTES
+
+HEAD_S = 10.0
+"""Longest time from a request's first byte to the end of its head, in seconds."""
+_TOO_LATE, _TOO_LARGE = b"408 Request Timeout", b"431 Request Header Fields Too Large"
+
+
+class Connection(HttpToolsProtocol):
+    """One connection; a head that is late or too large is refused, and the connection closed."""
+
+    _timer: asyncio.TimerHandle | None = None
+    _in_head = True
+    _head_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Wait for the first head as long as between requests."""
+        super().connection_made(transport)
+        self._wait(float(self.timeout_keep_alive))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no more."""
+        self._stop()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Count what belongs to a head."""
+        super().data_received(data)
+        if self._in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > HEAD_BYTES:
+                self._refuse(_TOO_LARGE)
+
+    def on_message_begin(self) -> None:
+        """A head begins."""
+        super().on_message_begin()
+        self._in_head, self._head_bytes = True, 0
+        self._wait(HEAD_S)
+
+    def on_headers_complete(self) -> None:
+        """A head has ended."""
+        self._in_head = False
+        self._stop()
+        super().on_headers_complete()
+
+    def _wait(self, seconds: float) -> None:
+        """Refuse what is not there after so many seconds."""
+        self._stop()
+        self._timer = self.loop.call_later(seconds, self._refuse, _TOO_LATE)
+
+    def _stop(self) -> None:
+        """Wait no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _refuse(self, status: bytes) -> None:
+        """Say why, and close."""
+        self._stop()
+        if not self.transport.is_closing():
+            self.transport.write(b"HTTP/1.1 %b\r\nconnection: close\r\ncontent-length: 0\r\n\r\n" % status)
+            self.transport.close()

@@ -1,0 +1,112 @@
+"""The guard: who may ask, how often, and how large a request's head may be. It decides before a body is read.
+
+Rates are token buckets, one a key: as many cases at once as its limit a minute, refilled steadily. They hold for this
+process; replicas each have their own. No header lets a browser's page of another origin in (CORS is closed).
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from proseform.serve.exchange import Exchange
+from proseform.serve.faults import HeadError, RateError, UnauthorizedError
+from proseform.serve.keys import Key, Keys
+
+HEAD_BYTES = 32 * 1024
+"""The largest head of a request: its path and headers."""
+
+
+@dataclass(slots=True)
+class Bucket:
+    """What a key may still ask.
+
+    Attributes:
+        per_minute: Its limit.
+        left: Cases that it may ask at once.
+        at: When that was so, on the guard's clock, in seconds.
+    """
+
+    per_minute: int
+    left: float
+    at: float
+
+    def take(self, cases: int, now: float) -> float:
+        """Take cases, or say how many seconds to wait for them; 0 if they were taken.
+
+        More than a minute's cases are taken where a minute's are left, and owed.
+        """
+        self.left = min(float(self.per_minute), self.left + (now - self.at) * self.per_minute / 60)
+        self.at = now
+        lacking = min(cases, self.per_minute) - self.left
+        if lacking > 1e-9:  # noqa: PLR2004 - rounding
+            return lacking * 60 / self.per_minute
+        self.left -= cases
+        return 0.0
+
+
+@dataclass(slots=True)
+class Guard:
+    """Lets requests in.
+
+    Attributes:
+        keys: Who may ask; None lets anybody.
+        clock: In seconds.
+    """
+
+    keys: Keys | None = None
+    clock: Callable[[], float] = time.monotonic
+    _buckets: dict[str, Bucket] = field(default_factory=dict)
+
+    def admit(self, exchange: Exchange, *, open: bool) -> None:  # noqa: A002 - as the route says
+        """Let a request in, and note whose it is.
+
+        Args:
+            exchange: The request.
+            open: Whether no key is asked for.
+
+        Raises:
+            HeadError: Its head is too large.
+            UnauthorizedError: It has no key, or nobody's.
+            RateError: The key has asked too often.
+        """
+        size = len(exchange.path) + sum(len(name) + len(text) for name, text in exchange.headers.items())
+        if size > HEAD_BYTES:
+            raise HeadError(f"The request's headers have more than {HEAD_BYTES} bytes.", hint="Send fewer.")
+        if self.keys is None or open:
+            return
+        key = self.keys.owner(_token(exchange.headers))
+        if key is None:
+            raise UnauthorizedError("No valid API key.", hint="Send it as 'Authorization: Bearer KEY'.")
+        exchange.key = key
+        if exchange.method == "POST":
+            self.charge(exchange, 1)
+
+    def charge(self, exchange: Exchange, cases: int) -> None:
+        """Count cases against the rate of the request's key.
+
+        Raises:
+            RateError: The key has asked too often.
+        """
+        key = exchange.key
+        if key is None or not key.per_minute or not cases:
+            return
+        bucket = self._bucket(key)
+        if wait_s := bucket.take(cases, self.clock()):
+            hint = f"Retry in {math.ceil(wait_s)} s."
+            raise RateError(f"Key '{key.name}' may ask {key.per_minute} cases a minute.", wait_s, hint=hint)
+
+    def _bucket(self, key: Key) -> Bucket:
+        """A key's bucket; a new one where its limit has changed."""
+        bucket = self._buckets.get(key.id)
+        if bucket is None or bucket.per_minute != key.per_minute:
+            bucket = self._buckets[key.id] = Bucket(key.per_minute, float(key.per_minute), self.clock())
+        return bucket
+
+
+def _token(headers: Mapping[str, str]) -> str:
+    """The key that a request brings; empty where it brings none."""
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
