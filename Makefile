@@ -123,6 +123,10 @@ bench-schemas: setup ## public schemas of the folder SCHEMAS (maskbench/, test-s
 	@$(PY) -m benchmarks.schemas $(SCHEMAS) --python
 	@$(PY) -m benchmarks.endings $(SCHEMAS)/maskbench --count $(or $(COUNT),1000)
 
+.PHONY: bench-storm
+bench-storm: setup ## verified answers over engines that fail in every way, and when breakers open and close (3 minutes)
+	@$(PY) -m benchmarks.storm --json build/storm.json
+
 .PHONY: bench-documents
 bench-documents: setup ## documents of known text by every writer that is installed, and how well they are read
 	@$(PY) -m benchmarks.documents write .cache/documents

@@ -354,4 +354,4 @@ def test_whether_a_text_will_do_can_be_told_from_the_text():
     assert count.request.blames
     assert not count.request.accepts(JSON[:-5])
     _, (count,) = step(State(plan()), m.Begun(0.0))
-    assert [count.request.accepts(text) for text in (PROSE, "", " \n" * 9)] == [True, False, False]
+    assert [count.request.accepts(text) for text in (PROSE, PROSE[:20], "", " \n" * 9)] == [True, *[False] * 3]

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 from proseform import verify
-from proseform.infer import Request, ask
+from proseform.infer import Request, ask, judging
 from proseform.infer.moves import Plan
 from proseform.infer.narrow import narrow
 from proseform.schema import Schema
@@ -17,7 +17,7 @@ _WIDE = 3
 
 def evaluation(plan: Plan, tries: int) -> Request:
     """What the evaluator is asked; again it is sampled, since greedy it would write the same."""
-    request = ask(plan.bundle, "evaluator", plan.inputs, deadline=plan.deadline, accepts=_written)
+    request = ask(plan.bundle, "evaluator", plan.inputs, deadline=plan.deadline, accepts=partial(_accepted, plan))
     if not tries:
         return request
     temperature = plan.bundle.evaluator.generation.retry_temperature
@@ -50,9 +50,9 @@ def _valid(text: str, *, schema: Schema) -> bool:
     return verify.answer(text, schema).ok
 
 
-def _written(text: str) -> bool:
-    """Whether there is anything in a text."""
-    return not text.isspace() and bool(text)
+def _accepted(plan: Plan, prose: str) -> bool:
+    """Whether an evaluation will do."""
+    return judging.accepted(plan, judging.read(plan, prose))
 
 
 def narrowed(request: Request, attempt: int) -> Request:

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from proseform import verify
-from proseform.infer import Completion, Request, asks, late, refusals
+from proseform.infer import Completion, Request, asks, judging, late, refusals
 from proseform.infer.grounding import grounding
 from proseform.infer.moves import (
     Action,
@@ -157,8 +157,8 @@ def _check(state: State) -> Step:
 def _first(state: State) -> Step:
     """The first turn that asks for something."""
     if state.plan.prose is not None:
-        judged = _read(state.plan, state.plan.prose)
-        if not _accepted(state.plan, judged):
+        judged = judging.read(state.plan, state.plan.prose)
+        if not judging.accepted(state.plan, judged):
             return _ended(state, [Refuse(refusals.unverified(judged, 0))])
         return _format(replace(state, prose=state.plan.prose, judged=judged))
     if state.plan.key:
@@ -207,7 +207,7 @@ def _completed(state: State, completion: Completion) -> Step:
     state = replace(state, formatter=_more(state.formatter, completion))
     verdict = verify.answer(completion.text, state.plan.schema)
     judged = _judged(state, verdict, completion.cut)
-    if verdict.ok and _accepted(state.plan, judged):
+    if verdict.ok and judging.accepted(state.plan, judged):
         return _ended(state, [Done(_outcome(state, completion, verdict.value, judged))])
     if state.attempt + 1 < ATTEMPTS:
         return _format(replace(state, avoid=state.avoid | {completion.backend}, attempt=state.attempt + 1))
@@ -223,8 +223,8 @@ def _more(spent: tuple[int, float], completion: Completion) -> tuple[int, float]
 
 def _looked_up(state: State, prose: str | None) -> Step:
     """Go on with prose that was kept, once it is verified anew."""
-    judged = None if prose is None else _read(state.plan, prose)
-    if judged is None or not _accepted(state.plan, judged):
+    judged = None if prose is None else judging.read(state.plan, prose)
+    if judged is None or not judging.accepted(state.plan, judged):
         return _evaluate(state)
     after, actions = _format(replace(state, prose=prose, judged=judged))
     return after, [*([Emit(prose)] if state.plan.stream and prose else []), *actions]
@@ -232,24 +232,14 @@ def _looked_up(state: State, prose: str | None) -> Step:
 
 def _evaluated(state: State, completion: Completion) -> Step:
     """Verify an evaluation; what is not verified is written again, at most :data:`TRIES` times in all."""
-    plan, prose, judged = state.plan, completion.text, _read(state.plan, completion.text)
-    if _accepted(plan, judged):
+    plan, prose, judged = state.plan, completion.text, judging.read(state.plan, completion.text)
+    if judging.accepted(plan, judged):
         after, actions = _format(replace(state, prose=prose, judged=judged, avoid=frozenset()))
         return after, [*([Store(plan.key, prose)] if plan.key else []), *actions]
     if state.tries + 1 < TRIES:
         after, actions = _evaluate(replace(state, avoid=state.avoid | {completion.backend}, tries=state.tries + 1))
         return after, [*([Restart()] if plan.stream else []), *actions]
     return _ended(state, [Refuse(refusals.unverified(judged, TRIES))])
-
-
-def _read(plan: Plan, prose: str) -> Verdict:
-    """The verdict on an evaluation; without a task nothing is known of it."""
-    return verify.prose(prose, plan.task, plan.inputs) if plan.task else Verdict()
-
-
-def _accepted(plan: Plan, verdict: Verdict) -> bool:
-    """Whether the bundle lets pass what the verifier says."""
-    return verdict.ok or plan.bundle.accept == "valid"
 
 
 def _judged(state: State, verdict: Verdict, cut: Sequence[str]) -> Verdict:

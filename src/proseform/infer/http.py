@@ -34,6 +34,8 @@ _LOG = logging.getLogger("proseform.infer")
 _OK, _TOO_MANY, _BROKEN = 200, 429, 500
 _NO_COUNTING = frozenset({_OK, 404, 405, 501})
 """Statuses of a server that cannot count: another endpoint's answer, or none there. Any other may pass."""
+_COUNTING_S = 2.0
+"""Longest wait for a server to count a prompt, in seconds."""
 _CHECKED = 256
 """Schemas that are remembered as taken."""
 BACKOFF = Backoff()
@@ -143,8 +145,9 @@ class HttpEngine:
             return None
         limit = self.bundle.parts[request.role].generation.context_length
         try:
-            response = await self._sent(root, wire.count(request, self.spec.model(request.role)), None)
-        except EngineError:
+            async with asyncio.timeout(_COUNTING_S):  # a server that hangs is not waited for to count
+                response = await self._sent(root, wire.count(request, self.spec.model(request.role)), None)
+        except (EngineError, TimeoutError):
             return None  # whoever asks for the completion is told
         room = wire.room(response.data, limit) if response.status == _OK else None
         if room is None and response.status in _NO_COUNTING:

@@ -13,6 +13,7 @@ from proseform.infer.verified import Answer, Formatted
 from proseform.input import Input
 from proseform.schema import Schema
 from proseform.task import Task
+from proseform.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Plan:
         key: Where prose is kept for other chains; empty keeps none.
         stream: Whether prose is handed on while it is written.
         claims: What the schema states of its values; None for the formatter's turn alone.
+        verdicts: What :mod:`proseform.infer.judging` has found out already, by text.
     """
 
     bundle: Bundle
@@ -44,6 +46,7 @@ class Plan:
     key: str = ""
     stream: bool = False
     claims: Claims | None = None
+    verdicts: dict[str, Verdict] = field(default_factory=dict, init=False, compare=False, repr=False)
 
 
 # Events: what has happened. Each says when, on the driver's clock, in seconds.

@@ -357,3 +357,34 @@ def test_a_backend_to_avoid_is_passed_over_where_there_is_another():
     assert {backend for backend, _, _ in notes.calls} == {"b"}
     alone, _ = pool(Far())
     assert isinstance(virtual.run(outcome(alone, request)), Completion)
+
+
+@pytest.mark.parametrize("bad", [1, 3])
+def test_a_replica_whose_texts_alone_are_not_accepted_is_left_and_a_weak_model_is_not(bad):
+    """Nobody blames a server for prose that is not verified, unless others with the same model write better."""
+    fars = [Far(0.02, text="Sure!" if number < bad else "{}") for number in range(3)]
+    one, notes = pool(*fars)
+    request = Request("evaluator", ASK.prompt, accepts=lambda text: text == "{}")
+
+    async def run():
+        load = asyncio.create_task(paced(one, 10, 30, request))
+        await asyncio.sleep(5)
+        for far in fars:
+            far.text = "{}"
+        return await load
+
+    outcomes = virtual.run(run())
+    opened = [(at, backend) for at, backend, condition in notes.conditions if condition == "open"]
+    assert {backend for _, backend in opened} == ({"a"} if bad == 1 else set())
+    if bad == 1:
+        assert opened[0][0] < 2
+        assert next(at for at, _, condition in notes.conditions if condition == "closed") < 7
+        assert sum(one.text == "Sure!" for one in outcomes) < 20
+    assert good(outcomes) == 300, "what is not accepted is given all the same: whoever asked judges"
+
+
+def test_a_call_that_is_slow_is_helped_as_soon_as_somebody_can():
+    """The second replica fails too, and the third is asked beside the one that hangs."""
+    one, notes = pool(Far(float("inf")), Far(0.1, down()), Far(0.2), slow_s=0.5)
+    assert virtual.run(outcome(one)).backend == "c"
+    assert [why for _, why, _ in notes.calls] == ["slow", "slow", "first"]

@@ -48,7 +48,7 @@ class _Call:
         permit: The breaker's.
         why: Why it was made.
         began: On the event loop's clock.
-        slow_s: From when on it is slow, in seconds.
+        slow_s: From when on it is slow, and then when another call beside it is considered again, in seconds.
         hedge_s: When a second replica is asked beside it, in seconds; None is never.
         late: Whether it was found to be slow.
         settled: Whether the breaker knows what came of it.
@@ -69,10 +69,9 @@ class _Call:
             self.settled = True
             self.replica.settle(self.permit, outcome, now())
 
-    def due(self) -> float | None:
+    def due(self) -> float:
         """When something is to be done about it while it goes on."""
-        times = [one for one in (self.hedge_s, None if self.late else self.slow_s) if one is not None]
-        return self.began + min(times) if times else None
+        return self.began + min(self.slow_s, self.slow_s if self.hedge_s is None else self.hedge_s)
 
 
 class _Calls:
@@ -85,7 +84,7 @@ class _Calls:
         self._running: dict[asyncio.Task[Completion], _Call] = {}
         self._passed: list[str] = []
         self._calls = self._held = self._pauses = 0
-        self._rested = self._shown = self._probed = False
+        self._rested = self._shown = self._probed = self._denied = False
         self._error: EngineError | None = None
         self._spare: Completion | None = None
 
@@ -107,7 +106,8 @@ class _Calls:
         """Begin the first call, or another after one that failed."""
         while self._calls + self._held < self._pool.rules.attempts:
             probes = not self._calls and self._on_text is None
-            replica = self._pool.choose(now(), (*self._request.avoid, *self._passed), probes=probes)
+            paid = bool(self._calls) and not self._probed
+            replica = self._pool.choose(now(), (*self._request.avoid, *self._passed), probes=probes, paid=paid)
             if replica is None:
                 self._held += 1
             elif self._rested or replica.name not in self._passed:
@@ -171,14 +171,16 @@ class _Calls:
                 replica.lived = now()
                 replica.latency.add(seconds)
                 pool.latency.add(seconds)
-            innocent = ended == "invalid" and not blamed
-            call.settle("ok" if innocent else _OUTCOMES.get(ended, "failed"))
+            if ended in ("ok", "invalid"):
+                replica.rejected.append(ended == "invalid")
+            outlier = pool.outlier(replica) and (call.permit.probe or pool.dispensable())
+            innocent = ended == "invalid" and not blamed and not outlier
+            call.settle("ok" if innocent else _OUTCOMES.get(ended, "silent" if outlier else "failed"))
             pool.observer.called(pool.role, replica.name, call.why, ended, seconds)
 
     async def _ended(self) -> Completion | None:
         """Wait until a call has ended, or one more is due beside it; gives what is accepted."""
-        dues = [due for call in self._running.values() if (due := call.due()) is not None]
-        left_s = max(0.0, min(dues) - now()) if dues else None
+        left_s = max(0.0, min(call.due() for call in self._running.values()) - now())
         done, _ = await asyncio.wait(self._running, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
         if not done:
             await self._beside()
@@ -200,36 +202,42 @@ class _Calls:
         self._passed.append(call.replica.name)
         self._rested = False
         self._probed = call.why == "probe"
+        for other in self._running.values():
+            if other.late:
+                other.slow_s = now() - other.began  # another call beside it, at once
         if self._shown:
             raise self._given_up()
 
     async def _beside(self) -> None:
         """Ask a second replica beside a call that is slow, or may become so."""
         for call in list(self._running.values()):
-            due = call.due()
-            why: Why = "slow"
-            if due is None or due > now():
+            if call.due() > now():
                 continue
-            if call.hedge_s is not None:
-                call.hedge_s, why = None, "hedge"
-            else:
+            if call.hedge_s is not None and call.hedge_s < call.slow_s:
+                call.hedge_s = None
+                await self._second("hedge")
+                continue
+            call.slow_s = now() - call.began + self._pool.slow_s()
+            if not call.late:
                 call.late = True
                 self._pool.observer.slow(self._pool.role, call.replica.name)
                 if call.permit.probe or self._pool.dispensable():
                     silent = call.replica.lived < call.began and len(self._pool.replicas) > 1
                     call.settle("silent" if silent else "failed")
-            await self._second(why)
+            await self._second("slow")
 
     async def _second(self, why: Why) -> None:
         """Another replica beside the one that is asked, if one is free and the budget allows it."""
         if self._on_text is not None or len(self._running) > 1 or self._calls >= self._pool.rules.attempts:
             return
         asked = [call.replica.name for call in self._running.values()]
-        replica = self._pool.choose(now(), (*asked, *self._passed), probes=False)
+        replica = self._pool.choose(now(), (*asked, *self._passed), probes=False, paid=True)
         if replica is None or replica.name in asked or replica.server.full or replica.breaker.condition != "closed":
             return
         if not replica.budget.spend():
-            self._pool.observer.denied(self._pool.role)
+            if not self._denied:
+                self._pool.observer.denied(self._pool.role)
+            self._denied = True
             return
         await replica.server.enter()
         permit = replica.admit(now())

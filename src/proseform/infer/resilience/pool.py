@@ -22,6 +22,10 @@ Send = Callable[[str, Request, OnText | None], Awaitable[Completion]]
 """Asks the server of a URL once."""
 
 
+_ROW = 5
+"""So many texts in a row tell of a replica."""
+
+
 class PassingError(EngineError):
     """A call failed in a way that may pass.
 
@@ -84,7 +88,7 @@ class Pool:
         self.latency = Latency()
         self._turns = 0
 
-    def choose(self, now: float, passed: Sequence[str], *, probes: bool) -> Replica | None:
+    def choose(self, now: float, passed: Sequence[str], *, probes: bool, paid: bool = False) -> Replica | None:
         """The replica to ask, or None.
 
         Args:
@@ -92,11 +96,12 @@ class Pool:
             passed: Names of replicas to pass over where there are others.
             probes: Whether a breaker whose pause is over comes first instead of last: somebody's call has to be the
                 probe, or no breaker closes while others are.
+            paid: Whether the call costs a token of the replica's budget: those that have one come first.
         """
 
-        def rank(replica: Replica) -> tuple[bool, bool, bool, int, int]:
-            closed = replica.breaker.condition == "closed"
-            return closed and probes, not closed, replica.name in passed, replica.server.load, replica.turn
+        def rank(replica: Replica) -> tuple[bool, bool, bool, bool, int, int]:
+            closed, poor = replica.breaker.condition == "closed", paid and replica.budget.tokens < 1
+            return closed and probes, poor, not closed, replica.name in passed, replica.server.load, replica.turn
 
         ready = [replica for replica in self.replicas if replica.open(now)]
         if not ready:
@@ -121,6 +126,16 @@ class Pool:
     def slow_s(self) -> float:
         """From when on a call is slow, in seconds: alone there is nothing beside which it could be."""
         return self.rules.slow_s if len(self.replicas) == 1 else slow_after(self.latency, self.rules.slow_s)
+
+    def outlier(self, replica: Replica) -> bool:
+        """Whether texts of a replica are not accepted while those of others are.
+
+        The models are the same, so it is the server that cuts or alters them. Where no replica's texts are accepted,
+        the model is weak or the cases are hard, and no breaker helps.
+        """
+        others = [one for other in self.replicas if other is not replica for one in other.rejected]
+        row = list(replica.rejected)[-_ROW:]
+        return len(others) >= _ROW and 2 * sum(others) < len(others) and row == [True] * _ROW
 
     def dispensable(self) -> bool:
         """Whether at least half of the replicas stay closed without one that is merely slow.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from dataclasses import dataclass, field
 
 from proseform.bundle import Role
@@ -71,6 +72,7 @@ class Replica:
         resting: Until when it asked not to be called (``Retry-After``), on the event loop's clock, in seconds.
         turn: When it was chosen last, as a serial number.
         lived: When a call last succeeded, on the event loop's clock, in seconds.
+        rejected: Of the last texts, whether they were not accepted.
     """
 
     server: Server
@@ -82,6 +84,7 @@ class Replica:
     resting: float = 0.0
     turn: int = 0
     lived: float = -1.0
+    rejected: deque[bool] = field(default_factory=lambda: deque(maxlen=10))
 
     @property
     def name(self) -> str:
