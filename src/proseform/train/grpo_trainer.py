@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -162,12 +163,14 @@ class Trainer(GRPOTrainer):
             signal.Group([one.text for one in some], [one.score for one in some])
             for some in (sampled[at : at + size] for at in range(0, len(sampled), size))
         ]
+        earned = [one for one in rewards if one is not None]
         row = {
             "frac_zero_variance": reward.zero_variance_share(rewards, size),
             "frac_cancelled": hazards.cancelled([one.scores for one in by_group]),
             "faulted": faults / len(sampled),
             **signal.record(by_group, self.seams.methods.best),
-            **(figures(sampled, groups, self.seams.source) if self.seams.methods.active else {}),
+            **figures(sampled, groups, self.seams.source),
+            **({"sampled_reward": fmean(earned)} if self.seams.methods.active else {}),  # TRL's is of what was chosen
         }
         for name, value in row.items():
             self._log_metric(name, value)

@@ -142,6 +142,12 @@ def test_gold_goes_into_the_first_dead_groups_that_do_not_succeed_and_only_where
     assert [one.golden for one in mix(best, best, best, groups=1)].count(True) == 1
 
 
+def test_where_no_group_wants_gold_none_is_written() -> None:
+    """Ranks share what they write, and nothing cannot be shared."""
+    unasked = Gold(config.Gold(), 1.0, lambda _: pytest.fail("asked")).mix([drawn(0, 1), drawn(1, 1)])
+    assert unasked == [drawn(0, 1), drawn(1, 1)]
+
+
 def test_replay_takes_the_newest_mixed_groups_in_the_place_of_dead_ones_and_each_once() -> None:
     replay = Replay(config.Replay(groups=2, age=2))
     old = [drawn(0, 1, case=CASES[at]) for at in range(3)]
@@ -272,6 +278,6 @@ def test_figures_count_discarded_tokens_too() -> None:
     kept, lost = drawn(0, 1), drawn(0, 0, None, first=2)
     figures = methods.figures([*kept.samples, *lost.samples], [kept], FixedOrder(CASES, 1, 0))
     assert figures == {
-        "sampled_reward": 0.25, "sampled_tokens": 5, "trained_tokens": 2, "trained_mixed": 1.0, "golden": 0,
+        "sampled_tokens": 5, "trained_tokens": 2, "trained_mixed": 1.0, "golden": 0,
         "replayed": 0,
     }  # fmt: skip

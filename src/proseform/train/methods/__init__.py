@@ -14,7 +14,6 @@ the same with the same gathered completions, and what a method remembers is save
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from statistics import fmean
 from typing import Any
 
 from proseform import config
@@ -51,7 +50,7 @@ def source(knobs: config.Grpo, cases: Sequence[Case], best: float) -> Source:
 
 
 def figures(sampled: Sequence[Sample], groups: Sequence[Drawn], prompts: Source) -> dict[str, float]:
-    """Figures of a step that was sampled by methods.
+    """What a step has sampled and what becomes of it.
 
     Args:
         sampled: All completions, discarded ones too.
@@ -59,14 +58,12 @@ def figures(sampled: Sequence[Sample], groups: Sequence[Drawn], prompts: Source)
         prompts: The source, which may have figures of its own.
 
     Returns:
-        ``sampled_reward`` (mean), ``sampled_tokens``, ``trained_tokens``, ``trained_mixed`` (share of the latter that
+        ``sampled_tokens``, ``trained_tokens``, ``trained_mixed`` (share of the latter that
         are in mixed groups), ``golden`` and ``replayed`` (groups), and the source's.
     """
-    earned = [one.score.composite for one in sampled if one.score.composite is not None]
     tokens = [sum(len(sample.ids) for sample in group.samples) for group in groups]
     own = getattr(prompts, "figures", dict)
     return {
-        "sampled_reward": fmean(earned) if earned else 0.0,
         "sampled_tokens": sum(len(one.ids) for one in sampled),
         "trained_tokens": sum(tokens),
         "trained_mixed": sum(n for n, group in zip(tokens, groups, strict=True) if group.mixed) / max(1, sum(tokens)),

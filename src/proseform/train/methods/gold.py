@@ -22,7 +22,7 @@ class Gold:
     Args:
         knobs: How many groups.
         best: The highest reward there is.
-        write: The gold completion of each case, scored; None where it cannot be used.
+        write: The gold completion of each case, scored; None where it cannot be used. Is asked for one at least.
     """
 
     def __init__(
@@ -36,11 +36,11 @@ class Gold:
             place
             for place, one in enumerate(groups)
             if not one.mixed and one.rewards and max(one.rewards) < NEAR * self.best
-        ]
+        ][: self.groups]
         mixed = list(groups)
-        for place, sample in zip(
-            dead[: self.groups], self.write([groups[place].case for place in dead[: self.groups]]), strict=True
-        ):
+        if not dead:
+            return mixed
+        for place, sample in zip(dead, self.write([groups[place].case for place in dead]), strict=True):
             one = groups[place]
             if sample is not None and (sample.score.composite or 0.0) > max(one.rewards):
                 mixed[place] = Drawn(one.case, (*one.samples[:-1], sample))
