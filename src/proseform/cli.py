@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from proseform.commands import batch as batches
 from proseform.commands import keys as key_commands
 from proseform.commands import rewards, training
 from proseform.commands import task as task_commands
@@ -40,6 +41,7 @@ app.command(epilog=EXIT_CODES)(training.watch)
 app.add_typer(task_commands.app, name="task")
 app.command(name="tasks")(task_commands.listed)
 app.add_typer(key_commands.app, name="keys")
+app.command(epilog=EXIT_CODES)(batches.batch)
 
 
 def guarded(typer_app: typer.Typer) -> None:

@@ -1,5 +1,6 @@
 """What people see of a run and of an answer.
 
+- :mod:`~proseform.display.batch`: a batch while it goes on
 - :mod:`~proseform.display.watch`: a run while it goes on
 - :mod:`~proseform.display.results`: what came of it, an answer, a document, and tables
 - :mod:`~proseform.display.rewards`: what is said of a reward
@@ -7,6 +8,7 @@
 - :mod:`~proseform.display.tasks`: a task of one's own, and what its cases hold
 """
 
+from proseform.display.batch import rows_done
 from proseform.display.results import answered, conclude, document, show, summary
 from proseform.display.rewards import checked, explained, replayed, signalled
 from proseform.display.signal import watched
@@ -25,6 +27,7 @@ __all__ = [
     "follow",
     "note",
     "replayed",
+    "rows_done",
     "show",
     "signalled",
     "summary",

@@ -6,6 +6,9 @@
 - :mod:`~proseform.serve.routes`, :mod:`~proseform.serve.waiting`: which handler answers, and for how long it waits
 - :mod:`~proseform.serve.reading`: our own protocol, in events by :mod:`~proseform.serve.draft`
 - :mod:`~proseform.serve.openai`: OpenAI's; :mod:`~proseform.serve.v1`, :mod:`~proseform.serve.v2`: KServe's
+- :mod:`~proseform.serve.batches`: files of requests
+- :mod:`~proseform.serve.guard`, :mod:`~proseform.serve.keys`, :mod:`~proseform.serve.connection`: who may ask, and how
+  slowly
 - :mod:`~proseform.serve.events`: responses that are written while they come
 - :mod:`~proseform.serve.admission`: limits on concurrent and waiting requests: :mod:`~proseform.serve.line`,
   :mod:`~proseform.serve.flights`; :mod:`~proseform.serve.metrics`
