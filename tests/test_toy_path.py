@@ -11,30 +11,48 @@ from pathlib import Path
 
 import pytest
 
-from proseform import config, task
+from proseform import config, task, thresholds
+from proseform.data import new
+from proseform.data.forms import Wanted
 from proseform.infer.answer import answer
 from proseform.infer.local import LocalEngine
 from proseform.stages import cache, dataset, evaluate, grpo, policy, sft
 
-RUN = str(Path(__file__).parent / "runs" / "micro.toml")
+RUNS = Path(__file__).parent / "runs"
+TICKETS = Path(__file__).parents[1] / "examples/tasks/tickets"
 
 
 @pytest.mark.usefixtures("warmed")
 def test_from_data_to_a_valid_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PROSEFORM_HOME", str(tmp_path))
-    data, imitator, evaluator, formatter, report = (cache.Slot() for _ in range(5))
-    dataset.run("cv", RUN, data)
-    sft.run("cv", RUN, "evaluator", data, imitator)
-    sft.run("cv", RUN, "formatter", data, formatter)
-    grpo.run("cv", RUN, data, imitator, evaluator)
-    evaluate.run("cv", RUN, data, imitator, evaluator, formatter, report)
-    figures = json.loads((cache.folder(report) / "report.json").read_text())["figures"]
-    assert figures["schema_valid"]["value"] == 1.0
+    whole_way("cv", str(RUNS / "micro.toml"))
 
-    cv, run = task.load("cv"), config.load(RUN)
+
+@pytest.mark.usefixtures("warmed")
+def test_from_ones_own_schema_and_cases_to_a_valid_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task of data alone goes the same way; workers find its folder by its name."""
+    monkeypatch.setenv("PROSEFORM_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv(task.FOLDERS, str(tmp_path / "tasks"))
+    new.write("mine", TICKETS / "schema.json", TICKETS / "cases.jsonl", Wanted())
+    whole_way("mine", str(RUNS / "micro-own.toml"))
+
+
+def whole_way(name: str, run: str) -> None:
+    """Every stage up to the report, the gate's judgement of it, and an answer by the bundle that was measured."""
+    data, imitator, evaluator, formatter, report = (cache.Slot() for _ in range(5))
+    dataset.run(name, run, data)
+    sft.run(name, run, "evaluator", data, imitator)
+    sft.run(name, run, "formatter", data, formatter)
+    grpo.run(name, run, data, imitator, evaluator)
+    evaluate.run(name, run, data, imitator, evaluator, formatter, report)
+    summary = json.loads((cache.folder(report) / "report.json").read_text())
+    assert summary["figures"]["schema_valid"]["value"] == 1.0
+
+    the_task, knobs = task.load(name), config.load(run)
     folder = cache.home().root / "bundle"
-    bundle = policy.assemble(folder, cv, run, policy.of(evaluator), policy.of(formatter))
-    assert json.loads((cache.folder(report) / "report.json").read_text())["meta"]["digests"]["bundle"] == bundle.digest
-    result = answer(LocalEngine(folder), cv, dict(cv.gold[0].inputs))
+    bundle = policy.assemble(folder, the_task, knobs, policy.of(evaluator), policy.of(formatter))
+    assert summary["meta"]["digests"]["bundle"] == bundle.digest
+    assert thresholds.judge(summary, knobs.gate, bundle.digest, the_task.contract).open
+    result = answer(LocalEngine(folder), the_task, dict(the_task.gold[0].inputs))
     assert result.bundle == bundle.digest
     assert bundle.compiled().fault(result.value) is None

@@ -56,6 +56,18 @@ def check(task: Which, as_json: Json = False) -> None:
         raise typer.Exit(1)
 
 
+@app.command(epilog=EXIT_CODES)
+def derived(
+    task: Which,
+    file: Annotated[str, typer.Argument(help="evaluator.md, formatter.md, guide.md or rubric.toml.")],
+) -> None:
+    """Print what is derived as the file that would replace it: proseform task derived NAME guide.md > …/guide.md."""
+    from proseform import task as tasks
+    from proseform.data import derived as data
+
+    typer.echo(data.file(tasks.load(tasks.located(task)), file), nl=False)
+
+
 def listed(*, as_json: Json = False) -> None:
     """List the tasks: installed ones, and folders of data alone."""
     from proseform import display

@@ -109,7 +109,8 @@ def faults(task: Task, known: Sequence[Case]) -> Iterator[str]:
     rubric = task.rubric()
     for case in known:
         for field, words in laws.case_faults(task, case, rubric):
-            yield f"case '{case.id}', field '{field}': {words}"
+            stated = "answer" if task.replayed and field == "prose" else field  # nobody wrote the prose
+            yield f"case '{case.id}', field '{stated}': {words}"
 
 
 def unread(task: Task, level: str, by_split: dict[str, list[Case]]) -> dict[str, Any]:

@@ -127,7 +127,10 @@ def check(task: Task, dataset: config.Dataset, tests: Iterable[str] = (), rubric
     level = dataset.level or task.levels[0]
     for name in (level, *tests):
         if name not in task.levels:
-            raise InputError(f"Task '{task.name}' has no level '{name}'; there are: {', '.join(task.levels)}.")
+            raise InputError(
+                f"Task '{task.name}' has no level '{name}'; there are: {', '.join(task.levels)}.",
+                hint="The run own takes a task's first level and whole schema." if task.replayed else "",
+            )
     for name in dataset.shared:
         if name not in task.inputs:
             raise InputError(
