@@ -51,7 +51,7 @@ class Case:
             RowError: Not JSON, or a field is missing, unknown or of the wrong type; ``where`` and the field are named.
         """
         row = jsonl.parse(line, where)
-        _check_shape(row, where)
+        shaped(row, where, _REQUIRED, _OPTIONAL)
         if row["split"] not in SPLITS:
             raise RowError(f"{where}: field 'split' is '{row['split']}', expected one of {', '.join(SPLITS)}.")
         for name, text in row["inputs"].items():
@@ -67,18 +67,27 @@ _REQUIRED = {"id": str, "level": str, "split": str, "inputs": dict, "prose": str
 _OPTIONAL = {"groups": list, "facts": dict}
 
 
-def _check_shape(row: dict[str, Any], where: str) -> None:
-    """Check that every field is known, present, and of its type; see :meth:`Case.from_json`."""
-    known = {**_REQUIRED, **_OPTIONAL}
-    for name in _REQUIRED:
+def shaped(row: Mapping[str, Any], where: str, required: Mapping[str, type], optional: Mapping[str, type]) -> None:
+    """Check that every field of a case's row is known, present, and of its type.
+
+    Args:
+        row: The row.
+        where: What to call it, such as ``"mine.jsonl, line 3"``.
+        required: Fields that it has, each with its type.
+        optional: Fields that it may have.
+
+    Raises:
+        RowError: The first field that is missing, unknown or of another type.
+    """
+    known = {**required, **optional}
+    for name in required:
         if name not in row:
-            raise RowError(f"{where}: field '{name}' is missing.", hint=f"A case has {', '.join(_REQUIRED)}.")
+            raise RowError(f"{where}: field '{name}' is missing.", hint=f"A case has {', '.join(required)}.")
     for name, value in row.items():
         if name not in known:
             raise RowError(f"{where}: unknown field '{name}'.", hint=f"Known: {', '.join(known)}.")
         if not isinstance(value, known[name]):
-            expected = jsonl.kind(known[name]())
-            raise RowError(f"{where}: field '{name}' is {jsonl.kind(value)}, expected {expected}.")
+            raise RowError(f"{where}: field '{name}' is {jsonl.kind(value)}, expected {jsonl.kind(known[name]())}.")
 
 
 def read_cases(lines: Iterable[str], where: str = "cases.jsonl") -> Iterator[Case]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from proseform.errors import RowError
-from proseform.strict import DECODER
+from proseform.strict import DECODER, encodable
 
 _COMPRESSED = {
     b"\x1f\x8b": "gzip",
@@ -152,7 +152,7 @@ def _infinite(line: str) -> str:
 
 def _unencodable(value: Any) -> str:
     """The dotted path of the first text that UTF-8 cannot hold; empty where there is none."""
-    return _first(value, lambda leaf: isinstance(leaf, str) and not _encodable(leaf))
+    return _first(value, lambda leaf: isinstance(leaf, str) and not encodable(leaf))
 
 
 def _first(value: Any, faulty: Callable[[Any], bool], path: str = "") -> str:
@@ -167,15 +167,6 @@ def _first(value: Any, faulty: Callable[[Any], bool], path: str = "") -> str:
         if place := _first(child, faulty, step):
             return place
     return ""
-
-
-def _encodable(text: str) -> bool:
-    """Whether a text can be written as UTF-8."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _not_utf8(name: str, data: bytes, error: UnicodeDecodeError) -> str:

@@ -61,6 +61,19 @@ DECODER = json.JSONDecoder(object_pairs_hook=unique, parse_float=finite, parse_c
 """Reads JSON with all three."""
 
 
+def encodable(text: str) -> bool:
+    """Whether a text can be written as UTF-8: half of a character cannot.
+
+    >>> encodable("né"), encodable(chr(0xD800))
+    (True, False)
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def same(left: Any, right: Any) -> bool:
     """Equality of JSON values: 1 and 1.0 are the same number, 1 and true are not.
 

@@ -15,7 +15,7 @@ from typing import Any
 from zlib import crc32
 
 from proseform import jsonl, leaks
-from proseform.case import SPLITS, Case, Split
+from proseform.case import SPLITS, Case, Split, shaped
 from proseform.errors import InputError, RowError
 from proseform.strict import same
 from proseform.verbal import Form
@@ -97,16 +97,7 @@ def replay(cases: Sequence[Case]) -> Callable[[str, str, int, int], Iterator[Cas
 
 def _row(table: Mapping[str, Any], number: int, where: str) -> Row:
     """A line as a row; see :func:`rows`."""
-    known = {**_REQUIRED, **_OPTIONAL}
-    for field in _REQUIRED:
-        if field not in table:
-            raise RowError(f"{where}: field '{field}' is missing.", hint=f"A case has {' and '.join(_REQUIRED)}.")
-    for field, value in table.items():
-        if field not in known:
-            raise RowError(f"{where}: unknown field '{field}'.", hint=f"Known: {', '.join(known)}.")
-        if not isinstance(value, known[field]):
-            expected = jsonl.kind(known[field]())
-            raise RowError(f"{where}: field '{field}' is {jsonl.kind(value)}, expected {expected}.")
+    shaped(table, where, _REQUIRED, _OPTIONAL)
     for name, text in table["inputs"].items():
         if not isinstance(text, str):
             raise RowError(f"{where}: field 'inputs.{name}' is {jsonl.kind(text)}, expected text.")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from proseform.leaves import Path
-from proseform.strict import DECODER
+from proseform.strict import DECODER, encodable
 from proseform.verbal.labels import PLAIN, Labels
 from proseform.verbal.tree import built, place
 from proseform.verbal.writing import write
@@ -53,7 +53,7 @@ def read(text: str, labels: Labels) -> Verdict:
         return Verdict(reason=Reason.EMPTY, detail="no text")
     if len(text) > LONGEST:
         return Verdict(reason=Reason.FORM, where="layout", detail=f"it has more than {LONGEST:,} characters")
-    if not _encodable(text):
+    if not encodable(text):
         return Verdict(reason=Reason.FORM, where="layout", detail="a lone surrogate is no text")
     scanned = scan(text, labels)
     for number, line in scanned.strange:
@@ -177,15 +177,6 @@ def _json(text: str) -> Any:
         return DECODER.decode(text)
     except ValueError:
         _strange(text)
-
-
-def _encodable(text: str) -> bool:
-    """Whether a text can be written as UTF-8."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _strange(text: str) -> NoReturn:
