@@ -206,7 +206,7 @@ def test_what_is_told_to_go_ends_what_it_has_begun_within_its_pods_patience() ->
     assert (
         service["predictor"]["terminationGracePeriodSeconds"]
         == service["transformer"]["terminationGracePeriodSeconds"]
-        == 97
+        == 7 + 90 + services.LEAVING_S
     )
 
 

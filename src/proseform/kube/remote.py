@@ -35,7 +35,7 @@ def build(served: services.Served) -> list[Manifest]:
         **pods.pod([container], place, volumes, knobs, serving.account),
         "labels": {**pods.PART_OF, "app.kubernetes.io/component": "transformer"},
         **({"annotations": dict(knobs.annotations)} if knobs.annotations else {}),
-        "terminationGracePeriodSeconds": serving.drain_s + knobs.timeout_s,
+        "terminationGracePeriodSeconds": serving.drain_s + knobs.timeout_s + services.LEAVING_S,
         **scaling.component(serving, place.namespace, served.name, "predictor", of="transformer"),
     }
     notes = {**about["annotations"], services.MODE: "Standard", scaling.CLASS: serving.scaling.by}

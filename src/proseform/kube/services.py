@@ -25,6 +25,8 @@ TASK, VERSION, BUNDLE, CONTRACT = (f"proseform.dev/{word}" for word in ("task", 
 MODE = "serving.kserve.io/deploymentMode"
 FOLDER = "/etc/proseform/bundle"
 """The folder in which the transformer finds ``bundle.json``."""
+LEAVING_S = 10
+"""What a server takes at most to close its connections and to end, beside its last answers, in seconds."""
 KEYS = "/etc/proseform/keys"
 """The folder in which it finds ``keys.json``; a Secret that is changed is mounted anew, and read again."""
 SERVING = "serving.kserve.io/v1beta1"
@@ -211,7 +213,7 @@ def _service(
     """Runtime, disruption budgets and InferenceService of one engine, with or without a transformer."""
     place, serving = served.place, served.place.serving
     metadata = about(served, called)
-    patience = {"terminationGracePeriodSeconds": serving.drain_s + serving.transformer.timeout_s}
+    patience = {"terminationGracePeriodSeconds": serving.drain_s + serving.transformer.timeout_s + LEAVING_S}
     model = {"modelFormat": {"name": "vLLM"}, "runtime": called, "storageUri": served.storage}
     predictor = {
         **engines.pod(place),

@@ -45,7 +45,12 @@ class App:
         admission: Answers cases.
         name: The model's name in KServe's protocols.
         guard: Lets requests in; None asks for no key.
+
+    Attributes:
+        draining: Whether the server is about to end: it is not ready, and each response closes its connection.
     """
+
+    draining = False
 
     def __init__(self, admission: Admission, name: str, guard: Guard | None = None) -> None:
         self._admission = admission
@@ -86,9 +91,9 @@ class App:
                     return
             except GoneError:
                 return
-            if exchange.method == "HEAD":
-                response = Response(response.status, b"", response.kind, response.headers)
-            await response.sent(send)
+            body = b"" if exchange.method == "HEAD" else response.body
+            headers = {**response.headers, **({"connection": "close"} if self.draining else {})}
+            await Response(response.status, body, response.kind, headers).sent(send)
 
     async def _responded(self, exchange: Exchange) -> Response | Stream:
         """The response to a request; an exception becomes an error response."""
@@ -212,7 +217,9 @@ class App:
         return Response.of_json({"ready": True})
 
     async def _check_engines(self) -> None:
-        """Raise an :class:`~proseform.errors.EngineError` if no answer can be given now."""
+        """Raise an :class:`~proseform.errors.EngineError` if no answer can be given now, or none soon."""
+        if self.draining:
+            raise EngineError("The server is about to end.")
         if trouble := await self._readiness.trouble():
             raise EngineError(trouble)
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import uvicorn
 
 _BACKLOG = 2048
+DRAIN_S = 5.0
+"""How long a server goes on after SIGTERM while connections are open, in seconds; a pod waits before that, too."""
 _KEPT_S = 75
 """Longest pause on a kept connection, in seconds: longer than gateways', so that they close connections first."""
 
@@ -116,6 +118,7 @@ def uvicorn_server(app: App, host: str, port: int, timeout_s: float) -> uvicorn.
     import uvicorn
 
     from proseform.serve.connection import Connection
+    from proseform.serve.draining import Server
 
     config = uvicorn.Config(
         app,
@@ -130,4 +133,4 @@ def uvicorn_server(app: App, host: str, port: int, timeout_s: float) -> uvicorn.
         timeout_keep_alive=_KEPT_S,
         timeout_graceful_shutdown=math.ceil(timeout_s) + 1,
     )
-    return uvicorn.Server(config)
+    return Server(config, app, DRAIN_S)
