@@ -31,6 +31,7 @@ _NAMES = {
     **{name: name for name in ("all_zero", "all_best", "spread", "repeated", "right")},
     "clip_ratio/region_mean": "clip_region",
     "sampled_reward": "reward",
+    "sampled_groups": "sampled_groups",
     "sampled_tokens": "sampled_tokens",
     "trained_tokens": "trained_tokens",
     "trained_mixed": "trained_mixed",

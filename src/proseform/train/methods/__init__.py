@@ -58,12 +58,13 @@ def figures(sampled: Sequence[Sample], groups: Sequence[Drawn], prompts: Source)
         prompts: The source, which may have figures of its own.
 
     Returns:
-        ``sampled_tokens``, ``trained_tokens``, ``trained_mixed`` (share of the latter that
+        ``sampled_groups``, ``sampled_tokens``, ``trained_tokens``, ``trained_mixed`` (share of the latter that
         are in mixed groups), ``golden`` and ``replayed`` (groups), and the source's.
     """
     tokens = [sum(len(sample.ids) for sample in group.samples) for group in groups]
     own = getattr(prompts, "figures", dict)
     return {
+        "sampled_groups": len(sampled) / len(groups[0].samples),
         "sampled_tokens": sum(len(one.ids) for one in sampled),
         "trained_tokens": sum(tokens),
         "trained_mixed": sum(n for n, group in zip(tokens, groups, strict=True) if group.mixed) / max(1, sum(tokens)),

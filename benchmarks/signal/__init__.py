@@ -1,0 +1,1 @@
+"""What methods against zero-variance groups save: `python -m benchmarks.signal --help`."""
