@@ -95,13 +95,12 @@ def work_off(folder: Path, method: str, seed: int, steps: int) -> list[dict[str,
 
     weights.quiet()
     recipe = run(seed, steps, METHODS[method])
-    trained = _trained(folder, seed, recipe)
-    points = _grpo(folder / f"{method}-{seed}-{steps}", recipe, trained)
+    points = _grpo(folder / f"{method}-{seed}-{steps}", recipe, trained(folder, seed, recipe))
     done.write_text(json.dumps(points))
     return points
 
 
-def _job(stage: str, place: Path, recipe: config.Run, **inputs: Path) -> Job:
+def job(stage: str, place: Path, recipe: config.Run, **inputs: Path) -> Job:
     """A job of a worker, with its folders."""
     for name in ("work", "out"):
         (place / name).mkdir(parents=True, exist_ok=True)
@@ -110,7 +109,7 @@ def _job(stage: str, place: Path, recipe: config.Run, **inputs: Path) -> Job:
     return Job(stage, str(place / "work"), str(place / "out"), refs, settings)
 
 
-def _trained(folder: Path, seed: int, recipe: config.Run) -> dict[str, Path]:
+def trained(folder: Path, seed: int, recipe: config.Run) -> dict[str, Path]:
     """Dataset, base and SFT policy of a seed, which its methods share."""
     from proseform.train import base, sft
 
@@ -131,29 +130,29 @@ def _trained(folder: Path, seed: int, recipe: config.Run) -> dict[str, Path]:
         (dataset / f"cases-{split}.jsonl").write_text("".join(f"{case.to_json()}\n" for case in known))
         for role in ("evaluator", "formatter"):
             (dataset / f"{role}-{split}.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
-    base.main(_job("base", place / "base", recipe, dataset=dataset))
-    sft.main(_job("sft-evaluator", place / "policy", recipe, dataset=dataset, base=found["base"]))
+    base.main(job("base", place / "base", recipe, dataset=dataset))
+    sft.main(job("sft-evaluator", place / "policy", recipe, dataset=dataset, base=found["base"]))
     ready.touch()
     return found
 
 
-def _grpo(place: Path, recipe: config.Run, trained: dict[str, Path]) -> list[dict[str, Any]]:
+def _grpo(place: Path, recipe: config.Run, inputs: dict[str, Path]) -> list[dict[str, Any]]:
     """Train, and measure on the way; a run that goes on keeps the measurements before its checkpoint."""
     from proseform.train import grpo
 
-    job, make = _job("grpo", place, recipe, **trained), grpo._trainer  # noqa: SLF001
+    its_job, make = job("grpo", place, recipe, **inputs), grpo._trainer  # noqa: SLF001
 
     def watched(*given: Any) -> Any:
         trainer = make(*given)
-        trainer.add_callback(_measured(trainer, Path(job.work), recipe))
+        trainer.add_callback(_measured(trainer, Path(its_job.work), recipe))
         return trainer
 
     grpo._trainer = watched  # noqa: SLF001
     try:
-        grpo.main(job)
+        grpo.main(its_job)
     finally:
         grpo._trainer = make  # noqa: SLF001
-    return list(jsonl.rows(Path(job.work) / "held-out.jsonl"))
+    return list(jsonl.rows(Path(its_job.work) / "held-out.jsonl"))
 
 
 def _measured(trainer: Any, work: Path, recipe: config.Run) -> Any:

@@ -278,6 +278,6 @@ def test_figures_count_discarded_tokens_too() -> None:
     kept, lost = drawn(0, 1), drawn(0, 0, None, first=2)
     figures = methods.figures([*kept.samples, *lost.samples], [kept], FixedOrder(CASES, 1, 0))
     assert figures == {
-        "sampled_tokens": 5, "trained_tokens": 2, "trained_mixed": 1.0, "golden": 0,
+        "sampled_groups": 2.5, "sampled_tokens": 5, "trained_tokens": 2, "trained_mixed": 1.0, "golden": 0,
         "replayed": 0,
     }  # fmt: skip
