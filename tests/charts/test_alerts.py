@@ -21,12 +21,14 @@ from manifests import render
 HERE = f'namespace="{render.NAME}"'
 ANSWERS = f'proseform_answers_total{{{HERE},pod="a",task="cv",bundle="b"}}'
 WAITING = f'vllm:num_requests_waiting{{{HERE},pod="e",job="proseform-cv-v1"}}'
+BREAKER = f'proseform_breaker_state{{{HERE},pod="a",role="formatter",backend="e:8000"}}'
 FAILED = f'training_operator_jobs_failed_total{{job_namespace="{render.NAME}",framework="pytorch"}}'
 EVERY = [
     "ProseformRefusals",
     "ProseformFaults",
     "ProseformSlow",
     "ProseformWaiting",
+    "ProseformBackend",
     "ProseformTraining",
     "ProseformGone",
 ]
@@ -75,6 +77,8 @@ STORIES: dict[str, tuple[dict[str, str], list[str]]] = {
         ["ProseformSlow"],
     ),
     "requests pile up": ({ANSWERS: "0+60x120", WAITING: "21x120"}, ["ProseformWaiting"]),
+    "a replica's breaker opens and probes in vain": ({BREAKER: "0x60 2 1 2 1 2x56"}, ["ProseformBackend"]),
+    "a breaker opens now and then": ({BREAKER: "0 2 1 0 0 2 0x114"}, []),
     "a pod is gone": ({up("a"): "1x120", up("e"): "1x110 0x9"}, ["ProseformGone"]),
     "the first training job fails": ({FAILED: "_x114 1x5"}, ["ProseformTraining"]),
     "another training job fails": ({FAILED: "4x114 5x5"}, ["ProseformTraining"]),

@@ -12,12 +12,13 @@ from typing import Any
 import helm_python
 import pytest
 import yaml
-from prometheus_client import generate_latest
+from prometheus_client import Counter, Gauge, Histogram, generate_latest
 
 from manifests import render
 from proseform import config
 from proseform.kube import pods
-from proseform.serve import admission as serving
+from proseform.serve import faults
+from proseform.serve import metrics as serving
 from proseform.versions import images, version
 from tests.charts import admission
 from tests.charts.objects import DIGEST, POSTGRES, VARIANTS, named, of_kind
@@ -260,12 +261,13 @@ VLLM = {
     "vllm:time_to_first_token_seconds_bucket",
 }
 """Names of metrics, as vLLM's server exports them."""
+METRICS = [one for one in vars(serving).values() if isinstance(one, Counter | Gauge | Histogram)]
 
 
 def test_alerts_and_dashboard_ask_for_metrics_that_are_there():
-    serving.ANSWERS.labels("t", "b")
-    serving.REFUSALS.labels("t", "r")
-    serving.SECONDS.labels("t")
+    for one in METRICS:
+        if one._labelnames:
+            one.labels(*one._labelnames)
     known = VLLM | set(re.findall(r"^(proseform_\w+)", generate_latest().decode(), re.MULTILINE))
     manifests = render.objects({"monitoring": {"create": True}})
     (rules,) = of_kind(manifests, "PrometheusRule")
@@ -280,10 +282,18 @@ def test_alerts_and_dashboard_ask_for_metrics_that_are_there():
     assert len({panel["id"] for panel in board["panels"]}) == len(board["panels"])
 
 
+def test_the_documentation_lists_every_metric_with_its_labels():
+    text = (render.CHART.parents[1] / "docs" / "resilience.md").read_text()
+    rows = re.findall(r"^\| `(proseform_\w+)` \| ([^|]*) \|", text, re.MULTILINE)
+    listed = {(name.removesuffix("_total"), tuple(re.findall(r"`(\w+)`", labels))) for name, labels in rows}
+    assert listed == {(one._name, one._labelnames) for one in METRICS}
+    assert len(rows) == len(METRICS)
+
+
 def test_the_reasons_that_alerts_tell_apart_are_those_that_serving_gives():
     text = (render.CHART / "templates" / "monitoring.yaml").read_text()
     reasons = {word for alternatives in re.findall(r'reason[!=]~"([^"]+)"', text) for word in alternatives.split("|")}
-    reasons_of_serving = set(re.findall(r'return "(\w+)"', Path(serving.__file__).with_name("faults.py").read_text()))
+    reasons_of_serving = {word for _, _, word in faults._KINDS} | {"busy", "internal"}
     assert reasons == reasons_of_serving
 
 

@@ -58,6 +58,21 @@ def test_a_caller_that_leaves_cancels_its_chain_down_to_the_engine():
     assert [request.role for request in engine.requests] == ["evaluator", "evaluator", "formatter"]
 
 
+def test_a_request_without_a_place_is_turned_away_before_its_body_is_read():
+    engine = Waiting()
+    with light(engine=engine, concurrency=1, queue=0) as server:
+        first = begun(server.port, json.dumps({"inputs": INPUTS}).encode())
+        assert engine.asked.wait(20)
+        line = begun(server.port, b'{"inputs"', length=5000)
+        answer = line.recv(1000).lower()
+        assert answer.startswith(b"http/1.1 503")
+        assert b"retry-after: 1" in answer
+        assert b"connection: close" in answer, "the rest of the body would be taken for a request"
+        line.close()
+        engine.free.set()
+        first.close()
+
+
 @pytest.mark.parametrize("path", ["/v1/models/proseform-toy:predict", "/v2/models/proseform-toy/infer"])
 def test_a_caller_of_kserves_protocols_may_leave_too(path):
     engine = Waiting()

@@ -34,7 +34,7 @@ from proseform.serve.readiness import Readiness
 from proseform.serve.routes import Handler, Route, matching
 from proseform.serve.waiting import deadline, in_time, unless_gone
 
-_CUT = (faults.TooLargeError, faults.SlowError, faults.HeadError)
+_CUT = (faults.TooLargeError, faults.SlowError, faults.HeadError, faults.BusyError)
 """Errors after which the rest of a body is not read."""
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable
-from typing import TypeVar
+from collections.abc import Awaitable, Coroutine
+from typing import Any, TypeVar
 
 from proseform.errors import Refusal
 from proseform.serve.admission import Admission
 from proseform.serve.exchange import Exchange, GoneError
+from proseform.serve.faults import BusyError
 
 T = TypeVar("T")
 
@@ -19,9 +20,18 @@ def deadline(exchange: Exchange, admission: Admission) -> float:
     return exchange.began + admission.timeout_s
 
 
-async def in_time(exchange: Exchange, admission: Admission, work: Awaitable[T]) -> T:
-    """What the work gives, or a refusal at the request's deadline; errors are counted."""
+async def in_time(exchange: Exchange, admission: Admission, work: Coroutine[Any, Any, T]) -> T:
+    """What the work gives, or a refusal at the request's deadline; errors are counted.
+
+    Raises:
+        BusyError: There is no place for the request, and nothing of it is read.
+    """
     with admission.counted():
+        try:
+            admission.line.check()
+        except BusyError:
+            work.close()
+            raise
         try:
             async with asyncio.timeout(deadline(exchange, admission) - time.monotonic()) as whole:
                 return await work

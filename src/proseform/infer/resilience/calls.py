@@ -140,6 +140,7 @@ class _Calls:
 
     def _begin(self, replica: Replica, permit: Permit, why: Why) -> None:
         """A call as a task; the server has a place for it."""
+        self._pool.begun(replica)
         hedged = self._pool.rules.hedge and not self._calls and self._on_text is None
         hedge_s = replica.latency.quantile(_HEDGED) if hedged else None
         call = _Call(replica, permit, why, now(), self._pool.slow_s(), hedge_s)

@@ -104,12 +104,12 @@ class Pool:
             return closed and probes, poor, not closed, replica.name in passed, replica.server.load, replica.turn
 
         ready = [replica for replica in self.replicas if replica.open(now)]
-        if not ready:
-            return None
+        return min(ready, key=rank) if ready else None
+
+    def begun(self, replica: Replica) -> None:
+        """A call has begun: the next one goes to another of those that are equally loaded."""
         self._turns += 1
-        best = min(ready, key=rank)
-        best.turn = self._turns
-        return best
+        replica.turn = self._turns
 
     def likely(self) -> str:
         """The URL of a server that answers, as far as is known: for what needs no permit."""
