@@ -39,8 +39,8 @@ def new(name: str = "mine", cases: Path = TICKETS / "cases.jsonl", *more: str) -
 
 
 def test_new_makes_a_folder_that_check_and_tasks_know(here: Path) -> None:
-    made = new()
-    assert (made.exit_code, made.stdout) == (0, "tasks/mine: 620 cases.\nNext: proseform task check tasks/mine\n")
+    result = new()
+    assert (result.exit_code, result.stdout) == (0, "tasks/mine: 620 cases.\nNext: proseform task check tasks/mine\n")
     counted = json.loads(proseform("task", "check", "mine", "--json").stdout)
     assert counted["splits"] == {"train": 500, "valid": 60, "test": 60}
     states = next(field for field in counted["fields"] if field["name"] == "problem.state")

@@ -13,7 +13,7 @@ import pytest
 
 from proseform import config, task, thresholds
 from proseform.data import new
-from proseform.data.forms import Wanted
+from proseform.data.forms import Columns
 from proseform.infer.answer import answer
 from proseform.infer.local import LocalEngine
 from proseform.stages import cache, dataset, evaluate, grpo, policy, sft
@@ -33,7 +33,7 @@ def test_from_ones_own_schema_and_cases_to_a_valid_answer(tmp_path: Path, monkey
     """A task of data alone goes the same way; workers find its folder by its name."""
     monkeypatch.setenv("PROSEFORM_HOME", str(tmp_path / "home"))
     monkeypatch.setenv(task.FOLDERS, str(tmp_path / "tasks"))
-    new.write("mine", TICKETS / "schema.json", TICKETS / "cases.jsonl", Wanted())
+    new.write("mine", TICKETS / "schema.json", TICKETS / "cases.jsonl", Columns())
     whole_way("mine", str(RUNS / "micro-own.toml"))
 
 

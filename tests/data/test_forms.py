@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from proseform.data import bounding, forms, new
-from proseform.data.forms import Wanted
+from proseform.data.forms import Columns
 from proseform.errors import InputError, RowError
 from proseform.schema import Schema
 from proseform.task import plain
@@ -75,20 +75,20 @@ CSV = (
 )
 LATER = [{"from": "tool", "value": "7"}, {"from": "gpt", "value": "It is 7."}]
 
-TAKEN: dict[str, tuple[str, Any, Schema, Wanted, list[tuple[dict[str, str], dict[str, Any]]]]] = {
+TAKEN: dict[str, tuple[str, Any, Schema, Columns, list[tuple[dict[str, str], dict[str, Any]]]]] = {
     "cases as they are": (
         "a.jsonl",
         [{"inputs": {"letter": "x"}, "answer": ANSWER}],
         PERSON,
-        Wanted(),
+        Columns(),
         [({"letter": "x"}, ANSWER)],
     ),
-    "a JSON array": ("a.json", [{"letter": "x", "answer": ANSWER}], PERSON, Wanted(), [({"letter": "x"}, ANSWER)]),
+    "a JSON array": ("a.json", [{"letter": "x", "answer": ANSWER}], PERSON, Columns(), [({"letter": "x"}, ANSWER)]),
     "CSV with a column a field": (
         "a.csv",
         CSV,
         PERSON,
-        Wanted(),
+        Columns(),
         [
             (
                 {"letter": "two\nlines, so"},
@@ -102,28 +102,28 @@ TAKEN: dict[str, tuple[str, Any, Schema, Wanted, list[tuple[dict[str, str], dict
         "a.tsv",
         'letter\tremark\tanswer\nx\ty\t"{""name"": ""Amina"", ""age"": 41}"\n',
         PERSON,
-        Wanted(inputs=("letter",)),
+        Columns(inputs=("letter",)),
         [({"letter": "x"}, ANSWER)],
     ),
     "Parquet": (
         "a.parquet",
         [{"letter": "x", "name": "Amina", "age": 41, "home": {"town": "Oslo", "floor": None}, "note": None}],
         PERSON,
-        Wanted(),
+        Columns(),
         [({"letter": "x"}, {**ANSWER, "note": None, "home": {"town": "Oslo"}})],
     ),
     "Parquet with a date for a text": (
         "a.parquet",
         [{"letter": "x", "name": dt.date(2026, 11, 5)}],
         PERSON,
-        Wanted(),
+        Columns(),
         [({"letter": "x"}, {"name": "2026-11-05"})],
     ),
     "messages, the answer in a fence": (
         "a.jsonl",
         [{"messages": [user("x"), assistant('Here:\n```json\n{"name": "Amina", "age": 41}\n```')]}],
         PERSON,
-        Wanted(),
+        Columns(),
         [({"text": "x"}, ANSWER)],
     ),
     "messages in parts, with a tool call of OpenAI's": (
@@ -141,78 +141,78 @@ TAKEN: dict[str, tuple[str, Any, Schema, Wanted, list[tuple[dict[str, str], dict
             }
         ],
         CALL,
-        Wanted(),
+        Columns(),
         [({"text": "x"}, ARGUMENTS)],
     ),
     "prompt and completion as texts": (
         "a.jsonl",
         [{"prompt": "x", "completion": json.dumps(ANSWER)}],
         PERSON,
-        Wanted(),
+        Columns(),
         [({"text": "x"}, ANSWER)],
     ),
     "prompt and completion as messages": (
         "a.jsonl",
         [{"prompt": [user("x")], "completion": [assistant(json.dumps(ANSWER))]}],
         PERSON,
-        Wanted(),
+        Columns(),
         [({"text": "x"}, ANSWER)],
     ),
     "one system's turn for all is left out": (
         "a.jsonl",
         [{"messages": [{"role": "system", "content": "s"}, user(t), assistant(json.dumps(ANSWER))]} for t in "ab"],
         PERSON,
-        Wanted(),
+        Columns(),
         [({"text": "a"}, ANSWER), ({"text": "b"}, ANSWER)],
     ),
     "a system's turn that differs is an input": (
         "a.jsonl",
         [{"messages": [{"role": "system", "content": t}, user("x"), assistant(json.dumps(ANSWER))]} for t in "ab"],
         PERSON,
-        Wanted(),
+        Columns(),
         [({"system": "a", "text": "x"}, ANSWER), ({"system": "b", "text": "x"}, ANSWER)],
     ),
     "ShareGPT with a tool call as Python prints it": (
         "a.json",
         [human("x", TOOL, category="finance")],
         CALL,
-        Wanted(),
+        Columns(),
         [({"text": "x"}, ARGUMENTS)],
     ),
     "with its name, where the schema has one": (
         "a.json",
         [human("x", TOOL)],
         NAMED,
-        Wanted(),
+        Columns(),
         [({"text": "x"}, {"name": "quote", "arguments": ARGUMENTS})],
     ),
     "all calls of a turn, where the schema is an array": (
         "a.json",
         [human("x", f"Both:\n{TOOL}\n{TOOL}")],
         CALLS,
-        Wanted(),
+        Columns(),
         [({"text": "x"}, {"calls": [{"name": "quote", "arguments": ARGUMENTS}] * 2})],
     ),
     "what follows the first answer is passed over": (
         "a.json",
         [{"conversations": [*human("x", TOOL)["conversations"], *LATER]}],
         CALL,
-        Wanted(),
+        Columns(),
         [({"text": "x"}, ARGUMENTS)],
     ),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "content", "schema", "wanted", "cases"), TAKEN.values(), ids=TAKEN)
+@pytest.mark.parametrize(("name", "content", "schema", "columns", "cases"), TAKEN.values(), ids=TAKEN)
 def test_a_form_is_told_by_its_columns(
     tmp_path: Path,
     name: str,
     content: Any,
     schema: Schema,
-    wanted: Wanted,
+    columns: Columns,
     cases: list[tuple[dict[str, str], dict[str, Any]]],
 ) -> None:
-    rows = forms.rows(written(tmp_path, name, content), schema, wanted)
+    rows = forms.rows(written(tmp_path, name, content), schema, columns)
     assert [(row.inputs, row.answer) for row in rows] == cases
 
 
@@ -265,19 +265,19 @@ REFUSED: dict[str, tuple[str, Any, str]] = {
 def test_what_is_no_case_is_refused_by_line_and_field(tmp_path: Path, name: str, content: Any, words: str) -> None:
     path = written(tmp_path, name, content) if name else tmp_path / "nothing.jsonl"
     with pytest.raises(RowError, match=words):
-        forms.rows(path, PERSON, Wanted())
+        forms.rows(path, PERSON, Columns())
 
 
 def test_a_column_groups_what_belongs_together(tmp_path: Path) -> None:
     path = written(tmp_path, "a.csv", "letter,name,age,agent\nx,Amina,41,k7\ny,Bo,42,k7\n")
-    by_column = forms.rows(path, PERSON, Wanted(group="agent"))
+    by_column = forms.rows(path, PERSON, Columns(group="agent"))
     assert [(row.groups, row.inputs) for row in by_column] == [
         (("agent:k7",), {"letter": "x"}),
         (("agent:k7",), {"letter": "y"}),
     ]
-    assert forms.rows(path, PERSON, Wanted(("letter",), "answer.name"))[0].groups == ("answer.name:Amina",)
+    assert forms.rows(path, PERSON, Columns(("letter",), "answer.name"))[0].groups == ("answer.name:Amina",)
     with pytest.raises(RowError, match="line 2: field 'customer' is null, and cannot say what belongs together"):
-        forms.rows(path, PERSON, Wanted(group="customer"))
+        forms.rows(path, PERSON, Columns(group="customer"))
 
 
 def rows(count: int = 30) -> list[dict[str, Any]]:
@@ -291,9 +291,9 @@ def rows(count: int = 30) -> list[dict[str, Any]]:
 def test_a_folder_is_written_that_is_a_task(tmp_path: Path) -> None:
     """A schema without bounds gets them by what the cases hold, and the places are named."""
     schema = written(tmp_path, "s.json", json.dumps(PERSON.document))
-    made = new.write("people", schema, written(tmp_path, "a.jsonl", rows()), Wanted(), tmp_path / "tasks")
+    written_folder = new.write("people", schema, written(tmp_path, "a.jsonl", rows()), Columns(), tmp_path / "tasks")
     people = plain.read(tmp_path / "tasks/people")
-    assert (made.cases, len(made.bounds)) == (30, 9)
+    assert (written_folder.cases, len(written_folder.bounds)) == (30, 9)
     assert people.schema.unbounded() == []
     assert people.schema.document["properties"]["age"] == {"type": "integer", "minimum": 0, "maximum": 1000}
     assert people.schema.document["properties"]["name"] == {"type": "string", "maxLength": 40}
@@ -305,7 +305,7 @@ def test_what_is_refused_names_the_file_that_was_given_and_writes_nothing(tmp_pa
     cases = rows()
     cases[7]["answer"]["age"] = "old"
     with pytest.raises(RowError, match=r"mine.jsonl, line 8: field 'answer.age': \"old\" is not of type \"integer\""):
-        new.write("people", schema, written(tmp_path, "mine.jsonl", cases), Wanted(), tmp_path / "tasks")
+        new.write("people", schema, written(tmp_path, "mine.jsonl", cases), Columns(), tmp_path / "tasks")
     assert not (tmp_path / "tasks").exists()
 
 
@@ -321,7 +321,7 @@ def test_a_name_that_is_taken_or_none_is_refused(tmp_path: Path, name: str, word
     (tmp_path / "there").mkdir()
     schema = written(tmp_path, "s.json", json.dumps(PERSON.document))
     with pytest.raises(InputError, match=words):
-        new.write(name, schema, written(tmp_path, "a.jsonl", rows()), Wanted(), tmp_path)
+        new.write(name, schema, written(tmp_path, "a.jsonl", rows()), Columns(), tmp_path)
 
 
 def test_bounds_leave_what_is_bounded_and_take_every_answer() -> None:

@@ -146,3 +146,28 @@ def test_the_form_in_words_names_each_field_with_what_is_known_of_it() -> None:
         '- Verdict: pass or fail. It follows: {"threshold": "points", "steps": [[2, "pass"]], "else": "fail"}.',
         "- Note: What a reader should know.",
     ]
+
+
+def test_the_order_follows_references_and_branches_and_ends_where_they_lead_back() -> None:
+    node = {"type": "object", "properties": {name: {"$ref": "#/$defs/node"} for name in "abcde"}}
+    schema = Schema(
+        {
+            "type": "object",
+            "properties": {
+                "tree": {"$ref": "#/$defs/alias"},
+                "total": {"type": "integer", "x-derive": {"count": "/rows"}},
+                "rows": {"type": "array", "items": {"$ref": "#/$defs/row"}},
+                "maybe": {"anyOf": [{"type": "null"}, {"$ref": "#/$defs/quotes"}]},
+            },
+            "$defs": {
+                "node": node,
+                "alias": {"$ref": "#/$defs/node"},
+                "quotes": {"type": "array", "items": {"type": "string", "x-from": "letter"}},
+                "row": {"allOf": [{"properties": {"verdict": {}, "words": {"type": "string", "x-from": "letter"}}}]},
+            },
+        }
+    )
+    order = Form(schema, ("letter",)).labels.order
+    assert order[()] == ("rows", "maybe", "tree", "total")
+    assert order["rows",] == ("words", "verdict")
+    assert order["tree", "a", "b"] == tuple("abcde")

@@ -38,8 +38,8 @@ def new(
     from proseform.data import forms
     from proseform.data import new as data
 
-    wanted = forms.Wanted(tuple(filter(None, (one.strip() for one in inputs.split(",")))), group)
-    display.created(data.write(name, schema, cases, wanted, into), as_json=as_json)
+    columns = forms.Columns(tuple(filter(None, (one.strip() for one in inputs.split(",")))), group)
+    display.created(data.write(name, schema, cases, columns, into), as_json=as_json)
 
 
 @app.command(epilog=f"{EXIT_CODES} check: 1 where a law is broken.")

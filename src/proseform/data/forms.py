@@ -35,7 +35,7 @@ SPLITS_BY_NAME: Mapping[str, Split] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Columns:
     """Which columns are what, where the form does not tell.
 
     Attributes:
@@ -47,13 +47,13 @@ class Wanted:
     group: str = ""
 
 
-def rows(path: Path, schema: Schema, wanted: Wanted) -> list[Row]:
+def rows(path: Path, schema: Schema, columns: Columns) -> list[Row]:
     """The cases of a file.
 
     Args:
         path: The file.
         schema: What is answered, which tells fields from inputs and texts from numbers.
-        wanted: See :class:`Wanted`.
+        columns: See :class:`Columns`.
 
     Raises:
         RowError: No such file, one of another kind, or records that are no cases; the first are named by line and
@@ -65,8 +65,8 @@ def rows(path: Path, schema: Schema, wanted: Wanted) -> list[Row]:
     read, faults = [], []
     for number, record in records:
         try:
-            inputs, answer = _case(record, schema, wanted)
-            read.append(_row(number, record, inputs, answer, wanted))
+            inputs, answer = _case(record, schema, columns)
+            read.append(_row(number, record, inputs, answer, columns))
         except RowError as error:
             faults.append((number, error.message))
     if faults:
@@ -74,7 +74,7 @@ def rows(path: Path, schema: Schema, wanted: Wanted) -> list[Row]:
     return _without_system(read)
 
 
-def _case(record: Mapping[str, Any], schema: Schema, wanted: Wanted) -> tuple[dict[str, str], dict[str, Any]]:
+def _case(record: Mapping[str, Any], schema: Schema, columns: Columns) -> tuple[dict[str, str], dict[str, Any]]:
     """Inputs and answer of a record.
 
     Raises:
@@ -89,7 +89,7 @@ def _case(record: Mapping[str, Any], schema: Schema, wanted: Wanted) -> tuple[di
         if not isinstance(record.get("answer"), dict):
             raise RowError(f"field 'answer' is {jsonl.kind(record.get('answer'))}, expected an object")
         return _texts(record["inputs"], "inputs."), record["answer"]
-    return tables.columns(record, schema, wanted.inputs, (*KNOWN, wanted.group))
+    return tables.columns(record, schema, columns.inputs, (*KNOWN, columns.group))
 
 
 def _texts(values: Mapping[str, Any], where: str) -> dict[str, str]:
@@ -101,15 +101,15 @@ def _texts(values: Mapping[str, Any], where: str) -> dict[str, str]:
 
 
 def _row(
-    number: int, record: Mapping[str, Any], inputs: Mapping[str, str], answer: Mapping[str, Any], wanted: Wanted
+    number: int, record: Mapping[str, Any], inputs: Mapping[str, str], answer: Mapping[str, Any], columns: Columns
 ) -> Row:
     """A case as a row."""
     split = _split(record.get("split"))
     groups = record.get("groups") or []
     if not isinstance(groups, list) or not all(isinstance(one, str) for one in groups):
         raise RowError("field 'groups' is a list of texts")
-    if wanted.group:
-        groups = [f"{wanted.group}:{_grouped(record, inputs, answer, wanted.group)}", *groups]
+    if columns.group:
+        groups = [f"{columns.group}:{_grouped(record, inputs, answer, columns.group)}", *groups]
     identity = record.get("id")
     return Row(number, inputs, answer, "" if identity is None else str(identity), split, tuple(groups))
 

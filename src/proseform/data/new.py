@@ -11,7 +11,7 @@ from typing import Any
 from proseform import jsonl, leaks, naming
 from proseform import task as tasks
 from proseform.data import bounding
-from proseform.data.forms import Wanted, rows
+from proseform.data.forms import Columns, rows
 from proseform.errors import InputError
 from proseform.schema import Schema
 from proseform.task import known, plain, replay
@@ -34,14 +34,14 @@ class New:
     bounds: tuple[str, ...]
 
 
-def write(name: str, schema: Path, cases: Path, wanted: Wanted, into: Path | None = None) -> New:
+def write(name: str, schema: Path, cases: Path, columns: Columns, into: Path | None = None) -> New:
     """Write a task's folder.
 
     Args:
         name: The task's name, which becomes the folder's.
         schema: A JSON schema of an object.
         cases: A file of cases, see :mod:`proseform.data.forms`.
-        wanted: Which of its columns are what.
+        columns: Which of its columns are what.
         into: The folder that gets the task's; None takes the first that is looked into for tasks.
 
     Raises:
@@ -51,7 +51,7 @@ def write(name: str, schema: Path, cases: Path, wanted: Wanted, into: Path | Non
     target = (into or (known.places() or [Path(known.DEFAULT)])[0]) / name
     _free(name, target)
     document = _document(schema)
-    given = rows(cases, Schema(document, schema.name), wanted)
+    given = rows(cases, Schema(document, schema.name), columns)
     bounded = bounding.bounded(document, [row.answer for row in given])
     _fits(given, Schema(bounded, schema.name), cases.name)
     lacking = Schema(document, schema.name).unbounded()
