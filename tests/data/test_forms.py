@@ -11,7 +11,7 @@ import pytest
 
 from proseform.data import bounding, forms, new
 from proseform.data.forms import Columns
-from proseform.errors import InputError, RowError
+from proseform.errors import InputError, RowError, TaskError
 from proseform.schema import Schema
 from proseform.task import plain
 
@@ -280,6 +280,15 @@ def test_a_column_groups_what_belongs_together(tmp_path: Path) -> None:
         forms.rows(path, PERSON, Columns(group="customer"))
 
 
+def test_names_of_inputs_become_those_that_placeholders_have(tmp_path: Path) -> None:
+    path = written(tmp_path, "a.csv", "Letter (body),Subject,name\nx,y,Amina\n")
+    assert forms.rows(path, PERSON, Columns())[0].inputs == {"letter_body": "x", "subject": "y"}
+    with pytest.raises(RowError, match=r"a.csv: the input 'Letter 2' is named as 'Letter 1'"):
+        forms.rows(written(tmp_path, "a.csv", "Letter 1,Letter 2,name\nx,y,Amina\n"), PERSON, Columns())
+    with pytest.raises(RowError, match=r"a.csv: the input '7' has no letters"):
+        forms.rows(written(tmp_path, "a.csv", "7,name\nx,Amina\n"), PERSON, Columns())
+
+
 def rows(count: int = 30) -> list[dict[str, Any]]:
     """Records that make a task."""
     return [
@@ -307,6 +316,11 @@ def test_what_is_refused_names_the_file_that_was_given_and_writes_nothing(tmp_pa
     with pytest.raises(RowError, match=r"mine.jsonl, line 8: field 'answer.age': \"old\" is not of type \"integer\""):
         new.write("people", schema, written(tmp_path, "mine.jsonl", cases), Columns(), tmp_path / "tasks")
     assert not (tmp_path / "tasks").exists()
+    properties = {**PERSON.document["properties"], "name": {"type": "string", "x-from": "parcel"}}
+    schema = written(tmp_path, "s.json", json.dumps({"type": "object", "properties": properties}))
+    with pytest.raises(TaskError, match="there is no input 'parcel'"):
+        new.write("people", schema, written(tmp_path, "mine.jsonl", rows()), Columns(), tmp_path / "tasks")
+    assert list((tmp_path / "tasks").iterdir()) == []
 
 
 TAKEN_NAMES = {

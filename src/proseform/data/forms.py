@@ -9,12 +9,14 @@ A file is JSON Lines, a JSON array, CSV or Parquet. Which form a record has is t
     else                     a column for each field of the schema (a nested one by its path, ``customer.name``), or one
                              column ``answer`` of JSON; all other columns are inputs
 
-``id``, ``split`` and ``groups`` are taken as they are. A system's turn that differs from case to case is an input of
+``id``, ``split`` and ``groups`` are taken as they are. An input's name becomes lower-case letters and ``_``, which is
+what a prompt's placeholder can have. A system's turn that differs from case to case is an input of
 its own; one that is the same in all says nothing about a case, and is left out.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,6 +34,7 @@ SPLITS_BY_NAME: Mapping[str, Split] = {
     **{name: name for name in SPLITS}, "validation": "valid", "val": "valid", "dev": "valid", "training": "train",
 }  # fmt: skip
 """Splits by the names that people give them."""
+_NO_NAME = re.compile("[^a-z_]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ def rows(path: Path, schema: Schema, columns: Columns) -> list[Row]:
             faults.append((number, error.message))
     if faults:
         raise jsonl.refusal(path.name, faults)
-    return _without_system(read)
+    return _named(_without_system(read), path.name)
 
 
 def _case(record: Mapping[str, Any], schema: Schema, columns: Columns) -> tuple[dict[str, str], dict[str, Any]]:
@@ -145,3 +148,19 @@ def _without_system(rows: list[Row]) -> list[Row]:
     return [
         replace(row, inputs={name: text for name, text in row.inputs.items() if name != turns.SYSTEM}) for row in rows
     ]
+
+
+def _named(rows: list[Row], file: str) -> list[Row]:
+    """The rows with names of inputs that placeholders can have: ``Letter (body)`` is ``letter_body``.
+
+    Raises:
+        RowError: A name without letters, or two that become one.
+    """
+    names: dict[str, str] = {}
+    for name in dict.fromkeys(name for row in rows for name in row.inputs):
+        short = _NO_NAME.sub("_", name.lower()).strip("_")
+        if not short or short in names.values():
+            other = next((known for known, taken in names.items() if taken == short), "")
+            raise RowError(f"{file}: the input '{name}' {f'is named as {other!r}' if other else 'has no letters'}.")
+        names[name] = short
+    return [replace(row, inputs={names[name]: text for name, text in row.inputs.items()}) for row in rows]

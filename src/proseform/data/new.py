@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,11 +56,15 @@ def write(name: str, schema: Path, cases: Path, columns: Columns, into: Path | N
     bounded = bounding.bounded(document, [row.answer for row in given])
     _fits(given, Schema(bounded, schema.name), cases.name)
     lacking = Schema(document, schema.name).unbounded()
-    target.mkdir(parents=True)
-    (target / plain.SCHEMA).write_text(json.dumps(bounded, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    with (target / replay.FILE).open("w", encoding="utf-8", newline="\n") as file:
-        file.writelines(json.dumps(_line(row), ensure_ascii=False) + "\n" for row in given)
-    plain.read(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=target.parent) as work:
+        folder = Path(work) / name
+        folder.mkdir()
+        (folder / plain.SCHEMA).write_text(json.dumps(bounded, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        with (folder / replay.FILE).open("w", encoding="utf-8", newline="\n") as file:
+            file.writelines(json.dumps(_line(row), ensure_ascii=False) + "\n" for row in given)
+        plain.read(folder)
+        folder.rename(target)
     return New(target, len(given), tuple(lacking))
 
 
