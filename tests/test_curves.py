@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proseform import curves
+from proseform import curves, histogram
 
 
 def rows(count: int = 20, **figures: Any) -> list[dict[str, Any]]:
@@ -21,8 +21,8 @@ def rows(count: int = 20, **figures: Any) -> list[dict[str, Any]]:
 
 @given(st.lists(st.floats(0, 1), max_size=30))
 def test_every_score_lies_in_one_bin_and_the_ends_have_bins_of_their_own(values: list[float]) -> None:
-    counts = curves.binned(values)
-    assert tuple(counts) == curves.BINS
+    counts = histogram.binned(values)
+    assert tuple(counts) == histogram.BINS
     assert sum(counts.values()) == len(values)
     assert (counts["none"], counts["full"]) == (values.count(0), values.count(1))
 
@@ -32,8 +32,8 @@ def test_a_curve_leaves_out_steps_that_lack_it() -> None:
 
 
 def test_histograms_are_shares_by_term_and_step() -> None:
-    row = {f"histogram/form/{name}": 2.0 for name in curves.BINS[:2]}
-    assert curves.histograms([{"step": 7, **row, "kl": 1.0}]) == {"form": [(7, [0.5, 0.5, 0, 0, 0, 0])]}
+    row = {f"histogram/form/{name}": 2.0 for name in histogram.BINS[:2]}
+    assert histogram.histograms([{"step": 7, **row, "kl": 1.0}]) == {"form": [(7, [0.5, 0.5, 0, 0, 0, 0])]}
 
 
 def test_every_curve_says_what_it_shows_and_names_are_known_once() -> None:

@@ -8,7 +8,7 @@ from statistics import fmean
 
 import pytest
 
-from proseform import report
+from proseform import curves, histogram, report
 from proseform.suites import where
 from proseform.suites.answers import NO_LABEL
 from tests.suites.measured import HOSTILE, TASK, outcomes, study
@@ -210,3 +210,19 @@ def test_the_page_says_what_the_figures_say():
         assert f"{100 * estimate['value']:.1f}" in text
     assert "base, few-shot" in text
     assert TASK.title in text
+
+
+def test_each_curve_of_grpo_stands_beside_what_to_do_and_alarms_and_histograms_are_drawn():
+    """A page for people who were not there: every figure that was recorded has its sentence."""
+    known = {curve.name: curve for curve in curves.known()}
+    bars = {f"histogram/form/{part}": 2.0 for part in histogram.BINS[:4]}
+    rows = [{"step": n, "reward": 0.4, "kl": 0.1 * n, "all_zero": 0.9, "clipped": None, **bars} for n in range(1, 8)]
+    whole = {**summary(), "training": {"grpo": rows}}
+    text = " ".join(Page(report.render(whole)).texts)
+    for name in ("reward", "kl", "all_zero"):
+        assert known[name].title in text
+        assert known[name].sentence in text
+    assert known["clipped"].sentence not in text  # never recorded
+    (alarm,) = curves.alarms(rows)
+    assert alarm in text
+    assert "step 7, to 50: 25 %" in text

@@ -15,7 +15,7 @@ from typing import Any
 
 import jinja2
 
-from proseform import curves, verify
+from proseform import curves, histogram, verify
 from proseform.claims import marked
 from proseform.outcome import FIELD, Outcome, headline
 from proseform.suites import Study, answers, blind, evaluations, figure, formatter, levels, lift, where
@@ -90,8 +90,8 @@ def render(report: Mapping[str, Any]) -> str:
     page.filters.update(json=lambda value: json.dumps(value, ensure_ascii=False))
     template = (resources.files("proseform") / "report.html.j2").read_text(encoding="utf-8")
     rows = report["training"].get("grpo", [])
-    watched = {"curves": _curves(rows), "histograms": curves.histograms(rows), "alarms": curves.alarms(rows)}
-    return page.from_string(template).render(report=report, watched=watched, bins=curves.BINS)
+    watched = {"curves": _curves(rows), "histograms": histogram.histograms(rows), "alarms": curves.alarms(rows)}
+    return page.from_string(template).render(report=report, watched=watched, bins=histogram.BINS)
 
 
 def _curves(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

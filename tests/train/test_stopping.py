@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proseform.errors import StageError
-from proseform.train.stopping import NEAR, Decision, StopRule, all_faulted
+from proseform.train.stopping import FAULTY, NEAR, Decision, StopRule, all_faulted, mostly_faulted
 
 PERFECT, FAILED, MIXED = [1.0, 1.0], [0.0, 0.0], [0.0, 1.0]
 
@@ -111,3 +111,24 @@ def test_a_reward_that_scores_nothing_is_a_broken_reward_and_no_collapse() -> No
     error = all_faulted(["ZeroDivisionError('division by zero')", "other"])
     assert isinstance(error, StageError)
     assert "none of the step's completions; the first fault is: ZeroDivisionError" in error.message
+
+
+def test_a_reward_that_scores_half_for_long_is_broken_and_one_bad_step_is_not() -> None:
+    rule, other = StopRule(2, 99), StopRule(2, 99)
+    told = []
+    for step in range(FAULTY):
+        rule.observe([0.0, None])
+        told.append(rule.broken)
+        if step == FAULTY - 2:
+            other.load(json.loads(json.dumps(rule.state())))
+    assert told == [False] * (FAULTY - 1) + [True]
+    other.observe([0.0, 1.0])
+    assert not other.broken  # gone on from its state, with a step that was scored
+    rule.observe([0.0, 1.0])
+    assert not rule.broken
+
+
+def test_the_error_of_a_broken_reward_names_its_commonest_fault() -> None:
+    error = mostly_faulted(["late", "", "no number", "no number"])
+    assert "2 of 4, is: no number." in str(error)
+    assert "proseform rewards check" in error.hint

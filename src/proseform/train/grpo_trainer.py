@@ -77,7 +77,7 @@ class Trainer(GRPOTrainer):
 
         Raises:
             NoSignalError: The policy has collapsed.
-            StageError: None of the step's completions could be scored.
+            StageError: None of the step's completions could be scored, or hardly half of those of many steps.
         """
         drawn, asks, sampled = self._draw()
         chosen = self.seams.methods.chosen(drawn)
@@ -180,6 +180,8 @@ class Trainer(GRPOTrainer):
         with_gold = [sample for group in golden for sample in group.samples if group.golden]
         if self.seams.rule.observe([*rewards, *(sample.score.composite for sample in with_gold)]) is Decision.COLLAPSED:
             raise self.seams.rule.collapse(rewards, [sample.text for sample in sampled])
+        if self.seams.rule.broken and faults:
+            raise stopping.mostly_faulted([sample.score.fault for sample in sampled])
 
     def _weigh(self, batch: dict[str, Any], chosen: list[Drawn], groups: list[Drawn], own: slice) -> None:
         """Advantages and old probabilities as the methods have them."""

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from proseform import curves, jsonl, launch
+from proseform import histogram, jsonl, launch
 from proseform.train import checkpoints, hazards
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def metrics(logs: dict[str, Any]) -> dict[str, float]:
                 kept[f"reward/{term}"] = value
             case ["rewards", term, "std"]:
                 kept[f"reward_std/{term}"] = value
-            case ["pool", _] | [curves.HISTOGRAM, _, _]:
+            case ["pool", _] | [histogram.HISTOGRAM, _, _]:
                 kept[name] = value
     return {
         name: float(f"{value:.6g}")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from statistics import fmean, pstdev
 
-from proseform import curves
+from proseform import histogram
 from proseform.reward import Score
 from proseform.train.stopping import NEAR, NEVER
 
@@ -136,9 +136,9 @@ def record(groups: Sequence[Group], best: float) -> dict[str, float]:
     scores = [score for group in groups for score in group.scores if not score.fault]
     right = [score.right for score in scores if score.right is not None]
     bars = {
-        f"{curves.HISTOGRAM}/{term}/{part}": float(count)
+        f"{histogram.HISTOGRAM}/{term}/{part}": float(count)
         for term in scores[0].terms
-        for part, count in curves.binned([score.terms[term] / max(1.0, best) for score in scores]).items()
+        for part, count in histogram.binned([score.terms[term] / max(1.0, best) for score in scores]).items()
     }
     return {
         "all_zero": measured.all_zero,

@@ -5,12 +5,16 @@ the policy has *converged* if its mean reward is at least the share :data:`NEAR`
 early, as done. Else it has *collapsed*, and the stage ends with an error that says what to look at. Groups are counted
 one by one, by exact equality (TRL's ``frac_reward_zero_std`` is of the whole batch under some of its settings).
 
+A reward that cannot score most of what is sampled, for long, is broken, and the stage ends with an error too: what is
+left would train on the texts that a broken reward happens to bear.
+
 Every rank sees the gathered rewards, so all of them come to the same decision in the same step. The rule's state is
 saved with the checkpoint.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
@@ -22,6 +26,10 @@ NEAR = 0.95
 """Share of the highest reward; a window without signal that earns at least this has converged."""
 NEVER = 0.25
 """Share of the highest reward; a policy of which no completion earns more than this breaks the form throughout."""
+BROKEN = 0.5
+"""Share of rollouts that cannot be scored, over :data:`FAULTY` steps, from which on a reward is broken."""
+FAULTY = 10
+"""Steps over which that share is taken: a batch of odd texts is no broken reward."""
 _SHOWN = 120
 _EXACT = 1e-6
 
@@ -48,6 +56,8 @@ class StopRule:
         self.decision = Decision.CONTINUE
         self._means: list[float] = []
         """Mean reward of each consecutive step without signal."""
+        self._faulted: list[float] = []
+        """Share of faulted rollouts of each of the last steps."""
 
     def observe(self, rewards: Sequence[float | None]) -> Decision:
         """Note one step.
@@ -60,6 +70,7 @@ class StopRule:
         ['continue', 'continue', 'converged']
         """
         scored = [one for one in rewards if one is not None]
+        self._faulted = [*self._faulted, 1 - len(scored) / len(rewards)][-FAULTY:]
         if reward.zero_variance_share(rewards, self.group_size) < 1.0:
             self._means = []
         elif scored:
@@ -70,6 +81,11 @@ class StopRule:
             near = self.mean >= NEAR * self.best - _EXACT
             self.decision = Decision.CONVERGED if near else Decision.COLLAPSED
         return self.decision
+
+    @property
+    def broken(self) -> bool:
+        """Whether so many rollouts could not be scored, for so long, that the reward is to be mended."""
+        return len(self._faulted) == FAULTY and sum(self._faulted) / FAULTY >= BROKEN
 
     @property
     def mean(self) -> float:
@@ -116,11 +132,26 @@ class StopRule:
 
     def state(self) -> dict[str, Any]:
         """Everything that later decisions depend on, as JSON."""
-        return {"means": self._means, "decision": str(self.decision)}
+        return {"means": self._means, "faulted": self._faulted, "decision": str(self.decision)}
 
     def load(self, state: dict[str, Any]) -> None:
         """Continue from a state of the same rule."""
-        self._means, self.decision = list(state["means"]), Decision(state["decision"])
+        self._means, self._faulted = list(state["means"]), list(state["faulted"])
+        self.decision = Decision(state["decision"])
+
+
+def mostly_faulted(faults: Sequence[str]) -> StageError:
+    """The error of a reward that cannot score most of what is sampled.
+
+    Args:
+        faults: Why, of each rollout of the last step; empty where it was scored.
+    """
+    fault, often = Counter(filter(None, faults)).most_common(1)[0]
+    return StageError(
+        f"grpo: for {FAULTY} steps the reward could not score {BROKEN:.0%} of the completions or more; the commonest "
+        f"fault of the last step, {often} of {len(faults)}, is: {fault}.",
+        hint="Mend the task's rewards.py: `proseform rewards check` tries it on hostile texts.",
+    )
 
 
 def all_faulted(faults: Sequence[str]) -> StageError:
