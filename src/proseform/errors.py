@@ -76,7 +76,8 @@ class Refusal(ProseformError):
     """An answer that could not be made valid: what a client gets instead of invalid JSON.
 
     Args:
-        reason: One of :class:`proseform.verify.Reason` or ``deadline`` / ``too_long`` / ``engine``.
+        reason: One of :class:`proseform.verify.Reason` or ``deadline``, ``too_long``, ``engine``,
+            ``disagreement``.
         message: What happened.
         hint: What the caller can do.
     """

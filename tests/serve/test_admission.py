@@ -137,3 +137,15 @@ def test_equal_requests_of_a_tenant_are_answered_once_and_those_of_another_by_th
     answers, roles = asyncio.run(run())
     assert [answer.value["grams"] for answer in answers] == [90] * 3
     assert sorted(roles) == ["evaluator"] * 2 + ["formatter"] * 2
+
+
+def test_several_evaluations_are_made_of_a_case_that_asks_for_them():
+    async def run():
+        one = admission(good, kept=ProseCache(b"0123456789abcdef", 1 << 20, 60))
+        several = await one.answer(INPUTS, samples=3)
+        alone = await one.answer(INPUTS)
+        return several, alone, [request.role for request in one.router.engines[0].engine.requests]
+
+    several, alone, roles = asyncio.run(run())
+    assert (several.samples, several.agreement, alone.samples) == (3, 1.0, 1)
+    assert roles.count("evaluator") == 4

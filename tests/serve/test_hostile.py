@@ -111,6 +111,12 @@ def test_a_time_out_that_is_none_is_refused(server, seconds):
     assert refused(server, OURS, b'{"inputs": %s, "timeout_s": %s}' % (json.dumps(INPUTS).encode(), text.encode()))
 
 
+@pytest.mark.parametrize("samples", [0, 10, -1, 1.5, True, "3", None, [3], 10**400])
+def test_a_number_of_evaluations_that_is_none_is_refused(server, samples):
+    assert "samples" in refused(server, OURS, asked(samples=samples))
+    assert "exclude" in refused(server, OURS, asked(samples=3, stream=True))
+
+
 @pytest.mark.parametrize("seconds", [10**400, 10**300, 1e300, 86401])
 def test_a_time_out_beyond_measure_is_the_servers_own(server, seconds):
     line = server.line()

@@ -52,6 +52,7 @@ async def answered(
     kept: ProseCache | None = None,
     tenant: str = "",
     observer: Observer | None = None,
+    sample: int = 0,
 ) -> Answer:
     """Answer one case; cancelling the awaiting task cancels what was begun.
 
@@ -66,6 +67,7 @@ async def answered(
         kept: Evaluations of equal requests, so that the evaluator is not asked for them again.
         tenant: Whose request it is: evaluations are kept for each apart.
         observer: Is told whether completions were accepted.
+        sample: Which of several evaluations this is, from 1; 0 is the only one.
 
     Raises:
         InputError: Inputs that are not the task's, or a schema that cannot be enforced.
@@ -75,6 +77,7 @@ async def answered(
         EngineError: The engine is away.
     """
     (plan,) = _plans(engine, task, [inputs], deadline, schema, stream=on_text is not None)
+    plan = replace(plan, sample=sample)
     if kept is not None:
         plan = replace(plan, key=kept.key(tenant, plan))
     outcome = await drive.one(engine, plan, on_text=on_text, on_restart=on_restart, kept=kept, observer=observer)

@@ -11,6 +11,8 @@ from proseform.infer.moves import Plan
 from proseform.infer.narrow import narrow
 from proseform.schema import Schema
 
+_APART = 100
+"""Seeds between those of two evaluations of one case."""
 _WIDE = 3
 """Bytes a token that the first narrower schema counts with; the second counts with one, which always fits."""
 
@@ -18,10 +20,10 @@ _WIDE = 3
 def evaluation(plan: Plan, tries: int) -> Request:
     """What the evaluator is asked; again it is sampled, since greedy it would write the same."""
     request = ask(plan.bundle, "evaluator", plan.inputs, deadline=plan.deadline, accepts=partial(_accepted, plan))
-    if not tries:
+    if not tries and not plan.sample:
         return request
     temperature = plan.bundle.evaluator.generation.retry_temperature
-    return replace(request, temperature=temperature, seed=request.seed + tries)
+    return replace(request, temperature=temperature, seed=request.seed + tries + _APART * plan.sample)
 
 
 def formatting(plan: Plan, prose: str, attempt: int) -> Request:

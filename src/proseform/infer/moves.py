@@ -32,6 +32,7 @@ class Plan:
         key: Where prose is kept for other chains; empty keeps none.
         stream: Whether prose is handed on while it is written.
         claims: What the schema states of its values; None for the formatter's turn alone.
+        sample: Which of several evaluations this is, from 1, each sampled with a seed of its own; 0 is the only one.
         verdicts: What :mod:`proseform.infer.judging` has found out already, by text.
     """
 
@@ -46,6 +47,7 @@ class Plan:
     key: str = ""
     stream: bool = False
     claims: Claims | None = None
+    sample: int = 0
     verdicts: dict[str, Verdict] = field(default_factory=dict, init=False, compare=False, repr=False)
 
 

@@ -54,6 +54,8 @@ class Answer:
         attempts: See :class:`Formatted`.
         tries: How often the evaluator was asked.
         findings: What was noticed of each input: what was removed of it, or kept from being read as a control token.
+        samples: Of how many evaluations it is one (:mod:`proseform.infer.samples`); tokens are those of all.
+        agreement: The share of them that agree with it, in (0, 1].
     """
 
     prose: str
@@ -71,6 +73,8 @@ class Answer:
     attempts: int = 1
     tries: int = 1
     findings: Mapping[str, Sequence[Finding]] = field(default_factory=dict)
+    samples: int = 1
+    agreement: float = 1.0
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON: ``answer prose verdict evidence prose_verdict findings bundle task`` and figures.
@@ -88,6 +92,8 @@ class Answer:
             "cut": list(self.cut),
             "attempts": self.attempts,
             "tries": self.tries,
+            "samples": self.samples,
+            "agreement": round(self.agreement, 4),
             "findings": {name: [asdict(one) for one in noticed] for name, noticed in self.findings.items() if noticed},
             "bundle": self.bundle,
             "task": self.task,

@@ -20,6 +20,7 @@ from proseform.infer import answer as path
 from proseform.infer.answer import Answer, Formatted
 from proseform.infer.kept import ProseCache
 from proseform.infer.resilience.observer import Observed
+from proseform.infer.samples import consulted
 from proseform.schema import Schema
 from proseform.serve import faults, metrics
 from proseform.serve.exchange import GoneError
@@ -85,6 +86,7 @@ class Admission:
         on_restart: Callable[[], None] | None = None,
         tenant: str = "",
         kind: Kind = "interactive",
+        samples: int = 1,
     ) -> Answer:
         """A verified answer.
 
@@ -96,6 +98,7 @@ class Admission:
             on_restart: Told that the prose is written again.
             tenant: Whose request it is: nothing is kept or answered together across tenants.
             kind: Its class in the queue.
+            samples: How many evaluations are made, in one place of the queue (:mod:`proseform.infer.samples`).
 
         Raises:
             BusyError: The queue is full, or too long for the deadline.
@@ -107,16 +110,17 @@ class Admission:
 
         async def work(engine: Engine) -> Answer:
             target = schema or self._schemas[engine.bundle.digest]
-            return await path.answered(
-                engine, self.task, values, deadline=until, schema=target, on_text=on_text, on_restart=on_restart,
-                kept=self._kept, tenant=tenant, observer=metrics.OBSERVER,
-            )  # fmt: skip
+            asked: dict[str, Any] = {"deadline": until, "schema": target, "kept": self._kept, "tenant": tenant}
+            asked |= {"observer": metrics.OBSERVER}
+            if samples > 1:
+                return await consulted(engine, self.task, values, samples=samples, **asked)
+            return await path.answered(engine, self.task, values, on_text=on_text, on_restart=on_restart, **asked)
 
         if self._kept is None or on_text is not None:
             answer = await self._admitted(work, until, kind)
         else:
             texts = {name: [value.raw, *map(asdict, value.findings)] for name, value in values.items()}
-            key = self._kept.digest([tenant, texts, schema and schema.document])
+            key = self._kept.digest([tenant, texts, schema and schema.document, samples])
             answer, joined = await self._flights.join(key, until, lambda: self._admitted(work, until, kind))
             metrics.JOINED.labels(self.task.name).inc(joined)
         metrics.answered(self.task.name, answer.bundle, answer, time.monotonic() - began)

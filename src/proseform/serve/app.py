@@ -148,7 +148,9 @@ class App:
             until = exchange.began + min(asked.timeout_s or admission.timeout_s, admission.timeout_s)
             if asked.stream:
                 return draft.stream(admission, asked, until, exchange.tenant)
-            answering = admission.answer(asked.inputs, schema=asked.schema, deadline=until, tenant=exchange.tenant)
+            answering = admission.answer(
+                asked.inputs, schema=asked.schema, deadline=until, tenant=exchange.tenant, samples=asked.samples
+            )
             answer = await unless_gone(exchange, answering)
             return Response.of_json(answer.as_dict(), headers={BUNDLE: answer.bundle})
 

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from proseform import documents
 from proseform.errors import InputError
 from proseform.infer.grammars.examine import examined
+from proseform.infer.samples import MOST
 from proseform.input import Input
 from proseform.schema import Schema
 from proseform.serve import exchange as http
@@ -28,7 +29,7 @@ from proseform.task import Task
 
 _INLINE_BYTES = 64 * 1024
 """Larger bodies are parsed in a thread."""
-_BESIDE = ("schema", "timeout_s", "stream")
+_BESIDE = ("schema", "timeout_s", "stream", "samples")
 """Fields of a request beside its inputs."""
 _SUFFIX = 12
 """Characters of a file's ending that are kept."""
@@ -44,12 +45,14 @@ class Asked:
         schema: The caller's schema; None takes the bundle's.
         timeout_s: The caller's time-out, in seconds; None takes the server's.
         stream: Whether the prose is streamed while it is written.
+        samples: How many evaluations are made; not with ``stream``.
     """
 
     inputs: Mapping[str, Any]
     schema: Schema | None = None
     timeout_s: float | None = None
     stream: bool = False
+    samples: int = 1
 
 
 class Reader:
@@ -92,7 +95,8 @@ class Reader:
     async def read(self, exchange: Exchange, deadline: float | None = None) -> Asked:
         """A request to ``/v1/tasks/{task}/answer``.
 
-        JSON: ``{"inputs": {name: text or object}, "schema"?: object, "timeout_s"?: number, "stream"?: boolean}``.
+        JSON: ``{"inputs": {name: text or object}, "schema"?: object, "timeout_s"?: number, "stream"?: boolean,
+        "samples"?: integer}``.
         Multipart: one part for each input, text or a file, and the optional others, as JSON.
 
         Args:
@@ -115,10 +119,11 @@ class Reader:
         stream = rest.get("stream", False)
         if not isinstance(stream, bool):
             raise InputError(f"Field 'stream' is {_shown(stream)}, expected true or false.")
+        many = _samples(rest.get("samples", 1), stream=stream)
         if schema is None:
-            return Asked(fields, None, timeout_s, stream)
+            return Asked(fields, None, timeout_s, stream, many)
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        return Asked(fields, await self.schema(schema, deadline), timeout_s, stream)
+        return Asked(fields, await self.schema(schema, deadline), timeout_s, stream, many)
 
     def _fields(self, body: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """The inputs of a JSON body, and all of its fields."""
@@ -229,6 +234,15 @@ def _document(task: Task, name: str, data: bytes, filename: str, deadline: float
         text = task.from_json(name, document.data)
         return Input.of(text, origin=document.input.origin, findings=document.input.findings)
     return document.input
+
+
+def _samples(value: Any, *, stream: bool) -> int:
+    """How many evaluations are made."""
+    if type(value) is not int or not 1 <= value <= MOST:
+        raise InputError(f"Field 'samples' is {_shown(value)}, expected a whole number from 1 to {MOST}.")
+    if value > 1 and stream:
+        raise InputError("Fields 'samples' and 'stream' exclude each other.", hint="Several evaluations have no draft.")
+    return value
 
 
 def _seconds(value: Any) -> float | None:
