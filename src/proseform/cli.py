@@ -9,12 +9,13 @@ from typing import Annotated, Literal
 
 import typer
 
-from proseform.commands import batch as batches
+from proseform.commands import batch as batch_commands
 from proseform.commands import keys as key_commands
 from proseform.commands import rewards, training
 from proseform.commands import task as task_commands
 from proseform.commands.options import (
     EXIT_CODES,
+    BatchFolder,
     BundleFolder,
     CallersKeys,
     Dialect,
@@ -41,7 +42,7 @@ app.command(epilog=EXIT_CODES)(training.watch)
 app.add_typer(task_commands.app, name="task")
 app.command(name="tasks")(task_commands.listed)
 app.add_typer(key_commands.app, name="keys")
-app.command(epilog=EXIT_CODES)(batches.batch)
+app.command(epilog=EXIT_CODES)(batch_commands.batch)
 
 
 def guarded(typer_app: typer.Typer) -> None:
@@ -138,6 +139,7 @@ def serve(
     ] = None,
     keys: CallersKeys = None,
     no_keys: NoKeys = False,
+    batches: BatchFolder = None,
 ) -> None:
     """Serve verified answers by our protocol, OpenAI's and KServe's, until a signal ends the server."""
     from proseform import task as tasks
@@ -164,6 +166,7 @@ def serve(
         kept=kept.cache(cache_mb, cache_age_s, cache_secret),
         keys=keys,
         no_keys=no_keys,
+        batches=batches,
     )
 
 

@@ -15,6 +15,8 @@ from proseform.infer import Engine
 from proseform.serve import server
 from proseform.serve.admission import Admission
 from proseform.serve.app import App
+from proseform.serve.batches.door import Door
+from proseform.serve.batches.shelf import Shelf
 from proseform.serve.guard import Guard
 from proseform.serve.router import Router, Weighted
 from proseform.task import Task
@@ -52,14 +54,20 @@ class Light:
 
 @contextmanager
 def light(
-    script=good, *, engine: Engine | None = None, task: Task | None = None, guard: Guard | None = None, **options: Any
+    script=good,
+    *,
+    engine: Engine | None = None,
+    task: Task | None = None,
+    guard: Guard | None = None,
+    shelf: Shelf | None = None,
+    **options: Any,
 ) -> Iterator[Light]:
     """A server over a script or an engine, ended with the context."""
     task = task or testing.toy_task()
     known = {"timeout_s": 20.0, "concurrency": 8, "queue": 8, **options}
     engine = engine or testing.ScriptedEngine(testing.toy_bundle(task), script)
     admission = Admission(Router([Weighted(engine)]), task, **known)
-    app = App(admission, f"proseform-{task.name}", guard)
+    app = App(admission, f"proseform-{task.name}", guard, Door(shelf, admission, 2) if shelf else None)
     running = server.uvicorn_server(app, "127.0.0.1", 0, known["timeout_s"])
     started = threading.Event()
     startup = running.startup

@@ -67,3 +67,6 @@ CallersKeys = Annotated[
     typer.Option("--keys", envvar="PROSEFORM_KEYS", help="A file of API keys (proseform keys): callers need one."),
 ]
 NoKeys = Annotated[bool, typer.Option("--no-keys", help="Ask callers for no key, though others can reach --host.")]
+BatchFolder = Annotated[
+    Path | None, typer.Option("--batches", help="Take batches (/v1/batches), and keep their files in this folder.")
+]

@@ -126,7 +126,9 @@ class Admission:
         metrics.answered(self.task.name, answer.bundle, answer, time.monotonic() - began)
         return answer
 
-    async def converted(self, prose: str, *, schema: Schema | None, deadline: float) -> tuple[Formatted, str]:
+    async def converted(
+        self, prose: str, *, schema: Schema | None, deadline: float, kind: Kind = "interactive"
+    ) -> tuple[Formatted, str]:
         """The formatter's turn alone, and the digest of its bundle; see :func:`proseform.infer.answer.converted`."""
         began = time.monotonic()
 
@@ -134,7 +136,7 @@ class Admission:
             target = schema or self._schemas[engine.bundle.digest]
             return await path.converted(engine, prose, target, deadline=deadline), engine.bundle.digest
 
-        outcome, bundle = await self._admitted(work, deadline)
+        outcome, bundle = await self._admitted(work, deadline, kind)
         metrics.answered(self.task.name, bundle, outcome, time.monotonic() - began)
         return outcome, bundle
 

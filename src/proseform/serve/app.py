@@ -5,6 +5,7 @@
     POST /v1/tasks/{task}/answer        one case, JSON or multipart with files; optionally the caller's schema, streamed
     POST /v1/models/{name}:predict      KServe V1 (:mod:`proseform.serve.v1`)
     POST /v2/models/{name}/infer        KServe V2, the Open Inference Protocol (:mod:`proseform.serve.v2`)
+    /v1/files  /v1/batches              files of requests (:mod:`proseform.serve.batches.door`)
     /openai/v1/…                        OpenAI's protocol (:mod:`proseform.serve.openai`)
     GET  /v1/bundle                     which bundles answer, and their weights
     GET  /livez  /readyz  /  /v1/models[/{name}]  /v2  /v2/models/{name}[/ready]  /v2/health/{live,ready}  /metrics
@@ -18,8 +19,8 @@ lost. A request's time starts with its first bytes, so the deadline covers readi
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 from proseform.errors import EngineError
 from proseform.serve import draft, faults, reading, v1, v2
@@ -34,6 +35,21 @@ from proseform.serve.readiness import Readiness
 from proseform.serve.routes import Handler, Route, matching
 from proseform.serve.waiting import deadline, in_time, unless_gone
 
+
+class Batches(Protocol):
+    """Takes files of requests, and works on them while the server is up."""
+
+    @property
+    def routes(self) -> Sequence[Route]:
+        """Its routes."""
+
+    def begin(self) -> None:
+        """Begin to work."""
+
+    async def end(self) -> None:
+        """Work no more."""
+
+
 _CUT = (faults.TooLargeError, faults.SlowError, faults.HeadError, faults.BusyError)
 """Errors after which the rest of a body is not read."""
 
@@ -45,6 +61,7 @@ class App:
         admission: Answers cases.
         name: The model's name in KServe's protocols.
         guard: Lets requests in; None asks for no key.
+        batches: Takes files of requests; None takes none.
 
     Attributes:
         draining: Whether the server is about to end: it is not ready, and each response closes its connection.
@@ -52,10 +69,13 @@ class App:
 
     draining = False
 
-    def __init__(self, admission: Admission, name: str, guard: Guard | None = None) -> None:
+    def __init__(
+        self, admission: Admission, name: str, guard: Guard | None = None, batches: Batches | None = None
+    ) -> None:
         self._admission = admission
         self._name = name
         self._guard = guard or Guard()
+        self._batches = batches
         self._reader = reading.Reader(admission.task)
         self._limit = reading.body_limit(admission.task)
         self._readiness = Readiness(admission.router.engines)
@@ -65,6 +85,7 @@ class App:
             Route(rf"/v1/models/{name}:predict", "POST", self._predict),
             Route(rf"/v2/models/{name}{version}/infer", "POST", self._infer),
             *Door(admission, self._reader).routes,
+            *(batches.routes if batches else ()),
             Route(r"/v1/bundle", "GET", self._bundle),
             Route(r"/v1/models", "GET", self._models),
             Route(rf"/v1/models/{name}", "GET", self._ready, open=True),
@@ -130,8 +151,12 @@ class App:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
+                if self._batches is not None:
+                    self._batches.begin()
                 await send({"type": "lifespan.startup.complete"})
             else:
+                if self._batches is not None:
+                    await self._batches.end()
                 for weighted in self._admission.router.engines:
                     await weighted.engine.close()
                 await send({"type": "lifespan.shutdown.complete"})
@@ -149,7 +174,12 @@ class App:
             if asked.stream:
                 return draft.stream(admission, asked, until, exchange.tenant)
             answering = admission.answer(
-                asked.inputs, schema=asked.schema, deadline=until, tenant=exchange.tenant, samples=asked.samples
+                asked.inputs,
+                schema=asked.schema,
+                deadline=until,
+                tenant=exchange.tenant,
+                kind=exchange.rank,
+                samples=asked.samples,
             )
             answer = await unless_gone(exchange, answering)
             return Response.of_json(answer.as_dict(), headers={BUNDLE: answer.bundle})

@@ -17,6 +17,7 @@ from proseform import strict
 from proseform.errors import InputError
 from proseform.serve.faults import SlowError, TooLargeError
 from proseform.serve.keys import Key
+from proseform.serve.line import Kind
 
 BUNDLE = "x-proseform-bundle"
 """The header with the digest of the bundle that answered."""
@@ -71,6 +72,9 @@ class Exchange:
         began: When its first bytes arrived, on :func:`time.monotonic`'s clock.
         whole: Whether the body was read to its end.
         key: Whose request it is; None where no key is asked for.
+        tenant: The id of that key; empty where no key is asked for.
+        rank: Its class in the queue.
+        limit: The largest body, in bytes.
 
     Args:
         scope: ASGI's.
@@ -85,13 +89,10 @@ class Exchange:
         self.began = time.monotonic()
         self.whole = False
         self.key: Key | None = None
+        self.tenant = ""
+        self.rank: Kind = "interactive"
         self._receive = receive
-        self._limit = limit
-
-    @property
-    def tenant(self) -> str:
-        """Whose request it is: its key's id; empty where no key is asked for."""
-        return self.key.id if self.key else ""
+        self.limit = limit
 
     @property
     def kind(self) -> str:
@@ -107,7 +108,7 @@ class Exchange:
             GoneError: The caller has disconnected.
         """
         stated = self.headers.get("content-length", "0")
-        if stated.isascii() and stated.isdigit() and (len(stated) > 18 or int(stated) > self._limit):  # noqa: PLR2004
+        if stated.isascii() and stated.isdigit() and (len(stated) > 18 or int(stated) > self.limit):  # noqa: PLR2004
             raise self._too_large()
         size = 0
         while not self.whole:
@@ -123,7 +124,7 @@ class Exchange:
                 raise GoneError
             chunk = message.get("body", b"")
             size += len(chunk)
-            if size > self._limit:
+            if size > self.limit:
                 raise self._too_large()
             self.whole = not message.get("more_body", False)
             yield chunk
@@ -139,7 +140,7 @@ class Exchange:
 
     def _too_large(self) -> TooLargeError:
         """The error of a body beyond the limit."""
-        return TooLargeError(f"The body is larger than {self._limit} bytes.", hint="Send less.")
+        return TooLargeError(f"The body is larger than {self.limit} bytes.", hint="Send less.")
 
 
 def read(data: bytes | str, what: str) -> Any:

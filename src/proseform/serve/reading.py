@@ -142,7 +142,7 @@ class Reader:
         """The inputs of a multipart body, and its other fields."""
         inputs: dict[str, Any] = {}
         rest: dict[str, Any] = {}
-        async for name, part, filename in _parts(exchange, len(self.task.inputs) + len(_BESIDE) + 1):
+        async for name, part, filename in parts(exchange, len(self.task.inputs) + len(_BESIDE) + 1):
             beside = name in _BESIDE and name not in self.task.inputs
             if name in inputs or name in rest:
                 raise InputError(f"Field {_shown(name)} occurs twice.")
@@ -192,7 +192,7 @@ def as_schema(value: Any, deadline: float | None = None) -> Schema:
     return examined(Schema(value, "schema"), deadline)
 
 
-async def _parts(exchange: Exchange, most: int) -> AsyncIterator[tuple[str, str | bytes, str]]:
+async def parts(exchange: Exchange, most: int) -> AsyncIterator[tuple[str, str | bytes, str]]:
     """The parts of a multipart body: name, text or a file's bytes, and the file's name.
 
     Raises:

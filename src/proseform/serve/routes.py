@@ -20,7 +20,7 @@ class Route:
 
     Attributes:
         path: A pattern of the whole path; its named groups are handed to the handler.
-        method: GET, which answers HEAD too, or POST.
+        method: GET, which answers HEAD too, POST or DELETE.
         handler: Answers.
         open: Whether no key is asked for, since probes and scrapers have none.
     """

@@ -17,6 +17,8 @@ from proseform.errors import ConfigError
 from proseform.infer.kept import ProseCache
 from proseform.serve.admission import Admission
 from proseform.serve.app import App
+from proseform.serve.batches.door import Door
+from proseform.serve.batches.shelf import Shelf
 from proseform.serve.guard import Guard
 from proseform.serve.keys import Keys
 from proseform.serve.router import Router, Weighted
@@ -45,6 +47,7 @@ def run(
     kept: ProseCache | None = None,
     keys: Path | None = None,
     no_keys: bool = False,
+    batches: Path | None = None,
 ) -> None:
     """Serve until a signal; requests that have begun are answered before the end.
 
@@ -60,6 +63,7 @@ def run(
         kept: As for :class:`~proseform.serve.admission.Admission`.
         keys: A file of API keys (:mod:`proseform.serve.keys`); None asks for none.
         no_keys: Whether no key is asked for although others than this machine can reach the server.
+        batches: The folder of files of requests and of their results; None takes none.
 
     Raises:
         ConfigError: No file of keys where one is asked for, or one that cannot be read.
@@ -67,7 +71,8 @@ def run(
     """
     guard = guarding(host, keys, no_keys=no_keys)
     admission = Admission(Router(engines), task, timeout_s=timeout_s, concurrency=concurrency, queue=queue, kept=kept)
-    app = App(admission, name or f"proseform-{task.name}", guard)
+    door = Door(Shelf(batches), admission, max(1, concurrency // 2)) if batches is not None else None
+    app = App(admission, name or f"proseform-{task.name}", guard, door)
     uvicorn_server(app, host, port, timeout_s).run([listening(host, port)])
 
 

@@ -20,15 +20,22 @@ def deadline(exchange: Exchange, admission: Admission) -> float:
     return exchange.began + admission.timeout_s
 
 
-async def in_time(exchange: Exchange, admission: Admission, work: Coroutine[Any, Any, T]) -> T:
+async def in_time(exchange: Exchange, admission: Admission, work: Coroutine[Any, Any, T], *, answers: bool = True) -> T:
     """What the work gives, or a refusal at the request's deadline; errors are counted.
+
+    Args:
+        exchange: The request.
+        admission: Answers cases.
+        work: What is done for it.
+        answers: Whether that needs a place among those that are answered.
 
     Raises:
         BusyError: There is no place for the request, and nothing of it is read.
     """
     with admission.counted():
         try:
-            admission.line.check()
+            if answers:
+                admission.line.check(exchange.rank)
         except BusyError:
             work.close()
             raise

@@ -55,9 +55,13 @@ class Door:
 
         async def answers() -> Completed:
             if asked.inputs is None:
-                formatted, bundle = await self._admission.converted(asked.prose, schema=schema, deadline=until)
+                formatted, bundle = await self._admission.converted(
+                    asked.prose, schema=schema, deadline=until, kind=exchange.rank
+                )
                 return Completed(asked, formatted, bundle)
-            answer = await self._admission.answer(inputs, schema=schema, deadline=until, tenant=exchange.tenant)
+            answer = await self._admission.answer(
+                inputs, schema=schema, deadline=until, tenant=exchange.tenant, kind=exchange.rank
+            )
             return Completed(asked, answer, answer.bundle)
 
         async def writes(put: Put) -> None:
