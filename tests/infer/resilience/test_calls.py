@@ -388,3 +388,24 @@ def test_a_call_that_is_slow_is_helped_as_soon_as_somebody_can():
     one, notes = pool(Far(float("inf")), Far(0.1, down()), Far(0.2), slow_s=0.5)
     assert virtual.run(outcome(one)).backend == "c"
     assert [why for _, why, _ in notes.calls] == ["slow", "slow", "first"]
+
+
+@pytest.mark.parametrize("steps", range(8))
+@pytest.mark.parametrize("condition", ["closed", "half_open"])
+def test_whenever_a_caller_leaves_its_place_and_its_probe_are_given_back(steps, condition):
+    one, _ = pool(Far(0.0, down()) if condition == "half_open" else Far(0.0), places=1, attempts=1)
+
+    async def run():
+        if condition == "half_open":
+            for _ in range(5):
+                await outcome(one)
+            await asyncio.sleep(1)
+        leaver = asyncio.create_task(calls.complete(one, ASK))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        leaver.cancel()
+        await asyncio.gather(leaver, return_exceptions=True)
+        replica = one.replicas[0]
+        return replica.server.load, replica.breaker.probing, replica.server.full
+
+    assert virtual.run(run()) == (0, False, False)

@@ -69,6 +69,11 @@ class _Call:
             self.settled = True
             self.replica.settle(self.permit, outcome, now())
 
+    def over(self) -> None:
+        """Give the place back; whoever was cancelled tells the breaker nothing."""
+        self.replica.server.leave()
+        self.settle("none")
+
     def due(self) -> float:
         """When something is to be done about it while it goes on."""
         return self.began + min(self.slow_s, self.slow_s if self.hedge_s is None else self.hedge_s)
@@ -144,7 +149,9 @@ class _Calls:
         hedged = self._pool.rules.hedge and not self._calls and self._on_text is None
         hedge_s = replica.latency.quantile(_HEDGED) if hedged else None
         call = _Call(replica, permit, why, now(), self._pool.slow_s(), hedge_s)
-        self._running[asyncio.create_task(self._sent(call))] = call
+        task = asyncio.create_task(self._sent(call))
+        task.add_done_callback(lambda _task: call.over())  # a task that is cancelled before it began runs no finally
+        self._running[task] = call
         self._calls += 1
 
     async def _sent(self, call: _Call) -> Completion:
@@ -167,7 +174,6 @@ class _Calls:
             return replace(completion, backend=replica.name)
         finally:
             seconds = now() - call.began
-            replica.server.leave()
             if ended == "ok":
                 replica.lived = now()
                 replica.latency.add(seconds)
