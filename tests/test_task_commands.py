@@ -20,7 +20,8 @@ TICKETS = Path(__file__).parents[1] / "examples/tasks/tickets"
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working directory, whose folder ``tasks`` is looked into."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv(task.FOLDERS, raising=False)
+    monkeypatch.setenv(task.FOLDERS, "")  # so that what a command puts there is undone
+    monkeypatch.delenv(task.FOLDERS)
     monkeypatch.setenv("COLUMNS", "200")
     return tmp_path
 

@@ -282,7 +282,7 @@ def test_a_folder_is_found_by_name_by_path_and_among_others(
     monkeypatch.setenv(task.FOLDERS, "")
     with pytest.raises(TaskError, match=r"No task 'parcels'; installed: .*cv"):
         task.load("parcels")
-    assert task.located("parcels") == "parcels"
+    assert task.located("cv") == "cv"
     assert task.located(str(folder)) == "parcels"
     assert task.load("parcels").name == "parcels"
     monkeypatch.delenv(task.FOLDERS)
@@ -290,6 +290,10 @@ def test_a_folder_is_found_by_name_by_path_and_among_others(
     (tmp_path / "tasks").mkdir()
     folder.rename(tmp_path / "tasks/parcels")
     assert task.load("parcels").name == "parcels"
+    assert task.located("parcels") == "parcels"
+    monkeypatch.chdir("/")  # what a run starts may work elsewhere
+    assert task.load("parcels").name == "parcels"
+    assert os.environ[task.FOLDERS] == os.pathsep.join([f"{tmp_path}/tasks/parcels", f"{tmp_path}/tasks"])
 
 
 def test_a_path_without_a_task_and_a_name_of_two_are_refused(

@@ -62,21 +62,22 @@ def foreign(name: str) -> bool:
 
 
 def located(task: str) -> str:
-    """The name of a task that is given by name or by its folder's path; a path is added to ``PROSEFORM_TASKS``.
+    """The name of a task that is given by name or by its folder's path.
 
-    The variable is this process's, and what it starts inherits it, so that all find the folder by the name.
+    A folder's absolute path is put first in ``PROSEFORM_TASKS``: what this process starts inherits it, and finds the
+    folder by the name from wherever it works.
 
     Raises:
-        TaskError: The path leads to no folder of a task.
+        TaskError: The path leads to no folder of a task, or a name is that of two folders.
     """
-    if os.sep not in task and not task.startswith("."):
+    by_path = os.sep in task or task.startswith(".")
+    folder = Path(task).expanduser().resolve() if by_path else folders().get(task)
+    if folder is None:
         return task
-    folder = Path(task).expanduser().resolve()
     if not plain.is_plain(folder):
         raise TaskError(f"--task {task}: no task is there.", hint=f"Its folder holds {' and '.join(plain.NEEDED)}.")
-    if folders().get(folder.name) != folder:
-        before = os.environ.get(FOLDERS, DEFAULT)
-        os.environ[FOLDERS] = os.pathsep.join([str(folder), *([before] if before else [])])
+    paths = [str(folder), *(str(place.resolve()) for place in places())]
+    os.environ[FOLDERS] = os.pathsep.join(dict.fromkeys(paths))
     return folder.name
 
 
