@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proseform import direct, hostile, reward
+from proseform import direct, hostile, reward, tagged
 from proseform.errors import ConfigError
 from proseform.testing import toy_task
 
@@ -74,8 +74,8 @@ def test_pairs_are_thinkjsons_formula(ours: dict[str, Any], theirs: dict[str, An
     matching = len([key for key in keys if ours.get(key, ...) == theirs.get(key, ...)])
     first, second = sorted(len(json.dumps(one, ensure_ascii=False)) for one in (ours, theirs))
     due = round(((matching / len(keys) if keys else 1.0) + first / second) / 2, 1)
-    assert direct.pairs(json.dumps(ours), theirs) == due
-    assert direct.pairs(f"<think></think><answer>{json.dumps(ours)}</answer>", theirs) == due
+    assert tagged.pairs(json.dumps(ours), theirs) == due
+    assert tagged.pairs(f"<think></think><answer>{json.dumps(ours)}</answer>", theirs) == due
 
 
 @given(extra=st.integers(0, 40))

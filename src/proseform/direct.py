@@ -15,7 +15,6 @@ much as success, however small it is (arXiv 2607.21273). Left out: credit for fo
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +22,8 @@ from proseform import verify
 from proseform.errors import ConfigError
 from proseform.leaves import leaves
 from proseform.rubric import Rubric
-from proseform.strict import DECODER, same
+from proseform.strict import same
+from proseform.tagged import NOTHING, TAGS, between, pairs, value
 
 if TYPE_CHECKING:
     from proseform.case import Case
@@ -43,12 +43,6 @@ RUBRICS: Mapping[str, Rubric] = {
 }
 """The rubrics of JSON that is asked for directly."""
 
-THINK = "\nThink within <think></think> first, then write the JSON within <answer></answer>."
-"""What a policy is told whose reward asks for tags."""
-
-_TAGS = re.compile(r"\s*<think>.*?</think>\s*<answer>(.*?)</answer>\s*", re.DOTALL)
-_NOTHING = object()
-"""The value of a text that is no JSON; null is one."""
 _PREFIX = "json_"
 """How names of terms of JSON begin."""
 _LONG = 2.0
@@ -74,12 +68,12 @@ def term(name: str, schema: Schema) -> Callable[[str, Case], float] | None:
     if not name.startswith(_PREFIX):
         return None
     terms: dict[str, Callable[[str, Any], float]] = {
-        "json_parses": lambda text, _: float(_value(text) is not _NOTHING),
+        "json_parses": lambda text, _: float(value(text) is not NOTHING),
         "json_valid": lambda text, _: float(verify.answer(text, schema).ok),
         "json_content": content,
         "json_length": length,
         "json_pairs": pairs,
-        "json_tags": lambda text, _: float(_TAGS.fullmatch(text) is not None),
+        "json_tags": lambda text, _: float(TAGS.fullmatch(text) is not None),
     }
     known = terms.get(name)
     return None if known is None else lambda text, case: known(text, dict(case.answer))
@@ -99,18 +93,27 @@ def wholly_right(text: str, case: Case, task: Task, rubric: Rubric | None) -> bo
         task: Reads the text.
         rubric: In force; says whether the text is read as prose, as JSON, or as JSON between tags.
     """
-    if not reads_json(rubric):
-        verdict = verify.prose(text, task, case.inputs)
+    if reads_json(rubric):
+        verdict = verify.answer(document(text, rubric), task.schema)
     else:
-        verdict = verify.answer(between(text) if rubric and "json_tags" in rubric.weights else text, task.schema)
+        verdict = verify.prose(text, task, case.inputs)
     return verdict.ok and content_share(verdict.value, dict(case.answer)) == 1.0
 
 
 def gold(case: Case, rubric: Rubric | None) -> str:
     """A completion that earns the most: the gold document, with gold prose as its thought where tags are asked for."""
-    document = json.dumps(dict(case.answer), ensure_ascii=False)
-    tagged = rubric is not None and "json_tags" in rubric.weights
-    return f"<think>{case.prose}</think><answer>{document}</answer>" if tagged else document
+    plain = json.dumps(dict(case.answer), ensure_ascii=False)
+    return f"<think>{case.prose}</think><answer>{plain}</answer>" if _tagged(rubric) else plain
+
+
+def document(text: str, rubric: Rubric | None) -> str:
+    """What of a completion should be JSON: all of it, or what stands between the tags where they are asked for."""
+    return between(text) if _tagged(rubric) else text
+
+
+def _tagged(rubric: Rubric | None) -> bool:
+    """Whether a reward asks for tags."""
+    return rubric is not None and "json_tags" in rubric.weights
 
 
 def gated_json(text: str, gold: Any, schema: Schema) -> float:
@@ -151,8 +154,8 @@ def content(text: str, gold: Any) -> float:
     >>> content('{"a": 1, "more": 2}', {"a": 1}), content("a: 1", {"a": 1})
     (0.5, 0.0)
     """
-    value = _value(text)
-    return 0.0 if value is _NOTHING else content_share(value, gold)
+    known = value(text)
+    return 0.0 if known is NOTHING else content_share(known, gold)
 
 
 def length(text: str, gold: Any) -> float:
@@ -163,38 +166,3 @@ def length(text: str, gold: Any) -> float:
     """
     due = len(json.dumps(gold, ensure_ascii=False))
     return min(1.0, max(0.0, (_LONG * due - len(text)) / ((_LONG - 1) * due)))
-
-
-def pairs(text: str, gold: Any) -> float:
-    """ThinkJSON's reward of the document between the tags, of the whole text where there are none; in tenths.
-
-    The mean of two shares: of the keys that either document has, those whose values are equal; and the length of the
-    shorter text by that of the longer. 0 for what is no object.
-
-    >>> pairs('<think>so</think><answer>{"a": 1, "b": 3}</answer>', {"a": 1, "b": 2})
-    0.8
-    """
-    value = _value(between(text))
-    if not isinstance(value, Mapping) or not isinstance(gold, Mapping):
-        return 0.0
-    keys = value.keys() | gold.keys()
-    matching = sum(key in value and key in gold and same(value[key], gold[key]) for key in keys)
-    ours, theirs = (len(json.dumps(one, ensure_ascii=False)) for one in (value, gold))
-    share = matching / len(keys) if keys else 1.0
-    return round((share + min(ours, theirs) / max(ours, theirs)) / 2, 1)
-
-
-def between(text: str) -> str:
-    """What stands between the answer's tags; the text itself where it is not in that form."""
-    match = _TAGS.fullmatch(text)
-    return match[1] if match else text
-
-
-def _value(text: str) -> Any:
-    """The JSON value of a text, or :data:`_NOTHING`."""
-    stripped = text.strip()
-    try:
-        value, end = DECODER.raw_decode(stripped)
-    except (ValueError, RecursionError):
-        return _NOTHING
-    return value if end == len(stripped) else _NOTHING

@@ -15,6 +15,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from proseform import direct
 from proseform import task as tasks
 from proseform.checklist import by_function, by_task, contract, gold_rows, payment
 from proseform.checklist.subject import Check, Subject
@@ -57,7 +58,8 @@ def _subject(spec: Mapping[str, Any], tell: Callable[..., None], loaded: Any = N
     task = tasks.load(spec["task"])
     if loaded is not None:
         task = replace(task, terms=loaded)
-    rubric = task.rubric(spec["rubric"]) if spec["reward"] == "prose" else None
+    name = spec["rubric"]
+    rubric = task.rubric(name) if spec["reward"] == "prose" else direct.rubric(name)
     return _announced(by_task.subject(task, rubric, lambda call, arguments: tell(call=call + arguments)), tell)
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import inspect
 import itertools
-import json
 import pickle
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from proseform import reward, verify
+from proseform import direct, reward, verify
 from proseform.case import Case
 from proseform.checklist.exploits import Exploit
 from proseform.checklist.subject import Subject
@@ -29,17 +28,21 @@ def subject(task: Task, rubric: Rubric | None, announce: Announce = lambda _call
 
     Args:
         task: The task.
-        rubric: The rubric in force; None takes the gated reward, and the gold answers as JSON.
+        rubric: The rubric in force, the task's or one of JSON; None takes the gated reward of JSON.
         announce: Is told what the laws call before they call it.
     """
     cases = _cases(task)
-    golds = [case.prose if rubric else json.dumps(dict(case.answer), ensure_ascii=False) for case in cases]
+    prose = not direct.reads_json(rubric)
+    golds = [case.prose if prose else direct.gold(case, rubric) for case in cases]
 
     def score(texts: Sequence[str], places: Sequence[int]) -> list[Score]:
         return [reward.score(text, cases[place], task, rubric) for text, place in zip(texts, places, strict=True)]
 
     def read(text: str, place: int) -> Any:
-        verdict = verify.form(text, task, cases[place].inputs) if rubric else verify.answer(text, task.schema)
+        if prose:
+            verdict = verify.form(text, task, cases[place].inputs)
+        else:
+            verdict = verify.answer(direct.document(text, rubric), task.schema)
         return verdict.value if verdict.ok else None
 
     return Subject(
@@ -49,10 +52,10 @@ def subject(task: Task, rubric: Rubric | None, announce: Announce = lambda _call
         words=list(dict.fromkeys(_words(task.schema.document))),
         score=score,
         read=read,
-        signature=partial(_signature, task, rubric, cases[0]),
+        signature=partial(_signature, task if prose else None, cases[0]),
         pickled=partial(pickle.dumps, dict(task.terms)),
         laws=lambda: list(owed.broken(trial.announced(task, announce))),
-        own=[_own(task, case) for case in cases] if rubric else [],
+        own=[_own(task, case) for case in cases] if prose else [],
         best=1.0 if rubric else 2.0,
     )
 
@@ -64,9 +67,9 @@ def _cases(task: Task) -> list[Case]:
     return [*task.gold, *itertools.islice(generated, max(0, _CASES - len(task.gold)))]
 
 
-def _signature(task: Task, rubric: Rubric | None, case: Case) -> str:
-    """Whether every term takes a text and a case."""
-    terms = task.terms if rubric else {}
+def _signature(task: Task | None, case: Case) -> str:
+    """Whether every term of a task takes a text and a case; those of JSON are no task's."""
+    terms = task.terms if task else {}
     for name, function in terms.items():
         fault = _unbound(function, case)
         if fault:

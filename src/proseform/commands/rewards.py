@@ -17,9 +17,9 @@ def check(
     cases: Annotated[
         Path | None, typer.Option(help="For a function: JSON Lines of prompt, completion (gold), and its columns.")
     ] = None,
-    rubric: Annotated[str, typer.Option(help="For a task: a rubric variant; empty takes the task's own.")] = "",
+    rubric: Annotated[str, typer.Option(help="For a task: a rubric variant, or one of JSON; else its own.")] = "",
     reward: Annotated[
-        Literal["prose", "json"], typer.Option(help="For a task: the rubric, or the gated reward of JSON.")
+        Literal["prose", "json"], typer.Option(help="For a task: the rubric, or JSON: gated, or by --rubric.")
     ] = "prose",
     low: Annotated[float | None, typer.Option(help="For a function: the least that it may give.")] = None,
     high: Annotated[float | None, typer.Option(help="For a function: the most that it may give.")] = None,
@@ -69,9 +69,9 @@ def explain(
 @app.command(epilog=EXIT_CODES)
 def replay(
     run: Annotated[str, typer.Argument(help="A pipeline run's name, or the path of rollouts.parquet.")],
-    rubric: Annotated[str, typer.Option(help="The other rubric: a variant of the task's, or a rubric.toml.")] = "",
+    rubric: Annotated[str, typer.Option(help="The other rubric: a variant, a rubric.toml, or one of JSON.")] = "",
     reward: Annotated[
-        Literal["prose", "json"], typer.Option(help="The rubric, or the gated reward of JSON.")
+        Literal["prose", "json"], typer.Option(help="The rubric, or JSON: gated, or by --rubric.")
     ] = "prose",
     as_json: Json = False,
 ) -> None:

@@ -37,7 +37,19 @@ BESIDE = frozenset(
 """Modules and packages that no result passes through, unless they are roots."""
 VERIFIER = frozenset(
     f"{PACKAGE}.{name}"
-    for name in ("verify", "claims", "direct", "reward", "schema", "verdict", "rubric", "case", "leaks", "verbal")
+    for name in (
+        "verify",
+        "claims",
+        "direct",
+        "tagged",
+        "reward",
+        "schema",
+        "verdict",
+        "rubric",
+        "case",
+        "leaks",
+        "verbal",
+    )
 )
 """Modules that judge texts: the dataset's rows pass through them, SFT on those rows does not."""
 OVERRIDE = "PROSEFORM_LIBRARIES"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from proseform import config, jsonl, records, rollouts, verify
+from proseform import config, direct, jsonl, records, rollouts, verify
 from proseform import task as tasks
 from proseform.case import Case, load_cases
 from proseform.checklist import explain as explaining
@@ -67,7 +67,7 @@ def explain(
     """
     recorded = _recorded(file, task)
     if rubric or as_reward:
-        in_force = None if as_reward == "json" else chosen(recorded.task, rubric)
+        in_force = direct.rubric(rubric) if as_reward == "json" else chosen(recorded.task, rubric)
     else:
         in_force = recorded.rubric
     pairs = [pair for pair in recorded.pairs if case in {"", pair[1].id}][:most]
@@ -96,7 +96,7 @@ def replay(run: str, *, rubric: str = "", as_reward: str = "prose") -> dict[str,
     """
     about, rows = rollouts.read(_rollouts(run))
     task, cases = tasks.load(about.task), _cases(about.dataset)
-    other = None if as_reward == "json" else chosen(task, rubric)
+    other = direct.rubric(rubric) if as_reward == "json" else chosen(task, rubric)
     scores: list[Score] = []
     with Scorer(task.name, other) as scorer:
         for start in range(0, len(rows), _BATCH):
@@ -144,8 +144,10 @@ def chosen(task: Task, rubric: str) -> Rubric:
 def _explained(text: str, case: Case, task: Task, rubric: Rubric | None, scorer: Scorer) -> Explanation:
     """One completion explained."""
     line = case.to_json()
-    gold = case.prose if rubric else json.dumps(dict(case.answer), ensure_ascii=False)
-    verdict = verify.prose(text, task, case.inputs) if rubric else verify.answer(text, task.schema)
+    if direct.reads_json(rubric):
+        gold, verdict = direct.gold(case, rubric), verify.answer(direct.document(text, rubric), task.schema)
+    else:
+        gold, verdict = case.prose, verify.prose(text, task, case.inputs)
     return explaining.explain(
         text, case, gold, rubric, str(verdict), lambda texts: scorer.score(texts, [line] * len(texts))
     )

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from proseform import config, direct, launch
+from proseform import config, direct, launch, tagged
 from proseform import task as tasks
 from proseform.case import Case, load_cases
 from proseform.infer import length, tokens
@@ -125,8 +125,8 @@ def prompt(task: Task, case: Case, knobs: config.Grpo) -> Rendered:
     rendered = task.evaluator.render(case.inputs)
     if knobs.reward == "prose" or rendered.style == "plain":
         return rendered
-    tagged = direct.THINK if knobs.rubric == "think" else ""
-    return rendered.with_ours(f"\n{task.formatter.system}\n{task.schema.signature()}{tagged}")
+    words = tagged.THINK if knobs.rubric == "think" else ""
+    return rendered.with_ours(f"\n{task.formatter.system}\n{task.schema.signature()}{words}")
 
 
 def _asker(task: Task, knobs: config.Grpo, tokenizer: Any, prefill: str) -> Callable[[Case], Asked]:
