@@ -48,7 +48,7 @@ def refused(server, path, body, status=422, **headers):
     line = server.line()
     got, _, answer = post(line, path, body, **headers)
     error = answer["error"]
-    if path == V2:
+    if path.startswith("/v2"):
         assert got == (400 if status == 422 else status), answer
         assert isinstance(error, str)
         assert not error.startswith("internal")
@@ -58,7 +58,7 @@ def refused(server, path, body, status=422, **headers):
         assert error["reason"] != "internal"
     then_good(line)
     line.close()
-    return error if path == V2 else error["message"]
+    return error if path.startswith("/v2") else error["message"]
 
 
 @pytest.mark.parametrize("path", BODIES, ids=lambda path: path.stem)
@@ -325,6 +325,15 @@ def part(name, content):
 )
 def test_forms_that_are_none_are_refused(server, kind, body):
     refused(server, OURS, body, **{"content-type": kind})
+
+
+def test_a_version_that_is_none_and_an_id_that_was_not_given(server):
+    """The metadata list no versions; the id is repeated where there is one."""
+    body = {"inputs": [tensor(data=["a map, 90 g"]), tensor("rule", data=["x"])]}
+    refused(server, f"{V2.removesuffix('/infer')}/versions/7/infer", body, 404)
+    line = server.line()
+    assert "id" not in post(line, V2, body)[2]
+    assert post(line, V2, {**body, "id": "7"})[2]["id"] == "7"
 
 
 def test_unknown_places_cost_no_connection(server):

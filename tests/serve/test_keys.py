@@ -157,6 +157,13 @@ def test_a_key_has_its_own_rate_and_is_told_when_to_come_again(file):
         assert get(serving, "/v1/bundle", **bearer(slow)) == 200, "only cases count"
 
 
+def test_each_evaluation_of_a_critical_case_counts(file):
+    token = keys.new(file, "ci", 3)
+    with light(guard=Guard(Keys(file), lambda: 0.0)) as serving:
+        assert ask(serving, token, body={"inputs": INPUTS, "samples": 2})[0] == 200
+        assert ask(serving, token, body={"inputs": INPUTS, "samples": 3})[0] == 429
+
+
 def test_each_case_of_a_request_counts(file):
     token = keys.new(file, "ci", 3)
     now = [0.0]

@@ -55,6 +55,7 @@ ELEMENT = struct.pack("<I", len(TEXT)) + TEXT.encode()
 PLACES = {
     "our text": (OURS, case()),
     "our stream": (OURS, case(stream=True)),
+    "a critical case": (OURS, case(samples=2)),
     "an object": (OURS, case({"text": TEXT})),
     "a file": (OURS, form("a.txt", TEXT.encode()), FORM),
     "a file's name": (OURS, form(f"{MARK} CV.txt", TEXT.encode()), FORM),

@@ -79,7 +79,7 @@ class App:
         self._reader = reading.Reader(admission.task)
         self._limit = reading.body_limit(admission.task)
         self._readiness = Readiness(admission.router.engines)
-        name, version = r"(?P<name>[^/]+)", "(/versions/[^/]+)?"
+        name, version = r"(?P<name>[^/]+)", "(/versions/(?P<version>[^/]+))?"
         self._routes = [
             Route(r"/v1/tasks/(?P<task>[^/]+)/answer", "POST", self._answer),
             Route(rf"/v1/models/{name}:predict", "POST", self._predict),
@@ -144,6 +144,8 @@ class App:
             self._guard.admit(exchange, open=route.open)
         if values.get("name", self._name) != self._name:
             raise NotFoundError(f"No model {values['name']!r:.80} here; this server has '{self._name}'.")
+        if values.get("version"):
+            raise NotFoundError(f"'{self._name}' has no versions here.", hint="Leave the version out.")
         return route.handler, values
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
@@ -170,6 +172,7 @@ class App:
 
         async def work() -> Response | Stream:
             asked = await self._reader.read(exchange, deadline(exchange, admission))
+            self._guard.charge(exchange, asked.samples - 1)
             until = exchange.began + min(asked.timeout_s or admission.timeout_s, admission.timeout_s)
             if asked.stream:
                 return draft.stream(admission, asked, until, exchange.tenant)

@@ -33,7 +33,7 @@ class Asked:
     Attributes:
         instances: The cases, input name to text.
         outputs: The tensors to return, and whether each is binary.
-        id: The request's id, which the response repeats.
+        id: The request's id, which the response repeats; empty where it has none.
     """
 
     instances: list[dict[str, Any]]
@@ -95,7 +95,8 @@ def response(
         else:
             output["data"] = column
         outputs.append(output)
-    body = written({"model_name": model, "id": asked.id, "outputs": outputs})
+    about = {"model_name": model, **({"id": asked.id} if asked.id else {})}
+    body = written({**about, "outputs": outputs})
     if not blobs:
         return Response(200, body, headers=headers)
     return Response(200, b"".join([body, *blobs]), "application/octet-stream", {**headers, LENGTH: str(len(body))})
