@@ -230,6 +230,12 @@ def test_another_ending_is_refused(tmp_path):
         tables.writer(tmp_path / "out.xlsx")
 
 
+def test_parquet_without_its_library_is_refused_before_anything_begins(tmp_path, monkeypatch):
+    monkeypatch.setattr(tables.importlib.util, "find_spec", lambda _name: None)
+    with pytest.raises(InputError, match="pyarrow"):
+        tables.writer(tmp_path / "out.parquet")
+
+
 def test_the_command_line_answers_a_file_by_an_engine_elsewhere(tmp_path):
     (tmp_path / "bundle").mkdir()
     testing.toy_bundle(TASK).write(tmp_path / "bundle")

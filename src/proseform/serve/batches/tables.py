@@ -7,6 +7,7 @@ apostrophe before it, so that no spreadsheet computes what an applicant wrote.
 from __future__ import annotations
 
 import csv
+import importlib.util
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -47,11 +48,13 @@ def writer(path: Path) -> Callable[[Path, Iterable[Mapping[str, Any]]], None]:
     """What writes results into a file, by the ending of its name.
 
     Raises:
-        InputError: Another ending.
+        InputError: Another ending, or Parquet where its library is not installed.
     """
     known = {".jsonl": _jsonl, ".csv": _csv, ".parquet": _parquet}
     if path.suffix not in known:
         raise InputError(f"--out {path}: results are written as {', '.join(known)}.")
+    if path.suffix == ".parquet" and importlib.util.find_spec("pyarrow") is None:
+        raise InputError(f"--out {path}: Parquet needs pyarrow.", hint="Install proseform[registry], or take .csv.")
     return known[path.suffix]
 
 
