@@ -17,16 +17,12 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
-COUNT, SEED = 1200, 2026
+COUNT, SEED = 2400, 2026
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 STATES = {
     "UTO": "UTOPIA", "XAV": "AVELLAND", "XOR": "ORMARK", "QUL": "QULISTAN", "QTH": "THESSELY", "ZZE": "ZEELAND ISLES",
 }  # fmt: skip
-HEADS, VOWELS, TAILS = (
-    ("B", "D", "F", "G", "H", "K", "L", "M", "N", "R", "S", "T", "V"),
-    "AEIOU",
-    ("", "", "L", "N", "R", "S"),
-)
+HEADS, VOWELS, TAILS = "BDFKLMNRSTV", "AEIOU", ("", "", "N", "R")
 CONFUSED = {
     "O": "0",
     "0": "O",
