@@ -12,7 +12,7 @@ from proseform.errors import ConfigError
 
 REFUSED = [
     ("", "No run ''", "nothing at all"),
-    ("nope", "No run 'nope'; shipped: default, small, smollm2", "no such name and no such file"),
+    ("nope", "No run 'nope'; shipped: default, own, small, smollm2", "no such name and no such file"),
     ("a" * 300, "No run 'aaa", "a name that is too long to be a file"),
     ("a\0b", "No run", "a name that cannot be a file"),
     ("name = \n", "not TOML", "a line that was left unfinished"),
