@@ -131,10 +131,12 @@ def answers(
 ) -> list[Answer | Refusal]:
     """Answer many cases in lock step; see :func:`answered`. A refusal is that case's outcome.
 
+    What is written is measured so: no text, however bad, counts against the engine that wrote it.
+
     Raises:
         ProseformError: The first error that is no refusal, once all have ended: an engine that is away is no answer.
     """
-    plans = _plans(engine, task, many, deadline, schema)
+    plans = _plans(engine, task, many, deadline, schema, measured=True)
     return [outcome for outcome in _kept(loop.wait(drive.many(engine, plans))) if isinstance(outcome, Answer | Refusal)]
 
 
@@ -154,7 +156,7 @@ def formatted(
     """
     schemas = [schema] * len(proses) if isinstance(schema, Schema) else schema
     plans = [
-        Plan(engine.bundle, target, prose=prose, deadline=deadline, narrows=not engine.ends)
+        Plan(engine.bundle, target, prose=prose, deadline=deadline, narrows=not engine.ends, measured=True)
         for prose, target in zip(proses, schemas, strict=True)
     ]
     outcomes = _kept(loop.wait(drive.many(engine, plans)))
@@ -216,7 +218,7 @@ def _marked(engine: Engine, value: Input) -> Input:
 
 def _plans(
     engine: Engine, task: Task, many: Sequence[Mapping[str, Any]], deadline: float | None, schema: Schema | None, *,
-    stream: bool = False,
+    stream: bool = False, measured: bool = False,
 ) -> list[Plan]:  # fmt: skip
     """A plan for each case."""
     agree(engine.bundle, task)
@@ -235,6 +237,7 @@ def _plans(
             own=own,
             narrows=not engine.ends,
             stream=stream,
+            measured=measured,
             claims=stated,
         )
         for inputs in many

@@ -19,7 +19,8 @@ _WIDE = 3
 
 def evaluation(plan: Plan, tries: int) -> Request:
     """What the evaluator is asked; again it is sampled, since greedy it would write the same."""
-    request = ask(plan.bundle, "evaluator", plan.inputs, deadline=plan.deadline, accepts=partial(_accepted, plan))
+    accepts = None if plan.measured else partial(_accepted, plan)
+    request = ask(plan.bundle, "evaluator", plan.inputs, deadline=plan.deadline, accepts=accepts)
     if not tries and not plan.sample:
         return request
     temperature = plan.bundle.evaluator.generation.retry_temperature
@@ -35,8 +36,9 @@ def formatting(plan: Plan, prose: str, attempt: int) -> Request:
     request = ask(plan.bundle, "formatter", values, schema=plan.schema.grammar, deadline=plan.deadline)
     if not (plan.schema.grammar.get("type") == "object" and plan.schema.fields):
         request = replace(request, prefill="")
-    accepts = partial(_valid, schema=plan.schema)
-    request = replace(request, accepts=accepts, blames=not plan.schema.widenings)
+    if not plan.measured:
+        accepts = partial(_valid, schema=plan.schema)
+        request = replace(request, accepts=accepts, blames=not plan.schema.widenings)
     if not attempt:
         return request
     return replace(

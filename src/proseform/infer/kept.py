@@ -1,9 +1,9 @@
 """Evaluations that are kept, so that another attempt at their JSON does not pay for the evaluator again.
 
-A key tells nothing: it is an HMAC under a secret of the deployment, so that nobody who sees keys can ask whether a CV
-has been judged. It covers whatever the prose depends on, and the tenant, so that no tenant learns from the time of an
-answer what another has asked. In memory, bounded by bytes and age; what is found is verified anew by the chain. Left
-out: a cache that replicas share.
+A key tells nothing: it is an HMAC under a secret of the deployment, so that nobody who sees keys can ask whether an
+input has been judged. It covers whatever the prose depends on, and the tenant, so that no tenant learns from the time
+of an answer what another has asked. In memory, bounded by bytes and age; what is found is verified anew by the chain.
+Left out: a cache that replicas share.
 """
 
 from __future__ import annotations

@@ -33,6 +33,7 @@ class Plan:
         stream: Whether prose is handed on while it is written.
         claims: What the schema states of its values; None for the formatter's turn alone.
         sample: Which of several evaluations this is, from 1, each sampled with a seed of its own; 0 is the only one.
+        measured: Whether it is to be known what the engine writes, so that no text counts against it.
         verdicts: What :mod:`proseform.infer.judging` has found out already, by text.
     """
 
@@ -48,6 +49,7 @@ class Plan:
     stream: bool = False
     claims: Claims | None = None
     sample: int = 0
+    measured: bool = False
     verdicts: dict[str, Verdict] = field(default_factory=dict, init=False, compare=False, repr=False)
 
 

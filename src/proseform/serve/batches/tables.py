@@ -1,7 +1,7 @@
 """Results as files: JSON Lines in OpenAI's form, or a table in Parquet or CSV; refusals stand in their places.
 
 A cell of a CSV that begins as a formula would (``=``, ``+``, ``-``, ``@``, a tab or a carriage return) gets an
-apostrophe before it, so that no spreadsheet computes what an applicant wrote.
+apostrophe before it, so that no spreadsheet computes what somebody wrote into an input.
 """
 
 from __future__ import annotations
