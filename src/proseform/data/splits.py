@@ -17,7 +17,7 @@ from typing import Any
 
 from proseform import config, verify
 from proseform.case import SPLITS, Case, Split
-from proseform.data import own, schemas
+from proseform.data import own, schemas, spliced
 from proseform.errors import InputError
 from proseform.rubric import Rubric
 from proseform.schema import Schema
@@ -26,6 +26,8 @@ from proseform.task import Task
 
 _SCHEMA_SEEDS = {"train": 1, "valid": 2, "test": 3}
 """Random schemas are drawn from seeds of their own, so that splits never share a stream."""
+_SPLICED = 1 / 2
+"""Share of the formatter's rows of a task of data alone that state answers which nobody gave."""
 MEASURED: tuple[Split, ...] = ("valid", "test")
 """Splits that can be measured (``evaluate.split``): they have further levels and random schemas too."""
 
@@ -158,18 +160,24 @@ def formatter_rows(
 
     A third of the task's rows are careless annotations that are complete, with the JSON that they state: the
     formatter repeats what the prose says, right or wrong. A user's own prose is left as it is, unless careless
-    annotations are asked for. A share of all rows are random schemas.
+    annotations are asked for. Where the task can write any answer as prose, a share state answers that nobody gave
+    (:mod:`proseform.data.spliced`). A share of all rows are random schemas.
     """
     varied = not dataset.file or dataset.annotations == "careless"
     rng = random.Random(f"formatter-{dataset.seed}-{split}")
     strange = schemas.rows(dataset.seed * 10 + _SCHEMA_SEEDS[split], 1 << 60)
+    cases = list(cases)
+    known = spliced.pool(case.answer for case in cases) if task.write is not None else {}
     for case in cases:
         if rng.random() < dataset.random_schemas:
             row = next(strange)
             yield _formatter_row(task, f"schema-{case.id}", row.prose, row.answer, Schema(row.schema))
             continue
         prose, value = case.prose, case.answer
-        if varied and rng.random() < 1 / 3:
+        if task.write is not None and rng.random() < _SPLICED:
+            value = spliced.spliced(value, known, task.schema, rng)
+            prose = task.write(value)
+        elif varied and rng.random() < 1 / 3:
             careless = task.annotate(case, rng)
             verdict = verify.form(careless, task, case.inputs)
             if verdict.ok:

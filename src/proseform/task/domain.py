@@ -49,6 +49,7 @@ class Task:
             every case; None where the task knows none. The report's blind baseline takes the best of them.
         exploits: Completions that game this domain's reward; what any domain's can be gamed by is known without.
         synonyms: Other names of things, by which a quote may support its field.
+        write: Any answer of the whole schema to the evaluation that states it; None where only cases have prose.
         replayed: True if ``generate`` gives again what cases there are, at most as many as are asked for, whatever the
             seed.
     """
@@ -77,6 +78,7 @@ class Task:
     unread: Callable[[Case], Sequence[str]] | None = None
     exploits: tuple[Planted, ...] = ()
     synonyms: Synonyms = field(default_factory=dict)
+    write: Callable[[Any], str] | None = None
     replayed: bool = False
 
     @cached_property

@@ -96,6 +96,7 @@ def read(folder: Path, name: str = "") -> Task:
         guide=files.guide(folder) or verbal.described(schema, form.labels),
         exploits=files.exploits(folder, inputs),
         synonyms=synonyms,
+        write=form.write,
         replayed=True,
     )
 
