@@ -124,7 +124,7 @@ bench-schemas: setup ## public schemas of the folder SCHEMAS (maskbench/, test-s
 	@$(PY) -m benchmarks.endings $(SCHEMAS)/maskbench --count $(or $(COUNT),1000)
 
 .PHONY: bench-storm
-bench-storm: setup ## verified answers over engines that fail in every way, and when breakers open and close (3 minutes)
+bench-storm: setup ## verified answers over engines that fail in every way, and when breakers open and close (5 minutes)
 	@$(PY) -m benchmarks.storm --json build/storm.json
 
 .PHONY: bench-documents
