@@ -4,11 +4,13 @@ import asyncio
 import base64
 import json
 import threading
+import time
 
 import pytest
 
 from proseform.errors import EngineError
 from proseform.serve import events as sse
+from proseform.serve import reading
 from tests.serve.light import INPUTS, JSON, PROSE, good, light, post
 
 CHAT, TEXT = "/openai/v1/chat/completions", "/openai/v1/completions"
@@ -89,6 +91,21 @@ def test_inputs_may_be_parts_that_are_named_as_they_are(server, content):
     assert status == 200, answer
     prompts = [request.prompt.text for request in server.engine.requests if request.role == "evaluator"]
     assert f"Parcel: {INPUTS['parcel']}\nRule: {INPUTS['rule']}" in prompts[-1]
+
+
+def test_a_file_is_read_under_the_requests_deadline(server, monkeypatch):
+    real, deadlines = reading.documents.read_bytes, []
+
+    def read_bytes(*arguments, deadline):
+        deadlines.append(deadline)
+        return real(*arguments, deadline=deadline)
+
+    monkeypatch.setattr(reading.documents, "read_bytes", read_bytes)
+    began = time.monotonic()
+    file = {"type": "file", "file": {"filename": "rule.txt", "file_data": FILE}}
+    status, answer = chat(server, user([{"type": "text", "name": "parcel", "text": INPUTS["parcel"]}, file]))
+    assert status == 200, answer
+    assert began < deadlines[0] < float("inf")
 
 
 def test_the_formatter_alone_takes_prose_and_asks_no_evaluator(server):

@@ -51,7 +51,8 @@ class Door:
         async def asks() -> tuple[Asked, dict[str, Any], Schema | None]:
             asked = read(await self._reader.json(await exchange.body()), self._admission.task)
             schema = None if asked.schema is None else await self._reader.schema(asked.schema, until)
-            return asked, {name: await self._input(name, value) for name, value in (asked.inputs or {}).items()}, schema
+            inputs = {name: await self._input(name, value, until) for name, value in (asked.inputs or {}).items()}
+            return asked, inputs, schema
 
         async def answers() -> Completed:
             if asked.inputs is None:
@@ -76,10 +77,10 @@ class Door:
         completed = await in_time(exchange, self._admission, unless_gone(exchange, answers()))
         return Response.of_json(completed.as_dict(), headers={BUNDLE: completed.bundle})
 
-    async def _input(self, name: str, value: Any) -> Any:
-        """An input: a file is read, anything else is text or the task's object."""
+    async def _input(self, name: str, value: Any, until: float) -> Any:
+        """An input: a file is read by the deadline, anything else is text or the task's object."""
         if isinstance(value, File):
-            return await self._reader.document(name, value.data, value.name, None)
+            return await self._reader.document(name, value.data, value.name, until)
         return reading.as_text(self._admission.task, name, value)
 
     async def _models(self, _exchange: Exchange, _values: Mapping[str, str]) -> Response:
