@@ -101,6 +101,7 @@ class BatchError(ProseformError):
         self.errors = errors
 
 
+_UNUSABLE = 422, "input"
 _KINDS: tuple[tuple[type[ProseformError], int, str], ...] = (
     (TooLargeError, 413, "too_large"),
     (SlowError, 408, "slow"),
@@ -109,7 +110,7 @@ _KINDS: tuple[tuple[type[ProseformError], int, str], ...] = (
     (RateError, 429, "rate"),
     (NotFoundError, 404, "not_found"),
     (MethodError, 405, "method"),
-    (InputError, 422, "input"),
+    (InputError, *_UNUSABLE),
     (EngineFaultError, 502, "engine"),
     (EngineError, 503, "engine"),
 )
@@ -119,6 +120,12 @@ _KINDS: tuple[tuple[type[ProseformError], int, str], ...] = (
 def status(error: BaseException) -> int:
     """The HTTP status of an error."""
     return _kind(error)[0]
+
+
+def plain_status(error: BaseException) -> int:
+    """The same for protocols in which a request that cannot be used is 400."""
+    code, word = _kind(error)
+    return 400 if (code, word) == _UNUSABLE else code
 
 
 def reason(error: BaseException) -> str:

@@ -103,12 +103,9 @@ def response(
 
 
 def error(fault: BaseException) -> tuple[int, dict[str, str]]:
-    """An error's HTTP status and body, which the protocol wants as one text; what cannot be used is 400 here."""
-    status = faults.status(fault)
-    if status == 422 and faults.reason(fault) == "input":  # noqa: PLR2004 - Unprocessable Content
-        status = 400
+    """An error's HTTP status and body, which the protocol wants as one text."""
     words = faults.as_json(fault)
-    return status, {"error": f"{words['reason']}: {words['message']} {words['hint']}".strip()}
+    return faults.plain_status(fault), {"error": f"{words['reason']}: {words['message']} {words['hint']}".strip()}
 
 
 def server() -> dict[str, Any]:

@@ -107,10 +107,8 @@ def model(name: str, created: int) -> dict[str, Any]:
 
 
 def error(fault: BaseException) -> tuple[int, dict[str, Any]]:
-    """An error's HTTP status and body. What cannot be used is 400 here, where our own protocol says 422."""
-    status = faults.status(fault)
-    if status == 422 and faults.reason(fault) == "input":  # noqa: PLR2004 - Unprocessable Content
-        status = 400
+    """An error's HTTP status and body."""
+    status = faults.plain_status(fault)
     kind = (
         "refusal"
         if isinstance(fault, Refusal)
