@@ -33,8 +33,7 @@ class Door:
     def __init__(self, shelf: Shelf, admission: Admission, concurrency: int) -> None:
         self._shelf = shelf
         self._admission = admission
-        self._concurrency = concurrency
-        self._clerk: Clerk | None = None
+        self._clerk = Clerk(shelf, admission, concurrency)
         self._working: asyncio.Task[None] | None = None
         file, batch = f"{_ROOT}/files/(?P<id>[^/]+)", f"{_ROOT}/batches/(?P<id>[^/]+)"
         self.routes = [
@@ -51,7 +50,6 @@ class Door:
 
     def begin(self) -> None:
         """Work on what is there."""
-        self._clerk = Clerk(self._shelf, self._admission, self._concurrency)
         self._working = asyncio.create_task(self._clerk.run())
 
     async def end(self) -> None:
@@ -141,8 +139,7 @@ class Door:
             "metadata": body.get("metadata"),
         }
         self._shelf.keep(owner, record)
-        if self._clerk is not None:
-            self._clerk.wake()
+        self._clerk.wake()
         return record
 
     async def _cancel(self, exchange: Exchange, values: Mapping[str, str]) -> Response:
@@ -151,8 +148,7 @@ class Door:
         if record["object"] == "batch" and record["status"] in OPEN:
             record = {**record, "status": "cancelling", "cancelling_at": int(self._shelf.clock())}
             self._shelf.keep(exchange.tenant, record)
-            if self._clerk is not None:
-                self._clerk.cancel(record["id"])
+            self._clerk.cancel(record["id"])
         return Response.of_json(record)
 
 
