@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from proseform import verify
 from proseform.infer import Request, ask, judging
 from proseform.infer.moves import Plan
 from proseform.infer.narrow import narrow
-from proseform.schema import Schema
 
 _APART = 100
 """Seeds between those of two evaluations of one case."""
@@ -37,8 +35,7 @@ def formatting(plan: Plan, prose: str, attempt: int) -> Request:
     if not (plan.schema.grammar.get("type") == "object" and plan.schema.fields):
         request = replace(request, prefill="")
     if not plan.measured:
-        accepts = partial(_valid, schema=plan.schema)
-        request = replace(request, accepts=accepts, blames=not plan.schema.widenings)
+        request = replace(request, accepts=partial(_valid, plan), blames=not plan.schema.widenings)
     if not attempt:
         return request
     return replace(
@@ -49,9 +46,9 @@ def formatting(plan: Plan, prose: str, attempt: int) -> Request:
     )
 
 
-def _valid(text: str, *, schema: Schema) -> bool:
+def _valid(plan: Plan, text: str) -> bool:
     """Whether a text is JSON that the schema allows."""
-    return verify.answer(text, schema).ok
+    return judging.document(plan, text).ok
 
 
 def _accepted(plan: Plan, prose: str) -> bool:

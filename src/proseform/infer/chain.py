@@ -205,7 +205,7 @@ def _completed(state: State, completion: Completion) -> Step:
     if state.turn == "evaluator":
         return _evaluated(replace(state, evaluator=_more(state.evaluator, completion)), completion)
     state = replace(state, formatter=_more(state.formatter, completion))
-    verdict = verify.answer(completion.text, state.plan.schema)
+    verdict = judging.document(state.plan, completion.text)
     judged = _judged(state, verdict, completion.cut)
     if verdict.ok and judging.accepted(state.plan, judged):
         return _ended(state, [Done(_outcome(state, completion, verdict.value, judged))])

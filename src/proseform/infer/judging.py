@@ -1,4 +1,4 @@
-"""What the verifier says of an evaluation, once for each text: the engine that wrote it is judged by it too."""
+"""What the verifier says of a text, once for each: the engine that wrote it is judged by it too."""
 
 from __future__ import annotations
 
@@ -14,6 +14,13 @@ def read(plan: Plan, prose: str) -> Verdict:
     if prose not in plan.verdicts:
         plan.verdicts[prose] = verify.prose(prose, plan.task, plan.inputs)
     return plan.verdicts[prose]
+
+
+def document(plan: Plan, text: str) -> Verdict:
+    """The verdict on a document, by the plan's schema."""
+    if text not in plan.documents:
+        plan.documents[text] = verify.answer(text, plan.schema)
+    return plan.documents[text]
 
 
 def accepted(plan: Plan, verdict: Verdict) -> bool:

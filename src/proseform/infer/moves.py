@@ -34,7 +34,8 @@ class Plan:
         claims: What the schema states of its values; None for the formatter's turn alone.
         sample: Which of several evaluations this is, from 1, each sampled with a seed of its own; 0 is the only one.
         measured: Whether it is to be known what the engine writes, so that no text counts against it.
-        verdicts: What :mod:`proseform.infer.judging` has found out already, by text.
+        verdicts: What :mod:`proseform.infer.judging` knows of evaluations already, by text.
+        documents: What it knows of documents already, by text.
     """
 
     bundle: Bundle
@@ -51,6 +52,7 @@ class Plan:
     sample: int = 0
     measured: bool = False
     verdicts: dict[str, Verdict] = field(default_factory=dict, init=False, compare=False, repr=False)
+    documents: dict[str, Verdict] = field(default_factory=dict, init=False, compare=False, repr=False)
 
 
 # Events: what has happened. Each says when, on the driver's clock, in seconds.
