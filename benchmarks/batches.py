@@ -11,7 +11,6 @@ import random
 import sys
 import tempfile
 import time
-from contextlib import nullcontext
 from pathlib import Path
 
 from proseform import task as tasks
@@ -55,7 +54,6 @@ def main() -> None:
             concurrency=32,
             timeout_s=60,
             patience_s=60,
-            watched=lambda _total, _done: nullcontext(lambda _refused: None),
         )
         wall, cpu = time.monotonic() - wall, time.process_time() - cpu
         sizes = f"{source.stat().st_size / 2**20:.1f} MiB in, {out.stat().st_size / 2**20:.1f} MiB out"

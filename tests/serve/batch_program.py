@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-from contextlib import nullcontext
 from pathlib import Path
 
 from proseform import testing
@@ -33,5 +32,4 @@ if __name__ == "__main__":
         concurrency=4,
         timeout_s=60,
         patience_s=60,
-        watched=lambda _total, _done: nullcontext(lambda _refused: None),
     )

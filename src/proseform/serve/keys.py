@@ -12,7 +12,6 @@ import hashlib
 import hmac
 import json
 import logging
-import os
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from proseform.errors import ConfigError, InputError
+from proseform.serve import private
 
 _LOG = logging.getLogger("proseform.serve")
 _NOBODY = "0" * 64
@@ -162,14 +162,9 @@ def _changing(path: Path) -> Iterator[tuple[Key, ...]]:
 
 
 def _write(path: Path, keys: Sequence[Key]) -> None:
-    """Write the file whole, readable for its owner alone."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    """Write the file."""
     text = json.dumps({"keys": [key.model_dump() for key in keys]}, indent=1, ensure_ascii=False)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        file.write(text + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    private.write(path, f"{text}\n".encode(), durable=True)
 
 
 def _stamp(path: Path) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,7 @@ def run(
     concurrency: int,
     timeout_s: float,
     patience_s: float,
-    watched: Watched,
+    watched: Watched = lambda _total, _done: nullcontext(lambda _refused: None),
 ) -> Counter[str]:
     """Answer what is left of a file, then write the results in the order of its rows.
 
@@ -64,7 +64,7 @@ def run(
         concurrency: Rows that are answered at a time.
         timeout_s: Longest time for one answer, in seconds.
         patience_s: How long no row may be answered, in seconds.
-        watched: Watches it.
+        watched: Watches it; nobody unless stated.
 
     Returns:
         How many rows have each outcome: a verdict, or the reason of a refusal.

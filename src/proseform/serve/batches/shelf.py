@@ -7,7 +7,6 @@ whole or not at all. Left out: object stores.
 from __future__ import annotations
 
 import json
-import os
 import re
 import secrets
 import time
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from proseform.serve import private
 from proseform.serve.faults import NotFoundError, TooLargeError
 
 FILE_BYTES = 100 << 20
@@ -64,13 +64,13 @@ class Shelf:
             "purpose": purpose,
             "status": "processed",
         }
-        _write(self.data(owner, number), data)
+        private.write(self.data(owner, number), data)
         self.keep(owner, record)
         return record
 
     def keep(self, owner: str, record: dict[str, Any]) -> None:
         """Write a record."""
-        _write(self._folder(owner) / f"{record['id']}.json", json.dumps(record).encode())
+        private.write(self._folder(owner) / f"{record['id']}.json", json.dumps(record).encode())
 
     def record(self, owner: str, number: str) -> dict[str, Any]:
         """A file's or a batch's record.
@@ -138,11 +138,3 @@ class Shelf:
         folder = self.root / (owner or _NOBODY)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return folder
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write a file whole, readable for its owner alone."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(data)
-    draft.replace(path)
