@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,15 +16,15 @@ import pytest
 from proseform import launch, warm
 from proseform.errors import ConfigError, StageError
 from tests.test_launch import gone, module, wait_for
+from tests.waiting import until
 
 
 @contextlib.contextmanager
 def started(folder: Path, *modules: str) -> Iterator[subprocess.Popen[bytes]]:
     """A warm process that imports some modules first; its socket is ``warm`` in the folder."""
     process = subprocess.Popen([sys.executable, "-m", "proseform.warm", str(folder / "warm"), *modules])
-    while not (folder / "warm").exists():
-        assert process.poll() is None
-        time.sleep(0.01)
+    until((folder / "warm").exists, lambda: process.poll() is None)
+    assert process.poll() is None
     yield process
     process.kill()
     process.wait()
@@ -126,8 +125,7 @@ def test_nothing_is_imported_before_somebody_asks(tmp_path: Path, monkeypatch: p
     with started(tmp_path, "imported_late"):
         (tmp_path / "asked").touch()
         warm.wake()
-        while not (tmp_path / "was-asked").exists():
-            time.sleep(0.01)
+        until((tmp_path / "was-asked").exists)
         job = _job(tmp_path)
         launch.Local().run(module(tmp_path, SAY, monkeypatch), job)
     assert (tmp_path / "was-asked").read_text() == "yes"

@@ -46,7 +46,7 @@ class Light:
 
     def line(self) -> http.client.HTTPConnection:
         """One kept connection, which is never reopened."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
         connection.connect()
         connection.auto_open = 0
         return connection

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import threading
-import time
 from contextlib import ExitStack
 
 import pytest
@@ -17,6 +16,7 @@ from proseform.serve.guard import Guard
 from proseform.serve.keys import Keys
 from tests.serve.light import JSON, good, light
 from tests.serve.test_batches import CHAT, row
+from tests.waiting import PATIENCE_S, until
 
 openai = pytest.importorskip("openai")
 TOY = testing.toy_task()
@@ -44,15 +44,13 @@ def sent(asking, *rows, endpoint="/v1/tasks/toy/answer"):
 
 def ended(asking, batch):
     """A batch at its end."""
-    while (now := asking.batches.retrieve(batch.id)).status not in ENDED:
-        time.sleep(0.02)
-    return now
+    until(lambda: asking.batches.retrieve(batch.id).status in ENDED)
+    return asking.batches.retrieve(batch.id)
 
 
 def answered(asking, batch, count):
     """Wait until so many rows have their results."""
-    while asking.batches.retrieve(batch.id).request_counts.completed < count:
-        time.sleep(0.02)
+    until(lambda: asking.batches.retrieve(batch.id).request_counts.completed >= count)
 
 
 def output(asking, batch):
@@ -168,7 +166,7 @@ def test_a_batch_goes_on_when_a_server_begins_again(shelf):
         asking = first.enter_context(client(serving))
         batch = sent(asking, *map(row, range(8)))
         answered(asking, batch, 3)
-        assert waits.wait(30)
+        assert waits.wait(PATIENCE_S)
     free.set()
     with light(shelf=shelf) as serving, client(serving) as asking:
         done = ended(asking, batch)
@@ -183,7 +181,7 @@ def test_a_batch_that_is_cancelled_gives_what_was_answered(shelf):
     with light(script, shelf=shelf) as serving, client(serving) as asking:
         batch = sent(asking, *map(row, range(6)))
         answered(asking, batch, 2)
-        assert waits.wait(30)
+        assert waits.wait(PATIENCE_S)
         assert asking.batches.cancel(batch.id).status == "cancelling"
         done = ended(asking, batch)
         assert done.status == "cancelled"

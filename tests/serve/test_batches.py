@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from proseform.serve.batches import file, rows, tables, work
 from proseform.serve.batches.journal import Journal
 from tests.serve.light import INPUTS, JSON, PROSE, good
 from tests.serve.test_in_a_pod import CASE, TASK, engine
+from tests.waiting import until
 
 TOY = testing.toy_task()
 ABOUT = {"requests": "a"}
@@ -113,9 +113,8 @@ def test_after_a_kill_the_same_command_goes_on_and_asks_for_nothing_that_was_ans
     environment = {**os.environ, "PYTHONPATH": str(root)}
     process = subprocess.Popen([*program, "0.05"], env=environment)
     journal = file.ledger(out)
-    while not journal.exists() or journal.read_bytes().count(b"\n") < 10:
-        assert process.poll() is None
-        time.sleep(0.01)
+    until(lambda: journal.exists() and journal.read_bytes().count(b"\n") >= 10, lambda: process.poll() is None)
+    assert process.poll() is None
     process.send_signal(signal.SIGKILL)
     process.wait()
     with journal.open("ab") as cut:

@@ -4,6 +4,7 @@ import json
 
 from tests.serve.light import INPUTS, JSON, PROSE, light, post
 from tests.serve.test_leaving import Waiting
+from tests.waiting import PATIENCE_S
 
 WORD = "secret"
 OURS = "/v1/tasks/toy/answer"
@@ -92,6 +93,6 @@ def test_a_caller_that_leaves_a_stream_cancels_its_chain():
     with light(engine=engine) as server:
         line = server.line()
         line.request("POST", OURS, json.dumps({"inputs": INPUTS, "stream": True}))
-        assert engine.asked.wait(20)
+        assert engine.asked.wait(PATIENCE_S)
         line.close()
-        assert engine.cancelled.wait(20)
+        assert engine.cancelled.wait(PATIENCE_S)

@@ -7,10 +7,10 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 from tests.serve.light import INPUTS, post
+from tests.waiting import PATIENCE_S, until
 
 OURS = "/v1/tasks/toy/answer"
 CALLERS = 8
@@ -18,20 +18,22 @@ CALLERS = 8
 
 def listening(process, port):
     """Wait until the server answers."""
-    while True:
+
+    def ready():
         try:
-            line = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+            line = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
             line.request("GET", "/readyz")
-            if line.getresponse().status == 200:
-                return
+            return line.getresponse().status == 200
         except OSError:
             assert process.poll() is None
-            time.sleep(0.02)
+            return False
+
+    until(ready)
 
 
 def call(port, statuses, begun):
     """Ask on one kept connection until the server has it closed; what is raised is a request that was lost."""
-    line = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    line = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
     line.connect()
     line.auto_open = 0
     while True:
@@ -69,7 +71,7 @@ def test_no_request_is_lost_when_the_server_is_told_to_go():
             thread.join()
         assert lost == []
         assert {status for statuses in outcomes for status in statuses} == {200}
-        process.wait(60)
+        process.wait(PATIENCE_S)
     finally:
         process.kill()
         process.wait()

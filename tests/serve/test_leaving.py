@@ -62,7 +62,7 @@ def test_a_request_without_a_place_is_turned_away_before_its_body_is_read():
     engine = Waiting()
     with light(engine=engine, concurrency=1, queue=0) as server:
         first = begun(server.port, json.dumps({"inputs": INPUTS}).encode())
-        assert engine.asked.wait(20)
+        assert engine.asked.wait(PATIENCE_S)
         line = begun(server.port, b'{"inputs"', length=5000)
         answer = line.recv(1000).lower()
         assert answer.startswith(b"http/1.1 503")

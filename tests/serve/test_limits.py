@@ -9,13 +9,14 @@ from proseform.serve import connection, exchange
 from proseform.serve.faults import SlowError
 from proseform.serve.guard import HEAD_BYTES
 from tests.serve.light import INPUTS, light, post
+from tests.waiting import PATIENCE_S
 
 OURS = "/v1/tasks/toy/answer"
 
 
 def sent(port, data):
     """A connection on which so much was sent."""
-    line = socket.create_connection(("127.0.0.1", port), timeout=30)
+    line = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
     line.sendall(data)
     return line
 
