@@ -12,8 +12,9 @@ from typing import Any
 
 from proseform import jsonl
 from proseform.errors import RowError
-from proseform.schema import Schema, pointer
+from proseform.schema import Schema
 from proseform.strict import DECODER
+from proseform.verbal.order import followed
 
 Record = tuple[int, dict[str, Any]]
 """The number of a line (of Parquet and of an array: of a row), from 1, and its values by column."""
@@ -80,11 +81,10 @@ def columns(
 def _fields(schema: Schema) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
     """Every field that a column may name, with its path."""
     queue: list[tuple[tuple[str, ...], Any]] = [((), schema.document)]
-    for path, node in queue:
-        if isinstance(node, Mapping) and isinstance(node.get("$ref"), str):
-            node = pointer.at(schema.document, node["$ref"].removeprefix("#"))  # noqa: PLW2901 - what it stands for
-        if not isinstance(node, Mapping):
+    for path, stated in queue:
+        if not isinstance(stated, Mapping):
             continue
+        node = followed(stated, schema.document)
         if path:
             yield path, node
         properties = node.get("properties")
