@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from proseform import jsonl
 from proseform.errors import StoreError
@@ -44,10 +45,7 @@ def find(run: str) -> Watched:
     path = Path(run)
     if path.name == METRICS or (path / METRICS).is_file():
         return Watched(path if path.name == METRICS else path / METRICS, "done")
-    home = cache.home()
-    events = [row for row in jsonl.rows(home.root / "runs" / run / "events.jsonl") if row.get("stage") == "grpo"]
-    if not events:
-        raise _unknown(run, home)
+    events = _events(run)
     state = str(events[-1]["state"])
     if state in {"done", "reused"}:
         return Watched(trained(run) / METRICS, state)
@@ -61,19 +59,32 @@ def trained(run: str) -> Path:
     Raises:
         StoreError: No such run, or its result is not in the store.
     """
-    home = cache.home()
-    events = jsonl.rows(home.root / "runs" / run / "events.jsonl")
-    uris = [row["uri"] for row in events if row.get("stage") == "grpo" and row.get("uri")]
+    uris = [row["uri"] for row in _events(run) if row.get("uri")]
     if not uris:
-        raise _unknown(run, home)
+        raise _unknown(run)
+    home = cache.home()
     done = next((one for one in home.store.results("grpo") if one.ref.uri == uris[-1]), None)
     if done is None:
         raise StoreError(f"The grpo stage of run '{run}' is no longer in the store.", hint="Run the pipeline again.")
     return fetch(done.ref, home.root / "fetched")
 
 
-def _unknown(run: str, home: cache.Home) -> StoreError:
+def _events(run: str) -> list[dict[str, Any]]:
+    """What a run's grpo stage has told, at least one line.
+
+    Raises:
+        StoreError: No such run, or none with a grpo stage.
+    """
+    lines = jsonl.rows(cache.home().root / "runs" / run / "events.jsonl")
+    events = [row for row in lines if row.get("stage") == "grpo"]
+    if not events:
+        raise _unknown(run)
+    return events
+
+
+def _unknown(run: str) -> StoreError:
     """The error where a run has nothing of GRPO."""
+    home = cache.home()
     known = sorted(folder.parent.name for folder in (home.root / "runs").glob("*/events.jsonl"))
     return StoreError(
         f"No run '{run}' with a grpo stage in {home.root}; runs: {', '.join(known) or 'none'}.",
