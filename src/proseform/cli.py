@@ -23,6 +23,7 @@ from proseform.commands.options import (
     Hedge,
     Json,
     KeyFile,
+    LogFormat,
     Models,
     Name,
     NoKeys,
@@ -140,6 +141,7 @@ def serve(
     keys: CallersKeys = None,
     no_keys: NoKeys = False,
     batches: BatchFolder = None,
+    log_format: LogFormat = "text",
 ) -> None:
     """Serve verified answers by our protocol, OpenAI's and KServe's, until a signal ends the server."""
     from proseform import task as tasks
@@ -167,6 +169,7 @@ def serve(
         keys=keys,
         no_keys=no_keys,
         batches=batches,
+        log_format=log_format,
     )
 
 

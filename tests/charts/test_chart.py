@@ -283,7 +283,7 @@ def test_alerts_and_dashboard_ask_for_metrics_that_are_there():
 
 
 def test_the_documentation_lists_every_metric_with_its_labels():
-    text = (render.CHART.parents[1] / "docs" / "resilience.md").read_text()
+    text = (render.CHART.parents[1] / "docs" / "observability.md").read_text()
     rows = re.findall(r"^\| `(proseform_\w+)` \| ([^|]*) \|", text, re.MULTILINE)
     listed = {(name.removesuffix("_total"), tuple(re.findall(r"`(\w+)`", labels))) for name, labels in rows}
     assert listed == {(one._name, one._labelnames) for one in METRICS}

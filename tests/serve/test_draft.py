@@ -64,7 +64,8 @@ def test_a_refusal_after_drafts_is_an_error_event():
     assert [name for name, _ in found].count("restart") == 2
     name, value = found[-1]
     assert (name, value["error"]["reason"]) == ("error", "incomplete")
-    assert 'proseform_refusals_total{reason="incomplete",task="toy"}' in counted
+    refused = f'{{bundle="{server.engine.bundle.digest}",protocol="proseform",reason="incomplete",task="toy"}}'
+    assert f"proseform_refusals_total{refused}" in counted
 
 
 def test_a_fault_of_ours_in_mid_stream_is_told_without_its_words(caplog):

@@ -236,7 +236,7 @@ def test_metrics_count_answers_and_refusals_by_reason(server):
     server.post("/v1/tasks/toy/answer", json={"inputs": {"parcel": "x"}})
     text = server.get("/metrics").text
     assert 'proseform_answers_total{bundle="sha256:' in text
-    assert 'proseform_refusals_total{reason="input",task="toy"}' in text
+    assert 'proseform_refusals_total{bundle="",protocol="proseform",reason="input",task="toy"}' in text
     assert 'proseform_answer_seconds_bucket{le="0.05",task="toy"}' in text
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from proseform import testing
 from proseform.documents import MAX_CHARS
+from proseform.serve import logs
 from tests.serve.light import INPUTS, JSON, PROSE, light
 
 MARK = "Quillfeather"
@@ -139,7 +140,8 @@ def outside(server, caplog, capfd):
     line = server.line()
     line.request("GET", "/metrics")
     told = capfd.readouterr()
-    return "\n".join([line.getresponse().read().decode(), caplog.text, told.out, told.err]).lower()
+    written = map(logs.Json().format, caplog.records)
+    return "\n".join([line.getresponse().read().decode(), caplog.text, *written, told.out, told.err]).lower()
 
 
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)

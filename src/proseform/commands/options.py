@@ -70,3 +70,7 @@ NoKeys = Annotated[bool, typer.Option("--no-keys", help="Ask callers for no key,
 BatchFolder = Annotated[
     Path | None, typer.Option("--batches", help="Take batches (/v1/batches), and keep their files in this folder.")
 ]
+LogFormat = Annotated[
+    Literal["text", "json"],
+    typer.Option("--log-format", help="How a line a request, and what else is told, is logged to stderr."),
+]

@@ -86,7 +86,12 @@ async def answered(
 
 
 async def converted(
-    engine: Engine, prose: str, schema: Schema | None = None, *, deadline: float | None = None
+    engine: Engine,
+    prose: str,
+    schema: Schema | None = None,
+    *,
+    deadline: float | None = None,
+    observer: Observer | None = None,
 ) -> Formatted:
     """The formatter's turn alone: prose to JSON that its schema allows; without inputs no more is verified.
 
@@ -95,6 +100,7 @@ async def converted(
         prose: An evaluation.
         schema: Answer this schema instead of the bundle's.
         deadline: See :func:`answered`.
+        observer: See :func:`answered`.
 
     Raises:
         InputError: A schema that cannot be enforced.
@@ -104,7 +110,7 @@ async def converted(
     target = schema or engine.bundle.compiled()
     own = target.document != engine.bundle.schema
     plan = Plan(engine.bundle, target, prose=prose, deadline=deadline, own=own, narrows=not engine.ends)
-    outcome = await drive.one(engine, plan)
+    outcome = await drive.one(engine, plan, observer=observer)
     assert isinstance(outcome, Formatted)
     return outcome
 

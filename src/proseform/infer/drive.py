@@ -137,9 +137,10 @@ class _Driver:
         after, actions = step(before, event)
         if isinstance(event, Completed) and event.id in before.asked:
             if before.turn == "evaluator":
-                self._observer.judged("evaluator", accepted=after.turn == "formatter")
+                self._observer.judged("evaluator", event.completion, accepted=after.turn == "formatter")
             else:
-                self._observer.judged("formatter", accepted=any(isinstance(action, Done) for action in actions))
+                done = any(isinstance(action, Done) for action in actions)
+                self._observer.judged("formatter", event.completion, accepted=done)
         return after, actions
 
     async def _take(self, action: Action) -> None:

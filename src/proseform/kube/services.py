@@ -180,6 +180,8 @@ def transformer(served: Served, called: str = CONTAINER, more: Sequence[str] = (
         str(knobs.timeout_s),
         "--queue",
         str(knobs.queue),
+        "--log-format",
+        "json",
         *(["--keys", f"{KEYS}/keys.json"] if knobs.keys_secret else ["--no-keys"]),
         *more,
     ]

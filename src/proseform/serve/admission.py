@@ -22,7 +22,7 @@ from proseform.infer.kept import ProseCache
 from proseform.infer.resilience.observer import Observed
 from proseform.infer.samples import consulted
 from proseform.schema import Schema
-from proseform.serve import faults, metrics
+from proseform.serve import faults, metrics, notes
 from proseform.serve.exchange import GoneError
 from proseform.serve.flights import Flights
 from proseform.serve.line import Kind, Line
@@ -45,6 +45,9 @@ class Admission:
         concurrency: Most requests that are answered concurrently.
         queue: Most requests that wait.
         kept: Evaluations of equal requests; None keeps none, and answers each request by itself.
+
+    Attributes:
+        only: The digest of the bundle that has all traffic; empty where several share it.
 
     Raises:
         TaskError: A bundle was made for another task, or another version of it.
@@ -70,6 +73,8 @@ class Admission:
         self._schemas = {
             weighted.engine.bundle.digest: weighted.engine.bundle.compiled() for weighted in router.engines
         }
+        digests = {weighted.engine.bundle.digest for weighted in router.engines if weighted.weight}
+        self.only = digests.pop() if len(digests) == 1 else ""
         self.line = Line(concurrency, queue, metrics.OBSERVER)
         self._kept = kept
         if kept is not None:
@@ -134,7 +139,8 @@ class Admission:
 
         async def work(engine: Engine) -> tuple[Formatted, str]:
             target = schema or self._schemas[engine.bundle.digest]
-            return await path.converted(engine, prose, target, deadline=deadline), engine.bundle.digest
+            converting = path.converted(engine, prose, target, deadline=deadline, observer=metrics.OBSERVER)
+            return await converting, engine.bundle.digest
 
         outcome, bundle = await self._admitted(work, deadline, kind)
         metrics.answered(self.task.name, bundle, outcome, time.monotonic() - began)
@@ -163,14 +169,20 @@ class Admission:
         try:
             yield
         except Exception as error:
-            if not isinstance(error, faults.BatchError | GoneError):
-                metrics.REFUSALS.labels(self.task.name, faults.reason(error)).inc()
+            if not isinstance(error, GoneError):
+                self.refused(error)
             raise
+
+    def refused(self, error: Exception) -> None:
+        """Count the error that ends a request, unless its cases were counted one by one, and note its reason."""
+        notes.current().reason = faults.reason(error)
+        if not isinstance(error, faults.BatchError):
+            metrics.refused(self.task.name, faults.reason(error))
 
     async def _instance(self, instance: Any, deadline: float | None, tenant: str) -> Answer | ProseformError:
         """One case of a batch."""
         try:
-            with self.counted():
+            with notes.case(), self.counted():
                 if not isinstance(instance, dict):
                     hint = f"It has {', '.join(self.task.inputs)}."
                     raise InputError(f"An instance is {type(instance).__name__}, expected an object.", hint=hint)
@@ -182,4 +194,6 @@ class Admission:
     async def _admitted(self, work: Callable[[Engine], Awaitable[T]], deadline: float, kind: Kind = "interactive") -> T:
         """Wait for a place, then have an engine work."""
         async with self.line.place(kind, deadline):
-            return await work(self.router.choose())
+            engine = self.router.choose()
+            notes.current().bundles[engine.bundle.digest] = None
+            return await work(engine)

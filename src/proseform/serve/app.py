@@ -18,21 +18,23 @@ lost. A request's time starts with its first bytes, so the deadline covers readi
 
 from __future__ import annotations
 
-import contextlib
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from proseform.errors import EngineError
-from proseform.serve import draft, faults, reading, v1, v2
+from proseform.serve import draft, faults, logs, metrics, notes, reading, v1, v2
+from proseform.serve.about import About
 from proseform.serve.admission import Admission
 from proseform.serve.events import Stream
-from proseform.serve.exchange import BUNDLE, Exchange, GoneError, Receive, Response, Send
+from proseform.serve.exchange import BUNDLE, REQUEST, Exchange, GoneError, Receive, Response, Send
 from proseform.serve.faults import NotFoundError
 from proseform.serve.guard import Guard
+from proseform.serve.notes import Notes
 from proseform.serve.openai import completions
 from proseform.serve.openai.door import Door
 from proseform.serve.readiness import Readiness
-from proseform.serve.routes import Handler, Route, matching
+from proseform.serve.routes import Handler, Route, matching, protocol
 from proseform.serve.waiting import deadline, in_time, unless_gone
 
 
@@ -86,11 +88,8 @@ class App:
             Route(rf"/v2/models/{name}{version}/infer", "POST", self._infer),
             *Door(admission, self._reader).routes,
             *(batches.routes if batches else ()),
-            Route(r"/v1/bundle", "GET", self._bundle),
-            Route(r"/v1/models", "GET", self._models),
+            *About(admission, self._name).routes,
             Route(rf"/v1/models/{name}", "GET", self._ready, open=True),
-            Route(r"/v2", "GET", self._server),
-            Route(rf"/v2/models/{name}{version}", "GET", self._metadata),
             Route(rf"/v2/models/{name}{version}/ready", "GET", self._ready, open=True),
             Route(r"/livez|/v2/health/live", "GET", self._live, open=True),
             Route(r"/readyz|/v2/health/ready", "GET", self._healthy, open=True),
@@ -104,17 +103,36 @@ class App:
             await self._lifespan(receive, send)
         elif scope["type"] == "http":
             exchange = Exchange(scope, receive, self._limit)
-            try:
-                response = await self._responded(exchange)
-                if isinstance(response, Stream):
-                    with contextlib.suppress(TimeoutError):  # a caller that takes nothing
-                        await response.sent(exchange, send)
-                    return
-            except GoneError:
-                return
-            body = b"" if exchange.method == "HEAD" else response.body
-            headers = {**response.headers, **({"connection": "close"} if self.draining else {})}
-            await Response(response.status, body, response.kind, headers).sent(send)
+            with notes.taken(Notes(protocol(exchange.path))) as noted:
+                outcome = "gone"
+                try:
+                    await self._exchanged(exchange, send)
+                    outcome = "refused" if noted.reason else "answered"
+                except GoneError:
+                    pass  # nobody is there to be told
+                finally:
+                    self._told(exchange, noted, outcome)
+
+    async def _exchanged(self, exchange: Exchange, send: Send) -> None:
+        """Respond to a request, with its id and with the bundle that answered or refused, where one is known."""
+        response = await self._responded(exchange)
+        bundle = notes.current().bundle
+        more = {REQUEST: exchange.id, **({BUNDLE: bundle} if bundle else {})}
+        if isinstance(response, Stream):
+            exchange.status = 200
+            await response.sent(exchange, send, more)
+            return
+        exchange.status = response.status
+        body = b"" if exchange.method == "HEAD" else response.body
+        headers = {**response.headers, **more, **({"connection": "close"} if self.draining else {})}
+        await Response(response.status, body, response.kind, headers).sent(send)
+
+    def _told(self, exchange: Exchange, noted: Notes, outcome: str) -> None:
+        """Count and log a request that has ended; probes and scrapers are not told of."""
+        if not exchange.quiet:
+            seconds = time.monotonic() - exchange.began
+            metrics.REQUESTS.labels(noted.protocol, outcome).observe(seconds)
+            logs.request(exchange, noted, self._admission.task.name, outcome, seconds)
 
     async def _responded(self, exchange: Exchange) -> Response | Stream:
         """The response to a request; an exception becomes an error response."""
@@ -125,6 +143,8 @@ class App:
             raise
         except Exception as error:  # noqa: BLE001 - the one place where errors become responses
             faults.log(error)
+            if not notes.current().reason:
+                self._admission.refused(error)
             headers = faults.headers(error)
             if not exchange.whole and isinstance(error, _CUT):
                 headers = {**headers, "connection": "close"}  # the rest of the body is not read
@@ -142,6 +162,8 @@ class App:
         route, values = matching(self._routes, exchange)
         with self._admission.counted():
             self._guard.admit(exchange, open=route.open)
+        if self._admission.only and not route.open:
+            notes.current().bundles[self._admission.only] = None
         if values.get("name", self._name) != self._name:
             raise NotFoundError(f"No model {values['name']!r:.80} here; this server has '{self._name}'.")
         if values.get("version"):
@@ -185,7 +207,7 @@ class App:
                 samples=asked.samples,
             )
             answer = await unless_gone(exchange, answering)
-            return Response.of_json(answer.as_dict(), headers={BUNDLE: answer.bundle})
+            return Response.of_json(answer.as_dict())
 
         response = await in_time(exchange, admission, work())
         return await response.begun(exchange) if isinstance(response, Stream) else response
@@ -198,8 +220,7 @@ class App:
             self._guard.charge(exchange, len(instances) - 1)
             until = deadline(exchange, self._admission)
             outcomes = await unless_gone(exchange, self._admission.batch(instances, until, exchange.tenant))
-            bundles = v1.bundles(outcomes)
-            return Response.of_json(v1.predictions(outcomes), headers={BUNDLE: bundles})
+            return Response.of_json(v1.predictions(outcomes))
 
         return await in_time(exchange, self._admission, work())
 
@@ -211,31 +232,9 @@ class App:
             self._guard.charge(exchange, len(asked.instances) - 1)
             until = deadline(exchange, self._admission)
             outcomes = await unless_gone(exchange, self._admission.batch(asked.instances, until, exchange.tenant))
-            return v2.response(asked, outcomes, self._name, {BUNDLE: v1.bundles(outcomes)})
+            return v2.response(asked, outcomes, self._name)
 
         return await in_time(exchange, self._admission, work())
-
-    async def _bundle(self, _exchange: Exchange, _values: Mapping[str, str]) -> Response:
-        """The bundles that answer, and their weights."""
-        rows = []
-        for weighted in self._admission.router.engines:
-            bundle = weighted.engine.bundle
-            row = {"digest": bundle.digest, "task": bundle.task, "task_contract": bundle.task_contract}
-            rows.append({**row, "weight": weighted.weight})
-        inputs, schema = list(self._admission.task.inputs), dict(bundle.schema)
-        return Response.of_json({"bundles": rows, "inputs": inputs, "schema": schema})
-
-    async def _models(self, _exchange: Exchange, _values: Mapping[str, str]) -> Response:
-        """V1's list of models."""
-        return Response.of_json({"models": [self._name]})
-
-    async def _server(self, _exchange: Exchange, _values: Mapping[str, str]) -> Response:
-        """V2's metadata of the server."""
-        return Response.of_json(v2.server())
-
-    async def _metadata(self, _exchange: Exchange, _values: Mapping[str, str]) -> Response:
-        """V2's metadata of the model."""
-        return Response.of_json(v2.metadata(self._name, self._admission.task.inputs))
 
     async def _ready(self, _exchange: Exchange, _values: Mapping[str, str]) -> Response:
         """Readiness of the model, in V1 and V2."""

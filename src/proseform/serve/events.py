@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from proseform.serve.exchange import Exchange, Send, written
+from proseform.serve.exchange import Exchange, GoneError, Send, written
 from proseform.serve.waiting import unless_gone
 
 BEAT_S = 10.0
@@ -41,14 +41,10 @@ class Stream:
     Args:
         work: Puts events; what it raises ends the stream.
         failed: The last events of a stream that an error ends.
-        headers: Further headers, names in lower case.
     """
 
-    def __init__(
-        self, work: Work, failed: Callable[[Exception], bytes], headers: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, work: Work, failed: Callable[[Exception], bytes]) -> None:
         self._failed = failed
-        self._headers = headers or {}
         self._events: asyncio.Queue[bytes | Exception | None] = asyncio.Queue()
         self._first: bytes | Exception | None = _COMMENT
         self._task = asyncio.create_task(self._run(work))
@@ -69,9 +65,18 @@ class Stream:
             raise self._first
         return self
 
-    async def sent(self, exchange: Exchange, send: Send) -> None:
-        """Send it; a caller that disconnects, or takes nothing, ends the work."""
-        headers = {"content-type": "text/event-stream", "cache-control": "no-store", **self._headers}
+    async def sent(self, exchange: Exchange, send: Send, more: Mapping[str, str]) -> None:
+        """Send it; a caller that disconnects, or takes nothing, ends the work.
+
+        Args:
+            exchange: The request.
+            send: ASGI's.
+            more: Further headers, names in lower case.
+
+        Raises:
+            GoneError: The caller has not taken all of it.
+        """
+        headers = {"content-type": "text/event-stream", "cache-control": "no-store", **more}
         lines = [(name.encode("latin-1"), text.encode("latin-1")) for name, text in headers.items()]
         leaving = asyncio.ensure_future(exchange.gone())
         try:
@@ -81,16 +86,20 @@ class Stream:
                 last = not isinstance(piece, bytes)
                 if isinstance(piece, Exception):
                     piece = self._failed(piece)
-                async with asyncio.timeout(_SEND_S):
-                    await send({"type": "http.response.body", "body": piece or b"", "more_body": not last})
+                try:
+                    async with asyncio.timeout(_SEND_S):
+                        await send({"type": "http.response.body", "body": piece or b"", "more_body": not last})
+                except TimeoutError as error:
+                    raise GoneError from error
                 if last:
                     return
                 following = asyncio.ensure_future(self._next())
                 await asyncio.wait({following, leaving}, return_when=asyncio.FIRST_COMPLETED)
                 if not following.done():
                     following.cancel()
-                    return
+                    break
                 piece = following.result()
+            raise GoneError
         finally:
             leaving.cancel()
             await self._end()

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+import secrets
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,7 +22,10 @@ from proseform.serve.keys import Key
 from proseform.serve.line import Kind
 
 BUNDLE = "x-proseform-bundle"
-"""The header with the digest of the bundle that answered."""
+"""The header with the digest of the bundle that answered, or refused."""
+REQUEST = "x-request-id"
+"""The header with a request's id."""
+_HARMLESS = re.compile(r"[A-Za-z0-9._:=+/-]{1,128}")
 BODY_S = 10.0
 """A body may take so many seconds, and more as it comes: a slow one is cut, so that it holds no connection."""
 LEAST_BYTES_S = 64 * 1024
@@ -66,9 +71,13 @@ class Exchange:
     """A request as it arrives.
 
     Attributes:
+        id: The caller's, if it is harmless in a header and a log, else one of our own.
         method: In upper case.
         path: Decoded, without the query.
         headers: Names in lower case; if a header is repeated, its last value.
+        route: The pattern of its path, with the names of values in the place of values; empty where there is none.
+        quiet: Whether it is a probe's or a scraper's, of which no line is logged.
+        status: Of its response; 0 while it has none.
         began: When its first bytes arrived, on :func:`time.monotonic`'s clock.
         whole: Whether the body was read to its end.
         key: Whose request it is; None where no key is asked for.
@@ -86,6 +95,11 @@ class Exchange:
         self.method = str(scope["method"]).upper()
         self.path = str(scope["path"])
         self.headers = {name.decode("latin-1").lower(): text.decode("latin-1") for name, text in scope["headers"]}
+        given = self.headers.get(REQUEST, "")
+        self.id = given if _HARMLESS.fullmatch(given) else secrets.token_hex(16)
+        self.route = ""
+        self.quiet = False
+        self.status = 0
         self.began = time.monotonic()
         self.whole = False
         self.key: Key | None = None

@@ -178,11 +178,11 @@ def headers(error: BaseException) -> dict[str, str]:
 def log(error: BaseException) -> None:
     """Log an internal error: its type and where it was raised, not its words, which may quote an input."""
     if status(error) == 500:  # noqa: PLR2004 - Internal Server Error
-        _LOG.error("unforeseen: %s", _traced(error))
+        _LOG.error("unforeseen: %s", traced(error))
 
 
-def _traced(error: BaseException) -> str:
+def traced(error: BaseException) -> str:
     """An error, and those that caused it, as types and lines of code."""
     lines = [type(error).__name__, "\n", *traceback.format_tb(error.__traceback__)]
     before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    return "".join(lines) + (f"caused by {_traced(before)}" if before is not None else "")
+    return "".join(lines) + (f"caused by {traced(before)}" if before is not None else "")

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from proseform.errors import Refusal
+from proseform.serve import notes
+from proseform.serve.notes import Notes
 
 
 @dataclass(slots=True, eq=False)
@@ -22,11 +24,13 @@ class _Flight:
     Attributes:
         task: The work.
         until: Its deadline.
+        notes: What is noted of it, for each of its callers.
         waiting: Callers that wait for it.
     """
 
     task: asyncio.Future[Any]
     until: float
+    notes: Notes
     waiting: int = 0
 
 
@@ -66,7 +70,8 @@ class Flights:
 
     def _begin(self, key: str, until: float, work: Callable[[], Awaitable[Any]]) -> _Flight:
         """New work, which is forgotten when it ends."""
-        flight = self._open[key] = _Flight(asyncio.ensure_future(work()), until)
+        with notes.taken(Notes()) as of_work:
+            flight = self._open[key] = _Flight(asyncio.ensure_future(work()), until, of_work)
 
         def ended(_task: asyncio.Future[Any]) -> None:
             if self._open.get(key) is flight:
@@ -86,6 +91,7 @@ class Flights:
                 raise
             raise Refusal("deadline", "Time was up before the answer.", hint="Allow more time, or retry.") from error
         finally:
+            notes.current().add(flight.notes)
             flight.waiting -= 1
             if not flight.waiting and not flight.task.done():
                 if self._open.get(key) is flight:

@@ -1,4 +1,4 @@
-"""Every metric of a server, by Prometheus's client; docs/serving.md lists them, and the chart asks for these names.
+"""Every metric of a server, by Prometheus's client. docs/observability.md lists them; the chart uses their names.
 
 Nothing of a request is a label: tasks, bundles, backends, roles and reasons are all that there is.
 """
@@ -10,18 +10,26 @@ from typing import Literal
 from prometheus_client import Counter, Gauge, Histogram
 
 from proseform.bundle import Role
+from proseform.infer import Completion
 from proseform.infer.answer import Answer, Formatted
 from proseform.infer.resilience import observer
 from proseform.infer.resilience.breaker import Condition
+from proseform.serve import notes
 from proseform.serve.line import Kind
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
-ANSWERS = Counter("proseform_answers", "Verified answers.", ["task", "bundle"])
-REFUSALS = Counter("proseform_refusals", "Requests that got an error instead, by reason.", ["task", "reason"])
+ANSWERS = Counter("proseform_answers", "Verified answers.", ["task", "bundle", "protocol"])
+REFUSALS = Counter(
+    "proseform_refusals", "Cases that got an error instead, by reason.", ["task", "bundle", "protocol", "reason"]
+)
+REQUESTS = Histogram(
+    "proseform_request_seconds", "From a request's first byte to the end of its response.", ["protocol", "outcome"],
+    buckets=_SECONDS,
+)  # fmt: skip
 SECONDS = Histogram("proseform_answer_seconds", "From admission to the verified answer.", ["task"], buckets=_SECONDS)
 STAGES = Histogram(
-    "proseform_stage_seconds", "Of an answer: an engine's time by role, all tries together.", ["task", "stage"],
-    buckets=_SECONDS,
+    "proseform_stage_seconds", "Of an answer or a refusal: an engine's time by role, all tries together.",
+    ["task", "stage"], buckets=_SECONDS,
 )  # fmt: skip
 JOINED = Counter("proseform_joined", "Requests answered together with an equal one that was under way.", ["task"])
 QUEUE_SECONDS = Histogram("proseform_queue_seconds", "Waiting before an engine is asked.", ["kind"], buckets=_SECONDS)
@@ -36,6 +44,7 @@ SLOW = Counter("proseform_engine_slow", "Calls that counted as slow.", ["role", 
 DENIED = Counter("proseform_retries_denied", "Retries for which there was no budget.", ["role"])
 BREAKER = Gauge("proseform_breaker_state", "0 closed, 1 half open, 2 open.", ["role", "backend"])
 TEXTS = Counter("proseform_texts", "Completions, and whether the verifier accepted them.", ["role", "accepted"])
+TOKENS = Counter("proseform_tokens", "Generated tokens of texts that were verified.", ["role"])
 CACHE = Counter("proseform_prose_cache", "Evaluations that were looked up or kept.", ["outcome"])
 
 
@@ -60,9 +69,11 @@ class Prometheus(observer.Observer):
         """See above."""
         BREAKER.labels(role, backend).set({"closed": 0, "half_open": 1, "open": 2}[condition])
 
-    def judged(self, role: Role, *, accepted: bool) -> None:
+    def judged(self, role: Role, completion: Completion, *, accepted: bool) -> None:
         """See above."""
         TEXTS.labels(role, "yes" if accepted else "no").inc()
+        TOKENS.labels(role).inc(completion.tokens)
+        notes.current().judge(role, completion.seconds)
 
     def cached(self, outcome: Literal["hit", "miss", "stored", "evicted"]) -> None:
         """See above."""
@@ -86,8 +97,16 @@ OBSERVER = Prometheus()
 
 def answered(task: str, bundle: str, outcome: Answer | Formatted, seconds: float) -> None:
     """Count an answer."""
-    ANSWERS.labels(task, bundle).inc()
+    ANSWERS.labels(task, bundle, notes.current().protocol).inc()
     SECONDS.labels(task).observe(seconds)
     stages = outcome.seconds if isinstance(outcome, Answer) else {"formatter": outcome.seconds}
     for stage, spent_s in stages.items():
         STAGES.labels(task, stage).observe(spent_s)
+
+
+def refused(task: str, reason: str) -> None:
+    """Count a refusal of the case, or of the request, that this task works for."""
+    noted = notes.current()
+    REFUSALS.labels(task, noted.bundle, noted.protocol, reason).inc()
+    for role, spent_s in noted.seconds.items():
+        STAGES.labels(task, role).observe(spent_s)

@@ -6,12 +6,32 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 from proseform.serve.events import Stream
 from proseform.serve.exchange import Exchange, Response
 from proseform.serve.faults import MethodError, NotFoundError
 
 Handler = Callable[[Exchange, Mapping[str, str]], Awaitable[Response | Stream]]
+Protocol = Literal["proseform", "openai", "v1", "v2", "batches"]
+_PREFIXES: tuple[tuple[str, Protocol], ...] = (
+    ("/openai/v1/files", "batches"),
+    ("/openai/v1/batches", "batches"),
+    ("/v1/files", "batches"),
+    ("/v1/batches", "batches"),
+    ("/openai/", "openai"),
+    ("/v1/models", "v1"),
+    ("/v2", "v2"),
+)
+
+
+def protocol(path: str) -> Protocol:
+    """The protocol of a path; what no other protocol has is ours.
+
+    >>> protocol("/v1/models/cv:predict"), protocol("/v1/tasks/cv/answer")
+    ('v1', 'proseform')
+    """
+    return next((name for prefix, name in _PREFIXES if path.startswith(prefix)), "proseform")
 
 
 @dataclass(frozen=True)
@@ -36,8 +56,20 @@ class Route:
         return re.compile(self.path)
 
 
+def template(path: str, match: re.Match[str]) -> str:
+    """A path as its route has it: each value that stands in it as its name, so that no caller's words are left.
+
+    >>> template("/v1/tasks/cv/answer", re.fullmatch("/v1/tasks/(?P<task>[^/]+)/answer", "/v1/tasks/cv/answer"))
+    '/v1/tasks/{task}/answer'
+    """
+    spans = sorted((match.span(name), name) for name in match.groupdict() if match[name] is not None)
+    for (start, end), name in reversed(spans):
+        path = f"{path[:start]}{{{name}}}{path[end:]}"
+    return path
+
+
 def matching(routes: Sequence[Route], exchange: Exchange) -> tuple[Route, Mapping[str, str]]:
-    """The route of a request, and the values in its path.
+    """The route of a request, which is noted in it, and the values in its path.
 
     Raises:
         NotFoundError: No such path.
@@ -49,6 +81,7 @@ def matching(routes: Sequence[Route], exchange: Exchange) -> tuple[Route, Mappin
         if match is None:
             continue
         if exchange.method in ({route.method, "HEAD"} if route.method == "GET" else {route.method}):
+            exchange.route, exchange.quiet = template(exchange.path, match), route.open
             return route, match.groupdict()
         other = f"{other}, {route.method}" if other else route.method
     if other:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from proseform.errors import ConfigError
 from proseform.infer.kept import ProseCache
+from proseform.serve import logs
 from proseform.serve.admission import Admission
 from proseform.serve.app import App
 from proseform.serve.batches.door import Door
@@ -48,6 +49,7 @@ def run(
     keys: Path | None = None,
     no_keys: bool = False,
     batches: Path | None = None,
+    log_format: logs.Format = "text",
 ) -> None:
     """Serve until a signal; requests that have begun are answered before the end.
 
@@ -64,11 +66,13 @@ def run(
         keys: A file of API keys (:mod:`proseform.serve.keys`); None asks for none.
         no_keys: Whether no key is asked for although others than this machine can reach the server.
         batches: The folder of files of requests and of their results; None takes none.
+        log_format: How this process logs to stderr.
 
     Raises:
         ConfigError: No file of keys where one is asked for, or one that cannot be read.
         TaskError: A bundle was made for another task, or another version of it; nothing is served.
     """
+    logs.configure(log_format)
     guard = guarding(host, keys, no_keys=no_keys)
     admission = Admission(Router(engines), task, timeout_s=timeout_s, concurrency=concurrency, queue=queue, kept=kept)
     door = Door(Shelf(batches), admission, max(1, concurrency // 2)) if batches is not None else None
@@ -133,6 +137,7 @@ def uvicorn_server(app: App, host: str, port: int, timeout_s: float) -> uvicorn.
         ws="none",
         lifespan="on",
         access_log=False,
+        log_config=None,
         log_level="warning",
         server_header=False,
         timeout_keep_alive=_KEPT_S,

@@ -29,8 +29,3 @@ def predictions(outcomes: Sequence[Answer | ProseformError]) -> dict[str, Any]:
             for outcome in outcomes
         ]
     }
-
-
-def bundles(outcomes: Sequence[Answer | ProseformError]) -> str:
-    """The digests of the bundles that answered, each once."""
-    return ", ".join(dict.fromkeys(outcome.bundle for outcome in outcomes if isinstance(outcome, Answer)))

@@ -78,9 +78,7 @@ async def read(exchange: Exchange, reader: reading.Reader) -> Asked:
     )
 
 
-def response(
-    asked: Asked, outcomes: Sequence[Answer | ProseformError], model: str, headers: Mapping[str, str]
-) -> Response:
+def response(asked: Asked, outcomes: Sequence[Answer | ProseformError], model: str) -> Response:
     """The response: the requested tensors, in the order of the cases."""
     rows = [_row(outcome) for outcome in outcomes]
     outputs: list[dict[str, Any]] = []
@@ -98,8 +96,8 @@ def response(
     about = {"model_name": model, **({"id": asked.id} if asked.id else {})}
     body = written({**about, "outputs": outputs})
     if not blobs:
-        return Response(200, body, headers=headers)
-    return Response(200, b"".join([body, *blobs]), "application/octet-stream", {**headers, LENGTH: str(len(body))})
+        return Response(200, body)
+    return Response(200, b"".join([body, *blobs]), "application/octet-stream", {LENGTH: str(len(body))})
 
 
 def error(fault: BaseException) -> tuple[int, dict[str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal, Protocol, runtime_checkable
 
 from proseform.bundle import Role
+from proseform.infer import Completion
 from proseform.infer.resilience.breaker import Condition
 
 Why = Literal["first", "retry", "slow", "hedge", "probe"]
@@ -30,7 +31,7 @@ class Observer:
     def breaker(self, role: Role, backend: str, condition: Condition) -> None:
         """A breaker stands so from now on."""
 
-    def judged(self, role: Role, *, accepted: bool) -> None:
+    def judged(self, role: Role, completion: Completion, *, accepted: bool) -> None:
         """A completion was verified."""
 
     def cached(self, outcome: Literal["hit", "miss", "stored", "evicted"]) -> None:

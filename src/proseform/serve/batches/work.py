@@ -82,7 +82,7 @@ class Work:
             status, headers, body = await called(self.app, row.path, row.body)
             if status not in _AWAY:
                 self._alive = time.monotonic()
-                response = {"status_code": status, "request_id": secrets.token_hex(8), "body": body}
+                response = {"status_code": status, "request_id": headers["x-request-id"], "body": body}
                 return {"id": f"batch_req_{secrets.token_hex(12)}", "custom_id": row.custom_id, "response": response}
             if time.monotonic() - self._alive > self.patience_s:
                 hint = "What was answered is kept: the same command goes on."

@@ -10,7 +10,7 @@ from proseform.schema import Schema
 from proseform.serve import reading
 from proseform.serve.admission import Admission
 from proseform.serve.events import Put, Stream
-from proseform.serve.exchange import BUNDLE, Exchange, Response
+from proseform.serve.exchange import Exchange, Response
 from proseform.serve.openai import completions, messages
 from proseform.serve.openai.completions import Completed
 from proseform.serve.openai.messages import Asked, File, UnknownModelError
@@ -75,7 +75,7 @@ class Door:
         if asked.stream:
             return await Stream(writes, completions.broken).begun(exchange)
         completed = await in_time(exchange, self._admission, unless_gone(exchange, answers()))
-        return Response.of_json(completed.as_dict(), headers={BUNDLE: completed.bundle})
+        return Response.of_json(completed.as_dict())
 
     async def _input(self, name: str, value: Any, until: float) -> Any:
         """An input: a file is read by the deadline, anything else is text or the task's object."""
