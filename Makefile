@@ -127,6 +127,10 @@ bench-schemas: setup ## public schemas of the folder SCHEMAS (maskbench/, test-s
 bench-storm: setup ## verified answers over engines that fail in every way, and when breakers open and close (5 minutes)
 	@$(PY) -m benchmarks.storm --json build/storm.json
 
+.PHONY: bench-serve
+bench-serve: setup ## what serving adds to an engine's time, beside LiteLLM and KServe (40 minutes, a quiet machine); HOURS=1: half an hour with faults
+	@$(PY) -m benchmarks.serving $(if $(HOURS),--hours --json build/serve-hours.json,--json build/serve.json)
+
 .PHONY: bench-documents
 bench-documents: setup ## documents of known text by every writer that is installed, and how well they are read
 	@$(PY) -m benchmarks.documents write .cache/documents

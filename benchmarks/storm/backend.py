@@ -1,4 +1,4 @@
-"""A scripted engine behind HTTP: it weighs the toy task's parcels, always rightly, except where it is told to fail."""
+"""A scripted engine behind HTTP, right except where it is told to fail: it weighs parcels, or has another script."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import json
 import random
 import re
 from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from aiohttp import web
 
@@ -29,15 +31,19 @@ class Backend:
     Args:
         seed: Of what fails when.
         takes_s: How long a right answer takes, in seconds.
+        right: The right text for a request's body; None weighs parcels.
     """
 
-    def __init__(self, seed: int, takes_s: float = 0.02) -> None:
+    def __init__(
+        self, seed: int, takes_s: float = 0.02, right: Callable[[Mapping[str, Any]], str] | None = None
+    ) -> None:
         self.fails: tuple[str, ...] = ()
         self.share = 1.0
         self.calls = self.aborted = 0
         self.failed: Counter[str] = Counter()
         self._draw = random.Random(seed)
         self._takes_s = takes_s
+        self._right = right or _weighed
         self._runner: web.AppRunner | None = None
         self._port = 0
 
@@ -73,7 +79,7 @@ class Backend:
         body = await request.json()
         chat = request.path.endswith("chat/completions")
         self.calls += 1
-        text = _right(body["messages"][-1]["content"] if chat else body["prompt"])
+        text = self._right(body)
         try:
             if self.fails and self._draw.random() < self.share:
                 name = self._draw.choice(self.fails)
@@ -86,8 +92,9 @@ class Backend:
             raise
 
 
-def _right(prompt: str) -> str:
-    """The right text for a prompt of either role."""
+def _weighed(body: Mapping[str, Any]) -> str:
+    """The right text for a request of either role."""
+    prompt = body["messages"][-1]["content"] if "messages" in body else body["prompt"]
     if case := _CASE.search(prompt):
         thing, grams, allowed = case[1], int(case[2]), int(case[3])
         verdict = "send" if grams <= allowed else "refuse"

@@ -7,6 +7,17 @@
 
 from proseform.testing.scripted import Script, ScriptedEngine
 from proseform.testing.toy import SCHEMA, toy_bundle, toy_task
-from proseform.testing.untrained import CHATML, random_bundle, tokenizer
+from proseform.testing.untrained import CHATML, SPECIAL, random_bundle, tokenizer, vocabulary
 
-__all__ = ["CHATML", "SCHEMA", "Script", "ScriptedEngine", "random_bundle", "tokenizer", "toy_bundle", "toy_task"]
+__all__ = [
+    "CHATML",
+    "SCHEMA",
+    "SPECIAL",
+    "Script",
+    "ScriptedEngine",
+    "random_bundle",
+    "tokenizer",
+    "toy_bundle",
+    "toy_task",
+    "vocabulary",
+]

@@ -19,22 +19,31 @@ CHATML = (
 )
 
 
-def tokenizer(texts: Sequence[str], entries: int = 400) -> Any:
-    """A byte-level BPE tokenizer with a ChatML template, trained on some texts: any text can be written in it."""
+SPECIAL = {"pad_token": "<|pad|>", "bos_token": "<|im_start|>", "eos_token": "<|im_end|>"}
+"""The control tokens, the first ids of the vocabulary."""
+
+
+def vocabulary(texts: Sequence[str], entries: int = 400) -> Any:
+    """A byte-level BPE, trained on some texts, as ``tokenizers`` has it: any text can be written in it."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import PreTrainedTokenizerFast
 
     core = Tokenizer(models.BPE())
     core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     core.decoder = decoders.ByteLevel()
-    special = ["<|pad|>", "<|im_start|>", "<|im_end|>"]
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(
-        vocab_size=entries, special_tokens=special, initial_alphabet=alphabet, show_progress=False
+        vocab_size=entries, special_tokens=list(SPECIAL.values()), initial_alphabet=alphabet, show_progress=False
     )
     core.train_from_iterator(texts, trainer)
-    padding, _, end = special
-    fast = PreTrainedTokenizerFast(tokenizer_object=core, pad_token=padding, eos_token=end)
+    return core
+
+
+def tokenizer(texts: Sequence[str], entries: int = 400) -> Any:
+    """:func:`vocabulary` as transformers' tokenizer, with a ChatML template."""
+    from transformers import PreTrainedTokenizerFast
+
+    named = {name: SPECIAL[name] for name in ("pad_token", "eos_token")}
+    fast = PreTrainedTokenizerFast(tokenizer_object=vocabulary(texts, entries), **named)
     fast.chat_template = CHATML
     return fast
 
