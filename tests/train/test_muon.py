@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -76,23 +78,18 @@ def test_ranks_share_the_work_and_hold_the_same_update(tmp_path: Path, matrices:
     """Also where the matrices do not divide, where the last rank has none, and where there are fewer than ranks."""
     torch.manual_seed(0)
     stack = torch.randn(matrices, 16, 8)
-    forked = multiprocessing.get_context("fork")
-    made = forked.Queue()
-    workers = [
-        forked.Process(target=_share, args=(rank, ranks, tmp_path / "store", stack, made)) for rank in range(ranks)
-    ]
-    for worker in workers:
-        worker.start()
-    updates = [torch.tensor(made.get()) for _ in workers]
-    for worker in workers:
-        worker.join()
+    share = partial(_share, ranks=ranks, store=tmp_path / "store", stack=stack)
+    with ProcessPoolExecutor(ranks, multiprocessing.get_context("fork")) as workers:  # one that fails says why
+        updates = [torch.tensor(update) for update in workers.map(share, range(ranks))]
     assert all(torch.equal(update, updates[0]) for update in updates)
     torch.testing.assert_close(updates[0], muon.orthogonalised(stack))
 
 
-def _share(rank: int, ranks: int, store: Path, stack: Any, made: Any) -> None:
-    """Be one rank."""
+def _share(rank: int, *, ranks: int, store: Path, stack: Any) -> Any:
+    """Be one rank, which leaves once all have come: one that has no matrix to wait for would be gone before."""
     torch.set_num_threads(1)
     torch.distributed.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=ranks)
-    made.put(muon.shared(stack).tolist())
+    update = muon.shared(stack).tolist()
+    torch.distributed.barrier()
     torch.distributed.destroy_process_group()
+    return update
