@@ -61,6 +61,12 @@ demo: setup ## the main job: from an empty folder to a verified JSON answer; TAS
 # A file's tests stay together, since they share what is costly to make. Files begin in the order of tests/conftest.py.
 PARALLEL := -n auto --dist loadfile --no-loadscope-reorder
 
+.PHONY: try
+try: TASK := cv
+try: setup ## a page to try the champion of make demo, on this machine alone; TASK=passport for that task
+	@$(VENV)/bin/proseform serve --task $(if $(filter cv,$(TASK)),cv,examples/tasks/$(TASK)) --page || { code=$$?; \
+	  test $$code != 5 || echo "There is no champion yet. Run first: make demo$(if $(filter cv,$(TASK)),, TASK=$(TASK))" >&2; exit $$code; }
+
 .PHONY: test
 test: setup ## every test that needs no cluster
 	@$(PY) -m pytest -m "not cluster" $(PARALLEL)

@@ -27,6 +27,7 @@ from proseform.commands.options import (
     Models,
     Name,
     NoKeys,
+    Page,
     PlaceName,
     RunName,
     SlowS,
@@ -142,6 +143,7 @@ def serve(
     no_keys: NoKeys = False,
     batches: BatchFolder = None,
     log_format: LogFormat = "text",
+    page: Page = False,
 ) -> None:
     """Serve verified answers by our protocol, OpenAI's and KServe's, until a signal ends the server."""
     from proseform import task as tasks
@@ -170,6 +172,8 @@ def serve(
         no_keys=no_keys,
         batches=batches,
         log_format=log_format,
+        page=page,
+        listens=(lambda url: typer.echo(f"The page is at {url} (Ctrl+C ends it).")) if page else None,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -57,17 +57,20 @@ def light(
     script=good,
     *,
     engine: Engine | None = None,
+    beside: Sequence[Engine] = (),
+    page: bool = False,
     task: Task | None = None,
     guard: Guard | None = None,
     shelf: Shelf | None = None,
     **options: Any,
 ) -> Iterator[Light]:
-    """A server over a script or an engine, ended with the context."""
+    """A server over a script or an engine, and engines of other bundles beside it; ended with the context."""
     task = task or testing.toy_task()
     known = {"timeout_s": 20.0, "concurrency": 8, "queue": 8, **options}
     engine = engine or testing.ScriptedEngine(testing.toy_bundle(task), script)
-    admission = Admission(Router([Weighted(engine)]), task, **known)
-    app = App(admission, f"proseform-{task.name}", guard, Door(shelf, admission, 2) if shelf else None)
+    admission = Admission(Router([Weighted(one) for one in (engine, *beside)]), task, **known)
+    door = Door(shelf, admission, 2) if shelf else None
+    app = App(admission, f"proseform-{task.name}", guard, door, page=page)
     running = server.uvicorn_server(app, "127.0.0.1", 0, known["timeout_s"])
     started = threading.Event()
     startup = running.startup

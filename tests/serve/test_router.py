@@ -1,13 +1,17 @@
 """Weights between bundles."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proseform import testing
 from proseform.errors import ConfigError
+from proseform.infer import kept
 from proseform.serve.router import Router, Weighted
+from tests.serve.light import INPUTS, good, light, post
 
 
 @given(st.lists(st.integers(0, 20), min_size=1, max_size=5).filter(any), st.integers(1, 3))
@@ -27,3 +31,26 @@ def test_choices_are_spread_and_not_bunched():
 def test_weights_that_choose_nobody_are_refused(weights):
     with pytest.raises(ConfigError):
         Router([Weighted(index, weight) for index, weight in enumerate(weights)])
+
+
+def test_a_caller_may_choose_a_bundle_whatever_its_weight():
+    """Also where evaluations are kept and equal requests are answered once: another bundle is another request."""
+    first = testing.toy_bundle(testing.toy_task())
+    second = replace(first, evaluator=replace(first.evaluator, base="other"))
+    cache = kept.cache(1, 60, None)
+    with light(beside=[testing.ScriptedEngine(second, good)], kept=cache) as serving:
+        for bundle in (first.digest, second.digest, second.digest, first.digest):
+            answer = post(serving.line(), "/v1/tasks/toy/answer", {"inputs": INPUTS, "bundle": bundle})[2]
+            assert answer["bundle"] == bundle
+        status, _, body = post(serving.line(), "/v1/tasks/toy/answer", {"inputs": INPUTS, "bundle": "sha256:0"})
+    assert (status, body["error"]["reason"]) == (404, "not_found")
+    assert first.digest in body["error"]["hint"]
+
+
+def test_choosing_a_bundle_takes_nothing_from_the_turns_of_others():
+    engines = [
+        testing.ScriptedEngine(replace(testing.toy_bundle(testing.toy_task()), task=name), good) for name in "ab"
+    ]
+    router = Router([Weighted(engines[0], 1), Weighted(engines[1], 0)])
+    assert router.choose(engines[1].bundle.digest) is engines[1]
+    assert [router.choose() for _ in range(2)] == [engines[0]] * 2

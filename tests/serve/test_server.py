@@ -146,6 +146,7 @@ def test_a_schema_of_ones_own_is_answered(server):
         ({"inputs": INPUTS, "schema": {"enum": ["x" * (1 << 20)]}}, "larger than"),
         ({"inputs": INPUTS, "timeout_s": "soon"}, "'timeout_s'"),
         ({"inputs": INPUTS, "timeout_s": -1}, "'timeout_s'"),
+        ({"inputs": INPUTS, "bundle": 5}, "'bundle'"),
     ],
 )
 def test_what_cannot_be_used_is_refused_by_name(server, body, named):

@@ -74,3 +74,4 @@ LogFormat = Annotated[
     Literal["text", "json"],
     typer.Option("--log-format", help="How a line a request, and what else is told, is logged to stderr."),
 ]
+Page = Annotated[bool, typer.Option("--page", help="A page at / to try the task in a browser on this machine.")]

@@ -92,6 +92,7 @@ class Admission:
         tenant: str = "",
         kind: Kind = "interactive",
         samples: int = 1,
+        bundle: str = "",
     ) -> Answer:
         """A verified answer.
 
@@ -104,9 +105,11 @@ class Admission:
             tenant: Whose request it is: nothing is kept or answered together across tenants.
             kind: Its class in the queue.
             samples: How many evaluations are made, in one place of the queue (:mod:`proseform.infer.samples`).
+            bundle: The digest of the bundle that is to answer; empty takes one by weight.
 
         Raises:
             BusyError: The queue is full, or too long for the deadline.
+            NotFoundError: No such bundle here.
             ProseformError: As :func:`proseform.infer.answer.answered`.
         """
         began = time.monotonic()
@@ -122,11 +125,11 @@ class Admission:
             return await path.answered(engine, self.task, values, on_text=on_text, on_restart=on_restart, **asked)
 
         if self._kept is None or on_text is not None:
-            answer = await self._admitted(work, until, kind)
+            answer = await self._admitted(work, until, kind, bundle)
         else:
             texts = {name: [value.raw, *map(asdict, value.findings)] for name, value in values.items()}
-            key = self._kept.digest([tenant, texts, schema and schema.document, samples])
-            answer, joined = await self._flights.join(key, until, lambda: self._admitted(work, until, kind))
+            key = self._kept.digest([tenant, texts, schema and schema.document, samples, bundle])
+            answer, joined = await self._flights.join(key, until, lambda: self._admitted(work, until, kind, bundle))
             metrics.JOINED.labels(self.task.name).inc(joined)
         metrics.answered(self.task.name, answer.bundle, answer, time.monotonic() - began)
         return answer
@@ -191,9 +194,11 @@ class Admission:
         except ProseformError as error:
             return error
 
-    async def _admitted(self, work: Callable[[Engine], Awaitable[T]], deadline: float, kind: Kind = "interactive") -> T:
+    async def _admitted(
+        self, work: Callable[[Engine], Awaitable[T]], deadline: float, kind: Kind = "interactive", bundle: str = ""
+    ) -> T:
         """Wait for a place, then have an engine work."""
         async with self.line.place(kind, deadline):
-            engine = self.router.choose()
+            engine = self.router.choose(bundle)
             notes.current().bundles[engine.bundle.digest] = None
             return await work(engine)

@@ -8,6 +8,7 @@
     /v1/files  /v1/batches              files of requests (:mod:`proseform.serve.batches.door`)
     /openai/v1/…                        OpenAI's protocol (:mod:`proseform.serve.openai`)
     GET  /v1/bundle                     which bundles answer, and their weights
+    GET  /  /page/…                     a page for people on this machine (:mod:`proseform.serve.page`), if asked for
     GET  /livez  /readyz  /  /v1/models[/{name}]  /v2  /v2/models/{name}[/ready]  /v2/health/{live,ready}  /metrics
 
 Readiness asks the engines (:mod:`proseform.serve.readiness`); liveness does not.
@@ -33,6 +34,7 @@ from proseform.serve.guard import Guard
 from proseform.serve.notes import Notes
 from proseform.serve.openai import completions
 from proseform.serve.openai.door import Door
+from proseform.serve.page import Page
 from proseform.serve.readiness import Readiness
 from proseform.serve.routes import Handler, Route, matching, protocol
 from proseform.serve.waiting import deadline, in_time, unless_gone
@@ -64,6 +66,7 @@ class App:
         name: The model's name in KServe's protocols.
         guard: Lets requests in; None asks for no key.
         batches: Takes files of requests; None takes none.
+        page: Whether there is a page at ``/``, in the place of V1's liveness.
 
     Attributes:
         draining: Whether the server is about to end: it is not ready, and each response closes its connection.
@@ -72,8 +75,9 @@ class App:
     draining = False
 
     def __init__(
-        self, admission: Admission, name: str, guard: Guard | None = None, batches: Batches | None = None
-    ) -> None:
+        self, admission: Admission, name: str, guard: Guard | None = None, batches: Batches | None = None,
+        *, page: bool = False,
+    ) -> None:  # fmt: skip
         self._admission = admission
         self._name = name
         self._guard = guard or Guard()
@@ -88,6 +92,7 @@ class App:
             Route(rf"/v2/models/{name}{version}/infer", "POST", self._infer),
             *Door(admission, self._reader).routes,
             *(batches.routes if batches else ()),
+            *(Page(admission, self._reader).routes if page else ()),
             *About(admission, self._name).routes,
             Route(rf"/v1/models/{name}", "GET", self._ready, open=True),
             Route(rf"/v2/models/{name}{version}/ready", "GET", self._ready, open=True),
@@ -205,6 +210,7 @@ class App:
                 tenant=exchange.tenant,
                 kind=exchange.rank,
                 samples=asked.samples,
+                bundle=asked.bundle,
             )
             answer = await unless_gone(exchange, answering)
             return Response.of_json(answer.as_dict())

@@ -5,7 +5,8 @@
     422  invalid body, inputs, schema or file; or the models gave no valid JSON
     413  a body that is too large, or inputs that are too long for the model
     404  no such task, route or model      405  the wrong method      408  a body that comes too slowly
-    401  no valid key      429  a key that asks too often (Retry-After)      431  headers that are too large
+    401  no valid key      403  another site's page asks
+    429  a key that asks too often (Retry-After)      431  headers that are too large
     503  the engine does not answer, or the queue is full (Retry-After)        502  the engine refused
     504  the deadline has passed
     500  an internal error; its details are only in the log
@@ -58,6 +59,10 @@ class UnauthorizedError(InputError):
     """A request without a valid key."""
 
 
+class ForeignError(InputError):
+    """A request that another site's page has a browser send."""
+
+
 class RateError(InputError):
     """A key that has asked too often.
 
@@ -107,6 +112,7 @@ _KINDS: tuple[tuple[type[ProseformError], int, str], ...] = (
     (SlowError, 408, "slow"),
     (HeadError, 431, "head"),
     (UnauthorizedError, 401, "unauthorized"),
+    (ForeignError, 403, "foreign"),
     (RateError, 429, "rate"),
     (NotFoundError, 404, "not_found"),
     (MethodError, 405, "method"),

@@ -6,17 +6,20 @@ process; replicas each have their own. No header lets a browser's page of anothe
 
 from __future__ import annotations
 
+import ipaddress
 import math
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from proseform.serve.exchange import Exchange
-from proseform.serve.faults import HeadError, RateError, UnauthorizedError
+from proseform.serve.faults import ForeignError, HeadError, RateError, UnauthorizedError
 from proseform.serve.keys import Key, Keys
 
 HEAD_BYTES = 32 * 1024
 """The largest head of a request: its path and headers."""
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:[0-9]{1,5})?")
 
 
 @dataclass(slots=True)
@@ -119,6 +122,41 @@ class Inside(Guard):
     def admit(self, exchange: Exchange, *, open: bool) -> None:  # noqa: A002, ARG002 - as the route says
         """Note whose request it is, and that it is part of a batch."""
         exchange.tenant, exchange.rank = self.owner, "batch"
+
+
+@dataclass(slots=True)
+class Local(Guard):
+    """Lets in this machine's own programs, and pages of this very server, such as :mod:`proseform.serve.page`.
+
+    A page of another site can have a browser on this machine ask for it. A name of its own may lead to loopback (DNS
+    rebinding), so ``Host`` must be loopback's; a browser states whose page asks, so ``Origin`` must be this server's;
+    and what it posts is JSON, which no page of another origin can send without asking first.
+    """
+
+    def admit(self, exchange: Exchange, *, open: bool) -> None:  # noqa: A002 - as the route says
+        """As :meth:`Guard.admit`.
+
+        Raises:
+            ForeignError: It was asked for by another site's page, or under another site's name.
+        """
+        host, origin = exchange.headers.get("host", "").lower(), exchange.headers.get("origin")
+        name = _HOST.fullmatch(host)
+        if name is None or not loopback(name[1]):
+            hint = "Ask for it as localhost or 127.0.0.1."
+            raise ForeignError("This server answers under this machine's own names alone.", hint=hint)
+        if origin is not None and origin.lower() != f"http://{host}":
+            raise ForeignError("A page of another origin asked.", hint=f"Open the page at http://{host}/.")
+        if origin is not None and exchange.method == "POST" and exchange.kind != "application/json":
+            raise ForeignError("A page's request is JSON here.", hint="Send application/json.")
+        Guard.admit(self, exchange, open=open)
+
+
+def loopback(host: str) -> bool:
+    """Whether an address, or the host of a URL, is this machine's alone."""
+    try:
+        return ipaddress.ip_address(host.removeprefix("[").removesuffix("]")).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _token(headers: Mapping[str, str]) -> str:

@@ -29,7 +29,7 @@ from proseform.task import Task
 
 _INLINE_BYTES = 64 * 1024
 """Larger bodies are parsed in a thread."""
-_BESIDE = ("schema", "timeout_s", "stream", "samples")
+_BESIDE = ("schema", "timeout_s", "stream", "samples", "bundle")
 """Fields of a request beside its inputs."""
 _SUFFIX = 12
 """Characters of a file's ending that are kept."""
@@ -46,6 +46,7 @@ class Asked:
         timeout_s: The caller's time-out, in seconds; None takes the server's.
         stream: Whether the prose is streamed while it is written.
         samples: How many evaluations are made; not with ``stream``.
+        bundle: The digest of the bundle that is to answer; empty takes one by weight.
     """
 
     inputs: Mapping[str, Any]
@@ -53,6 +54,7 @@ class Asked:
     timeout_s: float | None = None
     stream: bool = False
     samples: int = 1
+    bundle: str = ""
 
 
 class Reader:
@@ -96,7 +98,7 @@ class Reader:
         """A request to ``/v1/tasks/{task}/answer``.
 
         JSON: ``{"inputs": {name: text or object}, "schema"?: object, "timeout_s"?: number, "stream"?: boolean,
-        "samples"?: integer}``.
+        "samples"?: integer, "bundle"?: digest}``.
         Multipart: one part for each input, text or a file, and the optional others, as JSON.
 
         Args:
@@ -120,10 +122,15 @@ class Reader:
         if not isinstance(stream, bool):
             raise InputError(f"Field 'stream' is {_shown(stream)}, expected true or false.")
         many = _samples(rest.get("samples", 1), stream=stream)
+        bundle = rest.get("bundle", "")
+        if not isinstance(bundle, str):
+            raise InputError(
+                f"Field 'bundle' is {_shown(bundle)}, expected a digest.", hint="GET /v1/bundle lists them."
+            )
         if schema is None:
-            return Asked(fields, None, timeout_s, stream, many)
+            return Asked(fields, None, timeout_s, stream, many, bundle)
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        return Asked(fields, await self.schema(schema, deadline), timeout_s, stream, many)
+        return Asked(fields, await self.schema(schema, deadline), timeout_s, stream, many, bundle)
 
     def _fields(self, body: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """The inputs of a JSON body, and all of its fields."""

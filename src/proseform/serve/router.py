@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from proseform.errors import ConfigError
 from proseform.infer import Engine
+from proseform.serve.faults import NotFoundError
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +52,27 @@ class Router:
         self._credit = [0] * len(engines)
         self._lock = threading.Lock()
 
-    def choose(self) -> Engine:
-        """The next engine."""
+    def choose(self, bundle: str = "") -> Engine:
+        """The next engine, or one that runs this bundle, whatever its weight.
+
+        Args:
+            bundle: A digest; empty takes the next engine by weight.
+
+        Raises:
+            NotFoundError: No such bundle here.
+        """
+        if bundle:
+            return self._running(bundle)
         with self._lock:
             for index, weighted in enumerate(self.engines):
                 self._credit[index] += weighted.weight
             best = max(range(len(self._credit)), key=self._credit.__getitem__)
             self._credit[best] -= sum(weighted.weight for weighted in self.engines)
             return self.engines[best].engine
+
+    def _running(self, bundle: str) -> Engine:
+        """The first engine that runs a bundle."""
+        known = [weighted.engine.bundle.digest for weighted in self.engines]
+        if bundle not in known:
+            raise NotFoundError(f"No bundle {bundle!r:.80} here.", hint=f"There are {', '.join(known)}.")
+        return self.engines[known.index(bundle)].engine

@@ -6,10 +6,9 @@ Left out: gRPC, TLS (the mesh or the gateway ends it) and several processes (the
 
 from __future__ import annotations
 
-import ipaddress
 import math
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +19,7 @@ from proseform.serve.admission import Admission
 from proseform.serve.app import App
 from proseform.serve.batches.door import Door
 from proseform.serve.batches.shelf import Shelf
-from proseform.serve.guard import Guard
+from proseform.serve.guard import Guard, Local, loopback
 from proseform.serve.keys import Keys
 from proseform.serve.router import Router, Weighted
 from proseform.task import Task
@@ -50,6 +49,8 @@ def run(
     no_keys: bool = False,
     batches: Path | None = None,
     log_format: logs.Format = "text",
+    page: bool = False,
+    listens: Callable[[str], None] | None = None,
 ) -> None:
     """Serve until a signal; requests that have begun are answered before the end.
 
@@ -67,41 +68,50 @@ def run(
         no_keys: Whether no key is asked for although others than this machine can reach the server.
         batches: The folder of files of requests and of their results; None takes none.
         log_format: How this process logs to stderr.
+        page: Whether there is a page at ``/`` (:mod:`proseform.serve.page`).
+        listens: Told the server's URL once it listens there.
 
     Raises:
-        ConfigError: No file of keys where one is asked for, or one that cannot be read.
+        ConfigError: No file of keys where one is asked for, or one that cannot be read; a page that others could reach;
+            or nothing can listen there.
         TaskError: A bundle was made for another task, or another version of it; nothing is served.
     """
     logs.configure(log_format)
-    guard = guarding(host, keys, no_keys=no_keys)
+    guard = guarding(host, keys, no_keys=no_keys, page=page)
     admission = Admission(Router(engines), task, timeout_s=timeout_s, concurrency=concurrency, queue=queue, kept=kept)
     door = Door(Shelf(batches), admission, max(1, concurrency // 2)) if batches is not None else None
-    app = App(admission, name or f"proseform-{task.name}", guard, door)
-    uvicorn_server(app, host, port, timeout_s).run([listening(host, port)])
+    app = App(admission, name or f"proseform-{task.name}", guard, door, page=page)
+    opened = listening(host, port)
+    if listens is not None:
+        name = f"[{host}]" if ":" in host and not host.startswith("[") else host
+        listens(f"http://{name}:{opened.getsockname()[1]}/")
+    uvicorn_server(app, host, port, timeout_s).run([opened])
 
 
-def guarding(host: str, keys: Path | None, *, no_keys: bool = False) -> Guard:
-    """The guard of an address: keys may be left out on loopback, and elsewhere if that is said.
+def guarding(host: str, keys: Path | None, *, no_keys: bool = False, page: bool = False) -> Guard:
+    """The guard of an address: keys may be left out on loopback, and elsewhere if that is said; a page has none.
 
     Raises:
-        ConfigError: Neither a file of keys nor word that there is none; or both; or a file that cannot be read.
+        ConfigError: Neither a file of keys nor word that there is none; or both; or a file that cannot be read; or a
+            page with keys, or on an address that others can reach.
     """
+    if page and not loopback(host):
+        raise ConfigError(
+            f"--host {host}: others can reach the page, and it is for people on this machine alone.",
+            hint="Leave --host out, and reach the machine by ssh -L 8080:127.0.0.1:8080; or leave --page out.",
+        )
+    if page and keys is not None:
+        raise ConfigError("--page and --keys exclude each other.", hint="On loopback no key is needed.")
+    if page:
+        return Local()
     if keys is not None and no_keys:
         raise ConfigError("--keys and --no-keys exclude each other.")
-    if keys is None and not no_keys and not _loopback(host):
+    if keys is None and not no_keys and not loopback(host):
         raise ConfigError(
             f"--host {host}: others can reach the server, and no key is asked for.",
             hint="Give --keys FILE (proseform keys new), or --no-keys where a gateway or mesh decides who may ask.",
         )
     return Guard(Keys(keys) if keys is not None else None)
-
-
-def _loopback(host: str) -> bool:
-    """Whether an address is this machine's alone."""
-    try:
-        return ipaddress.ip_address(host.removeprefix("[").removesuffix("]")).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def listening(host: str, port: int) -> socket.socket:
