@@ -3,6 +3,7 @@
 import contextlib
 import importlib.metadata
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -32,6 +33,7 @@ from proseform.commands.options import (
     RunName,
     SlowS,
     TaskName,
+    Traces,
     Uri,
     Url,
     Version,
@@ -144,14 +146,16 @@ def serve(
     batches: BatchFolder = None,
     log_format: LogFormat = "text",
     page: Page = False,
+    traces: Traces = "",
 ) -> None:
     """Serve verified answers by our protocol, OpenAI's and KServe's, until a signal ends the server."""
     from proseform import task as tasks
     from proseform.infer import kept
     from proseform.infer.spec import EngineSpec
-    from proseform.serve import server
+    from proseform.serve import server, tracing
     from proseform.stages.engine import weighted
 
+    tracing.asked(traces, os.environ)  # before models are loaded
     urls = engine or ([f"http://{predictor_host}"] if predictor_host else [])
     spec = EngineSpec.parse(
         urls, models=models, dialect=dialect, key_file=key_file, evaluator=evaluator or [], slow_s=slow_s, hedge=hedge
@@ -174,6 +178,7 @@ def serve(
         log_format=log_format,
         page=page,
         listens=(lambda url: typer.echo(f"The page is at {url} (Ctrl+C ends it).")) if page else None,
+        traces=traces,
     )
 
 

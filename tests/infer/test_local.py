@@ -16,6 +16,7 @@ from proseform.infer.answer import Formatted, answers, close, completed, formatt
 from proseform.infer.local import LocalEngine
 from proseform.prompt import Rendered
 from proseform.schema import Schema
+from tests.serve.recorded import kept
 
 TEXT = {"type": "string", "maxLength": 12}
 WHOLE = {"type": "integer", "minimum": -5, "maximum": 120}
@@ -128,6 +129,16 @@ def test_json_is_written_as_json_dumps_writes_it(engine, task):
     made = formatted(engine, [f"Parcel {index}." for index in range(8)], task.schema)
     for outcome in made:
         assert outcome.text == json.dumps(outcome.value, ensure_ascii=False)
+
+
+def test_a_completion_is_a_span_of_this_process(engine, task):
+    request = Request("formatter", task.formatter.render({"prose": "x", "schema": ""}), max_tokens=2)
+    with kept() as exporter:
+        only(engine, request)
+    (call,) = exporter.get_finished_spans()
+    assert (call.name, call.kind.name) == ("text_completion formatter", "INTERNAL")
+    assert call.attributes["gen_ai.provider.name"] == "proseform"
+    assert 0 < call.attributes["gen_ai.usage.output_tokens"] <= 2
 
 
 def test_a_batch_says_what_single_requests_say(engine, task):

@@ -1,4 +1,4 @@
-"""The transformer as KServe starts it: only a bundle's manifest, engines by host, neither torch nor a registry."""
+"""The transformer as KServe starts it: a bundle's manifest, engines by host, neither torch nor registry nor traces."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ from tests.waiting import PATIENCE_S, until
 
 TASK = tasks.load("cv")
 CASE = TASK.gold[0]
-BLOCK = (
-    "import sys\nfor name in ('torch', 'transformers', 'peft', 'mlflow', 'llguidance'):\n    sys.modules[name] = None\n"
-)
+BLOCK = """import sys
+for name in ("torch", "transformers", "peft", "mlflow", "llguidance", "opentelemetry"):
+    sys.modules[name] = None
+"""
 
 
 @contextmanager

@@ -75,12 +75,18 @@ def serving():
 
 @pytest.fixture(autouse=True)
 def heard(caplog):
-    """The lines of requests that a test caused, as facts."""
+    """The line of a response, as facts, by its headers: it may come after another test has begun."""
     caplog.set_level(logging.INFO, "proseform")
 
-    def facts():
-        return [record.msg.facts for record in caplog.records if isinstance(record.msg, logs.Line)]
+    def found(number):
+        lines = [record.msg.facts for record in caplog.records if isinstance(record.msg, logs.Line)]
+        return [line for line in lines if line["id"] == number]
 
+    def facts(headers):
+        (line,) = until(lambda: found(headers["x-request-id"]))
+        return line
+
+    facts.found = found
     return facts
 
 
@@ -93,12 +99,12 @@ def ask(serving, path, body, **headers):
 def test_an_answer_has_its_id_and_its_bundle_and_one_line(serving, heard, path, body, protocol):
     serving.said["texts"] = (PROSE, JSON)
     before = total("proseform_request_seconds_count", protocol=protocol, outcome="answered")
-    response = ask(serving, path, body, **{"x-request-id": "b7-1"})
+    response = ask(serving, path, body, **{"x-request-id": f"b7-{protocol}.{len(str(body))}"})
     assert response.status_code == 200
-    assert response.headers["x-request-id"] == "b7-1"
+    assert response.headers["x-request-id"] == f"b7-{protocol}.{len(str(body))}"
     assert response.headers["x-proseform-bundle"] == serving.bundle
-    (line,) = until(heard)
-    assert (line["id"], line["protocol"], line["outcome"], line["status"]) == ("b7-1", protocol, "answered", 200)
+    line = heard(response.headers)
+    assert (line["protocol"], line["outcome"], line["status"]) == (protocol, "answered", 200)
     assert (line["task"], line["bundle"]) == ("toy", serving.bundle)
     assert line.get("tries", 0) == (0 if "formatter" in str(body) else 1)
     assert line["attempts"] == 1
@@ -113,9 +119,8 @@ def test_a_refusal_has_them_too(serving, heard, path, body, status, reason):
     response = ask(serving, path, body)
     assert response.status_code == status, response.text
     assert response.headers["x-proseform-bundle"] == serving.bundle
-    (line,) = until(heard)
+    line = heard(response.headers)
     assert re.fullmatch("[0-9a-f]{32}", line["id"])
-    assert line["id"] == response.headers["x-request-id"]
     assert (line["outcome"], line["reason"], line["status"]) == ("refused", reason, status)
     assert total("proseform_refusals_total", **labels) == before + 1
 
@@ -124,8 +129,8 @@ def test_a_refusal_has_them_too(serving, heard, path, body, status, reason):
 def test_what_leads_nowhere_is_counted_and_has_an_id(serving, heard, method, path, status, reason):
     before = total("proseform_refusals_total", reason=reason)
     response = serving.request(method, path)
-    assert (response.status_code, response.headers["x-request-id"]) == (status, until(heard)[0]["id"])
-    assert "route" not in heard()[0], "its path may be a caller's words"
+    assert response.status_code == status
+    assert "route" not in heard(response.headers), "its path may be a caller's words"
     assert total("proseform_refusals_total", reason=reason) == before + 1
 
 
@@ -136,24 +141,31 @@ def test_what_models_fail_at_names_the_bundle_and_how_often_they_were_asked(serv
     before = total("proseform_refusals_total", **labels)
     response = ask(serving, path, body)
     assert response.headers["x-proseform-bundle"] == serving.bundle
-    (line,) = until(heard)
+    line = heard(response.headers)
     assert (line["outcome"], line["reason"], line["attempts"]) == ("refused", "not_json", 3)
     assert total("proseform_refusals_total", **labels) == before + 1
 
 
-def test_an_id_that_does_harm_is_replaced(serving):
+def test_an_id_that_does_harm_is_replaced(serving, heard):
     serving.said["texts"] = (PROSE, JSON)
     for given in ("a b", "x" * 129, '"', "\u00e9", ""):
         response = ask(serving, OURS, {"inputs": INPUTS}, **{"x-request-id": given.encode()})
-        assert re.fullmatch("[0-9a-f]{32}", response.headers["x-request-id"]), given
+        assert re.fullmatch("[0-9a-f]{32}", heard(response.headers)["id"]), given
+
+
+def test_a_line_has_the_trace_that_the_caller_states(serving, heard):
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    stated = {f"00-{trace}-00f067aa0ba902b7-01": trace, f"00-{'0' * 32}-00f067aa0ba902b7-01": "", "Quillfeather": ""}
+    for text, known in stated.items():
+        assert heard(ask(serving, OURS, b"{", traceparent=text).headers).get("trace_id", "") == known
 
 
 def test_probes_and_scrapers_have_no_line(serving, heard):
-    for path in ("/livez", "/readyz", "/metrics", "/v2/health/ready"):
-        response = serving.get(path)
-        assert "x-request-id" in response.headers
+    probed = [serving.get(path) for path in ("/livez", "/readyz", "/metrics", "/v2/health/ready")]
+    assert heard(ask(serving, OURS, b"{").headers), "the line of a probe would stand by now"
+    for response in probed:
+        assert heard.found(response.headers["x-request-id"]) == []
         assert "x-proseform-bundle" not in response.headers
-    assert heard() == []
 
 
 def test_a_caller_without_a_key_learns_no_bundle(tmp_path, heard):
@@ -163,7 +175,7 @@ def test_a_caller_without_a_key_learns_no_bundle(tmp_path, heard):
         response = ask(client, OURS, {"inputs": INPUTS})
     assert response.status_code == 401
     assert "x-proseform-bundle" not in response.headers
-    assert (until(heard)[0]["reason"], heard()[0]["id"]) == ("unauthorized", response.headers["x-request-id"])
+    assert heard(response.headers)["reason"] == "unauthorized"
 
 
 def bundled(count, script=good, **options):
@@ -186,9 +198,10 @@ def test_of_several_bundles_the_one_that_was_chosen_is_named(heard):
     assert [status for status, _, _ in refused] == [422] * 3
     assert [headers["x-proseform-bundle"] for _, headers, _ in refused] == [first, second, f"{first}, {second}"]
     assert "x-proseform-bundle" not in unread[1], "nobody was chosen"
-    assert [line.get("bundle", "") for line in heard()] == [first, second, f"{first}, {second}", ""]
-    assert [line.get("tries") for line in heard()] == [3, 3, 6, None]
-    assert (heard()[2]["cases"], heard()[2]["refused"]) == (2, 2)
+    lines = [heard(headers) for _, headers, _ in [*refused, unread]]
+    assert [line.get("bundle", "") for line in lines] == [first, second, f"{first}, {second}", ""]
+    assert [line.get("tries") for line in lines] == [3, 3, 6, None]
+    assert (lines[2]["cases"], lines[2]["refused"]) == (2, 2)
 
 
 def test_whoever_is_answered_with_an_equal_request_is_told_its_bundle(heard):
@@ -212,7 +225,9 @@ def test_whoever_is_answered_with_an_equal_request_is_told_its_bundle(heard):
     answers = asyncio.run(run())
     assert len(entered) == 3, "they were answered together"
     assert [headers["x-proseform-bundle"] for _, headers, _ in answers] == [first, first]
-    assert [line["tries"] for line in heard()] == [3, 3]
+    lines = [heard(headers) for _, headers, _ in answers]
+    assert [line["tries"] for line in lines] == [3, 3]
+    assert [line.get("joined", False) for line in lines].count(True) == 1
     assert total("proseform_refusals_total", bundle=first, reason="incomplete") == before + 2
 
 
@@ -225,12 +240,13 @@ def test_a_caller_that_leaves_is_told_of_as_gone(serving, heard, caplog):
 
     with light(script) as one:
         line = one.line()
-        line.request("POST", OURS, json.dumps({"inputs": INPUTS}), {"content-type": "application/json"})
+        headers = {"content-type": "application/json", "x-request-id": "b7-left"}
+        line.request("POST", OURS, json.dumps({"inputs": INPUTS}), headers)
         assert held.wait(PATIENCE_S)
         line.close()
-        until(heard)
-    assert heard() == [{**heard()[0], "outcome": "gone", "route": "/v1/tasks/{task}/answer"}]
-    assert "status" not in heard()[0]
+        left = heard({"x-request-id": "b7-left"})
+    assert (left["outcome"], left["route"]) == ("gone", "/v1/tasks/{task}/answer")
+    assert "status" not in left
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Nothing of an input is in an error, a log or a metric: a marker stands in every place of an input, and is looked for.
+"""Nothing of an input is in an error, a log, a metric or a trace: a marker stands in every place of one, and is sought.
 
 Whoever asked gets it back in an answer alone, which quotes what it was asked.
 """
@@ -13,6 +13,7 @@ import pytest
 from proseform import testing
 from proseform.documents import MAX_CHARS
 from proseform.serve import logs
+from tests.serve import recorded
 from tests.serve.light import INPUTS, JSON, PROSE, light
 
 MARK = "Quillfeather"
@@ -121,8 +122,9 @@ def server():
         evaluator, formatter = said["texts"]
         return evaluator if request.role == "evaluator" else formatter
 
-    with light(engine=testing.ScriptedEngine(testing.toy_bundle(testing.toy_task()), script)) as serving:
-        serving.said = said
+    engine = testing.ScriptedEngine(testing.toy_bundle(testing.toy_task()), script)
+    with recorded.kept() as exporter, light(engine=engine) as serving:
+        serving.said, serving.traced = said, exporter
         yield serving
 
 
@@ -141,7 +143,10 @@ def outside(server, caplog, capfd):
     line.request("GET", "/metrics")
     told = capfd.readouterr()
     written = map(logs.Json().format, caplog.records)
-    return "\n".join([line.getresponse().read().decode(), caplog.text, *written, told.out, told.err]).lower()
+    traced = [one.to_json() for one in server.traced.get_finished_spans()]
+    assert traced
+    server.traced.clear()
+    return "\n".join([line.getresponse().read().decode(), caplog.text, *written, *traced, told.out, told.err]).lower()
 
 
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)

@@ -75,3 +75,7 @@ LogFormat = Annotated[
     typer.Option("--log-format", help="How a line a request, and what else is told, is logged to stderr."),
 ]
 Page = Annotated[bool, typer.Option("--page", help="A page at / to try the task in a browser on this machine.")]
+Traces = Annotated[
+    str,
+    typer.Option("--traces", help="An OTLP/HTTP collector for traces (http://collector:4318); else as OTEL_* say."),
+]

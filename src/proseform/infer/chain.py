@@ -19,11 +19,10 @@ Left out: several samples of one turn; open requests are a mapping for their sak
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from proseform import verify
 from proseform.infer import Completion, Request, asks, judging, late, refusals
 from proseform.infer.grounding import grounding
 from proseform.infer.moves import (
@@ -206,7 +205,7 @@ def _completed(state: State, completion: Completion) -> Step:
         return _evaluated(replace(state, evaluator=_more(state.evaluator, completion)), completion)
     state = replace(state, formatter=_more(state.formatter, completion))
     verdict = judging.document(state.plan, completion.text)
-    judged = _judged(state, verdict, completion.cut)
+    judged = judging.stated(state.plan, verdict, state.judged, completion.cut)
     if verdict.ok and judging.accepted(state.plan, judged):
         return _ended(state, [Done(_outcome(state, completion, verdict.value, judged))])
     if state.attempt + 1 < ATTEMPTS:
@@ -240,14 +239,6 @@ def _evaluated(state: State, completion: Completion) -> Step:
         after, actions = _evaluate(replace(state, avoid=state.avoid | {completion.backend}, tries=state.tries + 1))
         return after, [*([Restart()] if plan.stream else []), *actions]
     return _ended(state, [Refuse(refusals.unverified(judged, TRIES))])
-
-
-def _judged(state: State, verdict: Verdict, cut: Sequence[str]) -> Verdict:
-    """What there is against valid JSON beside its schema: it departs from the prose, or from the inputs."""
-    plan = state.plan
-    if not verdict.ok or plan.task is None or plan.claims is None:
-        return verdict
-    return verify.stated(verdict.value, state.judged.value, plan.task, plan.claims, plan.inputs, cut=cut)
 
 
 def _outcome(state: State, completion: Completion, value: Any, judged: Verdict) -> Answer | Formatted:

@@ -14,8 +14,9 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
+from proseform.bundle import Role
 from proseform.errors import ProseformError
-from proseform.infer import Engine, OnText
+from proseform.infer import Engine, OnText, spans
 from proseform.infer.chain import State, step
 from proseform.infer.moves import (
     Action,
@@ -43,9 +44,12 @@ from proseform.infer.moves import (
     Written,
 )  # fmt: skip
 from proseform.infer.resilience.observer import Observer
+from proseform.infer.spans import Span
 from proseform.infer.verified import Answer, Formatted
 
 Outcome = Answer | Formatted | ProseformError
+_WORKFLOW = "invoke_workflow"
+"""What OpenTelemetry's conventions call an answer that several calls to models give."""
 
 
 class Prose(Protocol):
@@ -80,7 +84,10 @@ async def one(
     Raises:
         ProseformError: As the chain refuses.
     """
-    return await _Driver(engine, plan, on_text, on_restart, kept, observer or Observer()).run()
+    name = plan.task.name if plan.task is not None else "formatter"
+    facts = {"gen_ai.operation.name": _WORKFLOW, "gen_ai.workflow.name": name, "proseform.bundle": plan.bundle.digest}
+    with spans.span(f"{_WORKFLOW} {name}", facts) as span:
+        return await _Driver(engine, plan, on_text, on_restart, kept, observer or Observer(), span).run()
 
 
 class _Driver:
@@ -94,6 +101,7 @@ class _Driver:
         on_restart: Callable[[], None] | None,
         kept: Prose | None,
         observer: Observer,
+        span: Span,
     ) -> None:
         self._engine = engine
         self._plan = plan
@@ -101,6 +109,8 @@ class _Driver:
         self._on_restart = on_restart
         self._kept = kept
         self._observer = observer
+        self._span = span
+        self._tries: dict[Role, int] = {}
         self._events: asyncio.Queue[Event | BaseException] = asyncio.Queue()
         self._asked: dict[int, asyncio.Task[None]] = {}
         self._alarms: list[asyncio.TimerHandle] = []
@@ -165,6 +175,7 @@ class _Driver:
                 self._on_restart()
             case LookUp(key):
                 prose = await self._kept.get(key) if self._kept is not None else None
+                self._span.set({"proseform.prose_kept": prose is not None})
                 self._events.put_nowait(LookedUp(time.monotonic(), prose))
             case Store(key, prose) if self._kept is not None:
                 await self._kept.put(key, prose)
@@ -182,8 +193,11 @@ class _Driver:
         def written(text: str) -> None:
             self._events.put_nowait(Written(time.monotonic(), action.id, text))
 
+        role = action.request.role
+        self._tries[role] = self._tries.get(role, 0) + 1
         try:
-            completion = await self._engine.complete(action.request, written if action.stream else None)
+            with spans.span(role, {"proseform.try": self._tries[role]}):
+                completion = await self._engine.complete(action.request, written if action.stream else None)
         except ProseformError as error:
             self._events.put_nowait(Failed(time.monotonic(), action.id, error))
         except Exception as error:  # noqa: BLE001 - raised again by run()

@@ -11,6 +11,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -20,14 +21,16 @@ import aiohttp
 from proseform import digest
 from proseform.bundle import Bundle, Role
 from proseform.errors import ConfigError, EngineError, ProseformError
-from proseform.infer import Completion, OnText, Request, late, served, wire
+from proseform.infer import Completion, OnText, Request, genai, late, served, spans, wire
 from proseform.infer.connections import Connections
 from proseform.infer.context import Encoder
+from proseform.infer.genai import Operation
 from proseform.infer.resilience import calls
 from proseform.infer.resilience.backoff import Backoff
-from proseform.infer.resilience.observer import Ended, Observer
+from proseform.infer.resilience.observer import Ended, Observer, Why
 from proseform.infer.resilience.pool import PassingError, Pool, Rules
 from proseform.infer.resilience.replica import Server
+from proseform.infer.spans import Span
 from proseform.infer.spec import EngineSpec
 
 _LOG = logging.getLogger("proseform.infer")
@@ -87,6 +90,7 @@ class HttpEngine:
                 Rules(spec.attempts, spec.slow_s, spec.hedge, BACKOFF),
                 self._tried,
                 Observer(),
+                traced=self._traced,
             )
             for role in bundle.parts
         }
@@ -172,6 +176,13 @@ class HttpEngine:
         """See :meth:`proseform.infer.Engine.close`."""
         await self._connections.close()
 
+    def _traced(self, root: str, request: Request, why: Why) -> AbstractContextManager[Span]:
+        """The span of a call."""
+        ids = self.spec.dialect == "vllm" and request.role in self._encoders
+        operation: Operation = "text_completion" if ids or request.prompt.style == "plain" else "chat"
+        provider = "vllm" if self.spec.dialect == "vllm" else "openai"
+        return genai.calling(request, operation, self.spec.model(request.role), provider, root, why=why)
+
     async def _tried(self, root: str, request: Request, on_text: OnText | None) -> Completion:
         """One completion, asked for once.
 
@@ -237,7 +248,9 @@ class HttpEngine:
             async with (
                 asyncio.timeout(limit_s) as own,
                 self._connections.session() as session,
-                session.post(root + sent.path, json=sent.body, allow_redirects=False) as response,
+                session.post(
+                    root + sent.path, json=sent.body, allow_redirects=False, headers=spans.headers()
+                ) as response,
             ):
                 after = response.headers.get("retry-after")
                 kind = response.headers.get("content-type", "")

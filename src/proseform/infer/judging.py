@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+
 from proseform import verify
+from proseform.bundle import Role
+from proseform.infer import spans
 from proseform.infer.moves import Plan
 from proseform.verdict import Verdict
 
@@ -12,17 +17,49 @@ def read(plan: Plan, prose: str) -> Verdict:
     if plan.task is None:
         return Verdict()
     if prose not in plan.verdicts:
-        plan.verdicts[prose] = verify.prose(prose, plan.task, plan.inputs)
+        with _span("evaluator") as span:
+            plan.verdicts[prose] = verify.prose(prose, plan.task, plan.inputs)
+            span.set(_facts(plan.verdicts[prose]))
     return plan.verdicts[prose]
 
 
 def document(plan: Plan, text: str) -> Verdict:
     """The verdict on a document, by the plan's schema."""
     if text not in plan.documents:
-        plan.documents[text] = verify.answer(text, plan.schema)
+        with _span("formatter") as span:
+            plan.documents[text] = verify.answer(text, plan.schema)
+            span.set(_facts(plan.documents[text]))
     return plan.documents[text]
+
+
+def stated(plan: Plan, document: Verdict, prose: Verdict, cut: Sequence[str]) -> Verdict:
+    """What there is against valid JSON beside its schema: it departs from the prose, or from the inputs.
+
+    Args:
+        plan: Says what the schema states of its values.
+        document: The verdict on the JSON by its schema; one against it stays as it is.
+        prose: The verdict on the evaluation.
+        cut: JSON pointers of what was cut short.
+    """
+    if not document.ok or plan.task is None or plan.claims is None:
+        return document
+    with _span("formatter") as span:
+        verdict = verify.stated(document.value, prose.value, plan.task, plan.claims, plan.inputs, cut=cut)
+        span.set(_facts(verdict))
+        return verdict
 
 
 def accepted(plan: Plan, verdict: Verdict) -> bool:
     """Whether the bundle lets pass what the verifier says."""
     return verdict.ok or plan.bundle.accept == "valid"
+
+
+def _span(role: Role) -> AbstractContextManager[spans.Span]:
+    """The span of a verification."""
+    return spans.span("verification", {"proseform.role": role})
+
+
+def _facts(verdict: Verdict) -> spans.Facts:
+    """A verdict without the words of the text."""
+    against = {} if verdict.reason is None else {"proseform.reason": str(verdict.reason)}
+    return {"proseform.accepted": verdict.ok, **against}

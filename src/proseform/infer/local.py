@@ -23,7 +23,7 @@ import torch
 from proseform import bundle as bundles
 from proseform.bundle import ROLES, Role
 from proseform.errors import EngineError, ProseformError, Refusal
-from proseform.infer import Completion, OnText, Request, decode, loading, tokens
+from proseform.infer import Completion, OnText, Request, decode, genai, loading, tokens
 from proseform.infer.grammars.constrain import Constraints
 from proseform.infer.worker import Job, Worker
 
@@ -237,8 +237,11 @@ class LocalEngine:
         """See :meth:`proseform.infer.Engine.complete`."""
         loop = asyncio.get_running_loop()
         job = Job(request, on_text and (lambda piece: loop.call_soon_threadsafe(on_text, piece)))
-        self._worker.submit([job], gather=True)
-        return await asyncio.wrap_future(job.future)
+        with genai.calling(request, "text_completion", request.role, "proseform") as span:
+            self._worker.submit([job], gather=True)
+            completion = await asyncio.wrap_future(job.future)
+            span.set(genai.given(completion))
+        return completion
 
     async def complete_all(self, requests: Sequence[Request]) -> list[Completion | ProseformError]:
         """See :meth:`proseform.infer.Engine.complete_all`; one batch is ended before the next begins."""

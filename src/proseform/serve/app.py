@@ -19,12 +19,12 @@ lost. A request's time starts with its first bytes, so the deadline covers readi
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from proseform.errors import EngineError
-from proseform.serve import draft, faults, logs, metrics, notes, reading, v1, v2
+from proseform.infer import spans
+from proseform.serve import draft, faults, notes, reading, told, v1, v2
 from proseform.serve.about import About
 from proseform.serve.admission import Admission
 from proseform.serve.events import Stream
@@ -108,7 +108,7 @@ class App:
             await self._lifespan(receive, send)
         elif scope["type"] == "http":
             exchange = Exchange(scope, receive, self._limit)
-            with notes.taken(Notes(protocol(exchange.path))) as noted:
+            with notes.taken(Notes(protocol(exchange.path))) as noted, told.span(exchange, self._routes) as span:
                 outcome = "gone"
                 try:
                     await self._exchanged(exchange, send)
@@ -116,7 +116,7 @@ class App:
                 except GoneError:
                     pass  # nobody is there to be told
                 finally:
-                    self._told(exchange, noted, outcome)
+                    told.ended(exchange, noted, self._admission.task.name, outcome, span)
 
     async def _exchanged(self, exchange: Exchange, send: Send) -> None:
         """Respond to a request, with its id and with the bundle that answered or refused, where one is known."""
@@ -131,13 +131,6 @@ class App:
         body = b"" if exchange.method == "HEAD" else response.body
         headers = {**response.headers, **more, **({"connection": "close"} if self.draining else {})}
         await Response(response.status, body, response.kind, headers).sent(send)
-
-    def _told(self, exchange: Exchange, noted: Notes, outcome: str) -> None:
-        """Count and log a request that has ended; probes and scrapers are not told of."""
-        if not exchange.quiet:
-            seconds = time.monotonic() - exchange.began
-            metrics.REQUESTS.labels(noted.protocol, outcome).observe(seconds)
-            logs.request(exchange, noted, self._admission.task.name, outcome, seconds)
 
     async def _responded(self, exchange: Exchange) -> Response | Stream:
         """The response to a request; an exception becomes an error response."""
@@ -198,7 +191,8 @@ class App:
             raise NotFoundError(f"No task {values['task']!r:.80} here; this server answers '{admission.task.name}'.")
 
         async def work() -> Response | Stream:
-            asked = await self._reader.read(exchange, deadline(exchange, admission))
+            with spans.span("reading"):
+                asked = await self._reader.read(exchange, deadline(exchange, admission))
             self._guard.charge(exchange, asked.samples - 1)
             until = exchange.began + min(asked.timeout_s or admission.timeout_s, admission.timeout_s)
             if asked.stream:
@@ -222,7 +216,8 @@ class App:
         """V1."""
 
         async def work() -> Response:
-            instances = v1.instances(await self._reader.json(await exchange.body()))
+            with spans.span("reading"):
+                instances = v1.instances(await self._reader.json(await exchange.body()))
             self._guard.charge(exchange, len(instances) - 1)
             until = deadline(exchange, self._admission)
             outcomes = await unless_gone(exchange, self._admission.batch(instances, until, exchange.tenant))
@@ -234,7 +229,8 @@ class App:
         """V2."""
 
         async def work() -> Response:
-            asked = await v2.read(exchange, self._reader)
+            with spans.span("reading"):
+                asked = await v2.read(exchange, self._reader)
             self._guard.charge(exchange, len(asked.instances) - 1)
             until = deadline(exchange, self._admission)
             outcomes = await unless_gone(exchange, self._admission.batch(asked.instances, until, exchange.tenant))

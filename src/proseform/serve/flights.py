@@ -60,6 +60,7 @@ class Flights:
         while True:
             flight = self._open.get(key)
             joined = flight is not None
+            notes.current().joined |= joined
             if flight is None:
                 flight = self._begin(key, until, work)
             try:

@@ -18,6 +18,7 @@ from contextlib import asynccontextmanager
 from typing import Literal, Protocol
 
 from proseform.errors import Refusal
+from proseform.infer import spans
 from proseform.serve.faults import BusyError
 
 Kind = Literal["probe", "interactive", "batch"]
@@ -96,7 +97,8 @@ class Line:
         if wait_s and wait_s + (self._held_s or 0.0) > left_s:
             raise self._busy(kind, f"An answer would take {wait_s + (self._held_s or 0.0):.1f} s.")
         began = self._clock()
-        await self._enter(kind, left_s)
+        with spans.span("queue", {"proseform.kind": kind}):
+            await self._enter(kind, left_s)
         entered = self._clock()
         if self._gauge is not None:
             self._gauge.waited(kind, entered - began)

@@ -16,8 +16,6 @@ from types import TracebackType
 from typing import Any, Literal
 
 from proseform.serve import faults
-from proseform.serve.exchange import Exchange
-from proseform.serve.notes import Notes
 
 Format = Literal["text", "json"]
 _LOG = logging.getLogger("proseform.serve.requests")
@@ -73,36 +71,14 @@ def configure(form: Format) -> None:
     logging.getLogger("proseform").setLevel(logging.INFO)
 
 
-def request(exchange: Exchange, noted: Notes, task: str, outcome: str, seconds: float, trace: str = "") -> None:
-    """Log a request that has ended; what is not known of it is left out.
+def request(facts: Mapping[str, Any]) -> None:
+    """Log a request that has ended.
 
     Args:
-        exchange: The request.
-        noted: What was noted of it.
-        task: The server's task.
-        outcome: ``answered``, ``refused``, or ``gone`` where the caller had left.
-        seconds: From its first byte to the end of its response.
-        trace: The id of its trace, in hexadecimal digits; empty where it has none.
+        facts: What is known of it; what is empty or zero is left out.
     """
-    if not _LOG.isEnabledFor(logging.INFO):
-        return
-    facts = {
-        "id": exchange.id,
-        "trace_id": trace,
-        "protocol": noted.protocol,
-        "route": exchange.route,
-        "task": task,
-        "outcome": outcome,
-        "status": exchange.status,
-        "reason": noted.reason,
-        "seconds": round(seconds, 4),
-        "cases": noted.cases,
-        "refused": noted.refused,
-        "tries": noted.judged.get("evaluator"),
-        "attempts": noted.judged.get("formatter"),
-        "bundle": noted.bundle,
-    }
-    _LOG.info(Line({name: value for name, value in facts.items() if value}))
+    if _LOG.isEnabledFor(logging.INFO):
+        _LOG.info(Line({name: value for name, value in facts.items() if value}))
 
 
 def _raised(what: tuple[type[BaseException], BaseException, TracebackType | None]) -> str:

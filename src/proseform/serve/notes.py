@@ -27,6 +27,7 @@ class Notes:
         cases: How many cases ended.
         refused: How many of these were refused.
         reason: Why the request was refused; empty where it was not.
+        joined: Whether a case was answered with an equal one that was under way.
     """
 
     protocol: str = ""
@@ -36,6 +37,7 @@ class Notes:
     cases: int = 0
     refused: int = 0
     reason: str = ""
+    joined: bool = False
 
     @property
     def bundle(self) -> str:
@@ -50,6 +52,7 @@ class Notes:
     def add(self, other: Notes) -> None:
         """Take over what others' notes say of bundles and texts."""
         self.bundles |= other.bundles
+        self.joined |= other.joined
         for role, count in other.judged.items():
             self.judged[role] = self.judged.get(role, 0) + count
             self.seconds[role] = self.seconds.get(role, 0.0) + other.seconds[role]

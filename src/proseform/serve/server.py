@@ -7,6 +7,7 @@ Left out: gRPC, TLS (the mesh or the gateway ends it) and several processes (the
 from __future__ import annotations
 
 import math
+import os
 import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from proseform.errors import ConfigError
 from proseform.infer.kept import ProseCache
-from proseform.serve import logs
+from proseform.serve import logs, tracing
 from proseform.serve.admission import Admission
 from proseform.serve.app import App
 from proseform.serve.batches.door import Door
@@ -51,6 +52,7 @@ def run(
     log_format: logs.Format = "text",
     page: bool = False,
     listens: Callable[[str], None] | None = None,
+    traces: str = "",
 ) -> None:
     """Serve until a signal; requests that have begun are answered before the end.
 
@@ -70,10 +72,11 @@ def run(
         log_format: How this process logs to stderr.
         page: Whether there is a page at ``/`` (:mod:`proseform.serve.page`).
         listens: Told the server's URL once it listens there.
+        traces: The URL of an OTLP/HTTP collector; empty asks the variables ``OTEL_*``, which may ask for none.
 
     Raises:
         ConfigError: No file of keys where one is asked for, or one that cannot be read; a page that others could reach;
-            or nothing can listen there.
+            nothing can listen there; or traces that cannot be sent.
         TaskError: A bundle was made for another task, or another version of it; nothing is served.
     """
     logs.configure(log_format)
@@ -85,7 +88,8 @@ def run(
     if listens is not None:
         name = f"[{host}]" if ":" in host and not host.startswith("[") else host
         listens(f"http://{name}:{opened.getsockname()[1]}/")
-    uvicorn_server(app, host, port, timeout_s).run([opened])
+    with tracing.traced(traces, os.environ):
+        uvicorn_server(app, host, port, timeout_s).run([opened])
 
 
 def guarding(host: str, keys: Path | None, *, no_keys: bool = False, page: bool = False) -> Guard:

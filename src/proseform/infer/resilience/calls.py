@@ -13,11 +13,12 @@ import asyncio
 from dataclasses import dataclass, replace
 
 from proseform.errors import EngineError, ProseformError
-from proseform.infer import Completion, OnText, Request, late
+from proseform.infer import Completion, OnText, Request, genai, late
 from proseform.infer.resilience.breaker import Outcome, Permit
 from proseform.infer.resilience.observer import Ended, Why
 from proseform.infer.resilience.pool import PassingError, Pool, now
 from proseform.infer.resilience.replica import Replica
+from proseform.infer.spans import Span
 
 _HEDGED = 0.95
 _OUTCOMES: dict[Ended, Outcome] = {"ok": "ok", "refused": "ok", "busy": "none", "cancelled": "none"}
@@ -155,6 +156,11 @@ class _Calls:
         self._calls += 1
 
     async def _sent(self, call: _Call) -> Completion:
+        """One call in its span, and how it ended there."""
+        with self._pool.traced(call.replica.server.root, self._request, call.why) as span:
+            return await self._asked(call, span)
+
+    async def _asked(self, call: _Call, span: Span) -> Completion:
         """One call, and what its end says of the backend."""
         ended: Ended = "cancelled"
         blamed, replica, pool = False, call.replica, self._pool
@@ -162,8 +168,10 @@ class _Calls:
             completion = await pool.send(replica.server.root, self._request, self._show if self._on_text else None)
             ended = "ok" if _accepted(self._request, completion) else "invalid"
             blamed = self._request.blames and completion.constrained and completion.finish == "stop"
+            span.set(genai.given(completion))
         except PassingError as error:
             ended = error.ended
+            span.failed(ended)
             if error.retry_after_s is not None:
                 replica.resting = now() + min(error.retry_after_s, _LONGEST_REST_S)
             raise
@@ -173,6 +181,7 @@ class _Calls:
         else:
             return replace(completion, backend=replica.name)
         finally:
+            span.set({"proseform.ended": ended})
             seconds = now() - call.began
             if ended == "ok":
                 replica.lived = now()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from proseform.bundle import Role
@@ -15,11 +16,14 @@ from proseform.errors import EngineError
 from proseform.infer import Completion, OnText, Request
 from proseform.infer.resilience.backoff import Backoff
 from proseform.infer.resilience.latency import Latency, slow_after
-from proseform.infer.resilience.observer import Ended, Observer
+from proseform.infer.resilience.observer import Ended, Observer, Why
 from proseform.infer.resilience.replica import Replica, Server
+from proseform.infer.spans import Span
 
 Send = Callable[[str, Request, OnText | None], Awaitable[Completion]]
 """Asks the server of a URL once."""
+Traced = Callable[[str, Request, Why], AbstractContextManager[Span]]
+"""The span of a call to the server of a URL, and why it is made."""
 
 
 _ROW = 5
@@ -68,6 +72,7 @@ class Pool:
         send: Asks a server once. It raises a :class:`PassingError` where asking again can help.
         observer: Is told what happens.
         draw: Gives random numbers in [0, 1), for the pauses.
+        traced: Gives the span of a call; None records none.
     """
 
     def __init__(
@@ -78,6 +83,7 @@ class Pool:
         send: Send,
         observer: Observer,
         draw: Callable[[], float] = random.random,
+        traced: Traced | None = None,
     ) -> None:
         self.role = role
         self.replicas = [Replica(server, role, observer) for server in servers]
@@ -85,6 +91,7 @@ class Pool:
         self.send = send
         self.observer = observer
         self.draw = draw
+        self.traced = traced or _untraced
         self.latency = Latency()
         self._turns = 0
 
@@ -144,6 +151,11 @@ class Pool:
         """
         closed = sum(replica.breaker.condition == "closed" for replica in self.replicas)
         return len(self.replicas) == 1 or 2 * (closed - 1) >= len(self.replicas)
+
+
+def _untraced(_root: str, _request: Request, _why: Why) -> AbstractContextManager[Span]:
+    """No span."""
+    return nullcontext(Span())
 
 
 def now() -> float:

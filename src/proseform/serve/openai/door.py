@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from proseform.infer import spans
 from proseform.schema import Schema
 from proseform.serve import reading
 from proseform.serve.admission import Admission
@@ -49,10 +50,11 @@ class Door:
         """A completion, whole or streamed."""
 
         async def asks() -> tuple[Asked, dict[str, Any], Schema | None]:
-            asked = read(await self._reader.json(await exchange.body()), self._admission.task)
-            schema = None if asked.schema is None else await self._reader.schema(asked.schema, until)
-            inputs = {name: await self._input(name, value, until) for name, value in (asked.inputs or {}).items()}
-            return asked, inputs, schema
+            with spans.span("reading"):
+                asked = read(await self._reader.json(await exchange.body()), self._admission.task)
+                schema = None if asked.schema is None else await self._reader.schema(asked.schema, until)
+                inputs = {name: await self._input(name, value, until) for name, value in (asked.inputs or {}).items()}
+                return asked, inputs, schema
 
         async def answers() -> Completed:
             if asked.inputs is None:
