@@ -14,6 +14,11 @@ PATIENCE_S = 600
 """Seconds for calls that want a number; below pytest's limit for a test, so that they fail where they wait."""
 
 
+LIMITS = (0.05, 0.5, 5.0, 50.0)
+"""Seconds to allow, one after the other, to what has to begin in time and not to end: on a busy machine it may not even
+have begun within the first."""
+
+
 def until(happened: Callable[[], Any], while_: Callable[[], bool] = lambda: True) -> Any:
     """Wait until something has happened, asking fifty times a second.
 

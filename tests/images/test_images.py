@@ -174,7 +174,7 @@ def _answers(working: str, folder: Path) -> dict[str, Any]:
         command = debian.command("run", working, "--", *words)
         process = subprocess.Popen(command, stdout=log, stderr=log, env=debian.ENVIRONMENT, start_new_session=True)
         try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_S) as client:
                 answer = first_answer(client, process, folder / "log")
         finally:
             os.killpg(process.pid, signal.SIGTERM)  # buildah passes it on to what it runs, and to that alone

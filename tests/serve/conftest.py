@@ -28,7 +28,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
         process = subprocess.Popen(
             [*program, *appended], stdout=log, stderr=log, env={**os.environ, "OMP_NUM_THREADS": "1"}
         )
-        client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60)
+        client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_S)
 
         def ready() -> bool:
             try:

@@ -87,7 +87,7 @@ def test_it_answers_by_two_engines_and_names_its_bundle(tmp_path: Path) -> None:
             env=env,
         )
         try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_S) as client:
                 answer = first_answer(client, process, tmp_path / "log")
                 predicted = client.post(
                     "/v1/models/proseform-cv:predict", json={"instances": [dict(CASE.inputs)]}

@@ -31,9 +31,10 @@ def reply(line):
 
 
 def test_a_head_that_does_not_end_is_cut(monkeypatch):
-    monkeypatch.setattr(connection, "HEAD_S", 0.05)
     with light() as server:
-        assert reply(sent(server.port, b"POST / HTTP/1.1\r\nhost: x\r\n")).startswith(b"HTTP/1.1 408")
+        with monkeypatch.context() as hasty:
+            hasty.setattr(connection, "HEAD_S", 0.05)
+            assert reply(sent(server.port, b"POST / HTTP/1.1\r\nhost: x\r\n")).startswith(b"HTTP/1.1 408")
         assert post(server.line(), OURS, {"inputs": INPUTS})[0] == 200
 
 
@@ -56,10 +57,11 @@ def test_a_head_that_came_at_once_has_bounds_too():
 
 
 def test_a_body_that_drips_is_cut_long_before_the_deadline(monkeypatch):
-    monkeypatch.setattr(exchange, "BODY_S", 0.05)
-    with light(timeout_s=60) as server:
+    with light(timeout_s=PATIENCE_S) as server:
         head = b"POST %s HTTP/1.1\r\nhost: x\r\ncontent-length: 5000\r\n\r\n" % OURS.encode()
-        answer = reply(sent(server.port, head + b'{"inputs"'))
+        with monkeypatch.context() as hasty:
+            hasty.setattr(exchange, "BODY_S", 0.05)
+            answer = reply(sent(server.port, head + b'{"inputs"'))
         assert answer.startswith(b"HTTP/1.1 408")
         assert b'"slow"' in answer
         assert b"connection: close" in answer

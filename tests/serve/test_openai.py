@@ -12,6 +12,7 @@ from proseform.errors import EngineError
 from proseform.serve import events as sse
 from proseform.serve import reading
 from tests.serve.light import INPUTS, JSON, PROSE, good, light, post
+from tests.waiting import PATIENCE_S
 
 CHAT, TEXT = "/openai/v1/chat/completions", "/openai/v1/completions"
 OWN = {
@@ -251,7 +252,7 @@ def test_a_refusal_in_mid_stream_is_an_error_event_and_then_the_end(monkeypatch)
     begun = threading.Event()
 
     async def script(_request):
-        await asyncio.to_thread(begun.wait, 30)
+        await asyncio.to_thread(begun.wait, PATIENCE_S)
         return "I cannot say."
 
     with light(script) as serving:

@@ -11,6 +11,7 @@ from proseform import reward, task
 from proseform.errors import StageError
 from proseform.rubric import Rubric
 from proseform.train.scorer import HANGS, Rewards, Scorer
+from tests.waiting import LIMITS, PATIENCE_S
 
 GOOD = "cedar: a tree. Done."
 
@@ -24,7 +25,7 @@ def cases(toy_task: None) -> list[str]:
 @pytest.fixture(scope="module")
 def scorer(toy_task: None) -> Iterator[Scorer]:
     """The scorer of a task whose term does what the text asks for."""
-    with Scorer("hostile-toy", task.load("hostile-toy").rubric(), limit_s=5.0) as running:
+    with Scorer("hostile-toy", task.load("hostile-toy").rubric(), limit_s=PATIENCE_S) as running:
         yield running
 
 
@@ -49,7 +50,6 @@ def test_scores_are_those_of_the_pure_function(cases: list[str]) -> None:
         ("TWO", "term 'hostile' gave 2, expected a number in [0, 1]"),
         ("EXIT", "the reward ended its process (exit code 3)"),
         ("SYSTEM", "the reward ended its process (exit code 4)"),
-        ("HANG", "the reward did not return within 5 s"),
     ],
 )
 def test_a_reward_out_of_contract_is_one_faulted_rollout(
@@ -60,6 +60,16 @@ def test_a_reward_out_of_contract_is_one_faulted_rollout(
     assert fault == reward.Score({}, None, words)
     assert (before.fault, behind.fault) == ("", "")
     assert before.terms["hostile"] == behind.terms["hostile"] == 1.0
+
+
+def test_a_reward_that_hangs_is_one_faulted_rollout(toy_task: None, cases: list[str]) -> None:
+    for seconds in LIMITS:  # a busy machine may not score the others within the first
+        with Scorer("hostile-toy", task.load("hostile-toy").rubric(), limit_s=seconds) as scorer:
+            before, fault, behind = scorer.score([GOOD, "HANG", GOOD], cases)
+        assert fault == reward.Score({}, None, f"the reward did not return within {seconds:g} s")
+        if not before.fault and not behind.fault:
+            break
+    assert (before.fault, behind.fault) == ("", "")
 
 
 def test_what_a_reward_prints_is_no_answer(scorer: Scorer, cases: list[str]) -> None:
