@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proseform import verify
+from proseform.claims import claims
 from proseform.input import Input
 from proseform.schema import Schema
 from proseform.testing import toy_task
@@ -160,3 +161,38 @@ def test_the_tasks_reader_sees_the_inputs_as_the_model_does():
     assert verify.prose('"a clay cup"', task, inputs).reason is Reason.FORM
     assert [one.kind for one in seen[0]["parcel"].findings] == ["invisible"]
     assert seen[0]["rule"] is inputs["rule"]
+
+
+GIVEN = {"parcel": Input.of("a map, 90 g"), "rule": Input.of("at most 100 g")}
+SAID = {"verdict": "send", "grams": 90, "note": "a map"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "again"),
+    [
+        (SAID, False),
+        (dict(reversed(SAID.items())), True),  # the same fields in another order
+    ],
+)
+def test_an_answer_that_repeats_the_prose_to_the_letter_was_judged_with_it(answer, again):
+    task = toy_task()
+    prose = verify.prose("The parcel weighs 90 g, 100 g are allowed. Note: a map. Verdict: send.", task, GIVEN)
+    assert prose.ok
+    known = dataclasses.replace(prose, evidence=prose.evidence[:1])  # as no judgement leaves it
+    verdict = verify.stated(answer, known, task, task.claims, GIVEN)
+    assert verdict.ok
+    assert verdict.value is answer
+    assert set(verdict.evidence) == set(prose.evidence if again else known.evidence)
+    assert len(prose.evidence) == 2
+
+
+def test_an_answer_of_another_schema_or_one_that_was_cut_is_judged_by_itself():
+    task = toy_task()
+    unjudged = Verdict(SAID)  # it would pass for judged, without evidence
+    document = {**task.schema.document, "title": "another"}
+    stated = claims(Schema(document), task.inputs, shared=task.schema.fields)
+    assert verify.stated(SAID, unjudged, task, task.claims, GIVEN).evidence == ()
+    assert verify.stated(SAID, unjudged, task, stated, GIVEN).evidence
+    assert verify.stated(SAID, unjudged, task, task.claims, GIVEN, cut=["/note"]).evidence
+    otherwise = verify.stated({**SAID, "grams": 90.0}, unjudged, task, task.claims, GIVEN)
+    assert otherwise.reason is Reason.UNGROUNDED, "the same number, but the input writes it without a point"

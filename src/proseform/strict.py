@@ -74,12 +74,17 @@ def encodable(text: str) -> bool:
     return True
 
 
+_SCALARS = (str, int, float, type(None))
+
+
 def same(left: Any, right: Any) -> bool:
     """Equality of JSON values: 1 and 1.0 are the same number, 1 and true are not.
 
     >>> same([1, {"a": 2.0}], [1.0, {"a": 2}]), same(1, True)
     (True, False)
     """
+    if type(left) is type(right) and isinstance(left, _SCALARS):
+        return bool(left == right)
     if isinstance(left, Mapping) and isinstance(right, Mapping):
         return left.keys() == right.keys() and all(same(left[key], right[key]) for key in left)
     if isinstance(left, list) and isinstance(right, list):

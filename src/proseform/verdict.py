@@ -37,6 +37,10 @@ class Evidence:
     start: int
     end: int
 
+    def as_dict(self) -> dict[str, str | int]:
+        """As JSON."""
+        return {"pointer": self.pointer, "input": self.input, "start": self.start, "end": self.end}
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:

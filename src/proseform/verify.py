@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from proseform.claims import judge
@@ -93,13 +94,13 @@ def form(text: str, task: Task, inputs: Mapping[str, str | Input]) -> Verdict:
 
 
 def stated(
-    value: Any, evaluation: Any, task: Task, claims: Claims, inputs: Mapping[str, Input], *, cut: Collection[str] = ()
+    value: Any, judged: Verdict, task: Task, claims: Claims, inputs: Mapping[str, Input], *, cut: Collection[str] = ()
 ) -> Verdict:
     """Verify an answer, valid already, against what it was made of: it says what the prose says, and is grounded.
 
     Args:
         value: The answer.
-        evaluation: What the prose states, of the task's whole schema; None where it was not accepted.
+        judged: The verdict on the prose, by :func:`prose` and of the same inputs.
         task: The task.
         claims: What the answer's schema states of its values.
         inputs: The task's inputs, by name.
@@ -108,6 +109,9 @@ def stated(
     Returns:
         The verdict; its value is the answer, with the evidence.
     """
+    evaluation = judged.value
+    if judged.ok and not cut and _repeats(value, evaluation, claims, task.claims):
+        return replace(judged, value=value)
     both = isinstance(value, dict) and isinstance(evaluation, dict)
     for name in claims.schema.fields if both else ():
         if name not in claims.shared or name not in value or name not in evaluation:
@@ -118,6 +122,13 @@ def stated(
             shown = [json.dumps(one, ensure_ascii=False)[:60] for one in (value[name], evaluation[name])]
             return Verdict(reason=Reason.INCONSISTENT, where=place, detail=f"{shown[0]}; the prose says {shown[1]}")
     return judge(value, claims, inputs, task.synonyms, cut=cut)
+
+
+def _repeats(value: Any, evaluation: Any, stated: Claims, own: Claims) -> bool:
+    """Whether an answer is the very JSON that the prose states, of the very schema: it was judged then."""
+    if stated.absent or stated.schema.digest != own.schema.digest:
+        return False
+    return json.dumps(value) == json.dumps(evaluation)
 
 
 def shared(schema: Schema, whole: Schema) -> list[str]:

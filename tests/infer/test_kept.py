@@ -31,7 +31,7 @@ class Notes(Observer):
     def cached(self, outcome):
         self.cache.append(outcome)
 
-    def judged(self, role, *, accepted):
+    def judged(self, role, _completion, *, accepted):
         self.texts.append((role, accepted))
 
 

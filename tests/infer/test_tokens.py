@@ -50,6 +50,14 @@ def control(family: str, ids: list[int]) -> list[str]:
     return [known.names[one] for one in ids if one in known.names and known.names[one] not in known.unknown]
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+@THOROUGH
+@given(text=THEIRS)
+def test_control_tokens_that_a_text_spells_are_noticed_also_where_no_tokenizer_is_asked(family, text):
+    known = controls.of(tokenizer(family))
+    assert known.spans(text) == [(start, end) for _, start, end in known.read(text).controls]
+
+
 def own(family: str, rendered: Rendered) -> list[int]:
     """The ids that transformers gives; the system's turn folded where the template has none."""
     if rendered.style == "plain":

@@ -231,6 +231,13 @@ def test_definitions_that_refer_to_one_another_do_not_blow_up_the_signature():
     assert len(schema.signature()) < 20_000
 
 
+def test_a_schema_that_is_widened_further_has_a_signature_of_its_own():
+    schema = Schema({"type": "object", "properties": {"a": {"type": "integer"}}})
+    assert schema.signature() == "{a: integer}"
+    assert schema.widened({"type": "object"}, []).signature() == "{}"
+    assert schema.signature() == "{a: integer}"
+
+
 @pytest.mark.parametrize("keyword", ["$ref", "$schema"])
 def test_nothing_is_ever_fetched(keyword):
     """A schema comes from a caller: what it names must not be visited."""

@@ -110,7 +110,7 @@ def _matching(derivation: Derivation, rows: Sequence[Any]) -> list[Any]:
 
 def _field(row: Any, name: str) -> Any:
     """A field of a row; null where it has none."""
-    return row.get(name) if isinstance(row, Mapping) else None
+    return row.get(name) if isinstance(row, (dict, Mapping)) else None
 
 
 def number(value: Any) -> Fraction | None:

@@ -68,6 +68,7 @@ def weight(text: str) -> int:
     return sum(2 if _UNSPACED.match(char) else 1 for char in text if _wordy(char))
 
 
+@lru_cache(maxsize=256)
 def folded(text: str) -> str:
     """A text composed, with single blanks: what is compared."""
     return _BLANKS.sub(" ", unicodedata.normalize("NFC", text)).strip()
@@ -119,6 +120,7 @@ def _folded(text: str, joint: str) -> tuple[str, Offsets]:
     return text, offsets
 
 
+@lru_cache(maxsize=4096)
 def _wordy(char: str) -> bool:
     """Whether a character is part of a word."""
     return char.isalnum() or char == "_" or unicodedata.category(char).startswith("M")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from proseform.claims import keywords
@@ -70,6 +71,12 @@ def claims(
     >>> claims(Schema({"type": "string", "x-from": "letter"}), ["letter"]).any
     True
     """
+    return _read(schema, tuple(inputs), frozenset(absent), frozenset(shared))
+
+
+@lru_cache(maxsize=16)
+def _read(schema: Schema, inputs: tuple[str, ...], absent: frozenset[str], shared: frozenset[str]) -> Claims:
+    """As :func:`claims`: a bundle's schema is read once, not for each of its answers."""
     stated = False
     for place, node in schema.subschemas():
         if not {FROM, SUPPORTS, DERIVE} & node.keys():
@@ -86,4 +93,4 @@ def claims(
             raise InputError(f"{where}: {SUPPORTS} stands beside {FROM} only.")
         if DERIVE in node:
             keywords.derivation(node[DERIVE], where)
-    return Claims(schema, stated, frozenset(absent), frozenset(shared))
+    return Claims(schema, stated, absent, shared)

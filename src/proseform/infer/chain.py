@@ -177,7 +177,7 @@ def _format(state: State) -> Step:
 
 def _count(state: State, request: Request) -> Step:
     """Have a request's prompt counted."""
-    counting = {**state.counting, state.ids: replace(request, avoid=state.avoid)}
+    counting = {**state.counting, state.ids: replace(request, avoid=state.avoid) if state.avoid else request}
     return replace(state, counting=counting, ids=state.ids + 1), [Count(state.ids, counting[state.ids])]
 
 
@@ -189,7 +189,8 @@ def _counted(state: State, number: int, room: int | None) -> Step:
     if room is not None and room * _LEAST_SHARE < longest:
         return _ended(state, [Refuse(refusals.too_long(request, room))])
     budget = request.max_tokens if room is None else max(1, min(request.max_tokens, room))
-    request = replace(request, max_tokens=budget)
+    if budget != request.max_tokens:
+        request = replace(request, max_tokens=budget)
     if request.role == "formatter" and state.attempt and state.plan.narrows:
         request = asks.narrowed(request, state.attempt)
     asked = {**state.asked, number: request}

@@ -9,7 +9,7 @@ there is nothing to encode by, and a vLLM server is asked to count (:mod:`prosef
 from __future__ import annotations
 
 import json
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ class Encoder:
         self.tokenizer = tokenizer
         self.limit = limit
         self._encoded = lru_cache(_KEPT)(self._encode)
+        self._given = lru_cache(_KEPT)(partial(tokens.continuation, tokenizer))
 
     def ids(self, request: Request, *, prefill: bool = True) -> list[int]:
         """The ids of a request's prompt, and of the prefill behind it.
@@ -44,7 +45,7 @@ class Encoder:
             InputError: Text of theirs cannot be kept apart from control tokens.
         """
         given = request.prefill if prefill else ""
-        return [*self._encoded(request.prompt), *(tokens.continuation(self.tokenizer, given) if given else ())]
+        return [*self._encoded(request.prompt), *(self._given(given) if given else ())]
 
     def room(self, request: Request) -> int:
         """Tokens that are left for the completion; below 1 the prompt is too long."""

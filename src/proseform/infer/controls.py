@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
+import string
 import weakref
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -67,6 +68,8 @@ class Controls:
             if token.special or _SHAPED.fullmatch(name) or (name in written and not name.isalnum()):
                 self.names[number] = name
 
+        self._marks = _marks(backend, self.names.values())
+
     def read(self, text: str, *, added: bool = False) -> Read:
         """A text as the tokenizer reads it.
 
@@ -88,7 +91,11 @@ class Controls:
         return self._frames[key]
 
     def spans(self, text: str) -> list[tuple[int, int]]:
-        """Where a text of theirs holds what the tokenizer would read as a control token."""
+        """Where a text of theirs holds what the tokenizer would read as a control token; most need no tokenizer."""
+        if self._marks is not None:
+            letters = set(text)
+            if not any(marks <= letters for marks in self._marks):
+                return []
         return [(start, end) for _, start, end in self.read(text).controls]
 
     def ordinary(self, layout: Layout, due: Iterable[Control], *, added: bool) -> list[int] | None:
@@ -182,6 +189,20 @@ class Controls:
         return {inert: number for inert, number in ids.items() if inert != number}
 
 
+def _marks(backend: Any, names: Iterable[str]) -> list[frozenset[str]] | None:
+    """The punctuation of each name, which a text that spells it has too; None where that is not sure.
+
+    Pre-tokenizers write ASCII punctuation as it is, and NFC makes none but a semicolon and a grave accent.
+    """
+    from tokenizers.normalizers import NFC
+
+    if not (backend.normalizer is None or isinstance(backend.normalizer, NFC)):
+        return None
+    marks = [frozenset(name) & _PUNCTUATION for name in names]
+    return marks if all(marks) else None
+
+
+_PUNCTUATION = frozenset(string.punctuation) - {";", "`"}
 _HEX = str.maketrans("0123456789abcdef", "abcdefghijklmnop")
 _KNOWN: weakref.WeakKeyDictionary[Any, tuple[tuple[int, str], Controls]] = weakref.WeakKeyDictionary()
 

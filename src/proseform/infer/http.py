@@ -39,6 +39,8 @@ _NO_COUNTING = frozenset({_OK, 404, 405, 501})
 """Statuses of a server that cannot count: another endpoint's answer, or none there. Any other may pass."""
 _COUNTING_S = 2.0
 """Longest wait for a server to count a prompt, in seconds."""
+_AT_ONCE = 16_384
+"""Characters of a prompt that are counted at once, in some 2 ms: a thread costs a short prompt more than its count."""
 _CHECKED = 256
 """Schemas that are remembered as taken."""
 BACKOFF = Backoff()
@@ -143,6 +145,8 @@ class HttpEngine:
     async def room(self, request: Request) -> int | None:
         """See :meth:`proseform.infer.Engine.room`: counted by the bundle's tokenizer if it has one, else by vLLM."""
         if (encoder := self._encoders.get(request.role)) is not None:
+            if request.prompt.size <= _AT_ONCE:
+                return encoder.room(request)
             return await asyncio.to_thread(encoder.room, request)  # a long prompt keeps no other caller waiting
         root = self._pools[request.role].likely()
         if self.spec.dialect != "vllm" or root in self._without_counting:

@@ -44,7 +44,7 @@ def stated(plan: Plan, document: Verdict, prose: Verdict, cut: Sequence[str]) ->
     if not document.ok or plan.task is None or plan.claims is None:
         return document
     with _span("formatter") as span:
-        verdict = verify.stated(document.value, prose.value, plan.task, plan.claims, plan.inputs, cut=cut)
+        verdict = verify.stated(document.value, prose, plan.task, plan.claims, plan.inputs, cut=cut)
         span.set(_facts(verdict))
         return verdict
 

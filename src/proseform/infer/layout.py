@@ -20,7 +20,7 @@ from proseform.errors import ConfigError
 from proseform.offsets import Edit, Offsets, edited
 from proseform.prompt import Message, Rendered, Turn
 
-_VISIBLE = re.compile(r"\S")
+_VISIBLE = re.compile(r"\S+")
 _PLACEHOLDERS = range(0xF0000, 0xFFFFE)
 """Private use: no text means anything by these, and no tokenizer has them in a token."""
 
@@ -115,14 +115,19 @@ def _masked(turn: Turn, masks: dict[str, str]) -> Iterator[str]:
     """The content of a turn with the visible characters of theirs as placeholders."""
     for segment in turn.segments:
         mask = "" if segment.ours else masks.get(segment.text, "")
-        yield _VISIBLE.sub(mask, segment.text) if mask else segment.text
+        yield _veiled(segment.text, mask) if mask else segment.text
+
+
+def _veiled(text: str, mask: str) -> str:
+    """A text with a placeholder for each visible character."""
+    return _VISIBLE.sub(lambda match: mask * len(match[0]), text)
 
 
 def _filled(own: str, masked: str, masks: dict[str, str]) -> Layout:
     """Fill the placeholders of a masked text with what they stand for."""
     edits: list[Edit] = []
     for text, mask in masks.items():
-        shown = _VISIBLE.sub(mask, text).strip()
+        shown = _veiled(text, mask).strip()
         spans = list(_occurrences(shown, masked))
         if len(spans) * shown.count(mask) != masked.count(mask):
             spans, shown = [match.span() for match in re.finditer(rf"{mask}(?:[{mask}\s]*{mask})?", masked)], ""

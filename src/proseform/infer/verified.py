@@ -85,7 +85,7 @@ class Answer:
             "answer": self.value,
             "prose": self.prose,
             "verdict": "verified" if self.verdict.ok else "valid",
-            "evidence": [asdict(one) for one in self.verdict.evidence],
+            "evidence": [one.as_dict() for one in self.verdict.evidence],
             "prose_verdict": str(self.prose_verdict),
             "grounded": round(self.grounded, 4),
             "narrowed": self.narrowed,

@@ -74,6 +74,11 @@ class Rendered:
         return "\n".join(turn.content for turn in self.turns)
 
     @property
+    def size(self) -> int:
+        """Its characters, roles aside."""
+        return sum(len(segment.text) for turn in self.turns for segment in turn.segments)
+
+    @property
     def theirs(self) -> tuple[str, ...]:
         """The text of every segment that is not ours, in order."""
         return tuple(segment.text for turn in self.turns for segment in turn.segments if not segment.ours)

@@ -101,6 +101,7 @@ class Schema:
         """
         other = object.__new__(Schema)
         other.__dict__.update(self.__dict__)
+        other.__dict__.pop("_signature", None)
         other._grammar = Grammar(dict(document), (*self.widenings, *widenings), self.places)
         return other
 
@@ -196,4 +197,9 @@ class Schema:
         ...     "tags": {"type": "array", "items": {"type": "string"}}}}).signature()
         '{verdict: yes|no, score: 0..9, tags: [text]}'
         """
+        return self._signature
+
+    @cached_property
+    def _signature(self) -> str:
+        """See :meth:`signature`; every prompt of the formatter has it."""
         return signature.of(self.grammar)

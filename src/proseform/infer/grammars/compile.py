@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from proseform.infer import FORM
@@ -33,7 +35,7 @@ def form(document: Mapping[str, Any]) -> dict[str, Any]:
     >>> form({"const": "a\x01"})["json_allowed_escapes"][-1]
     'u'
     """
-    return {**FORM, "json_allowed_escapes": FORM["json_allowed_escapes"] + "u"} if _spelt(document) else FORM
+    return {**FORM, "json_allowed_escapes": FORM["json_allowed_escapes"] + "u"} if _spelt(_Same(document)) else FORM
 
 
 def matcher(tokenizer: LLTokenizer, document: Mapping[str, Any]) -> LLMatcher:
@@ -54,9 +56,27 @@ def limits() -> LLParserLimits:
     return LLParserLimits(max_lexer_states=_MAX_LEXER_STATES, verbose_errors=False)
 
 
-def _spelt(document: Mapping[str, Any]) -> bool:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Same:
+    """A document, equal to itself alone: what is known of it is looked up without reading it.
+
+    Attributes:
+        document: The document, which nobody changes.
+    """
+
+    document: Mapping[str, Any]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.document is self.document
+
+    def __hash__(self) -> int:
+        return id(self.document)
+
+
+@lru_cache(maxsize=16)
+def _spelt(known: _Same) -> bool:
     """Whether a constant holds a character that has no short escape."""
-    todo: list[tuple[Any, bool]] = [(document, False)]
+    todo: list[tuple[Any, bool]] = [(known.document, False)]
     while todo:
         value, constant = todo.pop()
         if isinstance(value, str):
