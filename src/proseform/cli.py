@@ -14,6 +14,7 @@ from proseform.commands import batch as batch_commands
 from proseform.commands import keys as key_commands
 from proseform.commands import rewards, training
 from proseform.commands import task as task_commands
+from proseform.commands import top as top_commands
 from proseform.commands.options import (
     EXIT_CODES,
     BatchFolder,
@@ -47,6 +48,7 @@ app.add_typer(task_commands.app, name="task")
 app.command(name="tasks")(task_commands.listed)
 app.add_typer(key_commands.app, name="keys")
 app.command(epilog=EXIT_CODES)(batch_commands.batch)
+app.command(name="top", epilog=EXIT_CODES)(top_commands.top)
 
 
 def guarded(typer_app: typer.Typer) -> None:

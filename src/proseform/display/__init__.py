@@ -6,6 +6,7 @@
 - :mod:`~proseform.display.rewards`: what is said of a reward
 - :mod:`~proseform.display.signal`: GRPO's curves while it trains
 - :mod:`~proseform.display.tasks`: a task of one's own, and what its cases hold
+- :mod:`~proseform.display.top`: a running server
 """
 
 from proseform.display.batch import rows_done
@@ -13,6 +14,7 @@ from proseform.display.results import answered, conclude, document, show, summar
 from proseform.display.rewards import checked, explained, replayed, signalled
 from proseform.display.signal import watched
 from proseform.display.tasks import counted, created
+from proseform.display.top import top
 from proseform.display.watch import Tail, follow, note
 
 __all__ = [
@@ -31,5 +33,6 @@ __all__ = [
     "show",
     "signalled",
     "summary",
+    "top",
     "watched",
 ]
