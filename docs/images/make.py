@@ -75,8 +75,8 @@ def main(folder: Path) -> None:
         with _served(cv, [Gold(cv, cv.gold[0], "base", "A strong candidate, on the whole.")]) as base:
             with _page(browser, base, viewport=DESK) as page:
                 _judged(page)
-                page.locator(".quoted").nth(3).hover()
-                page.screenshot(path=folder / "page.png")
+                page.locator(".quoted").nth(3).dispatch_event("pointerover")
+                _taken(page, folder / "page.png")
             with _page(browser, base, viewport=PHONE) as page:
                 _judged(page)
                 page.locator(".result").scroll_into_view_if_needed()
@@ -87,7 +87,7 @@ def main(folder: Path) -> None:
             page.get_by_label("Beside it").select_option(index=2)
             _judged(page)
             page.get_by_text("The two answers agree").wait_for()
-            page.screenshot(path=folder / "page-two.png")
+            _taken(page, folder / "page-two.png")
 
 
 def _misread(task: Task, case: Case) -> Case:
@@ -120,6 +120,12 @@ def _judged(page: Page) -> None:
     page.get_by_role("button", name="Evaluate").click()
     for result in page.locator(".result").all():
         result.locator(".verdict[data-state=verified]").wait_for()
+
+
+def _taken(page: Page, path: Path) -> None:
+    """A picture of the page from its top."""
+    page.evaluate("scrollTo(0, 0)")
+    page.screenshot(path=path)
 
 
 if __name__ == "__main__":

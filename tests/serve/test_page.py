@@ -218,6 +218,7 @@ def test_a_case_can_be_stopped(page, script):
     page.get_by_role("button", name="Stop").click()
     page.locator(".result[data-state=stopped]").wait_for()
     page.get_by_role("button", name="Evaluate").wait_for()
+    assert page.locator(".json").text_content() == ""
     script.gate.set()
 
 
@@ -228,6 +229,21 @@ def test_a_file_is_dropped_read_and_its_findings_stand_below_it(page):
     assert "INVISIBLEWORD" not in card.get_by_label("parcel", exact=True).input_value()
     assert card.get_by_label("parcel", exact=True).input_value().strip()
     assert re.match(r"PDF · 1 page · read in ", card.locator(".origin").text_content())
+
+
+def test_a_file_is_pasted_but_not_the_picture_of_a_text(page):
+    paste = """(area, [type, text]) => {
+      const data = new DataTransfer();
+      data.items.add(new File([text], "it.txt"));
+      if (type) data.setData(type, text);
+      area.dispatchEvent(new ClipboardEvent("paste", {clipboardData: data, bubbles: true, cancelable: true}));
+    }"""
+    area = page.get_by_label("parcel", exact=True)
+    area.evaluate(paste, ["text/plain", "a clay cup"])
+    assert not page.locator(".origin").first.is_visible()
+    area.evaluate(paste, ["", "a wool hat"])
+    page.locator(".origin").first.get_by_text("read in").wait_for()
+    assert area.input_value() == "a wool hat"
 
 
 def test_a_file_is_chosen_and_one_that_cannot_be_read_is_refused_in_words(page):
@@ -291,7 +307,7 @@ def test_the_policy_lets_no_other_host_be_asked(one_tab, base):
     one_tab.goto(base)
     assert one_tab.evaluate("fetch('http://127.0.0.2:9/').catch((error) => error.name)") == "TypeError"
     one_tab.evaluate("() => { new Image().src = 'http://127.0.0.2:9/'; }")
-    one_tab.wait_for_function("window.violations.length === 2")
+    one_tab.wait_for_function("() => window.violations.length === 2")
     assert one_tab.evaluate("window.violations") == ["connect-src", "img-src"]
 
 

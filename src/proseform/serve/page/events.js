@@ -40,7 +40,9 @@ export async function* events(path, body, signal) {
 
 /** One event of a stream; null for a comment. */
 function parsed(block) {
-  const fields = new Map(block.split("\n").map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 2)]));
+  const fields = new Map(
+    block.split("\n").map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 2)]),
+  );
   return fields.has("data") ? { name: fields.get("event"), data: JSON.parse(fields.get("data")) } : null;
 }
 
@@ -49,10 +51,13 @@ async function asked(path, body, signal) {
   const posted = { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
   const response = await speaking(fetch(path, { signal, ...(body === undefined ? {} : posted) }));
   if (response.ok) return response;
-  const error = await response.json().then((value) => value.error).catch(() => null);
+  const error = await response
+    .json()
+    .then((value) => value.error)
+    .catch(() => null);
   const words = error ?? { reason: `HTTP ${response.status}`, message: "The server gave no reason." };
   const wait = response.headers.get("retry-after");
-  throw new Trouble(wait ? { ...words, hint: `${words.hint} Ask again in ${wait} s.`.trim() } : words);
+  throw new Trouble(wait ? { ...words, hint: `${words.hint ?? ""} Ask again in ${wait} s.`.trim() } : words);
 }
 
 /** What the network gives; that there is none is said in words. */

@@ -3,7 +3,16 @@ import { copy, element, refuse, seconds } from "/page/elements.js";
 import { Trouble, json } from "/page/events.js";
 import { mark } from "/page/quotes.js";
 
-const KINDS = { text: "Text", pdf: "PDF", docx: "DOCX", odt: "ODT", rtf: "RTF", html: "HTML", markdown: "Markdown", json: "JSON" };
+const KINDS = {
+  text: "Text",
+  pdf: "PDF",
+  docx: "DOCX",
+  odt: "ODT",
+  rtf: "RTF",
+  html: "HTML",
+  markdown: "Markdown",
+  json: "JSON",
+};
 
 export class Input {
   /** `task` has `max_bytes`; `changed` is told when the text is another. */
@@ -41,7 +50,10 @@ export class Input {
       this.plain();
       this.area.focus();
     });
-    this.element.addEventListener("paste", (event) => this.take(event, event.clipboardData));
+    this.element.addEventListener("paste", (event) => {
+      // an office program lays a picture of the text beside it
+      if (!event.clipboardData.types.includes("text/plain")) this.take(event, event.clipboardData);
+    });
     this.element.addEventListener("drop", (event) => this.take(event, event.dataTransfer));
     for (const name of ["dragenter", "dragover"]) {
       this.element.addEventListener(name, (event) => {
@@ -75,7 +87,8 @@ export class Input {
     const [file] = data?.files ?? [];
     if (!file) return;
     event.preventDefault();
-    if (data.files.length > 1) this.refuse({ message: "That is more than one file.", hint: "Give one for this input." });
+    if (data.files.length > 1)
+      this.refuse({ message: "That is more than one file.", hint: "Give one for this input." });
     else this.read(file);
   }
 
@@ -88,7 +101,10 @@ export class Input {
     const began = performance.now();
     try {
       if (file.size > this.task.max_bytes) {
-        throw new Trouble({ reason: "too_large", message: `It has ${file.size} bytes; ${this.task.max_bytes} are read.` });
+        throw new Trouble({
+          reason: "too_large",
+          message: `It has ${file.size} bytes; ${this.task.max_bytes} are read.`,
+        });
       }
       const read = await json("/page/read", { input: this.name, file: file.name, data: await base64(file) });
       if (turn !== this.turn) return;
@@ -146,7 +162,9 @@ export class Input {
   }
 
   note(findings) {
-    this.list.replaceChildren(...findings.map((one) => element("li", "", element("b", "", one.kind.replaceAll("_", " ")), ` ${one.message}`)));
+    this.list.replaceChildren(
+      ...findings.map((one) => element("li", "", element("b", "", one.kind.replaceAll("_", " ")), ` ${one.message}`)),
+    );
     this.list.hidden = !findings.length;
   }
 }

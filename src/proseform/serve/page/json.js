@@ -6,8 +6,8 @@ const WIDTH = 44;
 /**
  * Put a value into an element.
  *
- * `links` has the quotes of a JSON pointer, as quotes.js has spans; `other` is an answer to the same case, or undefined:
- * leaves that it does not have are marked.
+ * `links` has the quotes of a JSON pointer, as quotes.js has spans. `other` is an answer to the same case, or
+ * undefined: leaves that it lacks are marked.
  */
 export function show(into, value, links, other) {
   const compared = other === undefined ? null : new Map(leaves(other));

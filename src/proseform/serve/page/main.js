@@ -33,7 +33,7 @@ async function begin() {
   bundles();
   examples();
   find("keep").checked = past.entries() !== null;
-  history();
+  list();
 }
 
 /** The bundles: named where there is one, else to choose among. */
@@ -54,7 +54,10 @@ function bundles() {
 
 /** The task's own examples, by level where it has several. */
 function examples() {
-  const levels = Map.groupBy(task.examples.map((example, place) => ({ ...example, place })), (example) => example.level);
+  const levels = Map.groupBy(
+    task.examples.map((example, place) => ({ ...example, place })),
+    (example) => example.level,
+  );
   for (const [level, cases] of levels) {
     const group = levels.size > 1 ? element("optgroup") : find("example");
     if (levels.size > 1) {
@@ -125,8 +128,10 @@ async function evaluate() {
   }
   if (running !== results) return; // another case stands there
   tie();
-  past.add({ when: Date.now(), texts, findings: inputs.map((input) => input.found ?? []), outcomes: running.map((result) => result.outcome) });
-  history();
+  if (mine.signal.aborted) return;
+  const findings = inputs.map((input) => input.found);
+  past.add({ when: Date.now(), texts, findings, outcomes: running.map((result) => result.outcome) });
+  list();
 }
 
 function busy(on) {
@@ -142,7 +147,10 @@ function tie() {
   const spans = results.flatMap((result) => result.spans());
   for (const input of inputs) {
     const findings = results.flatMap((result) => result.answer?.findings[input.name] ?? []);
-    input.mark(spans.filter((span) => span.input === input.name), findings);
+    input.mark(
+      spans.filter((span) => span.input === input.name),
+      findings,
+    );
   }
   const answers = results.map((result) => result.answer?.answer);
   if (answers.length < 2 || answers.includes(undefined)) return;
@@ -151,25 +159,40 @@ function tie() {
   const pointers = [...new Set([...one.keys(), ...other.keys()])];
   const differing = pointers.filter((pointer) => one.get(pointer) !== other.get(pointer));
   const words = `The two answers agree on ${pointers.length - differing.length} of ${pointers.length} values.`;
-  find("agreement").replaceChildren(element("p", "", words), ...(differing.length ? [table(differing, one, other)] : []));
+  find("agreement").replaceChildren(
+    element("p", "", words),
+    ...(differing.length ? [table(differing, one, other)] : []),
+  );
   find("agreement").hidden = false;
 }
 
 /** What two answers differ in. */
 function table(pointers, one, other) {
   const cells = (kind, texts) => texts.map((text) => element(kind, "", text ?? "–"));
-  const rows = pointers.map((pointer) => element("tr", "", element("th", "", pointer), ...cells("td", [one.get(pointer), other.get(pointer)])));
-  return element("table", "", element("thead", "", element("tr", "", ...cells("th", ["", "A", "B"]))), element("tbody", "", ...rows));
+  const rows = pointers.map((pointer) =>
+    element("tr", "", element("th", "", pointer), ...cells("td", [one.get(pointer), other.get(pointer)])),
+  );
+  return element(
+    "table",
+    "",
+    element("thead", "", element("tr", "", ...cells("th", ["", "A", "B"]))),
+    element("tbody", "", ...rows),
+  );
 }
 
 /** The list of what was kept. */
-function history() {
+function list() {
   const kept = past.entries();
   find("past-note").hidden = kept !== null;
   find("past").replaceChildren(
     ...(kept ?? []).map((entry) => {
       const state = entry.outcomes.map(({ answer, trouble }) => answer?.verdict ?? trouble.reason).join(", ");
-      const button = element("button", "quiet", element("b", "", called(entry.texts)), ` ${state} · ${new Date(entry.when).toLocaleTimeString()}`);
+      const button = element(
+        "button",
+        "quiet",
+        element("b", "", called(entry.texts)),
+        ` ${state} · ${new Date(entry.when).toLocaleTimeString()}`,
+      );
       button.type = "button";
       button.addEventListener("click", () => restore(entry));
       return element("li", "", button);
@@ -200,7 +223,7 @@ find("example").addEventListener("change", () => {
 });
 find("keep").addEventListener("change", () => {
   past.keep(find("keep").checked);
-  history();
+  list();
 });
 document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) find("ask").requestSubmit();

@@ -5,10 +5,12 @@
  */
 import { element } from "/page/elements.js";
 
-/** A text in pieces, each with the spans that cover it; in order, whole. A span is `{key, start, end}` in code points. */
+/** A text in pieces, in order, each with the spans that cover it. A span has `start` and `end`, in code points. */
 export function pieces(text, spans) {
   const points = Array.from(text);
-  const edges = [...new Set([0, points.length, ...spans.flatMap((span) => [span.start, span.end])])].sort((a, b) => a - b);
+  const edges = [...new Set([0, points.length, ...spans.flatMap((span) => [span.start, span.end])])].sort(
+    (a, b) => a - b,
+  );
   return edges.slice(1).map((end, place) => ({
     text: points.slice(edges[place], end).join(""),
     spans: spans.filter((span) => span.start <= edges[place] && end <= span.end),

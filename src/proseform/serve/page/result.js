@@ -3,14 +3,23 @@ import { copy, element, refuse, seconds, short } from "/page/elements.js";
 import { Trouble, events } from "/page/events.js";
 import { show } from "/page/json.js";
 
-const STATES = { wait: "Waiting", draft: "Draft", verified: "Verified", valid: "Valid", refused: "Refused", none: "No answer", stopped: "Stopped" };
+const STATES = {
+  wait: "Waiting",
+  draft: "Draft",
+  verified: "Verified",
+  valid: "Valid",
+  refused: "Refused",
+  none: "No answer",
+  stopped: "Stopped",
+};
 const WORDS = {
   wait: "The evaluator has the case.",
-  draft: "The evaluator writes; nobody has verified it yet.",
+  draft: "Prose of the evaluator; nobody has verified it yet.",
   verified: "Valid JSON, which follows from its own evidence, and each quote stands in the case.",
   valid: "Valid JSON, and no more: this bundle’s models still learn.",
 };
-const NO_REFUSALS = new Set(["engine", "busy", "internal", "away", "cut", "rate"]);
+/** Reasons that say nothing of the case. */
+const ELSEWHERE = new Set(["engine", "busy", "rate", "deadline", "internal", "foreign", "away", "cut"]);
 
 export class Result {
   /**
@@ -23,7 +32,10 @@ export class Result {
     this.element.classList.add(sheet);
     const find = (selector) => this.element.querySelector(selector);
     this.parts = Object.fromEntries(
-      ["verdict", "which", "words", "refusal", "times", "track", "earlier", "prose", "json", "behind"].map((name) => [name, find(`.${name}`)]),
+      ["verdict", "which", "words", "refusal", "times", "track", "earlier", "prose", "json", "behind"].map((name) => [
+        name,
+        find(`.${name}`),
+      ]),
     );
     this.name();
   }
@@ -50,7 +62,11 @@ export class Result {
 
   /** What is kept of it. */
   get outcome() {
-    const trouble = this.trouble && { reason: this.trouble.reason, message: this.trouble.message, hint: this.trouble.hint };
+    const trouble = this.trouble && {
+      reason: this.trouble.reason,
+      message: this.trouble.message,
+      hint: this.trouble.hint,
+    };
     return { bundle: this.bundle, answer: this.answer, trouble, whole: this.whole, read: this.read };
   }
 
@@ -67,17 +83,23 @@ export class Result {
 
   /** Put the draft aside: it was not verified. */
   restart(number) {
-    const aside = element("details", "", element("summary", "", `Draft ${number - 1} was not verified`), element("p", "", this.parts.prose.textContent));
+    const aside = element(
+      "details",
+      "",
+      element("summary", "", `Draft ${number - 1} was not verified`),
+      element("p", "", this.parts.prose.textContent),
+    );
     this.parts.earlier.append(aside);
     this.parts.prose.textContent = "";
     this.state("draft", `Not verified, so it is written again: draft ${number}.`);
+    this.told(`Not verified. Draft ${number}`);
   }
 
   /** Show the answer, or the trouble. */
   settle() {
     if (this.trouble) {
       const { reason } = this.trouble;
-      this.state(reason === "stopped" ? "stopped" : NO_REFUSALS.has(reason) ? "none" : "refused", "");
+      this.state(reason === "stopped" ? "stopped" : ELSEWHERE.has(reason) ? "none" : "refused", "");
       refuse(this.parts.refusal, reason.replaceAll("_", " "), this.trouble);
       this.told(`${STATES[this.element.dataset.state]}: ${reason.replaceAll("_", " ")}`);
       return;
@@ -114,13 +136,15 @@ export class Result {
     this.parts.verdict.textContent = STATES[state];
     this.parts.verdict.dataset.state = state;
     this.parts.words.textContent = words;
-    this.told(words ? `${STATES[state]}. ${words}` : STATES[state]);
+    this.told(STATES[state]);
   }
 
   /** Say which bundle answers. */
   name() {
     const digest = this.named ? (this.answer?.bundle ?? this.bundle) : "";
-    this.parts.which.replaceChildren(...(digest ? [`${this.label} bundle `.trimStart(), element("code", "", short(digest))] : []));
+    this.parts.which.replaceChildren(
+      ...(digest ? [`${this.label} bundle `.trimStart(), element("code", "", short(digest))] : []),
+    );
     this.parts.which.title = digest;
   }
 
@@ -161,7 +185,9 @@ export class Result {
       ["evaluation by itself", answer.prose_verdict],
       ["cut short", answer.cut.join(", ")],
     ];
-    const shown = rows.filter(([, value]) => value).flatMap(([name, value]) => [element("dt", "", name), element("dd", "", value)]);
+    const shown = rows
+      .filter(([, value]) => value)
+      .flatMap(([name, value]) => [element("dt", "", name), element("dd", "", value)]);
     this.parts.behind.querySelector("dl").replaceChildren(...shown);
     this.parts.behind.hidden = false;
   }
