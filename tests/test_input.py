@@ -27,6 +27,14 @@ def test_a_cleaned_text_can_be_encoded_and_holds_no_control_character(raw):
     assert not [c for c in text if unicodedata.category(c) == "Cc" and c not in "\t\n"]
 
 
+@given(st.text(st.characters(max_codepoint=127), max_size=30))
+def test_a_text_in_ascii_is_cleaned_as_within_a_text_that_is_not(raw):
+    """Most texts in ASCII are looked at once instead of by every step."""
+    text, _, found = clean(raw)
+    beside, _, noticed = clean(f"{raw}\u00e9")
+    assert (f"{text}\u00e9", found) == (beside, noticed)
+
+
 @given(TEXTS, st.data())
 def test_every_span_is_found_again(raw, data):
     """A kept character is at the place of the raw text that is stated for it.

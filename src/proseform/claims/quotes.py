@@ -65,7 +65,7 @@ def weight(text: str) -> int:
     >>> weight("a"), weight("C++"), weight("データ")
     (1, 1, 6)
     """
-    return sum(2 if _UNSPACED.match(char) else 1 for char in text if _wordy(char))
+    return sum(map(_worth, text))
 
 
 @lru_cache(maxsize=256)
@@ -114,10 +114,20 @@ def _folded(text: str, joint: str) -> tuple[str, Offsets]:
     """A text folded, with offsets."""
     offsets = Offsets.same(len(text))
     for pattern, new in ((_DIVIDED, joint), (COMPOSABLE, composed), (_BLANKS, " ")):
+        if pattern is COMPOSABLE and text.isascii():
+            continue
         if pattern.search(text):
             text, step = substituted(pattern, new, text)
             offsets = offsets.then(step)
     return text, offsets
+
+
+@lru_cache(maxsize=4096)
+def _worth(char: str) -> int:
+    """What a character weighs."""
+    if not _wordy(char):
+        return 0
+    return 2 if _UNSPACED.match(char) else 1
 
 
 @lru_cache(maxsize=4096)

@@ -16,7 +16,7 @@ import re
 import secrets
 import string
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -139,13 +139,14 @@ class Controls:
         return self.text("\nx") != [*self.text("\n"), *self.text("x")]
 
     def _among(
-        self, ids: list[int], offsets: list[tuple[int, int]], text: str, names: dict[int, str]
+        self, ids: list[int], offsets: Sequence[tuple[int, int]], text: str, names: dict[int, str]
     ) -> tuple[Control, ...]:
         """The control tokens among ids. The one for unknown text counts where its own name stands in the text."""
+        among = ((token, *offsets[at]) for at, token in enumerate(ids) if token in names)
         return tuple(
             (token, start, end)
-            for token, (start, end) in zip(ids, offsets, strict=True)
-            if token in names and (self.names[token] not in self.unknown or text[start:end].strip() == names[token])
+            for token, start, end in among
+            if self.names[token] not in self.unknown or text[start:end].strip() == names[token]
         )
 
     @cached_property

@@ -21,7 +21,8 @@ def steps(pointer: str) -> list[str]:
     >>> steps("/a~1b/0"), steps("")
     (['a/b', '0'], [])
     """
-    return [step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:]]
+    written = pointer.split("/")[1:]
+    return [step.replace("~1", "/").replace("~0", "~") for step in written] if "~" in pointer else written
 
 
 def at(document: Any, pointer: str, absent: Any = None) -> Any:
