@@ -35,6 +35,9 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "a hub and an engine by URL": {
         "network": {"hub": {"create": True}, "engine": {"create": True, "namespace": "models", "port": 8000}}
     },
+    "an engine by URL and a collector of traces": {
+        "network": {"engine": {"create": True}, "collector": {"create": True, "namespace": "observability"}}
+    },
     "a measurement by URL, elsewhere": {"network": {"evaluateEngine": {"create": True}}},
     "admission": {"admission": {"create": True, "secrets": ["hub"]}, "network": {"hub": {"create": True}}},
     "one node": {"store": {"accessMode": "ReadWriteOnce", "storageClass": "local", "keep": False}},

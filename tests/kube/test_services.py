@@ -287,6 +287,19 @@ def test_callers_keys_are_a_mounted_secret_or_left_to_the_gateway(build: Callabl
             assert mount in container["volumeMounts"]
 
 
+@pytest.mark.parametrize("build", [services.build, remote.build])
+def test_traces_go_to_the_places_collector(build: Callable[[services.Served], Any]) -> None:
+    engine = {"engine": REMOTE} if build is remote.build else {}
+    for url in ("", "http://collector.test:4318"):
+        version = served({"serving": {**engine, "transformer": {"traces": url}}}, adapters=False)
+        containers = [one for pod in pods_of(build(version)) for one in pod["containers"]]
+        (arguments,) = [one["args"] for one in containers if "--bundle" in one.get("args", ())]
+        assert ("--traces" in arguments) is bool(url)
+        if url:
+            assert arguments[arguments.index("--traces") + 1] == url
+        assert arguments[arguments.index("--log-format") + 1] == "json"
+
+
 def test_an_engine_by_url_has_no_serverless_form() -> None:
     version = served({"serving": {"mode": "serverless", "engine": REMOTE}})
     for build in (remote.build, lambda version: serverless.build(version, 10)):

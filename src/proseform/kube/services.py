@@ -182,6 +182,7 @@ def transformer(served: Served, called: str = CONTAINER, more: Sequence[str] = (
         str(knobs.queue),
         "--log-format",
         "json",
+        *(["--traces", knobs.traces] if knobs.traces else []),
         *(["--keys", f"{KEYS}/keys.json"] if knobs.keys_secret else ["--no-keys"]),
         *more,
     ]

@@ -153,15 +153,22 @@ class Engine(Section):
     create: bool = False
     """Whether the policy allows it."""
     namespace: OptionalName = ""
-    """The engine's namespace, if it runs on this cluster; empty takes cidr."""
+    """Its namespace, if it runs on this cluster; empty takes cidr."""
     cidr: Cidr = "0.0.0.0/0"
-    """Addresses of an engine elsewhere; 0.0.0.0/0 and ::/0 leave out private ones."""
+    """Its addresses, if it runs elsewhere; 0.0.0.0/0 and ::/0 leave out private ones."""
     port: Port = 443
     """Port of the engine; of its pods, if it runs on this cluster."""
 
 
 class EvaluateEngine(Engine):
     """Access to an engine by URL that measurement asks (a place's evaluate.engine.url), for a pipeline's pods alone."""
+
+
+class Collector(Engine):
+    """Access to a collector of traces (a place's serving.transformer.traces), for transformers alone."""
+
+    port: Port = 4318
+    """Port of the collector; of its pods, if it runs on this cluster."""
 
 
 class Admission(Section):
@@ -199,6 +206,7 @@ class Network(Section):
     hub: Hub = Hub()
     engine: Engine = Engine()
     evaluateEngine: EvaluateEngine = EvaluateEngine()  # noqa: N815
+    collector: Collector = Collector()
 
 
 class Monitoring(Section):
