@@ -160,6 +160,22 @@ def test_a_200_proves_nothing(task, text):
     assert len(asked) == 2
 
 
+@pytest.mark.parametrize(
+    ("usage", "counted"),
+    [
+        ({"prompt_tokens": 30, "completion_tokens": 4}, 30),
+        ({"prompt_tokens": 0, "completion_tokens": 0}, 0),
+        ({"completion_tokens": 4}, None),
+        ({"prompt_tokens": 30}, None),
+        ({"prompt_tokens": True, "completion_tokens": 4}, None),
+        ({"prompt_tokens": -1, "completion_tokens": 4}, None),
+    ],
+)
+def test_prompts_are_counted_where_the_server_counts_both(task, usage, counted):
+    completion, _ = exchange(task, says("x", usage=usage))
+    assert completion.prompt_tokens == counted
+
+
 @pytest.mark.parametrize("usage", [None, "many", {"completion_tokens": -1}, {"completion_tokens": True}])
 def test_usage_that_says_nothing_is_no_fault(task, usage):
     completion, _ = exchange(task, says("x", usage=usage))

@@ -139,6 +139,8 @@ def test_a_completion_is_a_span_of_this_process(engine, task):
     assert (call.name, call.kind.name) == ("text_completion formatter", "INTERNAL")
     assert call.attributes["gen_ai.provider.name"] == "proseform"
     assert 0 < call.attributes["gen_ai.usage.output_tokens"] <= 2
+    room = loop.wait(engine.room(request))
+    assert call.attributes["gen_ai.usage.input_tokens"] + room == engine.bundle.formatter.generation.context_length
 
 
 def test_a_batch_says_what_single_requests_say(engine, task):

@@ -181,7 +181,7 @@ def test_a_completion_takes_a_prompt(server):
         (user(stop=["."]), "stop", "stop"),
         (user(functions=[]), "functions", "functions"),
         (user(stream="yes"), "stream", "stream"),
-        (user(stream_options={"include_usage": True}), "stream_options", "counted"),
+        (user(stream_options={"include_obfuscation": True}), "stream_options", "not done"),
         (user(response_format={"type": "json_schema"}), "response_format", "no schema"),
         (user(response_format={"type": "json_schema", "json_schema": {"schema": {"type": 5}}}), None, "schema"),
         (user(response_format=5), "response_format", "no schema"),

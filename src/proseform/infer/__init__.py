@@ -86,6 +86,7 @@ class Completion:
             grammar engine met a limit of its own. None where it ended, and where only the server knows.
         backend: Which of several servers gave it; empty where there is no choice.
         constrained: Whether the server was held to the request's schema.
+        prompt_tokens: Tokens of the prompt, where whoever completed it counted these and those that it generated.
     """
 
     text: str
@@ -96,6 +97,7 @@ class Completion:
     fault: Refusal | None = None
     backend: str = field(default="", compare=False)
     constrained: bool = True
+    prompt_tokens: int | None = None
 
 
 class Engine(Protocol):

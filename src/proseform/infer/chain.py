@@ -49,7 +49,7 @@ from proseform.infer.moves import (
     WakeAt,
     Written,
 )  # fmt: skip
-from proseform.infer.verified import Answer, Formatted
+from proseform.infer.verified import Answer, Formatted, Spent
 from proseform.verdict import Verdict
 
 TRIES = 3
@@ -75,8 +75,8 @@ class State:
         attempt: Which attempt of the formatter this is, from 0.
         prose: The evaluation; None until it is there.
         judged: The verdict on it.
-        evaluator: Tokens and seconds of the evaluator, all tries together.
-        formatter: Tokens and seconds of the formatter, all attempts together.
+        evaluator: What the evaluator cost, all tries together.
+        formatter: What the formatter cost, all attempts together.
         avoid: Backends whose text was not accepted in this turn: another is asked again where there is one.
     """
 
@@ -89,8 +89,8 @@ class State:
     attempt: int = 0
     prose: str | None = None
     judged: Verdict = _NONE
-    evaluator: tuple[int, float] = (0, 0.0)
-    formatter: tuple[int, float] = (0, 0.0)
+    evaluator: Spent = field(default_factory=Spent)
+    formatter: Spent = field(default_factory=Spent)
     avoid: frozenset[str] = frozenset()
 
     @property
@@ -203,8 +203,8 @@ def _completed(state: State, completion: Completion) -> Step:
     if completion.finish == "deadline":
         return _ended(state, [Refuse(late("formatter" if state.turn == "formatter" else "evaluator"))])
     if state.turn == "evaluator":
-        return _evaluated(replace(state, evaluator=_more(state.evaluator, completion)), completion)
-    state = replace(state, formatter=_more(state.formatter, completion))
+        return _evaluated(replace(state, evaluator=state.evaluator.more(completion)), completion)
+    state = replace(state, formatter=state.formatter.more(completion))
     verdict = judging.document(state.plan, completion.text)
     judged = judging.stated(state.plan, verdict, state.judged, completion.cut)
     if verdict.ok and judging.accepted(state.plan, judged):
@@ -214,11 +214,6 @@ def _completed(state: State, completion: Completion) -> Step:
     if not verdict.ok:
         return _ended(state, [Refuse(completion.fault or refusals.invalid(verdict, state.plan.schema, ATTEMPTS))])
     return _ended(state, [Refuse(refusals.untrue(judged, ATTEMPTS))])
-
-
-def _more(spent: tuple[int, float], completion: Completion) -> tuple[int, float]:
-    """Tokens and seconds with those of one more completion."""
-    return spent[0] + completion.tokens, spent[1] + completion.seconds
 
 
 def _looked_up(state: State, prose: str | None) -> Step:
@@ -251,7 +246,10 @@ def _outcome(state: State, completion: Completion, value: Any, judged: Verdict) 
         "attempts": state.attempt + 1,
     }
     if plan.task is None:
-        return Formatted(completion.text, value, *state.formatter, **rest)
+        spent = state.formatter
+        return Formatted(completion.text, value, spent.tokens, spent.seconds, prompt_tokens=spent.prompt_tokens, **rest)
+    spent_by = {"evaluator": state.evaluator, "formatter": state.formatter}
+    prompted = {role: spent.prompt_tokens for role, spent in spent_by.items() if spent.prompt_tokens is not None}
     return Answer(
         prose=prose,
         prose_verdict=state.judged,
@@ -260,8 +258,9 @@ def _outcome(state: State, completion: Completion, value: Any, judged: Verdict) 
         value=value,
         bundle=plan.bundle.digest,
         task=plan.task.contract,
-        seconds={"evaluator": state.evaluator[1], "formatter": state.formatter[1]},
-        tokens={"evaluator": state.evaluator[0], "formatter": state.formatter[0]},
+        seconds={role: spent.seconds for role, spent in spent_by.items()},
+        tokens={role: spent.tokens for role, spent in spent_by.items()},
+        prompt_tokens=prompted if prompted.keys() == spent_by.keys() else None,
         tries=state.tries + 1,
         grounded=grounding(value, prose, plan.schema),
         findings={name: value.findings for name, value in plan.inputs.items()},

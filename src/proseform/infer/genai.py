@@ -51,7 +51,9 @@ def calling(
 
 def given(completion: Completion) -> Facts:
     """What came back."""
+    counted = completion.prompt_tokens
     return {
         "gen_ai.response.finish_reasons": [completion.finish],
         "gen_ai.usage.output_tokens": completion.tokens,
+        **({} if counted is None else {"gen_ai.usage.input_tokens": counted}),
     }

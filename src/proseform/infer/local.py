@@ -115,7 +115,8 @@ class RoleModel:
             text = self._text(jobs[index].request, prefill, row)
             finish = "length" if row.finish in {"", "left"} else row.finish
             cut = row.budget.cut(row.ids) if row.budget is not None else ()
-            outcomes[index] = Completion(text, finish, len(row.ids), seconds, cut, row.fault)  # type: ignore[arg-type]
+            counted = {"tokens": len(row.ids), "prompt_tokens": len(row.prompt)}
+            outcomes[index] = Completion(text, finish, seconds=seconds, cut=cut, fault=row.fault, **counted)  # type: ignore[arg-type]
         return [outcome for outcome in outcomes if outcome is not None]
 
     def _decode(self, rows: Sequence[decode.Row]) -> None:

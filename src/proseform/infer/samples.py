@@ -99,7 +99,9 @@ def chosen(answers: Sequence[Answer], samples: int, schema: Schema) -> Answer:
     far = [sum(abs(one[place] - median) for place, median in medians.items()) for one in numbers]
     best = alike[far.index(min(far))][0]
     tokens = {role: sum(answer.tokens[role] for answer in answers) for role in best.tokens}
-    return replace(best, tokens=tokens, samples=samples, agreement=count / samples)
+    known = [answer.prompt_tokens for answer in answers if answer.prompt_tokens is not None]
+    prompted = {role: sum(one[role] for one in known) for role in best.tokens} if len(known) == samples else None
+    return replace(best, tokens=tokens, prompt_tokens=prompted, samples=samples, agreement=count / samples)
 
 
 def _derived(value: Any, schema: Schema) -> dict[str, Any]:

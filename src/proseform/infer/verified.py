@@ -6,8 +6,30 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from proseform.infer import Completion
 from proseform.input import Finding
 from proseform.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What completions cost.
+
+    Attributes:
+        tokens: Generated tokens.
+        seconds: Wall-clock seconds.
+        prompt_tokens: Tokens of their prompts; None where some completion came without a count of both.
+    """
+
+    tokens: int = 0
+    seconds: float = 0.0
+    prompt_tokens: int | None = 0
+
+    def more(self, completion: Completion) -> Spent:
+        """With one more completion."""
+        known = self.prompt_tokens, completion.prompt_tokens
+        prompted = None if known[0] is None or known[1] is None else known[0] + known[1]
+        return Spent(self.tokens + completion.tokens, self.seconds + completion.seconds, prompted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +44,7 @@ class Formatted:
         narrowed: Whether a narrower schema than the one asked for was enforced.
         cut: JSON pointers of what was cut short, so that the document could end.
         attempts: How often the formatter was asked.
+        prompt_tokens: Tokens of the prompts, all attempts together; None where not all were counted.
     """
 
     text: str
@@ -31,6 +54,7 @@ class Formatted:
     narrowed: bool
     cut: tuple[str, ...] = ()
     attempts: int = 1
+    prompt_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +80,8 @@ class Answer:
         findings: What was noticed of each input: what was removed of it, or kept from being read as a control token.
         samples: Of how many evaluations it is one (:mod:`proseform.infer.samples`); tokens are those of all.
         agreement: The share of them that agree with it, in (0, 1].
+        prompt_tokens: Tokens of prompts by role, where engines counted these and generated ones for all that was asked;
+            else None. Of an evaluation that was kept nothing was asked.
     """
 
     prose: str
@@ -75,6 +101,7 @@ class Answer:
     findings: Mapping[str, Sequence[Finding]] = field(default_factory=dict)
     samples: int = 1
     agreement: float = 1.0
+    prompt_tokens: Mapping[str, int] | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON: ``answer prose verdict evidence prose_verdict findings bundle task`` and figures.
@@ -99,4 +126,5 @@ class Answer:
             "task": self.task,
             "seconds": {role: round(seconds, 4) for role, seconds in self.seconds.items()},
             "tokens": dict(self.tokens),
+            "prompt_tokens": None if self.prompt_tokens is None else dict(self.prompt_tokens),
         }

@@ -215,10 +215,15 @@ def _ended(text: Any, finish: Any, usage: Any, sent: Call, seconds: float) -> Co
         raise EngineError(f"The engine's answer has no text (its content is {type(text).__name__}).")
     if finish not in ("stop", "length"):
         raise EngineError(f"The engine's answer ended by '{finish!s:.40}', expected stop or length.")
-    tokens = usage.get("completion_tokens") if isinstance(usage, dict) else None
-    if not isinstance(tokens, int) or isinstance(tokens, bool) or tokens < 0:
-        tokens = 0  # what the server counted is its own affair, and no fault of the text
-    return Completion(sent.given + text, finish, tokens, seconds)
+    generated, prompted = _counted(usage, "completion_tokens"), _counted(usage, "prompt_tokens")
+    known = None if generated is None else prompted
+    return Completion(sent.given + text, finish, generated or 0, seconds, prompt_tokens=known)
+
+
+def _counted(usage: Any, name: str) -> int | None:
+    """What a server counted; None where that is no count, which is its own affair and no fault of the text."""
+    count = usage.get(name) if isinstance(usage, dict) else None
+    return count if type(count) is int and count >= 0 else None
 
 
 def fault(status: int, data: bytes, request: Request) -> ProseformError:

@@ -44,7 +44,7 @@ SLOW = Counter("proseform_engine_slow", "Calls that counted as slow.", ["role", 
 DENIED = Counter("proseform_retries_denied", "Retries for which there was no budget.", ["role"])
 BREAKER = Gauge("proseform_breaker_state", "0 closed, 1 half open, 2 open.", ["role", "backend"])
 TEXTS = Counter("proseform_texts", "Completions, and whether the verifier accepted them.", ["role", "accepted"])
-TOKENS = Counter("proseform_tokens", "Generated tokens of texts that were verified.", ["role"])
+TOKENS = Counter("proseform_tokens", "Of verified texts, and of prompts where engines count both.", ["role", "kind"])
 CACHE = Counter("proseform_prose_cache", "Evaluations that were looked up or kept.", ["outcome"])
 
 
@@ -72,7 +72,9 @@ class Prometheus(observer.Observer):
     def judged(self, role: Role, completion: Completion, *, accepted: bool) -> None:
         """See above."""
         TEXTS.labels(role, "yes" if accepted else "no").inc()
-        TOKENS.labels(role).inc(completion.tokens)
+        TOKENS.labels(role, "generated").inc(completion.tokens)
+        if completion.prompt_tokens is not None:
+            TOKENS.labels(role, "prompt").inc(completion.prompt_tokens)
         notes.current().judge(role, completion.seconds)
 
     def cached(self, outcome: Literal["hit", "miss", "stored", "evicted"]) -> None:

@@ -160,6 +160,7 @@ def figures(window: Window) -> dict[str, Any]:
     answers, refusals = window.rises("proseform_answers_total", "bundle"), window.rises(_REFUSALS, "bundle")
     reasons = {"answered": sum(answers.values()), **window.rises(_REFUSALS, "reason")}
     cases = sum(reasons.values())
+    generated = window.only(kind="generated").rises("proseform_tokens_total", "role")
     kept = window.rises("proseform_prose_cache_total", "outcome")
     looked = kept.get("hit", 0.0) + kept.get("miss", 0.0)
     return {
@@ -183,7 +184,7 @@ def figures(window: Window) -> dict[str, Any]:
         "accepted": {role: _share(window.only(role=role)) for role in window.rises("proseform_texts_total", "role")},
         "prose_kept": {"lookups": looked, "hits": kept.get("hit", 0.0), "share": _of(kept.get("hit", 0.0), looked)},
         "joined": sum(window.rises("proseform_joined_total", "").values()),
-        "tokens_s": {role: count / seconds for role, count in window.rises("proseform_tokens_total", "role").items()},
+        "tokens_s": {role: count / seconds for role, count in generated.items()},
     }
 
 

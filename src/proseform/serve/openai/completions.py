@@ -44,7 +44,9 @@ class Completed:
         kind = "chat.completion" if self.asked.chat else "text_completion"
         choice = {"message": self._message()} if self.asked.chat else {"text": self._text}
         ends = {"index": 0, "logprobs": None, "finish_reason": self._finish}
-        return {**self._head(kind), "choices": [{**choice, **ends}], "proseform": self._beside()}
+        usage = self._usage()
+        counted = {} if usage is None else {"usage": usage}
+        return {**self._head(kind), "choices": [{**choice, **ends}], **counted, "proseform": self._beside()}
 
     def chunks(self) -> Iterator[bytes]:
         """The same as events, the last of which says that nothing follows."""
@@ -55,9 +57,22 @@ class Completed:
         piece: dict[str, Any] = {"delta": message} if self.asked.chat else {"text": self._text}
         end: dict[str, Any] = {"delta": {}} if self.asked.chat else {"text": ""}
         more, last = ({"index": 0, "logprobs": None, "finish_reason": why} for why in (None, self._finish))
-        yield event({**self._head(kind), "choices": [{**piece, **more}]})
-        yield event({**self._head(kind), "choices": [{**end, **last}], "proseform": self._beside()})
+        usage = self._usage() if self.asked.usage else None
+        head = {**self._head(kind), **({} if usage is None else {"usage": None})}
+        yield event({**head, "choices": [{**piece, **more}]})
+        yield event({**head, "choices": [{**end, **last}], "proseform": self._beside()})
+        if usage is not None:
+            yield event({**head, "choices": [], "usage": usage})
         yield DONE
+
+    def _usage(self) -> dict[str, int] | None:
+        """Tokens of all that engines were asked for; None where some engine has not counted both kinds."""
+        generated, prompted = self.outcome.tokens, self.outcome.prompt_tokens
+        if prompted is None:
+            return None
+        prompt = prompted if isinstance(prompted, int) else sum(prompted.values())
+        completion = generated if isinstance(generated, int) else sum(generated.values())
+        return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
 
     @property
     def _text(self) -> str:

@@ -75,6 +75,7 @@ class Asked:
         tool: The tool that is called with the answer; empty answers as content.
         forced: Whether the caller named that tool.
         stream: Whether the answer is streamed.
+        usage: Whether a stream ends with what it used.
     """
 
     model: str
@@ -85,6 +86,7 @@ class Asked:
     tool: str = ""
     forced: bool = False
     stream: bool = False
+    usage: bool = False
 
 
 def models(task: Task) -> tuple[str, str]:
@@ -132,8 +134,9 @@ def _asked(
     if not isinstance(stream, bool):
         raise ParameterError("Field 'stream' is neither true nor false.", "stream")
     options = body.get("stream_options") or {}
-    if not isinstance(options, dict) or any(options.values()):
-        raise ParameterError("Usage is not counted, and nothing is padded.", "stream_options", hint="Leave it out.")
+    if not isinstance(options, dict) or any(value for name, value in options.items() if name != "include_usage"):
+        hint = "Only include_usage can be followed."
+        raise ParameterError("Field 'stream_options' asks for what is not done here.", "stream_options", hint=hint)
     if model.endswith(FORMATTER):
         if not isinstance(content, str):
             parts = _parts(content, where)
@@ -144,7 +147,8 @@ def _asked(
     else:
         inputs, prose = _inputs(content, task, where), ""
     name, forced = tool or ("", False)
-    return Asked(model, tool is not None, inputs, prose, schema, name, forced, stream)
+    usage = options.get("include_usage") is True
+    return Asked(model, tool is not None, inputs, prose, schema, name, forced, stream, usage)
 
 
 def _model(body: Any, task: Task, known: frozenset[str]) -> str:
