@@ -66,7 +66,7 @@ def _rates(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
     rows: list[dict[str, Any]] = []
     with subjects.running(given.servers, given.delay_ms, count) as running:
         for mode in MODES:
-            names = [name for name in given.servers if mode == "one call" or name == "proseform"]
+            names = [name for name in given.servers if mode == "one call" or name in subjects.OURS]
             for name in names:
                 measure.point(running[name], mode, _WARM_RATE, 0.3 * given.seconds, count)
             rows += _table(running, mode, names, given, count)
@@ -75,7 +75,7 @@ def _rates(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
     wrong = [
         f"{row['server']}, {row['mode']}, {row['rate']:g}/s: {row['answered']:.2%} answered ({dict(row['failed'])})"
         for row in rows
-        if row["server"] == "proseform" and row["answered"] < 1
+        if row["server"] in subjects.OURS and row["answered"] < 1
     ]
     return {"rows": rows, "ladder": ladder}, wrong
 
@@ -109,7 +109,7 @@ def _table(
 
 def _ladder(running: dict[str, subjects.Subject], given: argparse.Namespace, count: int) -> list[dict[str, Any]]:
     """The highest rates within bounds, printed as they come."""
-    names = [(mode, name) for mode in MODES for name in given.servers if mode == "one call" or name == "proseform"]
+    names = [(mode, name) for mode in MODES for name in given.servers if mode == "one call" or name in subjects.OURS]
     print(f"| requests/s at an added p99 of at most | {' | '.join(f'{bound} ms' for bound in measure.BOUNDS_MS)} |")
     print(f"|---{'|---' * len(measure.BOUNDS_MS)}|")
     rows = []

@@ -61,9 +61,9 @@ def asks(subject: str, mode: Mode, case: Case) -> list[Ask]:
     """
     answer = dict(case.answer)
     match subject, mode:
-        case "proseform", "two calls":
+        case "proseform" | "traced", "two calls":
             return [_ask("/v1/tasks/cv/answer", {"inputs": dict(case.inputs)}, lambda body: body["answer"] == answer)]
-        case "proseform", _:
+        case "proseform" | "traced", _:
             return [_chat("cv/formatter", case.prose, _is(answer), "/openai" + CHAT)]
         case "direct", "two calls":
             evaluation = _chat("evaluator", "\n\nJob: ".join(case.inputs.values()), lambda text: text == case.prose)

@@ -29,7 +29,9 @@ from proseform.errors import ConfigError
 
 LITELLM = "1.108.7"
 FOLDER = Path(".cache/bench-serve").absolute()
-NAMES = ("proseform", "litellm", "kserve")
+OURS = ("proseform", "traced")
+"""Our server, without traces and with each request's spans sent to a collector that takes them."""
+NAMES = (*OURS, "litellm", "kserve")
 _START_S = 300.0
 _ALONE = {"LITELLM_LOCAL_MODEL_COST_MAP": "True"}
 """LiteLLM asks the network for prices otherwise."""
@@ -75,23 +77,26 @@ def running(names: Sequence[str], delay_ms: float, count: int) -> Iterator[dict[
         engine = stack.enter_context(started("engine", command, read=True))
         port = int(first_line(engine))
         subjects = {"direct": Subject("direct", port, engine.pid)}
+        collector = first_line(stack.enter_context(started("collector", module("collector"), read=True))).strip()
         for name in names:
             own = free_port()
-            process = stack.enter_context(started(name, _command(name, port, own, folder)))
+            process = stack.enter_context(started(name, _command(name, port, own, folder, collector)))
             subjects[name] = Subject(name, own, process.pid)
         for name in names:
             await_ready(subjects[name])
         yield subjects
 
 
-_READY = {"proseform": "/readyz", "litellm": "/health/liveliness", "kserve": f"/v1/models/{cases.MODEL}"}
+_READY = {**dict.fromkeys(OURS, "/readyz"), "litellm": "/health/liveliness", "kserve": f"/v1/models/{cases.MODEL}"}
 
 
-def _command(name: str, engine: int, port: int, folder: Path) -> list[str]:
+def _command(name: str, engine: int, port: int, folder: Path, collector: str) -> list[str]:
     """How a server is started."""
     match name:
         case "proseform":
             return proseform(folder, port, [f"http://127.0.0.1:{engine}"])
+        case "traced":
+            return [*proseform(folder, port, [f"http://127.0.0.1:{engine}"]), "--traces", collector]
         case "litellm":
             config = FOLDER / "litellm.yaml"
             config.write_text(_CONFIG.format(port=engine))

@@ -147,13 +147,13 @@ def test_bounds_of_the_long_load_are_told_where_they_are_broken(change):
     assert len(figures(**change).broken()) == 1
 
 
-def test_the_command_runs_through_with_our_own_server(monkeypatch, tmp_path, capsys):
+def test_the_command_runs_through_with_our_own_server_which_sends_traces(monkeypatch, tmp_path, capsys):
     out = tmp_path / "figures.json"
-    monkeypatch.setattr(sys, "argv", ["serving", "--quick", "--servers", "proseform", "--json", str(out)])
+    monkeypatch.setattr(sys, "argv", ["serving", "--quick", "--servers", "traced", "--json", str(out)])
     with pytest.raises(SystemExit) as ended:
         serving.main()
     printed = capsys.readouterr().out
     assert ended.value.code == 0, printed
     rows = json.loads(out.read_text())["rows"]
     assert [(row["mode"], row["answered"]) for row in rows] == [("one call", 1.0), ("two calls", 1.0)]
-    assert printed.count("| proseform | 20 |") == 2
+    assert printed.count("| traced | 20 |") == 2

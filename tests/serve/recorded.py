@@ -14,14 +14,14 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from proseform.infer import spans
-from proseform.serve.tracing import Traces
+from proseform.serve.recorder import Recorder
 
 
 @contextmanager
 def kept() -> Iterator[InMemorySpanExporter]:
     """Keep the spans of this process meanwhile."""
     exporter = InMemorySpanExporter()
-    spans.install(Traces(SimpleSpanProcessor(exporter)))
+    spans.install(Recorder(SimpleSpanProcessor(exporter)))
     try:
         yield exporter
     finally:

@@ -1,6 +1,6 @@
 """Spans of a trace: how long each part of an answer took. Nobody records them unless a tracer is installed.
 
-The seam between what is traced and whoever records it (:mod:`proseform.serve.tracing`), so that nothing below serving
+The seam between what is traced and whoever records it (:mod:`proseform.serve.recorder`), so that nothing below serving
 knows OpenTelemetry. Names and facts of a span are fixed words, digests and figures: nothing of an input, of prose or of
 an answer is among them. Names of facts are OpenTelemetry's where it has one (``gen_ai.*``, ``server.*``), else
 ``proseform.*``.

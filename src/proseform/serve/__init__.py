@@ -13,7 +13,8 @@
 - :mod:`~proseform.serve.admission`: limits on concurrent and waiting requests: :mod:`~proseform.serve.line`,
   :mod:`~proseform.serve.flights`
 - :mod:`~proseform.serve.notes`, :mod:`~proseform.serve.told`: what is noted of a request, and told of it: by
-  :mod:`~proseform.serve.metrics`, :mod:`~proseform.serve.logs`, :mod:`~proseform.serve.tracing`
+  :mod:`~proseform.serve.metrics`, :mod:`~proseform.serve.logs`, and by :mod:`~proseform.serve.tracing` with
+  :mod:`~proseform.serve.recorder`
 - :mod:`~proseform.serve.readiness`: whether the engines answer; :mod:`~proseform.serve.about`: what is served
 - :mod:`~proseform.serve.router`: weights between bundles
 - :mod:`~proseform.serve.faults`: errors as HTTP

@@ -8,18 +8,15 @@ Left out: metrics and logs over OTLP (Prometheus and stderr have them), and OTLP
 
 from __future__ import annotations
 
-import asyncio
-import importlib.metadata
 import logging
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from proseform.errors import ConfigError, Refusal
+from proseform.errors import ConfigError
 from proseform.infer import spans
-from proseform.infer.spans import Facts, Kind, Span
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import SpanProcessor
@@ -28,91 +25,6 @@ _LOG = logging.getLogger("proseform.serve")
 _END_S = 3.0
 """Longest wait at the end for spans that were not sent yet, in seconds."""
 _PROTOCOL = "http/protobuf"
-
-
-class Traces:
-    """Records spans; see :class:`proseform.infer.spans.Tracer`.
-
-    Args:
-        processor: Gets the spans that have ended.
-    """
-
-    def __init__(self, processor: SpanProcessor) -> None:
-        from opentelemetry import trace
-        from opentelemetry.sdk.resources import SERVICE_NAME, Resource
-        from opentelemetry.sdk.trace import TracerProvider
-        from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-
-        resource = Resource.create({"service.version": importlib.metadata.version("proseform")})
-        if str(resource.attributes[SERVICE_NAME]).startswith("unknown_service"):  # no OTEL_SERVICE_NAME
-            resource = resource.merge(Resource({SERVICE_NAME: "proseform"}))
-        provider = TracerProvider(resource=resource, shutdown_on_exit=False)
-        provider.add_span_processor(processor)
-        self._tracer = provider.get_tracer("proseform")
-        self._propagator = TraceContextTextMapPropagator()
-        self._kinds: dict[Kind, trace.SpanKind] = {
-            "server": trace.SpanKind.SERVER,
-            "client": trace.SpanKind.CLIENT,
-            "internal": trace.SpanKind.INTERNAL,
-        }
-
-    @contextmanager
-    def span(self, name: str, facts: Facts, kind: Kind, headers: Mapping[str, str] | None) -> Iterator[Span]:
-        """See :func:`proseform.infer.spans.span`."""
-        context = None if headers is None else self._propagator.extract(headers)
-        with self._tracer.start_as_current_span(
-            name,
-            context,
-            self._kinds[kind],
-            dict(facts),
-            record_exception=False,  # its words may quote an input
-            set_status_on_exception=False,
-        ) as recorded:
-            span = _Recorded(recorded)
-            try:
-                yield span
-            except asyncio.CancelledError:
-                span.set({"proseform.cancelled": True})
-                raise
-            except Exception as error:
-                if not span.told:
-                    span.failed(error.reason if isinstance(error, Refusal) else type(error).__name__)
-                raise
-
-    def headers(self) -> Mapping[str, str]:
-        """See :func:`proseform.infer.spans.headers`."""
-        carrier: dict[str, str] = {}
-        self._propagator.inject(carrier)
-        return carrier
-
-
-class _Recorded(Span):
-    """A span that is recorded.
-
-    Attributes:
-        told: Whether its failure was told.
-    """
-
-    def __init__(self, span: Any) -> None:
-        self._span = span
-        self.told = False
-        self.trace = format(span.get_span_context().trace_id, "032x")
-
-    def set(self, facts: Facts) -> None:
-        """See :class:`proseform.infer.spans.Span`, as for the next methods."""
-        self._span.set_attributes(facts)
-
-    def rename(self, name: str) -> None:
-        """See above."""
-        self._span.update_name(name)
-
-    def failed(self, kind: str) -> None:
-        """See above."""
-        from opentelemetry.trace import Status, StatusCode
-
-        self.told = True
-        self._span.set_attributes({"error.type": kind})
-        self._span.set_status(Status(StatusCode.ERROR))
 
 
 @contextmanager
@@ -132,11 +44,13 @@ def traced(url: str, environment: Mapping[str, str]) -> Iterator[bool]:
     try:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+        from proseform.serve.recorder import Recorder
     except ImportError as error:
         hint = "Install proseform[serve], or leave --traces and OTEL_* out."
         raise ConfigError(f"Traces were asked for, and a library is missing ({error.name}).", hint=hint) from error
     processor = BatchSpanProcessor(OTLPSpanExporter(f"{url.rstrip('/')}/v1/traces" if url else None))
-    spans.install(Traces(processor))
+    spans.install(Recorder(processor))
     try:
         yield True
     finally:
