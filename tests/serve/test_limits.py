@@ -1,11 +1,12 @@
 """Heads and bodies come in time and within bounds; no page of another origin is let in."""
 
 import asyncio
+import logging
 import socket
 
 import pytest
 
-from proseform.serve import connection, exchange
+from proseform.serve import connection, exchange, logs
 from proseform.serve.faults import SlowError
 from proseform.serve.guard import HEAD_BYTES
 from tests.serve.light import INPUTS, light, post
@@ -30,15 +31,28 @@ def reply(line):
     return received
 
 
-def test_a_head_that_does_not_end_is_cut(monkeypatch):
+def told(answer, caplog):
+    """The line in the log of a response without a body."""
+    number = dict(line.split(": ") for line in answer.decode().splitlines()[1:-1])["x-request-id"]
+    (facts,) = [
+        one.msg.facts for one in caplog.records if isinstance(one.msg, logs.Line) and one.msg.facts["id"] == number
+    ]
+    return facts
+
+
+def test_a_head_that_does_not_end_is_cut(monkeypatch, caplog):
+    caplog.set_level(logging.INFO, "proseform")
     with light() as server:
         with monkeypatch.context() as hasty:
             hasty.setattr(connection, "HEAD_S", 0.05)
-            assert reply(sent(server.port, b"POST / HTTP/1.1\r\nhost: x\r\n")).startswith(b"HTTP/1.1 408")
+            answer = reply(sent(server.port, b"POST / HTTP/1.1\r\nhost: x\r\n"))
+            assert answer.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+            assert (told(answer, caplog)["status"], told(answer, caplog)["reason"]) == (408, "slow")
         assert post(server.line(), OURS, {"inputs": INPUTS})[0] == 200
 
 
-def test_a_head_without_bounds_is_cut():
+def test_a_head_without_bounds_is_cut(caplog):
+    caplog.set_level(logging.INFO, "proseform")
     with light() as server:
         line = sent(server.port, b"POST / HTTP/1.1\r\n")
         for _ in range(HEAD_BYTES // 1000 + 2):
@@ -46,8 +60,10 @@ def test_a_head_without_bounds_is_cut():
                 line.sendall(b"x: " + b"y" * 995 + b"\r\n")
             except OSError:  # it was cut already
                 break
-        assert line.recv(100).startswith(b"HTTP/1.1 431")
+        answer = line.recv(4096)
         line.close()
+    assert answer.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
+    assert told(answer, caplog)["reason"] == "head"
 
 
 def test_a_head_that_came_at_once_has_bounds_too():

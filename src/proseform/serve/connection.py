@@ -6,14 +6,20 @@ Bodies are bounded where they are read (:mod:`proseform.serve.exchange`), by the
 from __future__ import annotations
 
 import asyncio
+import secrets
+from http import HTTPStatus
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from proseform.errors import ProseformError
+from proseform.serve import faults, logs
+from proseform.serve.exchange import REQUEST
+from proseform.serve.faults import HeadError, SlowError
 from proseform.serve.guard import HEAD_BYTES
 
 HEAD_S = 10.0
 """Longest time from a request's first byte to the end of its head, in seconds."""
-_TOO_LATE, _TOO_LARGE = b"408 Request Timeout", b"431 Request Header Fields Too Large"
+_TOO_LATE, _TOO_LARGE = SlowError("The head came too slowly."), HeadError("The head is too large.")
 
 
 class Connection(HttpToolsProtocol):
@@ -21,6 +27,7 @@ class Connection(HttpToolsProtocol):
 
     _timer: asyncio.TimerHandle | None = None
     _in_head = True
+    _begun = False
     _head_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -44,12 +51,12 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A head begins."""
         super().on_message_begin()
-        self._in_head, self._head_bytes = True, 0
+        self._in_head, self._begun, self._head_bytes = True, True, 0
         self._wait(HEAD_S)
 
     def on_headers_complete(self) -> None:
         """A head has ended."""
-        self._in_head = False
+        self._in_head = self._begun = False
         self._stop()
         super().on_headers_complete()
 
@@ -64,9 +71,16 @@ class Connection(HttpToolsProtocol):
             self._timer.cancel()
             self._timer = None
 
-    def _refuse(self, status: bytes) -> None:
-        """Say why, and close."""
+    def _refuse(self, error: ProseformError) -> None:
+        """Say why, and close; a request that has begun has an id, and its line in the log."""
         self._stop()
-        if not self.transport.is_closing():
-            self.transport.write(b"HTTP/1.1 %b\r\nconnection: close\r\ncontent-length: 0\r\n\r\n" % status)
-            self.transport.close()
+        if self.transport.is_closing():
+            return
+        status, number = HTTPStatus(faults.status(error)), secrets.token_hex(16)
+        if self._begun:
+            reason = faults.reason(error)
+            logs.request({"id": number, "outcome": "refused", "status": status.value, "reason": reason})
+        first = f"HTTP/1.1 {status.value} {status.phrase}"
+        lines = (first, f"{REQUEST}: {number}", "connection: close", "content-length: 0", "", "")
+        self.transport.write("\r\n".join(lines).encode())
+        self.transport.close()
