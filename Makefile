@@ -64,8 +64,9 @@ PARALLEL := -n auto --dist loadfile --no-loadscope-reorder
 .PHONY: try
 try: TASK := cv
 try: setup ## a page to try the champion of make demo, on this machine alone; TASK=passport for that task
-	@$(VENV)/bin/proseform serve --task $(if $(filter cv,$(TASK)),cv,examples/tasks/$(TASK)) --page || { code=$$?; \
-	  test $$code != 5 || echo "There is no champion yet. Run first: make demo$(if $(filter cv,$(TASK)),, TASK=$(TASK))" >&2; exit $$code; }
+	@$(VENV)/bin/proseform serve --task $(if $(filter cv,$(TASK)),cv,examples/tasks/$(TASK)) --page; code=$$?; \
+	if [ $$code = 5 ]; then echo "There is no champion yet. Run first: make demo$(if $(filter cv,$(TASK)),, TASK=$(TASK))" >&2; fi; \
+	[ $$code = 130 ] || exit $$code # Ctrl+C
 
 .PHONY: test
 test: setup ## every test that needs no cluster

@@ -25,7 +25,7 @@ def chromium(*arguments: str) -> Iterator[Browser]:
     if path is None:
         pytest.skip("there is no chromium; apt-get install chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", *arguments])
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu", *arguments])
         yield browser
         browser.close()
 
@@ -33,7 +33,7 @@ def chromium(*arguments: str) -> Iterator[Browser]:
 @contextmanager
 def tab(browser: Browser, **options: Any) -> Iterator[Page]:
     """A tab in a context of its own; what it does is noted."""
-    context = browser.new_context(**options)
+    context = browser.new_context(reduced_motion="reduce", **options)
     context.set_default_timeout(PATIENCE_S * 1000)
     page = context.new_page()
     page.add_init_script(WATCH)
@@ -57,10 +57,9 @@ def opened(page: Page, base: str) -> Iterator[Page]:
     for event, listener in heard.items():
         page.on(event, listener)
     page.goto(base)
-    page.evaluate("sessionStorage.clear()")
-    page.reload()
     page.locator(".input").first.wait_for()
     yield page
+    page.evaluate("sessionStorage.clear()")
     assert page.evaluate("window.violations") == []
     assert faults == []
     assert asked

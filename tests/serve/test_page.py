@@ -12,6 +12,7 @@ from hatchling.builders.wheel import WheelBuilder
 from typer.testing import CliRunner
 
 from proseform import cli, testing
+from proseform import task as tasks
 from proseform.documents import MAX_BYTES
 from proseform.errors import ConfigError, EngineError
 from proseform.serve import page as pages
@@ -267,6 +268,14 @@ def test_an_example_is_one_of_the_tasks_own(page):
     page.get_by_label("rule", exact=True).press("End")
     page.keyboard.type("!")
     assert page.get_by_label("Example").input_value() == "", "it is another case now"
+
+
+def test_examples_of_a_task_of_data_alone_are_held_out():
+    folder = ROOT / "examples" / "tasks" / "tickets"
+    cases = pages.examples(tasks.load(tasks.located(str(folder))))
+    assert len(cases) == pages.EXAMPLES
+    assert {case.split for case in cases} == {"test"}
+    assert list(pages.examples(TASK)) == list(TASK.gold)
 
 
 def test_markup_and_script_of_a_case_of_prose_and_of_json_are_text(page):

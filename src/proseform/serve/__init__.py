@@ -7,6 +7,7 @@
 - :mod:`~proseform.serve.reading`: our own protocol, in events by :mod:`~proseform.serve.draft`
 - :mod:`~proseform.serve.openai`: OpenAI's; :mod:`~proseform.serve.v1`, :mod:`~proseform.serve.v2`: KServe's
 - :mod:`~proseform.serve.batches`: files of requests
+- :mod:`~proseform.serve.page`: a page to try the task in a browser
 - :mod:`~proseform.serve.guard`, :mod:`~proseform.serve.keys`, :mod:`~proseform.serve.connection`: who may ask, and how
   slowly
 - :mod:`~proseform.serve.events`: responses that are written while they come

@@ -86,8 +86,7 @@ def run(
     app = App(admission, name or f"proseform-{task.name}", guard, door, page=page)
     opened = listening(host, port)
     if listens is not None:
-        name = f"[{host}]" if ":" in host and not host.startswith("[") else host
-        listens(f"http://{name}:{opened.getsockname()[1]}/")
+        listens(address(host, opened.getsockname()[1]))
     with tracing.traced(traces, os.environ):
         uvicorn_server(app, host, port, timeout_s).run([opened])
 
@@ -116,6 +115,16 @@ def guarding(host: str, keys: Path | None, *, no_keys: bool = False, page: bool 
             hint="Give --keys FILE (proseform keys new), or --no-keys where a gateway or mesh decides who may ask.",
         )
     return Guard(Keys(keys) if keys is not None else None)
+
+
+def address(host: str, port: int) -> str:
+    """The URL of a server.
+
+    >>> address("127.0.0.1", 8080), address("::1", 8080), address("[::1]", 8080)
+    ('http://127.0.0.1:8080/', 'http://[::1]:8080/', 'http://[::1]:8080/')
+    """
+    bare = host.removeprefix("[").removesuffix("]")
+    return f"http://[{bare}]:{port}/" if ":" in bare else f"http://{bare}:{port}/"
 
 
 def listening(host: str, port: int) -> socket.socket:

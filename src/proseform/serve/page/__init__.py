@@ -16,12 +16,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import PurePath
 from typing import Any
 
 from proseform import documents
+from proseform.case import Case
 from proseform.errors import InputError
 from proseform.serve.admission import Admission
 from proseform.serve.exchange import Exchange, Response
@@ -29,6 +30,7 @@ from proseform.serve.faults import NotFoundError
 from proseform.serve.reading import Reader
 from proseform.serve.routes import Route
 from proseform.serve.waiting import deadline, in_time
+from proseform.task import Task
 
 _KINDS = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _POLICY = (
@@ -80,7 +82,7 @@ class Page:
     async def _task(self, _exchange: Exchange, _values: Mapping[str, str]) -> Response:
         """What the page has to know of the task."""
         task = self._admission.task
-        examples = [{"level": case.level, "inputs": dict(case.inputs)} for case in task.gold[:EXAMPLES]]
+        cases = [{"level": case.level, "inputs": dict(case.inputs)} for case in examples(task)]
         weights: dict[str, int] = {}
         for weighted in self._admission.router.engines:
             digest = weighted.engine.bundle.digest
@@ -89,7 +91,7 @@ class Page:
             "name": task.name,
             "title": task.title,
             "inputs": list(task.inputs),
-            "examples": examples,
+            "examples": cases,
             "bundles": [{"digest": digest, "weight": weight} for digest, weight in weights.items()],
             "max_bytes": documents.MAX_BYTES,
         }
@@ -127,6 +129,14 @@ class Page:
             return body["input"], body["file"], base64.b64decode(body["data"], validate=True)
         except (binascii.Error, ValueError) as error:
             raise InputError("Field 'data' is not base64.", hint="Encode the file's bytes.") from error
+
+
+def examples(task: Task) -> Sequence[Case]:
+    """Cases of the task's own, at most :data:`EXAMPLES`: of a task of data alone held-out ones, where it has any."""
+    if not task.replayed:
+        return task.gold[:EXAMPLES]
+    held_out = [case for level in task.levels for case in task.generate(level, "test", 0, EXAMPLES)]
+    return (held_out or task.gold)[:EXAMPLES]
 
 
 def _files() -> dict[str, Response]:

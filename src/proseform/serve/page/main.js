@@ -175,7 +175,7 @@ function table(pointers, one, other) {
   return element(
     "table",
     "",
-    element("thead", "", element("tr", "", ...cells("th", ["", "A", "B"]))),
+    element("thead", "", element("tr", "", ...cells("th", ["value", "A", "B"]))),
     element("tbody", "", ...rows),
   );
 }
