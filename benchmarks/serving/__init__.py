@@ -8,6 +8,7 @@
 - :mod:`benchmarks.serving.subjects`: the servers that are measured: ours, LiteLLM's proxy, and KServe's transformer
   (:mod:`benchmarks.serving.transformer`)
 - :mod:`benchmarks.serving.measure`: latencies at some rates, and the highest rate within bounds
+- :mod:`benchmarks.serving.parts`, :mod:`benchmarks.serving.garbage`: where the processor time of an answer goes
 - :mod:`benchmarks.serving.hours`: a long load before engines that fail (:mod:`benchmarks.serving.faulty`): memory, file
   descriptors, latency
 """
