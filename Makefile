@@ -135,7 +135,7 @@ bench-storm: setup ## verified answers over engines that fail in every way, and 
 	@$(PY) -m benchmarks.storm --json build/storm.json
 
 .PHONY: bench-serve
-bench-serve: setup ## what serving adds to an engine's time, beside LiteLLM and KServe (40 minutes, a quiet machine); HOURS=1: half an hour with faults
+bench-serve: setup ## what serving adds to an engine's time, beside LiteLLM and KServe (45 minutes, a quiet machine); HOURS=1: half an hour with faults
 	@$(PY) -m benchmarks.serving $(if $(HOURS),--hours --json build/serve-hours.json,--json build/serve.json)
 
 .PHONY: bench-documents
