@@ -28,7 +28,7 @@ _PREFIXES: tuple[tuple[str, Protocol], ...] = (
 def protocol(path: str) -> Protocol:
     """The protocol of a path; what no other protocol has is ours.
 
-    >>> protocol("/v1/models/cv:predict"), protocol("/v1/tasks/cv/answer")
+    >>> protocol("/v1/models/toy:predict"), protocol("/v1/tasks/toy/answer")
     ('v1', 'proseform')
     """
     return next((name for prefix, name in _PREFIXES if path.startswith(prefix)), "proseform")
@@ -59,7 +59,7 @@ class Route:
 def template(path: str, match: re.Match[str]) -> str:
     """A path as its route has it: each value that stands in it as its name, so that no caller's words are left.
 
-    >>> template("/v1/tasks/cv/answer", re.fullmatch("/v1/tasks/(?P<task>[^/]+)/answer", "/v1/tasks/cv/answer"))
+    >>> template("/v1/tasks/toy/answer", re.fullmatch("/v1/tasks/(?P<task>[^/]+)/answer", "/v1/tasks/toy/answer"))
     '/v1/tasks/{task}/answer'
     """
     spans = sorted((match.span(name), name) for name in match.groupdict() if match[name] is not None)
