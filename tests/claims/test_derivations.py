@@ -65,6 +65,23 @@ def fault(derive, value, **fields):
         ({"threshold": "/numbers", "steps": [[5, "high"], [2, "mid"]], "else": "low"}, "high", {"numbers": [5]}),
         ({"difference": "/periods", "unit": "months"}, 18, {"periods": ["2019-01 to 2019-12", "06/2019 - 06/2020"]}),
         ({"difference": "/periods", "unit": "years"}, 1, {"periods": ["2019-01 to 2020-06"]}),
+        ({"difference": "/periods"}, 64, {"periods": ["5 years 4 months"]}),
+        ({"difference": "/periods"}, 36, {"periods": ["2019-01 to 2019-12", "2 Jahre"]}),
+        (
+            {"difference": "/periods", "until": "/extra/date"},
+            16,
+            {"periods": ["2019-01 to present", "Mar 2019 to heute"], "extra": {"date": "April 2020"}},
+        ),
+        (
+            {
+                "share": "/rows",
+                "where": {"state": ["met", "below"]},
+                "credit": {"field": "state", "values": {"below": 0.25}},
+                "times": 100,
+            },
+            75,
+            {"rows": ROWS},
+        ),
     ],
 )
 def test_what_follows_is_compared(derive, due, fields):
@@ -89,6 +106,12 @@ def test_a_half_is_rounded_up():
         ({"threshold": "/numbers", "steps": [[1, 2]], "else": 0}, {"numbers": [1, 2]}, "of one number"),
         ({"difference": "/periods"}, {"periods": ["since long"]}, "no period"),
         ({"difference": "/periods"}, {"periods": ["03/04/2015 to 2016"]}, "no period"),
+        ({"difference": "/periods"}, {"periods": ["2015 to present"]}, "no period"),
+        (
+            {"difference": "/periods", "until": "/extra/date"},
+            {"periods": ["2015 to present"], "extra": {"date": "soon"}},
+            "no period",
+        ),
     ],
 )
 def test_what_cannot_follow_is_no_agreement(derive, fields, named):

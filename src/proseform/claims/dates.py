@@ -35,6 +35,16 @@ _FORMS = (
 )
 _DATE = re.compile(rf"(?<![\w/.])(?:{'|'.join(_FORMS)})(?!\w)(?![/.]\d)", re.IGNORECASE)
 _LAST = 12
+_PRESENT = re.compile(
+    r"\b(?:present|now|today|current|currently|ongoing|heute|aktuell|jetzt|aujourd['\u2019]hui|présent|actuel|actuellement|hoy"
+    r"|actualidad|oggi|hoje|atual)\b|至今|現在",
+    re.IGNORECASE,
+)
+_DURATION = re.compile(
+    r"(?:(\d{1,2})\+? (?:years?|Jahre?n?|ans?|années?))?"
+    r"(?:(?:^| | and | und | et )(\d{1,3}) (?:months?|Monate?n?|mois))?",
+    re.IGNORECASE,
+)
 
 Period = tuple[int, int]
 """First and last month, both included, each as ``12 x year + month - 1``."""
@@ -65,17 +75,36 @@ def dates(text: str) -> list[Period] | None:
     return periods
 
 
-def period(text: str) -> Period | None:
+def period(text: str, until: str = "") -> Period | None:
     """The months from a text's first date to its second, or of its only one; None where it has none or more.
 
-    >>> period("March 2015 to Feb 2016"), period("since long")
-    ((24182, 24193), None)
+    Args:
+        text: A period in words.
+        until: The date that "present" means; where it is none, a text that runs to the present is no period.
+
+    >>> period("March 2015 to Feb 2016"), period("since long"), period("2019-03 to present", "Feb 2020")
+    ((24182, 24193), None, (24230, 24241))
     """
     ends = dates(text)
     if not ends or len(ends) > 2:  # noqa: PLR2004 - from and to
         return None
+    if _PRESENT.search(text):
+        now = dates(until) or []
+        if len(ends) != 1 or len(now) != 1:
+            return None
+        ends += now
     first, last = ends[0][0], ends[-1][1]
     return (first, last) if first <= last else None
+
+
+def duration(text: str) -> int | None:
+    """The months that a text states as a length of time and nothing else, else None.
+
+    >>> duration("5 years 4 months"), duration("1 year"), duration("2015"), duration("")
+    (64, 12, None, None)
+    """
+    match = _DURATION.fullmatch(text.strip())
+    return 12 * int(match[1] or 0) + int(match[2] or 0) if match and text.strip() else None
 
 
 def covered(periods: Iterable[Period]) -> int:

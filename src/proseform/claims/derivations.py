@@ -2,16 +2,18 @@
 
     {"count": OF, "where": …}                        how many rows
     {"sum": OF, "take": FIELD, "where": …}           the sum of a field of the rows, or of the numbers themselves
-    {"share": OF, "where": …, "weight": …, "times": 100}   the weight of the rows that match, of that of all, rounded
-                                                     half up to a whole number; 0 of no rows
+    {"share": OF, "where": …, "weight": …, "credit": …, "times": 100}   the weight of the rows that match, of that of
+                                                     all, rounded half up to a whole number; 0 of no rows
     {"select": OF, "take": FIELD, "where": …}        a field of the rows that match, as a list
     {"threshold": OF, "steps": [[75, "a"], [50, "b"]], "else": "c"}   the first step that a number reaches
-    {"difference": OF, "unit": "months"}             months, or whole years, that periods cover, overlaps once
+    {"difference": OF, "unit": …, "until": OF}       months, or whole years, that periods cover, overlaps once, with
+                                                     durations added; ``until`` is where the date stands that ends
+                                                     what runs to the present
 
 OF is a JSON pointer from the root (``/items``) or the name of a field beside the value; several are given as a list. An
 array is its items, anything else one row. ``where`` maps fields of a row to a value or a list of values; a field that a
-row lacks is null. ``weight`` is ``{"field": NAME, "values": {VALUE: NUMBER}, "else": NUMBER}``. ``take`` with ``else``
-gives that for rows without the field.
+row lacks is null. ``weight`` is ``{"field": NAME, "values": {VALUE: NUMBER}, "else": NUMBER}``, and so is ``credit``,
+the part of its weight that a row which matches is worth. ``take`` with ``else`` gives that for rows without the field.
 """
 
 from __future__ import annotations
@@ -29,10 +31,10 @@ Operator = Literal["count", "sum", "share", "select", "threshold", "difference"]
 OPTIONS: Mapping[str, frozenset[str]] = {
     "count": frozenset({"where"}),
     "sum": frozenset({"where", "take"}),
-    "share": frozenset({"where", "weight", "times"}),
+    "share": frozenset({"where", "weight", "credit", "times"}),
     "select": frozenset({"where", "take", "else"}),
     "threshold": frozenset({"steps", "else"}),
-    "difference": frozenset({"unit"}),
+    "difference": frozenset({"unit", "until"}),
 }
 """What each operator may be given."""
 REQUIRED: Mapping[str, frozenset[str]] = {"threshold": frozenset({"steps", "else"}), "select": frozenset({"take"})}
@@ -62,10 +64,12 @@ class Derivation:
         where: Field of a row to the values that match; empty matches every row.
         take: The field that is taken of a row; empty takes the row itself.
         weight: For a share; None weighs all rows alike.
+        credit: For a share: what part of its weight a row that matches is worth; None is the whole of it.
         times: For a share: what the whole is, such as 100.
         steps: For a threshold: bound and outcome, in order.
         other: The outcome below every step; what is selected of a row that lacks the field.
         unit: For a difference.
+        until: For a difference: where the date stands that "present" means; its value is the last operand.
     """
 
     operator: Operator
@@ -73,10 +77,17 @@ class Derivation:
     where: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     take: str = ""
     weight: Weight | None = None
+    credit: Weight | None = None
     times: Fraction = Fraction(1)
     steps: tuple[tuple[Fraction, Any], ...] = ()
     other: Any = None
     unit: Literal["months", "years"] = "months"
+    until: str = ""
+
+    @property
+    def operands(self) -> tuple[str, ...]:
+        """Where all of its operands are, in the order in which :func:`derived` takes them."""
+        return (*self.of, *([self.until] if self.until else []))
 
 
 def derived(derivation: Derivation, operands: Sequence[Any]) -> Any:
@@ -147,20 +158,21 @@ def _sum(derivation: Derivation, rows: Sequence[Any]) -> int | float:
     return _plain(sum(_numbers(_matching(derivation, rows), derivation.take), Fraction()))
 
 
-def _weight(derivation: Derivation, rows: Sequence[Any]) -> Fraction:
-    """What rows weigh together."""
-    scale = derivation.weight
+def _scaled(scale: Weight | None, row: Any) -> Fraction:
+    """What a row weighs, 1 unless stated."""
     if scale is None:
-        return Fraction(len(rows))
-    stated = (_field(row, scale.field) for row in rows)
-    keys = (value if isinstance(value, str) else json.dumps(value) for value in stated)
-    return sum((scale.values.get(key, scale.other) for key in keys), Fraction())
+        return Fraction(1)
+    value = _field(row, scale.field)
+    return scale.values.get(value if isinstance(value, str) else json.dumps(value), scale.other)
 
 
 def _share(derivation: Derivation, rows: Sequence[Any]) -> int:
-    whole = _weight(derivation, rows)
-    share = derivation.times * _weight(derivation, _matching(derivation, rows)) / whole if whole else Fraction()
-    return int(share + Fraction(1, 2))
+    whole = sum((_scaled(derivation.weight, row) for row in rows), Fraction())
+    part = sum(
+        (_scaled(derivation.weight, row) * _scaled(derivation.credit, row) for row in _matching(derivation, rows)),
+        Fraction(),
+    )
+    return int((derivation.times * part / whole if whole else Fraction()) + Fraction(1, 2))
 
 
 def _select(derivation: Derivation, rows: Sequence[Any]) -> list[Any]:
@@ -176,13 +188,16 @@ def _threshold(derivation: Derivation, rows: Sequence[Any]) -> Any:
 
 
 def _difference(derivation: Derivation, rows: Sequence[Any]) -> int:
-    periods = []
-    for row in rows:
-        span = dates.period(row) if isinstance(row, str) else None
-        if span is None:
-            raise Underivable(f"{row!r:.40} is no period")
-        periods.append(span)
-    months = dates.covered(periods)
+    texts = [row if isinstance(row, str) else "" for row in rows]
+    until = texts.pop() if derivation.until else ""
+    periods, months = [], 0
+    for text in texts:
+        span, stated = dates.period(text, until), dates.duration(text)
+        if span is None and stated is None:
+            raise Underivable(f"{text!r:.40} is no period")
+        months += stated or 0
+        periods += [span] if span is not None and stated is None else []
+    months += dates.covered(periods)
     return months // 12 if derivation.unit == "years" else months
 
 

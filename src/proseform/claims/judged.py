@@ -100,7 +100,7 @@ def _supports(
         stated = number(beside.get(source.states))
         return len(numbers) == 1 and stated is not None and stated == number(float(numbers[0].replace(",", ".")))
     if source.names:
-        names = [name for name in _listed(beside.get(source.names)) if name]
+        names = [name for text in _listed(beside.get(source.names)) for name in _alternatives(text, source.split)]
         terms = [term for name in names for term in (name, *synonyms.get(name.casefold(), ()))]
         if any(quotes.stands(term.casefold(), quote.casefold()) for term in terms):
             return True
@@ -137,7 +137,7 @@ def _inconsistent(
 ) -> str:
     """Why a part of a value does not follow from others, in words; empty where it does, or where they were left out."""
     operands = []
-    for of in derivation.of:
+    for of in derivation.operands:
         root = of.split("/")[1] if of.startswith("/") else of if beside is value else ""
         if root in absent:
             return ""
@@ -153,6 +153,14 @@ def _inconsistent(
         return ""
     shown = [json.dumps(one, ensure_ascii=False)[:60] for one in (part, due)]
     return f"{shown[0]} does not follow: {shown[1]}"
+
+
+def _alternatives(text: str, split: Collection[str]) -> list[str]:
+    """A text's alternatives, of which any will do, such as "Kubernetes or Nomad"."""
+    parts = [text]
+    for between in split:
+        parts = [piece for part in parts for piece in part.split(between)]
+    return [part.strip() for part in parts if part.strip()]
 
 
 def _listed(value: Any) -> Iterator[str]:

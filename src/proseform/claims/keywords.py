@@ -23,6 +23,7 @@ class Source:
         inputs: The inputs in which the text may stand.
         least: Letters and digits that it needs.
         names: A field beside it, whose value or another name of that stands within the quote or its line.
+        split: What stands between alternatives in the field that is named; any of them will do.
         states: A field beside it, a number, which is the only number of the quote.
     """
 
@@ -30,6 +31,7 @@ class Source:
     least: int = LEAST
     names: str = ""
     states: str = ""
+    split: tuple[str, ...] = ()
 
 
 def source(node: Mapping[str, Any], where: str) -> Source:
@@ -47,9 +49,12 @@ def source(node: Mapping[str, Any], where: str) -> Source:
     supports = node.get(SUPPORTS, {})
     if not isinstance(supports, Mapping):
         raise InputError(f"{where}: {SUPPORTS} is an object.")
-    _known(supports, {"names", "states"}, where, SUPPORTS)
-    fields = {key: _text(value, where, SUPPORTS) for key, value in supports.items()}
-    return Source(tuple(names), least, **fields)
+    _known(supports, {"names", "states", "split"}, where, SUPPORTS)
+    split = supports.get("split", [])
+    if not isinstance(split, list) or not all(isinstance(one, str) and one for one in split):
+        raise InputError(f"{where}: {SUPPORTS}: 'split' is a list of texts.")
+    fields = {key: _text(value, where, SUPPORTS) for key, value in supports.items() if key != "split"}
+    return Source(tuple(names), least, split=tuple(split), **fields)
 
 
 def derivation(stated: Any, where: str) -> Derivation:
@@ -132,7 +137,9 @@ _OPTIONS: Mapping[str, Callable[[Any, str], Any]] = {
     "where": _where,
     "take": lambda value, where: _text(value, where, DERIVE),
     "weight": _weight,
+    "credit": _weight,
     "times": lambda value, where: _positive(value, where, "times"),
     "steps": _steps,
     "unit": _unit,
+    "until": lambda value, where: _text(value, where, DERIVE),
 }
