@@ -81,7 +81,7 @@ def test_a_byte_order_mark_windows_line_ends_blank_lines_and_no_last_line_end_ar
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(min_size=1).filter(str.strip))
 def test_any_text_may_follow_in_an_input(text: str, tmp_path: Path) -> None:
-    cases = changed(0, inputs={"cv": rows()[0]["inputs"]["cv"] + text})
+    cases = changed(0, inputs={"cv": f"{rows()[0]['inputs']['cv']}\n{text}"})  # what is quoted ends at its line
     assert load(write(tmp_path, cases)).cases["train"][0].inputs["cv"].endswith(text)
 
 

@@ -138,7 +138,7 @@ def test_answers_come_from_the_registry_alone(whole: Finished, tmp_path: Path) -
     for database in [home / "mlflow.db"]:
         _relocate(database, moved)
     command = [sys.executable, "-m", "proseform.cli", "answer", "--task", "cv", "--json"]
-    inputs = ["--input", "cv=examples/cv/kaya-patel.pdf", "--input", "job=examples/cv/job.md"]
+    inputs = ["--input", "cv=examples/cv/li-zhen.pdf", "--input", "job=examples/cv/job.md"]
     done = subprocess.run(
         [*command, *inputs],
         cwd=ROOT,

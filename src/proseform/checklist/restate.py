@@ -61,20 +61,36 @@ def restated(text: str, read: Read, path: Path, new: Any) -> str | None:
 
 
 def half_right(text: str, read: Read, pool: Mapping[Path, Sequence[Any]]) -> str:
-    """The text with every second leaf that it states replaced by another value of its kind.
+    """The text of which every second statement is wrong: each leaf of it is replaced by another value of its kind.
+
+    An item of a list is a statement with all that it holds, as a line of an evaluation is; else a leaf is one.
 
     Args:
         text: A gold text.
         read: Its reader.
         pool: The values of each kind of leaf; see :func:`values`.
+
+    >>> read = lambda text: [dict(word.split("=") for word in line.split()) for line in text.split(",")]
+    >>> half_right("a=1 b=1,a=2 b=2,a=3 b=3", read, {("*", "a"): "123", ("*", "b"): "123"})
+    'a=1 b=1,a=3 b=3,a=3 b=3'
     """
-    wrong = True
+    wrong: dict[Path, bool] = {}
     for path, leaf in list(leaves(read(text))):
         if (other := _another(text, read, path, leaf, pool)) is None:
             continue
-        wrong = not wrong
-        text = other if wrong else text
+        if wrong.setdefault(_statement(path), len(wrong) % 2 == 1):
+            text = other
     return text
+
+
+def _statement(path: Path) -> Path:
+    """The innermost item of a list that a leaf belongs to; the leaf itself outside of lists.
+
+    >>> _statement(("items", 3, "dates", "from")), _statement(("score",))
+    (('items', 3), ('score',))
+    """
+    ends = [place for place, step in enumerate(path, 1) if isinstance(step, int)]
+    return path[: ends[-1]] if ends else path
 
 
 def all_set(text: str, read: Read, chosen: Mapping[Path, Any]) -> str:

@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 
 from proseform.claims.dates import covered
 from proseform.tasks.cv import judgement
+from proseform.tasks.cv.judgement import Need, Shown
 
 PERIODS = st.lists(
     st.tuples(st.integers(0, 400), st.integers(0, 60)).map(lambda pair: (pair[0], pair[0] + pair[1])), max_size=8
 )
-COUNTS = st.tuples(st.integers(0, 12), st.integers(0, 12), st.integers(0, 12), st.integers(0, 12)).filter(
-    lambda counts: counts[0] <= counts[1] > 0 and counts[2] <= counts[3]
+VERDICTS = st.lists(
+    st.tuples(st.sampled_from(["required", "preferred"]), st.sampled_from(["met", "partly", "missing", "unclear"])),
+    max_size=16,
 )
 
 
@@ -24,15 +26,14 @@ def test_months_worked_are_the_distinct_months(periods: list[tuple[int, int]]) -
     assert covered(periods) == len({month for first, last in periods for month in range(first, last + 1)})
 
 
-@given(COUNTS)
-def test_score_is_the_weighted_share_rounded_half_up(counts: tuple[int, int, int, int]) -> None:
-    met, total, preferred_met, preferred = counts
-    share = Fraction(100 * (2 * met + preferred_met), 2 * total + preferred)
-    expected = int(share + Fraction(1, 2))
-    assert (
-        judgement.score({"required": met, "preferred": preferred_met}, {"required": total, "preferred": preferred})
-        == expected
-    )
+@given(VERDICTS)
+def test_score_is_the_weighted_share_rounded_half_up(verdicts: list[tuple[str, str]]) -> None:
+    """In quarters: a required item is worth four, a preferred one two, what is met in part half of that."""
+    points = {"required": {"met": 4, "partly": 2}, "preferred": {"met": 2, "partly": 1}}
+    earned = sum(points[importance].get(judged, 0) for importance, judged in verdicts)
+    whole = sum(points[importance]["met"] for importance, _ in verdicts)
+    expected = int(Fraction(100 * earned, whole) + Fraction(1, 2)) if whole else 0
+    assert judgement.score(verdicts) == expected
 
 
 @pytest.mark.parametrize(
@@ -43,20 +44,34 @@ def test_recommendation_changes_at_its_thresholds(points: int, expected: str) ->
     assert judgement.recommendation(points) == expected
 
 
+LEVELLED = Need("skill", "required", "Go", "advanced", "advanced")
+USED = Need("skill", "required", "Go", "2 years", months=24)
+TIME = Need("experience", "required", "", "2 years", months=24)
+
+
 @pytest.mark.parametrize(
-    ("needed", "found", "expected"),
+    ("need", "shown", "expected"),
     [
-        ("basic", "none", "missing"),
-        ("basic", "basic", "met"),
-        ("basic", "advanced", "met"),
-        ("advanced", "intermediate", "below"),
+        (LEVELLED, Shown(), "missing"),
+        (LEVELLED, Shown(("Go",)), "unclear"),
+        (LEVELLED, Shown(("basic Go",), "basic"), "partly"),
+        (LEVELLED, Shown(("advanced Go",), "advanced"), "met"),
+        (Need("skill", "required", "Go", "basic", "basic"), Shown(("advanced Go",), "advanced"), "met"),
+        (Need("skill", "required", "Go"), Shown(("Go",)), "met"),
+        (USED, Shown(("Go",)), "unclear"),
+        (USED, Shown(("Go",), periods=("2019",), months=12), "partly"),
+        (USED, Shown(("Go",), periods=("2019 to 2020",), months=24), "met"),
+        (TIME, Shown(), "missing"),
+        (TIME, Shown(periods=("23 months",), months=23), "partly"),
+        (TIME, Shown(periods=("2 years",), months=24), "met"),
+        (Need("language", "required", "Zulu", "B2", "B2"), Shown(("Zulu C1",), "C1"), "met"),
+        (Need("language", "required", "Zulu", "B2", "B2"), Shown(("Zulu B1",), "B1"), "partly"),
+        (Need("degree", "required", "Law", "master", "master"), Shown(("BA in Law",), "bachelor"), "partly"),
+        (Need("certificate", "required", "PMP"), Shown(("PMP (expired)",), whole=False), "partly"),
+        (Need("certificate", "required", "PMP"), Shown(), "missing"),
+        (Need("permit", "required", "work permit"), Shown(), "unclear"),
+        (Need("permit", "required", "work permit"), Shown(("Has a work permit",)), "met"),
     ],
 )
-def test_skill_verdict_compares_levels(needed: str, found: str, expected: str) -> None:
-    assert judgement.skill_verdict(needed, found) == expected
-
-
-@pytest.mark.parametrize(("months", "expected"), [(0, "missing"), (23, "below"), (24, "met"), (25, "met")])
-def test_experience_is_met_to_the_month(months: int, expected: str) -> None:
-    answer = judgement.judge(candidate="A B", role="C", requirements=[], required_years=2, months=months, periods=[])
-    assert answer["experience"]["verdict"] == expected
+def test_a_verdict_says_how_much_of_what_is_asked_is_shown(need: Need, shown: Shown, expected: str) -> None:
+    assert judgement.verdict(need, shown) == expected

@@ -21,7 +21,7 @@ ALL = [case for cases in CASES.values() for case in cases]
 TYPICAL = next(
     case
     for case in CASES["starter"]
-    if {item["verdict"] for item in case.answer["requirements"]} == {"met", "below", "missing"}
+    if {item["verdict"] for item in case.answer["requirements"]} == {"met", "partly", "missing"}
 )
 
 
@@ -93,15 +93,15 @@ def test_a_missing_section_costs_coverage_and_format_and_leaves_the_rest_its_wor
         terms = reward.prose_terms(text, case, CV, RUBRIC)
         assert 0 < terms["coverage"] < 1
         assert 0 < terms["format"] <= rewards.ATTEMPT
-        assert terms["accuracy"] > 0
         assert (terms["accuracy"] == 1) == (section in {"header", "strengths", "gaps", "met"})
+        assert terms["accuracy"] > 0
         assert (terms["explanation"] == 1) == (section == "header")
 
 
 def test_each_further_missing_section_costs_more() -> None:
     parts = form.sections(TYPICAL.answer)
     scores = []
-    for name in ["", "gaps", "strengths", "experience", "met", "score", "recommendation", "requirements"]:
+    for name in ["", "gaps", "strengths", "met", "score", "recommendation", "requirements"]:
         parts.pop(name, None)
         scores.append(_reward(form.layout(parts), TYPICAL))
     assert scores == sorted(scores, reverse=True)
@@ -122,41 +122,45 @@ def test_another_candidates_name_costs_coverage() -> None:
     assert rewards.accuracy(other, TYPICAL) == 1
 
 
-def test_a_quote_that_is_not_in_the_cv_costs_explanation() -> None:
-    items = [{**item, "quote": "advanced everything", "found": "advanced"} for item in TYPICAL.answer["requirements"]]
-    terms = reward.prose_terms(form.write({**TYPICAL.answer, "requirements": items}), TYPICAL, CV, RUBRIC)
-    assert terms["explanation"] < 0.9
-    assert terms["accuracy"] == 1
+def _quoted(case: Case, quote: Callable[[str], str]) -> str:
+    """The case's evaluation with other quotes."""
+    requirements = [{**item, "quotes": [*map(quote, item["quotes"])]} for item in case.answer["requirements"]]
+    return form.write({**case.answer, "requirements": requirements})
+
+
+def test_a_quote_that_is_not_in_the_cv_costs_its_verdict_too() -> None:
+    terms = reward.prose_terms(_quoted(TYPICAL, lambda _: "advanced everything"), TYPICAL, CV, RUBRIC)
+    assert terms["explanation"] < 0.8
+    quoted = sum(bool(item["quotes"]) for item in TYPICAL.answer["requirements"])
+    assert terms["accuracy"] == pytest.approx(1 - quoted / (len(TYPICAL.answer["requirements"]) + 2))
+    assert terms["coverage"] < 1
+    assert terms["format"] == 1
 
 
 def test_a_longer_quote_that_stands_in_the_cv_is_evidence_too() -> None:
-    case = next(
-        case
-        for case in CASES["expert"]
-        for item in case.answer["requirements"]
-        if f"with {item['quote']}" in case.inputs["cv"] and item["quote"]
-    )
-    items = [
-        {**item, "quote": f"with {item['quote']}"}
-        if item["quote"] and f"with {item['quote']}" in case.inputs["cv"]
-        else item
-        for item in case.answer["requirements"]
-    ]
-    assert items != case.answer["requirements"]
-    assert rewards.explanation(form.write({**case.answer, "requirements": items}), case) == 1
+    def longer(case: Case) -> str:
+        cv = case.inputs["cv"]
+        return _quoted(case, lambda quote: f"with {quote}" if f"with {quote}" in cv else quote)
+
+    case = next(case for case in CASES["expert"] if longer(case) != case.prose)
+    assert {term(longer(case), case) for term in CV.terms.values() if term is not rewards.concision} == {1.0}
 
 
 def test_a_summary_is_held_against_the_evaluations_own_lines() -> None:
     """Wrong lines with the summary that follows from them explain better than wrong lines with the true summary."""
     items = [{**item, "verdict": "met"} for item in TYPICAL.answer["requirements"]]
-    rows = [(item["skill"], item["importance"], item["verdict"]) for item in items]
-    consistent = {
-        **TYPICAL.answer,
-        "requirements": items,
-        **judgement.summary(rows, TYPICAL.answer["experience"]["verdict"]),
-    }
+    consistent = {**TYPICAL.answer, "requirements": items, **judgement.summary(items)}
     stray = {**TYPICAL.answer, "requirements": items}
     assert rewards.explanation(form.write(consistent), TYPICAL) > rewards.explanation(form.write(stray), TYPICAL)
+
+
+@pytest.mark.parametrize("level", CASES)
+def test_judging_unread_earns_less_than_judging_carelessly(level: str) -> None:
+    """Who knows the job and the name alone, however the CV turns out, stays far below the careless annotator."""
+    rng = random.Random(5)
+    careless = mean(_reward(source.annotate(case, rng), case) for case in CASES[level])
+    for index in (0, 1):
+        assert mean(_reward(source.unread(case)[index], case) for case in CASES[level]) < 0.6 * careless
 
 
 def _lines(case: Case) -> list[str]:
@@ -168,7 +172,7 @@ def _swap(case: Case, start: str, line: str) -> str:
 
 
 def _everything(case: Case) -> str:
-    return ", ".join([*(item["skill"] for item in case.answer["requirements"]), "experience"])
+    return ", ".join(form.key(item)[1] for item in case.answer["requirements"])
 
 
 HACKS: dict[str, Callable[[Case], str]] = {
@@ -184,7 +188,7 @@ HACKS: dict[str, Callable[[Case], str]] = {
     "every verdict for every skill": lambda case: "\n".join(
         [
             _lines(case)[0],
-            *(f"{line.rsplit(', ', 1)[0]}, {v}." for line in _lines(case)[1:-3] for v in ("met", "below", "missing")),
+            *(f"{line.rsplit(', ', 1)[0]}, {v}." for line in _lines(case)[1:-3] for v in ("met", "partly", "missing")),
             *_lines(case)[-3:],
         ]
     ),
@@ -195,7 +199,7 @@ HACKS: dict[str, Callable[[Case], str]] = {
     "two lists of gaps": lambda case: f"{case.prose}\nGaps: none.",
     "two candidates": lambda case: f"Somebody Else for {case.answer['role']}.\n{case.prose}",
     "requirements that the job does not have": lambda case: case.prose.replace(
-        "\n", '\nRequires basic Charm: "advanced Charm", met.\n', 1
+        "\n", '\nRequires basic skill Charm: "advanced Charm", met.\n', 1
     ),
     "the whole CV as evidence": lambda case: case.inputs["cv"] + "\n" + case.prose,
     "talk before": lambda case: f"Certainly! Here is my careful evaluation of this candidate.\n{case.prose}",
@@ -203,33 +207,14 @@ HACKS: dict[str, Callable[[Case], str]] = {
     "only the last line": lambda case: _lines(case)[-1],
     "only the evidence": lambda case: "\n".join(_lines(case)[1:-3]),
     "only one requirement": lambda case: "\n".join([*_lines(case)[:2], *_lines(case)[-4:]]),
-    "no evidence for anything": lambda case: form.write(_all(case, "none")),
-    "everything is met": lambda case: form.write(_all(case, "advanced")),
+    "no evidence for anything": lambda case: source.unread(case)[0],
+    "everything is met": lambda case: source.unread(case)[1],
     "padding": lambda case: case.prose + "\nGood." * 40,
     "blank sections": lambda case: (
         f"{_lines(case)[0]}\nStrengths: none.\nGaps: none.\nScore: 50. Recommendation: consider."
     ),
     "JSON instead": lambda case: str(case.answer),
 }
-
-
-def _all(case: Case, found: str) -> dict[str, object]:
-    """The answer that a lazy judge gives whatever the CV says, consistent in itself."""
-    answer, quote = case.answer, "" if found == "none" else found
-    items = [
-        {**item, "found": found, "quote": f"{quote} {item['skill']}" if quote else ""}
-        for item in answer["requirements"]
-    ]
-    experience = answer["experience"]
-    months = 12 * experience["years"] + experience["months"]
-    return judgement.judge(
-        candidate=answer["candidate"],
-        role=answer["role"],
-        requirements=items,
-        required_years=experience["required_years"],
-        months=0 if found == "none" else months,
-        periods=[] if found == "none" else answer["periods"],
-    )
 
 
 @pytest.mark.parametrize("hack", HACKS)

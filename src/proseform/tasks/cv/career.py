@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 
 from proseform.claims.dates import Period
-from proseform.tasks.cv.drawing import data
+from proseform.tasks.cv.data import data
 
 STYLES = ("iso", "slash", "name")
 """How a CV writes a month: 2019-03, 03/2019, Mar 2019."""

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import random
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
-from typing import Any
 
 from proseform.case import Split
 from proseform.errors import InputError
-from proseform.tasks.cv.form import SKILL_LEVELS
+from proseform.tasks.cv import career, form, names
+from proseform.tasks.cv.career import Career
+from proseform.tasks.cv.data import data
+from proseform.tasks.cv.judgement import DEGREE_LEVELS, LANGUAGE_LEVELS, SCALES, SKILL_LEVELS, Importance, Kind, Need
 
 _TENTHS: Mapping[int, Split] = {0: "test", 1: "valid"}
 
@@ -31,59 +31,94 @@ class Level:
         preferred: Preferred skills of a job.
         extra: Skills of a CV that the job does not ask for.
         years: Most years that a job asks for.
+        plain: How often a skill is asked for without a level, there or not.
+        used: How often a skill is asked for by years of use.
+        either: How often an alternative to a skill will do.
+        others: Requirements of other kinds: degree, language, certificate, permit.
+        kinds: The kinds that they are drawn from.
         professions: Professions that roles and skills come from; 0 takes the level's own flat lists.
         ordered: Whether skills stand in alphabetical order, in job and CV.
         dated: Whether experience is dated work in a CV of sections, instead of a stated number of years in a short one.
         rugged: Whether overlaps, date styles, "present", no experience, other names for skills and hearsay with levels
             occur.
+        real: Whether jobs are advertisements and CVs pages, of every profession there is.
         hearsay: Skills that a CV mentions without evidence.
-        plain_names: Whether only the first :data:`PLAIN` names of each list are used.
+        plain_names: Whether names are of the letters A to Z, and of two words.
     """
 
     requirements: tuple[int, int]
     preferred: tuple[int, int] = (0, 0)
     extra: tuple[int, int] = (1, 2)
     years: int = 5
+    plain: float = 0.0
+    used: float = 0.0
+    either: float = 0.0
+    others: tuple[int, int] = (0, 0)
+    kinds: tuple[Kind, ...] = ("language",)
     professions: int = 0
     ordered: bool = False
     dated: bool = False
     rugged: bool = False
+    real: bool = False
     hearsay: tuple[int, int] = (0, 0)
     plain_names: bool = True
 
 
+_OTHERS: tuple[Kind, ...] = ("degree", "language", "certificate", "permit")
+
 LEVELS: Mapping[str, Level] = {
     "starter": Level(requirements=(2, 3), ordered=True),
-    "junior": Level(requirements=(1, 5), extra=(1, 4), years=8),
+    "junior": Level(requirements=(1, 4), extra=(1, 4), years=8, plain=0.3, others=(0, 1)),
     "professional": Level(
-        requirements=(2, 5), preferred=(0, 2), extra=(1, 5), years=8, professions=8,
-        dated=True, hearsay=(0, 2), plain_names=False,
+        requirements=(2, 4), preferred=(0, 2), extra=(1, 5), years=8, plain=0.4, used=0.15, either=0.1, others=(0, 2),
+        kinds=_OTHERS, professions=8, dated=True, hearsay=(0, 2), plain_names=False,
     ),
     "expert": Level(
-        requirements=(3, 7), preferred=(1, 3), extra=(2, 7), years=12, professions=22,
-        dated=True, rugged=True, hearsay=(1, 3), plain_names=False,
+        requirements=(3, 6), preferred=(1, 3), extra=(2, 7), years=12, plain=0.4, used=0.2, either=0.15, others=(1, 3),
+        kinds=_OTHERS, professions=22, dated=True, rugged=True, hearsay=(1, 3), plain_names=False,
+    ),
+    "real": Level(
+        requirements=(2, 4), preferred=(0, 2), extra=(2, 6), years=12, plain=0.5, used=0.15, either=0.1, others=(0, 2),
+        kinds=(*_OTHERS, "place"), dated=True, rugged=True, real=True, hearsay=(0, 2), plain_names=False,
     ),
 }  # fmt: skip
-PLAIN = 60
-"""Names of each list that are single ASCII words."""
-FITNESS = (0.25, 0.5, 0.8)
+FITNESS = (0.15, 0.45, 0.8)
 """The chances that an item is met; one is drawn for each case, so that scores spread."""
 NEARLY = 0.6
-"""The chance that a skill which does not meet the need is shown at a lower level, where there is one."""
+"""The chance that what does not meet the need is shown all the same, at less than that, where there is less."""
+WISHED = 0.5
+"""The chance that a requirement of another kind is preferred, where the job prefers anything."""
+LONG_USE = 5
+"""Most years of use that a job asks for."""
+LONGER = 40
+"""Most months that a career is longer than is needed."""
+NO_EXPERIENCE = 0.05
+"""Share of rugged careers without any work."""
+UNSAID = 0.15
+"""The chance that a CV which does not meet a level names the thing without any."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a job asks for: role, years, and (importance, level, skill) in the job's order."""
+    """What a job asks for: role, and the requirements in the job's order."""
 
     role: str
-    years: int
-    wants: tuple[tuple[str, str, str], ...]
+    needs: tuple[Need, ...]
+
+    @property
+    def experience(self) -> Need:
+        """The years of experience that it asks for."""
+        return next(need for need in self.needs if need.kind == "experience")
+
+    @property
+    def years(self) -> int:
+        """The same in months."""
+        return self.experience.months
 
     @property
     def identity(self) -> str:
         """Twelve hex digits of the content, whatever its order."""
-        return _hash(f"{self.role}|{self.years}|{sorted(self.wants)}").hex()[:12]
+        return _hash(f"{self.role}|{sorted(map(repr, self.needs))}").hex()[:12]
 
 
 def level(name: str) -> Level:
@@ -102,18 +137,10 @@ def split_of(identity: str) -> Split:
     return _TENTHS.get(int.from_bytes(_hash(identity)[-4:], "big") % 10, "train")
 
 
-@cache
-def data(name: str) -> Mapping[str, Any]:
-    """A data file of this folder."""
-    return tomllib.loads((resources.files(__package__) / f"{name}.toml").read_text(encoding="utf-8"))
-
-
 def person(rng: random.Random, split: Split, *, plain: bool) -> str:
-    """A full name that this split may use."""
-    names = data("people")
-    first, last = (names[part][:PLAIN] if plain else names[part] for part in ("given", "family"))
+    """A full name that this split may use, of an open vocabulary: see :mod:`.names`."""
     while True:
-        name = f"{rng.choice(first)} {rng.choice(last)}"
+        name = names.person(rng, plain=plain)
         if _person_split(name) == split:
             return name
 
@@ -133,26 +160,106 @@ def job(rng: random.Random, split: Split, name: str) -> Job:
     """A job of a level that this split may use."""
     shape = level(name)
     while True:
-        role = rng.choice(roles(name))
-        required, preferred = rng.randint(*shape.requirements), rng.randint(*shape.preferred)
-        chosen = rng.sample(skills(name, role), required + preferred)
-        if shape.ordered:
-            chosen.sort()
-        wants = tuple(
-            ("required" if index < required else "preferred", rng.choice(SKILL_LEVELS), skill)
-            for index, skill in enumerate(chosen)
-        )
-        drawn = Job(role, rng.randint(1, shape.years), wants)
+        drawn = _job(rng, name, shape)
         if split_of(f"job:{drawn.identity}") == split:
             return drawn
 
 
-def shown(rng: random.Random, needed: str, chance: float) -> str:
-    """The level that a CV shows of a skill, or ``none``: it meets the need with a given chance."""
-    rank = SKILL_LEVELS.index(needed)
+def _job(rng: random.Random, name: str, shape: Level) -> Job:
+    """A job: what is required, its years of experience last, then what is preferred."""
+    role = rng.choice(roles(name))
+    required, preferred = rng.randint(*shape.requirements), rng.randint(*shape.preferred)
+    pool = list(rng.sample(skills(name, role), required + preferred + required))
+    chosen, spare = pool[: required + preferred], pool[required + preferred :]
+    if shape.ordered:
+        chosen.sort()
+    needs = [
+        _skill(rng, "required" if index < required else "preferred", skill, spare, shape)
+        for index, skill in enumerate(chosen)
+    ]
+    kinds = rng.sample(shape.kinds, min(len(shape.kinds), rng.randint(*shape.others)))
+    needs += [_other(rng, kind, "preferred" if preferred and rng.random() < WISHED else "required") for kind in kinds]
+    years = rng.randint(1, shape.years)
+    experience = Need("experience", "required", "", form.span(12 * years), months=12 * years)
+    apart = [[need for need in needs if need.importance == kind] for kind in ("required", "preferred")]
+    return Job(role, (*apart[0], experience, *apart[1]))
+
+
+def _skill(rng: random.Random, importance: Importance, skill: str, spare: list[str], shape: Level) -> Need:
+    """A skill with a level, or by years of use, or without either; perhaps with an alternative."""
+    if spare and rng.random() < shape.either:
+        skill = f"{skill} or {spare.pop()}"
+    draw = rng.random()
+    if draw < shape.used:
+        months = 12 * rng.randint(1, LONG_USE)
+        return Need("skill", importance, skill, form.span(months), months=months)
+    if draw < shape.used + shape.plain:
+        return Need("skill", importance, skill)
+    asked = rng.choice(SKILL_LEVELS)
+    return Need("skill", importance, skill, asked, asked)
+
+
+def _other(rng: random.Random, kind: Kind, importance: Importance) -> Need:
+    """A requirement of another kind."""
+    words = data("phrases")
+    match kind:
+        case "language":
+            asked = rng.choice(LANGUAGE_LEVELS[2:])
+            return Need(kind, importance, rng.choice(words["languages"]), asked, asked)
+        case "degree":
+            asked = rng.choice(DEGREE_LEVELS[1:3])
+            return Need(kind, importance, rng.choice(words["fields"]), asked, asked)
+        case "certificate":
+            return Need(kind, importance, rng.choice(words["certificates"]))
+        case _:
+            return Need(kind, importance, rng.choice(words["permits"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """What a candidate has of a thing: its level, empty where the CV does not say; whether it is the whole thing."""
+
+    level: str = ""
+    whole: bool = True
+
+
+def fact(rng: random.Random, need: Need, chance: float, *, unsaid: float = 0.0) -> Fact | None:
+    """What a candidate has of what a job needs, or None: it meets the need with a given chance.
+
+    Args:
+        rng: Where chance comes from.
+        need: A need of any kind but experience.
+        chance: The chance that it is met.
+        unsaid: The chance that, where a level is not met, the thing is named without one.
+    """
+    scale = SCALES.get(need.kind, ())
+    rank = scale.index(need.level) if need.level else 0
     if rng.random() < chance:
-        return SKILL_LEVELS[rng.randint(rank, len(SKILL_LEVELS) - 1)]
-    return SKILL_LEVELS[rng.randrange(rank)] if rank and rng.random() < NEARLY else "none"
+        return Fact(scale[rng.randint(rank, len(scale) - 1)] if need.level else "")
+    if need.kind in ("skill", "language") and need.level and unsaid and rng.random() < unsaid:
+        return Fact()
+    if need.kind == "certificate" and rng.random() < NEARLY:
+        return Fact(whole=False)
+    return Fact(scale[rng.randrange(rank)]) if rank and rng.random() < NEARLY else None
+
+
+def facts(rng: random.Random, job: Job, chance: float, *, unsaid: float) -> dict[Need, Fact | None]:
+    """What a candidate has of everything but experience that a job needs; see :func:`fact`."""
+    return {need: fact(rng, need, chance, unsaid=unsaid) for need in job.needs if need.kind != "experience"}
+
+
+def years(rng: random.Random, needed: int, chance: float) -> int:
+    """Years of experience that a candidate states, from 1: as many as are needed with a given chance."""
+    enough = needed == 1 or rng.random() < chance
+    return rng.randint(needed, 9) if enough else rng.randint(1, needed - 1)
+
+
+def worked(rng: random.Random, needed: int, chance: float, *, rugged: bool) -> Career:
+    """A career of as many months as are needed with a given chance; of a rugged one there may be none."""
+    enough = needed == 12 or rng.random() < chance  # noqa: PLR2004 - a year
+    low, high = (needed, needed + LONGER) if enough else (3, needed - 1)
+    none = rugged and rng.random() < NO_EXPERIENCE
+    return career.draw(rng, 0 if none else rng.randint(low, high), rugged=rugged)
 
 
 @cache

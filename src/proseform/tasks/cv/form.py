@@ -3,17 +3,19 @@
 An evaluation is evidence first, requirement by requirement, then the verdict::
 
     Amina Okafor for Data Engineer.
-    Requires advanced Python: "advanced Python", met.
-    Requires advanced SQL: "basic SQL", below.
-    Prefers basic Docker: no evidence, missing.
-    Requires 3 years: "5 years", met.
+    Requires advanced skill Python: "advanced Python", met.
+    Requires 3 years skill Kafka: "Streams in Kafka" from "2019-03 to 2021-02", 2 years, partly.
+    Requires 3 years experience: "5 years", met.
+    Prefers B2 language German: "German", unclear.
+    Requires permit work permit: no evidence, unclear.
     Strengths: Python, experience.
-    Gaps: SQL, Docker.
-    Met 2 of 3 and 0 of 1 preferred. Score: 57. Recommendation: consider.
+    Gaps: Kafka, German, work permit.
+    Met 2 and partly 1 of 4, 0 and 0 of 1 preferred. Score: 56. Recommendation: consider.
 
-The words after ``Requires`` are the job's; the words in quotes are the CV's. Dated experience gives its periods, then
-their sum: ``Requires 2 years: "2015-03 to 2016-02" and "2016-01 to 2017-06", 2 years 4 months, met.``
-What it knowingly leaves out: whether any of it is true (:mod:`.rewards` compares with the case).
+What stands before the colon are the job's words, what stands in quotes are the CV's. Time that counts is quoted as
+periods, with their sum unless the only one is a duration itself. Where the CV says when it was written, the first line
+does too, "for Data Engineer as of May 2025": that is what "present" means. What the reader knowingly leaves out:
+whether any of it is true (:mod:`.rewards` compares with the case).
 """
 
 from __future__ import annotations
@@ -23,33 +25,39 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from proseform.claims.dates import duration
+from proseform.tasks.cv.judgement import EXPERIENCE
 from proseform.verdict import Reason, Verdict
 
-SKILL_LEVELS = ("basic", "intermediate", "advanced")
-SECTIONS = ("header", "requirements", "experience", "strengths", "gaps", "met", "score", "recommendation")
-"""The sections of an evaluation, in order; ``requirements`` is one line for each skill, the last three share a line."""
-EXPERIENCE = "experience"
-"""What the experience requirement is called among strengths and gaps."""
+SECTIONS = ("header", "requirements", "strengths", "gaps", "met", "score", "recommendation")
+"""The sections of an evaluation, in order; ``requirements`` is one line for each, the last three share a line."""
+ONE_LINE = SECTIONS.index("met")
+"""The first of the sections that share the last line."""
 LONGEST = 20_000
 """Characters beyond which a text is not read at all."""
 
-_LEVEL = re.compile(rf"\b({'|'.join(SKILL_LEVELS)})\b")
-_HEADER = re.compile(r'([^":\n]{1,60}?) for ([^":\n]{1,60})\.')
+_TEXT, _NAME, _QUOTE, _PERIOD = r'[^",:\n]{1,90}?', r'[^":\n]{1,60}', r'"[^"\n]{1,120}"', r'"[^"\n]{1,40}"'
+_QUOTES, _PERIODS = rf"{_QUOTE}(?: and {_QUOTE}){{0,3}}", rf"{_PERIOD}(?: and {_PERIOD}){{0,11}}"
+_NEEDS = r'(?:(?P<needs>[^",:\n]{1,40}?) )??'
+_VERDICT = r"(?P<verdict>met|partly|missing|unclear)\."
+_SUM = r"(?:, (?P<sum>[0-9a-z ]{6,20}))?"
+_HEADER = re.compile(rf"({_NAME}?) for ({_NAME}?)(?: as of ({_NAME}))?\.")
 _REQUIREMENT = re.compile(
-    rf'(Requires|Prefers) ({"|".join(SKILL_LEVELS)}) ([^",:\n]{{1,40}}): '
-    r'(?:"([^"\n]{1,120})"|no evidence), (met|below|missing)\.'
+    rf"(?P<verb>Requires|Prefers) {_NEEDS}(?P<kind>skill|degree|language|certificate|permit|place) "
+    rf"(?P<subject>{_TEXT}): "
+    rf"(?:(?P<quotes>{_QUOTES})(?: from (?P<periods>{_PERIODS}){_SUM})?|no evidence), {_VERDICT}"
 )
 _EXPERIENCE = re.compile(
-    r"Requires ([0-9]{1,2}) years?: "
-    r'(?:("[^"\n]{1,40}"(?: and "[^"\n]{1,40}"){0,11})(?:, ([0-9a-z ]{6,20}))?|no evidence), (met|below|missing)\.'
+    rf"(?P<verb>Requires|Prefers) {_NEEDS}(?P<kind>experience): "
+    rf"(?:(?P<periods>{_PERIODS}){_SUM}|no evidence), {_VERDICT}"
 )
-_LIST = re.compile(r'(Strengths|Gaps): ([^":\n]{1,600})\.')
-_MET = re.compile(r"Met ([0-9]{1,2}) of ([0-9]{1,2})(?: and ([0-9]{1,2}) of ([0-9]{1,2}) preferred)?\.")
+_LIST = re.compile(r'(Strengths|Gaps): ([^":\n]{1,1000})\.')
+_COUNTS = r"([0-9]{1,2}) and (?:partly )?([0-9]{1,2}) of ([0-9]{1,2})"
+_MET = re.compile(rf"Met {_COUNTS}(?:, {_COUNTS} preferred)?\.")
 _SCORE = re.compile(r"Score: ([0-9]{1,3})\.")
 _RECOMMENDATION = re.compile(r"Recommendation: (reject|consider|interview)\.")
 _CLOSE = ("Met ", "Score: ", "Recommendation: ")
 _SENTENCE = re.compile(rf" (?={'|'.join(_CLOSE)})")
-_SPAN = re.compile(r"(?:([0-9]{1,2}) years?)?(?:(?:^| )([0-9]{1,2}) months?)?")
 _QUOTED = re.compile(r'"([^"]*)"')
 
 
@@ -93,17 +101,22 @@ def span(months: int) -> str:
     return " ".join(parts) or "0 months"
 
 
+def key(requirement: Mapping[str, Any]) -> tuple[str, str]:
+    """What a requirement is about: its kind and subject; an evaluation has one line for each."""
+    return requirement["kind"], requirement.get("subject", EXPERIENCE)
+
+
 def sections(answer: Mapping[str, Any]) -> dict[str, str]:
     """An answer of the whole schema as the text of each section, in order; see :data:`SECTIONS`."""
-    met, total = answer["met"], answer["total"]
-    preferred = f" and {met['preferred']} of {total['preferred']} preferred" if total["preferred"] else ""
+    required, preferred = answer["required"], answer["preferred"]
+    wished = f", {preferred['met']} and {preferred['partly']} of {preferred['of']} preferred" if preferred["of"] else ""
+    date = f" as of {answer['as_of']}" if answer["as_of"] else ""
     return {
-        "header": f"{answer['candidate']} for {answer['role']}.",
-        "requirements": "\n".join(map(_requirement_line, answer["requirements"])),
-        "experience": _experience_line(answer["experience"], answer["periods"]),
+        "header": f"{answer['candidate']} for {answer['role']}{date}.",
+        "requirements": "\n".join(map(_line, answer["requirements"])),
         "strengths": f"Strengths: {', '.join(answer['strengths']) or 'none'}.",
         "gaps": f"Gaps: {', '.join(answer['gaps']) or 'none'}.",
-        "met": f"Met {met['required']} of {total['required']}{preferred}.",
+        "met": f"Met {required['met']} and partly {required['partly']} of {required['of']}{wished}.",
         "score": f"Score: {answer['score']}.",
         "recommendation": f"Recommendation: {answer['recommendation']}.",
     }
@@ -111,8 +124,8 @@ def sections(answer: Mapping[str, Any]) -> dict[str, str]:
 
 def layout(parts: Mapping[str, str]) -> str:
     """Sections as one text: a line each, the last three on one; what is absent is left out."""
-    lines = [parts[name] for name in SECTIONS[:5] if name in parts]
-    close = " ".join(parts[name] for name in SECTIONS[5:] if name in parts)
+    lines = [parts[name] for name in SECTIONS[:ONE_LINE] if name in parts]
+    close = " ".join(parts[name] for name in SECTIONS[ONE_LINE:] if name in parts)
     return "\n".join([*lines, close] if close else lines)
 
 
@@ -175,101 +188,79 @@ def _faults(scanned: Scan) -> Iterator[tuple[str, str]]:
             yield name, "the section is missing"
         elif name != "requirements" and len(scanned.claims[name]) > 1:
             yield name, "the section stands twice"
-    seen: set[str] = set()
-    for item in scanned.claims["requirements"]:
-        if item["skill"] in seen:
-            yield "requirements", f"{item['skill']} stands twice"
-        if item["quote"] and item["found"] == "none":
-            yield "requirements", f"the quote for {item['skill']} shows no level, or several"
-        seen.add(item["skill"])
-    if any(experience["years"] < 0 for experience, _ in scanned.claims["experience"]):
-        yield "experience", "the sum of the periods is missing"
+    seen: set[tuple[str, str]] = set()
+    for requirement in scanned.claims["requirements"]:
+        if key(requirement) in seen:
+            yield "requirements", f"{' '.join(key(requirement))} stands twice"
+        if requirement["months"] < 0:
+            yield "requirements", f"the sum of the periods for {key(requirement)[1]} is missing"
+        seen.add(key(requirement))
 
 
 def _value(scanned: Scan) -> dict[str, Any]:
     """The answer that a complete scan states."""
     claims = {name: values[0] for name, values in scanned.claims.items()}
     requirements = scanned.claims["requirements"]
-    experience, periods = claims["experience"]
-    missing = [item["skill"] for item in requirements if item["verdict"] == "missing"]
-    if experience["verdict"] == "missing":
-        missing.append(EXPERIENCE)
-    met, total = claims["met"]
+    required, preferred = claims["met"]
     return {
         "candidate": claims["header"][0],
         "role": claims["header"][1],
+        "as_of": claims["header"][2],
         "requirements": requirements,
-        "experience": experience,
-        "periods": periods,
         "strengths": claims["strengths"],
         "gaps": claims["gaps"],
-        "missing": missing,
-        "met": met,
-        "total": total,
+        "unclear": [key(one)[1] for one in requirements if one["verdict"] == "unclear"],
+        "required": required,
+        "preferred": preferred,
         "score": claims["score"],
         "recommendation": claims["recommendation"],
     }
 
 
-def _requirement_line(item: Mapping[str, Any]) -> str:
-    """One line of evidence."""
-    verb = "Requires" if item["importance"] == "required" else "Prefers"
-    evidence = f'"{item["quote"]}"' if item["quote"] else "no evidence"
-    return f"{verb} {item['needed']} {item['skill']}: {evidence}, {item['verdict']}."
+def _line(requirement: Mapping[str, Any]) -> str:
+    """One requirement with its evidence."""
+    verb = "Requires" if requirement["importance"] == "required" else "Prefers"
+    asks = " ".join(filter(None, (verb, requirement["needs"], requirement["kind"], requirement.get("subject", ""))))
+    quotes, periods = (" and ".join(f'"{text}"' for text in requirement[name]) for name in ("quotes", "periods"))
+    stated = len(requirement["periods"]) == 1 and duration(requirement["periods"][0]) is not None
+    total = f", {span(requirement['months'])}" if periods and not stated else ""
+    evidence = " from ".join(filter(None, (quotes, periods))) + total
+    return f"{asks}: {evidence or 'no evidence'}, {requirement['verdict']}."
 
 
-def _experience_line(experience: Mapping[str, Any], periods: list[str]) -> str:
-    """The line on experience; a single period that is a duration needs no sum."""
-    months = 12 * experience["years"] + experience["months"]
-    needs = span(12 * experience["required_years"]) if experience["required_years"] else "0 years"
-    if not periods:
-        return f"Requires {needs}: no evidence, {experience['verdict']}."
-    quotes = " and ".join(f'"{period}"' for period in periods)
-    total = "" if _months(periods[0]) is not None and len(periods) == 1 else f", {span(months)}"
-    return f"Requires {needs}: {quotes}{total}, {experience['verdict']}."
-
-
-def _months(text: str) -> int | None:
-    """The months in a duration, or None where the text is none."""
-    match = _SPAN.fullmatch(text)
-    return 12 * int(match[1] or 0) + int(match[2] or 0) if match and text else None
+def _requirement(match: re.Match[str]) -> dict[str, Any]:
+    """What a line states; months below 0 where the sum of its periods is missing."""
+    parts = match.groupdict()
+    periods = _QUOTED.findall(parts["periods"] or "")
+    total = parts["sum"] or (periods[0] if len(periods) == 1 else "")
+    months = duration(total) if periods else 0
+    return {
+        "kind": parts["kind"],
+        "importance": "required" if parts["verb"] == "Requires" else "preferred",
+        **({"subject": parts["subject"]} if "subject" in parts else {}),
+        "needs": parts["needs"] or "",
+        "quotes": _QUOTED.findall(parts.get("quotes") or ""),
+        "periods": periods,
+        "months": -1 if months is None else months,
+        "verdict": parts["verdict"],
+    }
 
 
 def _recognise(line: str, scanned: Scan) -> bool:
     """Add the section that a piece of text is; False where it is none."""
-    if match := _REQUIREMENT.fullmatch(line):
-        verb, needed, skill, quote, verdict = match.groups()
-        levels = _LEVEL.findall(quote or "")
-        importance = "required" if verb == "Requires" else "preferred"
-        level = levels[0] if len(levels) == 1 else "none"
-        item = {
-            "skill": skill,
-            "importance": importance,
-            "needed": needed,
-            "found": level,
-            "quote": quote or "",
-            "verdict": verdict,
-        }
-        scanned.add("requirements", item)
-    elif match := _EXPERIENCE.fullmatch(line):
-        years, quotes, total, verdict = match.groups()
-        periods = _QUOTED.findall(quotes or "")
-        months = _months(total or (periods[0] if len(periods) == 1 else "")) if periods else 0
-        whole, rest = (-1, 0) if months is None else divmod(months, 12)
-        scanned.add(
-            "experience", ({"required_years": int(years), "years": whole, "months": rest, "verdict": verdict}, periods)
-        )
+    if match := _REQUIREMENT.fullmatch(line) or _EXPERIENCE.fullmatch(line):
+        scanned.add("requirements", _requirement(match))
     elif match := _LIST.fullmatch(line):
         scanned.add(match[1].lower(), [] if match[2] == "none" else match[2].split(", "))
     elif match := _MET.fullmatch(line):
-        met, of, preferred_met, preferred = (int(count or 0) for count in match.groups())
-        scanned.add("met", ({"required": met, "preferred": preferred_met}, {"required": of, "preferred": preferred}))
+        counts = [int(count or 0) for count in match.groups()]
+        scanned.add("met", tuple(dict(zip(("met", "partly", "of"), counts[at : at + 3], strict=True)) for at in (0, 3)))
     elif match := _SCORE.fullmatch(line):
         scanned.add("score", int(match[1]))
     elif match := _RECOMMENDATION.fullmatch(line):
         scanned.add("recommendation", match[1])
     elif match := _HEADER.fullmatch(line):
-        scanned.add("header", (match[1], match[2]))
+        scanned.add("header", (match[1], match[2], match[3] or ""))
     else:
         return False
     return True

@@ -1,16 +1,24 @@
-"""The rule of judgement: from what a job asks for and a CV shows to the exact answer. Deterministic.
+"""The rule of judgement: from what a job asks for and a CV shows to the exact answer. Deterministic, on one page.
 
-Score: ``100 x (2 x required met + preferred met) / (2 x required + preferred)``, half rounded up, where the years of
-experience count as one required item and what is only ``below`` counts as unmet. From :data:`INTERVIEW` on the
-recommendation is ``interview``, from :data:`CONSIDER` on ``consider``, else ``reject``.
+A requirement is ``met`` where the CV shows all that is asked; ``partly`` where it shows the thing, but less of it: a
+lower level, fewer years, a lower degree; ``unclear`` where it speaks of the thing and does not say how much of it, and
+for a permit or a place that it does not speak of; else ``missing``. Time is counted in calendar months, overlaps once.
+
+A required item weighs :data:`REQUIRED_WEIGHT`, a preferred one 1; ``partly`` earns half. The score is the share that is
+earned, in percent, half rounded up. From :data:`INTERVIEW` on the recommendation is ``interview``, from
+:data:`CONSIDER` on ``consider``, else ``reject``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Literal
 
-from proseform.tasks.cv.form import EXPERIENCE, SKILL_LEVELS
+Kind = Literal["skill", "experience", "degree", "language", "certificate", "permit", "place"]
+Importance = Literal["required", "preferred"]
+Verdict = Literal["met", "partly", "missing", "unclear"]
 
 INTERVIEW = 75
 """Lowest score that is recommended for an interview."""
@@ -18,16 +26,91 @@ CONSIDER = 50
 """Lowest score that is recommended for consideration."""
 REQUIRED_WEIGHT = 2
 """What a required item weighs against a preferred one."""
+CREDIT = {"met": Fraction(1), "partly": Fraction(1, 2)}
+"""What part of its weight a verdict earns; none unless it stands here."""
+EXPERIENCE = "experience"
+"""What the requirement of experience is called among strengths and gaps."""
+UNSAID: frozenset[Kind] = frozenset({"permit", "place"})
+"""What CVs need not speak of: where they do not, nothing is known."""
+SKILL_LEVELS = ("basic", "intermediate", "advanced")
+LANGUAGE_LEVELS = ("A1", "A2", "B1", "B2", "C1", "C2")
+DEGREE_LEVELS = ("vocational", "bachelor", "master", "doctorate")
+SCALES: dict[Kind, tuple[str, ...]] = {
+    "skill": SKILL_LEVELS,
+    "language": LANGUAGE_LEVELS,
+    "degree": DEGREE_LEVELS,
+}
+"""The levels of each kind that has any, lowest first."""
 
 
-def score(met: Mapping[str, int], total: Mapping[str, int]) -> int:
-    """The score of counts of required and preferred items, 0 to 100.
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What a job asks for.
 
-    >>> score({"required": 2, "preferred": 1}, {"required": 3, "preferred": 1})
-    71
+    Attributes:
+        kind: Of what kind it is.
+        importance: Required or preferred.
+        subject: What it is about, in the job's words, "Kubernetes or Nomad"; empty for experience.
+        needs: How much of it, in the job's words; empty where it says nothing of that.
+        level: The level of the kind's scale; empty where none is asked.
+        months: Months of use, or of experience; 0 where none are asked.
     """
-    got, most = (REQUIRED_WEIGHT * counts["required"] + counts["preferred"] for counts in (met, total))
-    return (200 * got + most) // (2 * most) if most else 0
+
+    kind: Kind
+    importance: Importance
+    subject: str
+    needs: str = ""
+    level: str = ""
+    months: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a CV shows of it.
+
+    Attributes:
+        quotes: The CV's words for it; empty where it does not speak of it. Experience has periods alone.
+        level: The level of the kind's scale; empty where the CV states none.
+        periods: The CV's words for the time that counts.
+        months: Months of it, overlaps once.
+        whole: Whether what is shown is the thing itself: held, not expired nor begun; of the field that is asked.
+    """
+
+    quotes: tuple[str, ...] = ()
+    level: str = ""
+    periods: tuple[str, ...] = ()
+    months: int = 0
+    whole: bool = True
+
+
+def verdict(need: Need, shown: Shown) -> Verdict:
+    """The verdict on one requirement.
+
+    >>> python = Need("skill", "required", "Python", "advanced", "advanced")
+    >>> [verdict(python, shown) for shown in (Shown(("Python",)), Shown(("basic Python",), "basic"), Shown())]
+    ['unclear', 'partly', 'missing']
+    """
+    if not shown.quotes and not shown.periods:
+        return "unclear" if need.kind in UNSAID else "missing"
+    if (need.level and not shown.level) or (need.months and not shown.months):
+        return "unclear"
+    scale = SCALES.get(need.kind, ())
+    enough = shown.months >= need.months and (not need.level or scale.index(shown.level) >= scale.index(need.level))
+    return "met" if enough and shown.whole else "partly"
+
+
+def score(verdicts: Iterable[tuple[Importance, Verdict]]) -> int:
+    """The score of importance and verdict of each requirement, 0 to 100.
+
+    >>> score([("required", "met"), ("required", "partly"), ("preferred", "missing")])
+    60
+    """
+    earned = whole = Fraction()
+    for importance, one in verdicts:
+        weight = REQUIRED_WEIGHT if importance == "required" else 1
+        whole += weight
+        earned += weight * CREDIT.get(one, 0)
+    return int(100 * earned / whole + Fraction(1, 2)) if whole else 0
 
 
 def recommendation(points: int) -> str:
@@ -35,67 +118,54 @@ def recommendation(points: int) -> str:
     return "interview" if points >= INTERVIEW else "consider" if points >= CONSIDER else "reject"
 
 
-def skill_verdict(needed: str, shown: str) -> str:
-    """``met``, ``below`` or ``missing``; ``found`` may be ``none``."""
-    if shown == "none":
-        return "missing"
-    return "met" if SKILL_LEVELS.index(shown) >= SKILL_LEVELS.index(needed) else "below"
-
-
-def judge(
-    *,
-    candidate: str,
-    role: str,
-    requirements: Sequence[Mapping[str, str]],
-    required_years: int,
-    months: int,
-    periods: Sequence[str],
-) -> dict[str, Any]:
+def judge(candidate: str, role: str, requirements: Sequence[tuple[Need, Shown]], as_of: str = "") -> dict[str, Any]:
     """The exact answer of the whole schema.
 
     Args:
         candidate: Full name.
         role: The job's title.
-        requirements: Each with ``skill``, ``importance``, ``needed``, ``found`` and ``quote``.
-        required_years: Minimum years.
-        months: Months that the CV shows.
-        periods: The CV's words for them.
+        requirements: Each with what the CV shows of it, in the job's order.
+        as_of: When the CV was written, in its own words; empty where it does not say.
     """
-    items = [{**item, "verdict": skill_verdict(item["needed"], item["found"])} for item in requirements]
-    verdict = "missing" if months == 0 else "met" if months >= 12 * required_years else "below"
+    rows = [row(need, shown, verdict(need, shown)) for need, shown in requirements]
+    return {"candidate": candidate, "role": role, "as_of": as_of, "requirements": rows, **summary(rows)}
+
+
+def row(need: Need, shown: Shown, judged: Verdict) -> dict[str, Any]:
+    """One requirement of the answer."""
     return {
-        "candidate": candidate,
-        "role": role,
-        "requirements": items,
-        "experience": {
-            "required_years": required_years,
-            "years": months // 12,
-            "months": months % 12,
-            "verdict": verdict,
-        },
-        "periods": list(periods),
-        **summary([(item["skill"], item["importance"], item["verdict"]) for item in items], verdict),
+        "kind": need.kind,
+        "importance": need.importance,
+        **({} if need.kind == EXPERIENCE else {"subject": need.subject}),
+        "needs": need.needs,
+        "quotes": list(shown.quotes),
+        "periods": list(shown.periods),
+        "months": shown.months,
+        "verdict": judged,
     }
 
 
-def summary(items: Iterable[tuple[str, str, str]], experience: str) -> dict[str, Any]:
-    """Everything that follows from verdicts alone: strengths, gaps, missing, met, total, score, recommendation.
+def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Everything that follows from the requirements: three lists of names, two counts, score and recommendation.
 
     Args:
-        items: Skill, importance and verdict of each requirement.
-        experience: The verdict on experience.
+        rows: The requirements of an answer.
     """
-    rows = [*items, (EXPERIENCE, "required", experience)]
-    kinds = ("required", "preferred")
-    met = {kind: sum(importance == kind and verdict == "met" for _, importance, verdict in rows) for kind in kinds}
-    total = {kind: sum(importance == kind for _, importance, _ in rows) for kind in kinds}
-    points = score(met, total)
+    named = [(str(one.get("subject", EXPERIENCE)), one["importance"], one["verdict"]) for one in rows]
+    points = score((importance, judged) for _, importance, judged in named)
+    counts = {
+        kind: {
+            "met": sum(importance == kind and judged == "met" for _, importance, judged in named),
+            "partly": sum(importance == kind and judged == "partly" for _, importance, judged in named),
+            "of": sum(importance == kind for _, importance, _ in named),
+        }
+        for kind in ("required", "preferred")
+    }
     return {
-        "strengths": [name for name, _, verdict in rows if verdict == "met"],
-        "gaps": [name for name, _, verdict in rows if verdict != "met"],
-        "missing": [name for name, _, verdict in rows if verdict == "missing"],
-        "met": met,
-        "total": total,
+        "strengths": [name for name, _, judged in named if judged == "met"],
+        "gaps": [name for name, _, judged in named if judged != "met"],
+        "unclear": [name for name, _, judged in named if judged == "unclear"],
+        **counts,
         "score": points,
         "recommendation": recommendation(points),
     }

@@ -3,7 +3,8 @@
 Every term takes the text and the case and gives a score in [0, 1]: 1 for the gold text, 0 for text that is no
 evaluation. Terms score what was recognised (:func:`.form.scan`), so that careless prose earns what its sound parts are
 worth. A section stated twice scores as absent, and a requirement that the job does not have counts as one more error:
-contradicting oneself, repeating and listing everything do not pay.
+contradicting oneself, repeating and listing everything do not pay. Nor does judging unread: a verdict counts only with
+its evidence, quoted as it stands in the CV, or rightly with none.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ ATTEMPT = 0.5
 """The most that ``format`` gives to a text which the strict reader refuses."""
 SLACK = 1.15
 """Length, against the gold text, up to which ``concision`` is full; at twice the gold it is 0."""
+ASKED = 0.25
+"""What the job's words weigh in a line's evidence; the rest is for the CV's."""
 
 
 def read(prose: str, _inputs: Mapping[str, Input]) -> Verdict:
@@ -35,38 +38,35 @@ def read(prose: str, _inputs: Mapping[str, Input]) -> Verdict:
 
 
 def accuracy(prose: str, case: Case) -> float:
-    """The share of verdicts that are right: each requirement, the experience, the score and the recommendation."""
+    """The share of verdicts that are right, each with its evidence; score and recommendation count as one each."""
     scanned, gold = _scan(prose), case.answer
     claims = _claims(scanned)
-    right = sum(_agree(claims.get(_key(item)), item, "importance", "verdict") for item in gold["requirements"])
-    experience = scanned.only("experience")
-    right += experience is not None and experience[0]["verdict"] == gold["experience"]["verdict"]
+    right = sum(
+        _agree(claim := claims.get(form.key(item)), item, "importance", "verdict") and _shown(claim, item, case)
+        for item in gold["requirements"]
+    )
     right += sum(scanned.only(name) == gold[name] for name in ("score", "recommendation"))
-    return float(right / (len(gold["requirements"]) + 3 + _surplus(scanned, case)))
+    return float(right / (len(gold["requirements"]) + 2 + _surplus(scanned, case)))
 
 
 def explanation(prose: str, case: Case) -> float:
     """How well the verdicts are supported: evidence on each line, and a summary that follows from the lines.
 
-    Half of a line's score is for what the job asks for, half for what the CV shows, quoted word for word. The summary
-    (strengths, gaps, counts, and score with recommendation) is compared with the evaluation's own lines, true or not,
-    and weighs as much as the share of the requirements that have a line. A strength or gap that contradicts its line
-    counts as one more error.
+    A line's evidence is :data:`ASKED` for what the job asks for, the rest for what the CV shows, quoted word for word.
+    The summary (strengths, gaps, counts, and score with recommendation) is compared with the evaluation's own lines,
+    true or not, and weighs as much as the share of lines with the right evidence. A strength or gap that contradicts
+    its line counts as one more error.
     """
     scanned, gold = _scan(prose), case.answer
     claims = _claims(scanned)
-    evidence = sum(_grounded(claims.get(_key(item)), item, case) for item in gold["requirements"])
-    experience = scanned.only("experience")
-    if experience is not None:
-        claim, periods = experience
-        truth = gold["experience"]
-        evidence += 0.5 * (claim["required_years"] == truth["required_years"])
-        evidence += 0.5 * (
-            (claim["years"], claim["months"], periods) == (truth["years"], truth["months"], gold["periods"])
-        )
-    items = len(gold["requirements"]) + 1
-    covered = (sum(_key(item) in claims for item in gold["requirements"]) + (experience is not None)) / items
-    return (evidence + covered * _consistency(scanned)) / (
+    evidence, supported = 0.0, 0
+    for item in gold["requirements"]:
+        claim = claims.get(form.key(item))
+        shown = _shown(claim, item, case)
+        evidence += ASKED * _agree(claim, item, "importance", "needs") + (1 - ASKED) * shown
+        supported += shown
+    items = len(gold["requirements"])
+    return (evidence + supported / items * _consistency(scanned)) / (
         items + _SUMMARY + _surplus(scanned, case) + _unfounded(scanned)
     )
 
@@ -87,10 +87,12 @@ def format(prose: str, case: Case) -> float:  # noqa: A001 - the rubric's word
 
 
 def coverage(prose: str, case: Case) -> float:
-    """The share of the required parts that are present: candidate and role, each requirement, each section."""
+    """The share of the due parts that are present: candidate and role, requirements with their evidence, sections."""
     scanned, gold = _scan(prose), case.answer
-    claims = {_key(item) for item in scanned.claims["requirements"]}
-    present = _named(scanned, case) + sum(_key(item) in claims for item in gold["requirements"])
+    claims = _claims(scanned)
+    present = _named(scanned, case) + sum(
+        _shown(claims.get(form.key(item)), item, case) for item in gold["requirements"]
+    )
     present += sum(bool(scanned.claims[name]) for name in form.SECTIONS[2:])
     return present / (len(gold["requirements"]) + len(form.SECTIONS) - 1)
 
@@ -134,15 +136,10 @@ def _scan(prose: str) -> form.Scan:
     return form.scan(prose)
 
 
-def _key(item: Mapping[str, Any]) -> str:
-    """What identifies the requirement that a claim is about."""
-    return str(item["skill"])
-
-
-def _claims(scanned: form.Scan) -> dict[str, Mapping[str, Any]]:
-    """The requirement lines by skill; a skill with two lines has none."""
+def _claims(scanned: form.Scan) -> dict[tuple[str, str], Mapping[str, Any]]:
+    """The requirement lines by what they are about; what has two lines has none."""
     lines = scanned.claims["requirements"]
-    keys = [_key(item) for item in lines]
+    keys = [form.key(item) for item in lines]
     return {key: item for key, item in zip(keys, lines, strict=True) if keys.count(key) == 1}
 
 
@@ -153,30 +150,29 @@ def _agree(claim: Mapping[str, Any] | None, truth: Mapping[str, Any], *names: st
 
 def _surplus(scanned: form.Scan, case: Case) -> int:
     """Requirement lines beyond one for each requirement of the job."""
-    asked = {_key(item) for item in case.answer["requirements"]}
-    claims = [_key(item) for item in scanned.claims["requirements"]]
+    asked = {form.key(item) for item in case.answer["requirements"]}
+    claims = [form.key(item) for item in scanned.claims["requirements"]]
     return len(claims) - len(asked & {*claims})
 
 
 def _named(scanned: form.Scan, case: Case) -> bool:
     """Whether the evaluation is of this candidate for this role."""
-    return bool(scanned.only("header") == (case.answer["candidate"], case.answer["role"]))
+    return bool(scanned.only("header") == tuple(case.answer[name] for name in ("candidate", "role", "as_of")))
 
 
-def _grounded(claim: Mapping[str, Any] | None, truth: Mapping[str, Any], case: Case) -> float:
-    """Half for what the job asks for, half for what the CV shows."""
-    if claim is None:
-        return 0.0
-    wider = bool(truth["quote"]) and truth["quote"] in claim["quote"] and claim["quote"] in case.inputs["cv"]
-    shown = claim["found"] == truth["found"] and (claim["quote"] == truth["quote"] or wider)
-    return 0.5 * _agree(claim, truth, "importance", "needed") + 0.5 * shown
+def _shown(claim: Mapping[str, Any] | None, truth: Mapping[str, Any], case: Case) -> bool:
+    """Whether a line has the evidence of the CV: the same quotes, or wider ones that stand there, and the same time."""
+    if claim is None or not _agree(claim, truth, "periods", "months"):
+        return False
+    pairs = zip(claim["quotes"], truth["quotes"], strict=False)
+    return len(claim["quotes"]) == len(truth["quotes"]) and all(
+        quote == gold or (gold in quote and quote in case.inputs["cv"]) for quote, gold in pairs
+    )
 
 
 def _unfounded(scanned: form.Scan) -> int:
     """Entries of strengths and gaps that contradict their line or have none, counted as often as they are listed."""
-    verdicts = {skill: item["verdict"] for skill, item in _claims(scanned).items()}
-    if (experience := scanned.only("experience")) is not None:
-        verdicts[form.EXPERIENCE] = experience[0]["verdict"]
+    verdicts = {subject: item["verdict"] for (_, subject), item in _claims(scanned).items()}
     strengths, gaps = (
         [name for listed in scanned.claims[section] for name in listed] for section in ("strengths", "gaps")
     )
@@ -187,18 +183,14 @@ def _unfounded(scanned: form.Scan) -> int:
 
 def _consistency(scanned: form.Scan) -> int:
     """How many parts of the summary follow from the evaluation's own lines, 0 to :data:`_SUMMARY`."""
-    experience = scanned.only("experience")
     lines = scanned.claims["requirements"]
-    if experience is None or not lines:
+    if not lines:
         return 0
-    due = judgement.summary(
-        [(item["skill"], item["importance"], item["verdict"]) for item in lines], experience[0]["verdict"]
-    )
-    points = scanned.only("score")
+    due = judgement.summary(lines)
     pieces = (
         scanned.only("strengths") == due["strengths"],
         scanned.only("gaps") == due["gaps"],
-        scanned.only("met") == (due["met"], due["total"]),
-        points == due["score"] and scanned.only("recommendation") == due["recommendation"],
+        scanned.only("met") == (due["required"], due["preferred"]),
+        scanned.only("score") == due["score"] and scanned.only("recommendation") == due["recommendation"],
     )
     return sum(pieces)

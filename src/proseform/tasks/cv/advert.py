@@ -1,0 +1,87 @@
+"""Jobs as advertisements: each requirement in a sentence of its own, among noise about the company."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from proseform.tasks.cv import names
+from proseform.tasks.cv.data import data
+from proseform.tasks.cv.drawing import Job
+from proseform.tasks.cv.judgement import Need
+
+NOISE = {"company": (1, 3), "tasks": (0, 3), "benefits": (0, 3), "process": (0, 1), "equal": (0, 1)}
+"""Sentences of each kind that ask for nothing, fewest and most."""
+BULLETS = ("- ", "* ", "• ", "\u2013 ", "")
+HEADED = 0.8
+"""How often parts have headings."""
+
+
+def text(rng: random.Random, job: Job, background: Sequence[str]) -> str:
+    """A job as an advertisement.
+
+    Args:
+        rng: Where chance comes from.
+        job: What is asked for.
+        background: Sentences that name skills and ask for nothing.
+    """
+    words = data("words/deeds.en")
+    filled = {"employer": names.word(rng, data("words/syllables")["employer"]["stem"]), "city": city(rng)}
+    bullet, headed = rng.choice(BULLETS), rng.random() < HEADED
+    noise = {
+        kind: [line.format(**filled) for line in rng.sample(words["noise"][kind], rng.randint(*NOISE[kind]))]
+        for kind in NOISE
+    }
+    noise["tasks"] += background
+    parts = [("company", noise["company"]), ("tasks", noise["tasks"])]
+    for importance in ("required", "preferred"):
+        asked = [sentence(rng, need, words) for need in job.needs if need.importance == importance]
+        parts.append((importance, [f"{bullet}{line}" for line in asked]))
+    tail = [("benefits", noise["benefits"]), ("process", noise["process"]), ("equal", noise["equal"])]
+    rng.shuffle(tail)
+    lines = [job.role]
+    for kind, rows in [*parts, *tail]:
+        if rows:
+            heading = [rng.choice(words["advert"][kind]).format(**filled)] if headed else []
+            lines += ["", *heading, *rows]
+    return "\n".join(lines)
+
+
+def sentence(rng: random.Random, need: Need, words: Mapping[str, Any]) -> str:
+    """A requirement in one of the wordings of its kind; subject and needs stand in it word for word, case included."""
+    line = rng.choice(words["require"][_kind(need)][need.importance])
+    first, _, second = need.subject.partition(" or ")
+    degree = words["degrees"].get(need.level, "")
+    return str(line.format(
+        skill=need.subject, field=need.subject, language=need.subject, certificate=need.subject, place=need.subject,
+        permit=article(need.subject), first=first, second=second, years=need.needs, level=need.needs, degree=degree,
+    ))  # fmt: skip
+
+
+def article(permit: str) -> str:
+    """A permit with the article that jobs give it."""
+    for kind in data("words/deeds.en")["permits"].values():
+        head = kind.split("{", 1)[0]
+        for one in ("the ", "a "):
+            if head.startswith(one) and permit.startswith(head.removeprefix(one)):
+                return f"{one}{permit}"
+    return permit
+
+
+def city(rng: random.Random) -> str:
+    """A city of any country, as English spells it."""
+    return str(rng.choice(rng.choice(data("words/credentials")["country"])["cities"]))
+
+
+def _kind(need: Need) -> str:
+    """The kind of wordings that fits."""
+    match need.kind:
+        case "skill" if need.months:
+            return "skill_years"
+        case "skill" if need.level:
+            return "skill_level"
+        case "skill":
+            return "either" if " or " in need.subject else "skill"
+        case _:
+            return need.kind
