@@ -2,7 +2,7 @@
 
 Engine, load and servers share the machine's cores, which is said with the figures: run it on a quiet machine. At each
 rate the engine is asked directly, then through each server; repeats follow one another in turns, so that a disturbance
-meets all. Exit code 1 where our server left a request unanswered.
+meets all. Exit code 1 where our server left a request unanswered, 2 where nothing could be measured.
 
 There is no row for what passes through unverified: our server has no such mode. LiteLLM's proxy and KServe's
 transformer verify nothing, so their one call is compared with one of ours that is verified.
@@ -21,6 +21,7 @@ from typing import Any
 
 from benchmarks.serving import cases, hours, measure, subjects
 from benchmarks.serving.cases import MODES, Mode
+from proseform.errors import ConfigError
 from proseform.machine import machine
 
 _WARM_RATE = 10.0
@@ -47,17 +48,22 @@ def main() -> None:
     if given.quick:
         given.rates, given.seconds, given.repeats, given.no_ladder = [20], 1.0, 1, True
     print(f"{machine()}; the engine takes {given.delay_ms:g} ms a call; load, engine and servers share the cores\n")
-    if given.hours:
-        figures = hours.play(60 * given.minutes, given.rate, given.seconds, given.delay_ms)
-        print(hours.table(figures))
-        written, wrong = asdict(figures), figures.broken()
-    else:
-        written, wrong = _rates(given)
+    try:
+        written, wrong = _hours(given) if given.hours else _rates(given)
+    except ConfigError as error:
+        parser.exit(2, f"{error}\n")
     if given.json:
         given.json.parent.mkdir(parents=True, exist_ok=True)
         given.json.write_text(json.dumps({"machine": machine(), **written, "broken": wrong}, indent=1) + "\n")
     print("\n".join(["", *wrong]) if wrong else "\nEvery bound holds.")
     sys.exit(bool(wrong))
+
+
+def _hours(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
+    """The long load: the figures, and the bounds that do not hold."""
+    figures = hours.play(60 * given.minutes, given.rate, given.seconds, given.delay_ms)
+    print(hours.table(figures))
+    return asdict(figures), figures.broken()
 
 
 def _rates(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:

@@ -17,6 +17,7 @@ from statistics import fmean
 
 from benchmarks.serving import cases, measure, subjects
 from benchmarks.serving.load import Plan, quantile
+from proseform.errors import ConfigError
 
 FAULTS = 0.05
 SHARE = 0.8
@@ -93,8 +94,14 @@ def play(seconds: float, rate: float, window_s: float, delay_ms: float, count: i
         window_s: Of each window that looks for what is borne.
         delay_ms: Of the engine.
         count: Cases that are asked about in turn.
+
+    Raises:
+        ConfigError: Not even the lowest rate is borne.
     """
     rate = rate or math.floor(SHARE * _borne(window_s, delay_ms, count))
+    if not rate:
+        hint = "Measure on a quiet machine, or give --rate."
+        raise ConfigError(f"No rate is borne here with a p99 of {_BORNE_MS} ms beside the engine's time.", hint=hint)
     with _server(FAULTS, delay_ms, count) as server, _sampled(server) as samples:
         plan = Plan("proseform", "two calls", server.port, rate, seconds, min(60.0, seconds / _PARTS), count)
         window, _ = measure.loaded(server, plan)

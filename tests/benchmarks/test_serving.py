@@ -147,6 +147,15 @@ def test_bounds_of_the_long_load_are_told_where_they_are_broken(change):
     assert len(figures(**change).broken()) == 1
 
 
+def test_a_machine_on_which_no_rate_is_borne_is_told_so(monkeypatch, capsys):
+    monkeypatch.setattr(hours, "_borne", lambda *_: 0.0)
+    monkeypatch.setattr(sys, "argv", ["serving", "--hours"])
+    with pytest.raises(SystemExit) as ended:
+        serving.main()
+    assert ended.value.code == 2
+    assert "No rate is borne" in capsys.readouterr().err
+
+
 def test_the_command_runs_through_with_our_own_server_which_sends_traces(monkeypatch, tmp_path, capsys):
     out = tmp_path / "figures.json"
     monkeypatch.setattr(sys, "argv", ["serving", "--quick", "--servers", "traced", "--json", str(out)])
