@@ -65,7 +65,9 @@ PARALLEL := -n auto --dist loadfile --no-loadscope-reorder
 try: TASK := cv
 try: setup ## a page to try the champion of make demo, on this machine alone; TASK=passport for that task
 	@$(VENV)/bin/proseform serve --task $(if $(filter cv,$(TASK)),cv,examples/tasks/$(TASK)) --page; code=$$?; \
-	if [ $$code = 5 ]; then echo "There is no champion yet. Run first: make demo$(if $(filter cv,$(TASK)),, TASK=$(TASK))" >&2; fi; \
+	if [ $$code = 5 ]; then \
+	  echo "There is no champion yet. Run first: make demo$(if $(filter cv,$(TASK)),, TASK=$(TASK))" >&2; \
+	fi; \
 	[ $$code = 130 ] || exit $$code # Ctrl+C
 
 .PHONY: test

@@ -11,7 +11,8 @@ export class Trouble extends Error {
 
 /** A JSON value from the server; with a body it is posted. */
 export async function json(path, body, signal) {
-  return (await asked(path, body, signal)).json();
+  const response = await asked(path, body, signal);
+  return speaking(response.json());
 }
 
 /** The events of a request, each `{name, data}`; the last is an answer, or a Trouble is thrown. */
