@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import jinja2
@@ -118,6 +119,7 @@ def _masked(turn: Turn, masks: dict[str, str]) -> Iterator[str]:
         yield _veiled(segment.text, mask) if mask else segment.text
 
 
+@lru_cache(maxsize=16)
 def _veiled(text: str, mask: str) -> str:
     """A text with a placeholder for each visible character."""
     return _VISIBLE.sub(lambda match: mask * len(match[0]), text)
