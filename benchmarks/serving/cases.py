@@ -1,7 +1,7 @@
 """The cases, what is asked of whom, and what is right.
 
-Cases are those of the task ``cv`` at level ``professional``, whose answers have 1 kB. There are so many that none comes
-again while a server still keeps its evaluation (:data:`KEPT_S`): every request costs its calls.
+Cases are those of the task ``cv`` at level ``professional``, whose answers have 1.4 kB. There are so many that none
+comes again while a server still keeps its evaluation (:data:`KEPT_S`): every request costs its calls.
 """
 
 from __future__ import annotations
