@@ -71,16 +71,16 @@ def main(folder: Path) -> None:
     """Write the pictures."""
     cv = tasks.load("cv")
     tickets = tasks.load(tasks.located(str(ROOT / "examples" / "tasks" / "tickets")))
-    case = examples(cv)[0]
+    at, case = next((place, one) for place, one in enumerate(examples(cv)) if _varied(one))
     place, ticket = next((place, one) for place, one in enumerate(examples(tickets)) if _clear(one))
     with chromium() as browser:
         with _served(cv, [Gold(cv, case, "base", "A strong candidate, on the whole.")]) as base:
             with _page(browser, base, viewport=DESK) as page:
-                _judged(page)
+                _judged(page, at)
                 page.locator(".quoted").nth(3).dispatch_event("pointerover")
                 _taken(page, folder / "page.png")
             with _page(browser, base, viewport=PHONE) as page:
-                _judged(page)
+                _judged(page, at)
                 page.locator(".result").scroll_into_view_if_needed()
                 page.screenshot(path=folder / "page-phone.png")
         engines = [Gold(tickets, ticket), Gold(tickets, _misread(tickets, ticket), "other")]
@@ -90,6 +90,11 @@ def main(folder: Path) -> None:
             _judged(page, place)
             page.get_by_text("The two answers agree").wait_for()
             _taken(page, folder / "page-two.png")
+
+
+def _varied(case: Case) -> bool:
+    """Whether a CV shows one thing that is asked for, another in part, and lacks a third."""
+    return {"met", "partly", "missing"} <= {item["verdict"] for item in case.answer["requirements"]}
 
 
 def _clear(case: Case) -> bool:
@@ -121,7 +126,7 @@ def _page(browser: Browser, base: str, **options: Mapping[str, int] | str) -> It
         yield page
 
 
-def _judged(page: Page, place: int = 0) -> None:
+def _judged(page: Page, place: int) -> None:
     """Have an example judged."""
     page.get_by_label("Example").select_option(index=1 + place)
     page.get_by_role("button", name="Evaluate").click()
