@@ -10,7 +10,7 @@ from aiohttp import web
 from proseform import bundle as bundles
 from proseform import testing
 from proseform.errors import Refusal, StoreError
-from proseform.infer import Request, ask
+from proseform.infer import Request, ask, tokens
 from proseform.infer import http as engines
 from proseform.infer.answer import answered
 from proseform.infer.context import Encoder, encoders
@@ -38,6 +38,21 @@ def test_the_ids_are_those_of_the_engine_in_this_process(engine, by_role, role, 
     assert by_role[role].ids(request) == [*prompt, *prefill]
     assert by_role[role].room(request) == engine._role_models[role].room(request)
     assert frozenset(by_role[role].stop()) == engine._role_models[role].stop
+
+
+def test_a_prompt_that_fits_is_remembered_and_one_that_does_not_is_not(by_role, engine, monkeypatch):
+    """It may be as large as a body; many of them would fill the process."""
+    encoder, encoded = by_role["evaluator"], []
+    own = Encoder(encoder.tokenizer, encoder.limit)
+    encode = tokens.encode
+    monkeypatch.setattr(tokens, "encode", lambda *given: encoded.append(1) or encode(*given))
+    for inputs, times in ((INPUTS, 1), ({**INPUTS, "parcel": "a map " * encoder.limit}, 3)):
+        request = ask(engine.bundle, "evaluator", inputs)
+        rooms = [own.room(request) for _ in range(3)]
+        assert len({*rooms}) == 1
+        assert (rooms[0] > 0) == (times == 1)
+        assert len(encoded) == times
+        encoded.clear()
 
 
 def test_a_server_is_sent_ids_in_which_no_text_of_theirs_is_a_control_token(folder, by_role):

@@ -34,6 +34,8 @@ _UNSPACED = re.compile(
     "[\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u2e80-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
 )
 """Scripts that are written without blanks between words."""
+_SHORT = 1000
+"""Characters of a text whose folded form is remembered: names and lines are asked for again, and take little room."""
 _SIGNS = "+#"
 """What belongs to the word before it: C++, C#."""
 
@@ -68,10 +70,17 @@ def weight(text: str) -> int:
     return sum(map(_worth, text))
 
 
-@lru_cache(maxsize=256)
 def folded(text: str) -> str:
     """A text composed, with single blanks: what is compared."""
+    return _folded_short(text) if len(text) <= _SHORT else _fold(text)
+
+
+def _fold(text: str) -> str:
+    """As :func:`folded`."""
     return _BLANKS.sub(" ", unicodedata.normalize("NFC", text)).strip()
+
+
+_folded_short = lru_cache(maxsize=256)(_fold)
 
 
 def _places(quote: str, text: str) -> Iterator[tuple[int, int]]:

@@ -45,7 +45,11 @@ class Encoder:
             InputError: Text of theirs cannot be kept apart from control tokens.
         """
         given = request.prefill if prefill else ""
-        return [*self._encoded(request.prompt), *(self._given(given) if given else ())]
+        try:
+            prompt = self._encoded(request.prompt)
+        except _LongError as error:
+            prompt = error.ids
+        return [*prompt, *(self._given(given) if given else ())]
 
     def room(self, request: Request) -> int:
         """Tokens that are left for the completion; below 1 the prompt is too long."""
@@ -58,8 +62,27 @@ class Encoder:
         return sorted({number for number in ids if number is not None})
 
     def _encode(self, prompt: Rendered) -> tuple[int, ...]:
-        """The ids of a prompt."""
-        return tuple(tokens.encode(self.tokenizer, prompt))
+        """The ids of a prompt.
+
+        Raises:
+            _LongError: It will not be sent, and is not to be remembered: what is may be as large as a body.
+        """
+        ids = tuple(tokens.encode(self.tokenizer, prompt))
+        if len(ids) > self.limit:
+            raise _LongError(ids)
+        return ids
+
+
+class _LongError(Exception):
+    """A prompt that the model has no room for.
+
+    Attributes:
+        ids: Its ids.
+    """
+
+    def __init__(self, ids: tuple[int, ...]) -> None:
+        super().__init__()
+        self.ids = ids
 
 
 def encoders(folder: Path, bundle: Bundle) -> dict[Role, Encoder]:

@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import jinja2
@@ -55,11 +54,13 @@ def laid_out(tokenizer: Any, rendered: Rendered) -> Layout:
     if rendered.style == "plain":
         turn = rendered.turns[0]
         masks = dict(zip(_theirs(rendered.turns), _free(turn.content), strict=False))
-        return _filled(turn.content, "".join(_masked(turn, masks)), masks)
+        veils = _veils(masks)
+        return _filled(turn.content, "".join(_masked(turn, veils)), masks, veils)
     turns, own = _accepted(tokenizer, rendered)
     masks = dict(zip(_theirs(turns), _free(own + "".join(turn.content for turn in turns)), strict=False))
-    masked = _written(tokenizer, [{"role": turn.role, "content": "".join(_masked(turn, masks))} for turn in turns])
-    return _filled(own, masked, masks)
+    veils = _veils(masks)
+    masked = _written(tokenizer, [{"role": turn.role, "content": "".join(_masked(turn, veils))} for turn in turns])
+    return _filled(own, masked, masks, veils)
 
 
 def _accepted(tokenizer: Any, rendered: Rendered) -> tuple[tuple[Turn, ...], str]:
@@ -112,24 +113,22 @@ def _free(text: str) -> Iterator[str]:
     return (chr(code) for code in _PLACEHOLDERS if chr(code) not in used)
 
 
-def _masked(turn: Turn, masks: dict[str, str]) -> Iterator[str]:
+def _veils(masks: dict[str, str]) -> dict[str, str]:
+    """Each text with its placeholder for each visible character."""
+    return {text: _VISIBLE.sub(lambda match: mask * len(match[0]), text) for text, mask in masks.items()}  # noqa: B023
+
+
+def _masked(turn: Turn, veils: dict[str, str]) -> Iterator[str]:
     """The content of a turn with the visible characters of theirs as placeholders."""
     for segment in turn.segments:
-        mask = "" if segment.ours else masks.get(segment.text, "")
-        yield _veiled(segment.text, mask) if mask else segment.text
+        yield segment.text if segment.ours else veils.get(segment.text, segment.text)
 
 
-@lru_cache(maxsize=16)
-def _veiled(text: str, mask: str) -> str:
-    """A text with a placeholder for each visible character."""
-    return _VISIBLE.sub(lambda match: mask * len(match[0]), text)
-
-
-def _filled(own: str, masked: str, masks: dict[str, str]) -> Layout:
+def _filled(own: str, masked: str, masks: dict[str, str], veils: dict[str, str]) -> Layout:
     """Fill the placeholders of a masked text with what they stand for."""
     edits: list[Edit] = []
     for text, mask in masks.items():
-        shown = _veiled(text, mask).strip()
+        shown = veils[text].strip()
         spans = list(_occurrences(shown, masked))
         if len(spans) * shown.count(mask) != masked.count(mask):
             spans, shown = [match.span() for match in re.finditer(rf"{mask}(?:[{mask}\s]*{mask})?", masked)], ""
