@@ -116,6 +116,11 @@ class Job:
         return self.experience.months
 
     @property
+    def asked(self) -> set[str]:
+        """Everything that it asks for by name, alternatives apart."""
+        return {one for need in self.needs for one in need.alternatives}
+
+    @property
     def identity(self) -> str:
         """Twelve hex digits of the content, whatever its order."""
         return _hash(f"{self.role}|{sorted(map(repr, self.needs))}").hex()[:12]
@@ -179,10 +184,26 @@ def _job(rng: random.Random, name: str, shape: Level) -> Job:
     ]
     kinds = rng.sample(shape.kinds, min(len(shape.kinds), rng.randint(*shape.others)))
     needs += [_other(rng, kind, "preferred" if preferred and rng.random() < WISHED else "required") for kind in kinds]
+    worked, (first, last) = experience(rng, shape), apart(needs)
+    return Job(role, (*first, worked, *last))
+
+
+def experience(rng: random.Random, shape: Level) -> Need:
+    """The years of experience that a job asks for."""
     years = rng.randint(1, shape.years)
-    experience = Need("experience", "required", "", form.span(12 * years), months=12 * years)
-    apart = [[need for need in needs if need.importance == kind] for kind in ("required", "preferred")]
-    return Job(role, (*apart[0], experience, *apart[1]))
+    return Need("experience", "required", "", form.span(12 * years), months=12 * years)
+
+
+def apart(needs: Sequence[Need]) -> tuple[list[Need], list[Need]]:
+    """What is required, and what is preferred, each in the order of the needs."""
+    required = [need for need in needs if need.importance == "required"]
+    return required, [need for need in needs if need.importance == "preferred"]
+
+
+def used(rng: random.Random, importance: Importance, skill: str) -> Need:
+    """A skill that is asked for by years of use."""
+    months = 12 * rng.randint(1, LONG_USE)
+    return Need("skill", importance, skill, form.span(months), months=months)
 
 
 def _skill(rng: random.Random, importance: Importance, skill: str, spare: list[str], shape: Level) -> Need:
@@ -191,8 +212,7 @@ def _skill(rng: random.Random, importance: Importance, skill: str, spare: list[s
         skill = f"{skill} or {spare.pop()}"
     draw = rng.random()
     if draw < shape.used:
-        months = 12 * rng.randint(1, LONG_USE)
-        return Need("skill", importance, skill, form.span(months), months=months)
+        return used(rng, importance, skill)
     if draw < shape.used + shape.plain:
         return Need("skill", importance, skill)
     asked = rng.choice(SKILL_LEVELS)

@@ -63,6 +63,11 @@ class Need:
     level: str = ""
     months: int = 0
 
+    @property
+    def alternatives(self) -> list[str]:
+        """The things of which any will do; the subject alone where it names one."""
+        return self.subject.split(" or ")
+
 
 @dataclass(frozen=True, slots=True)
 class Shown:

@@ -12,9 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from proseform.claims.dates import covered
-from proseform.tasks.cv import advert, names
-from proseform.tasks.cv.career import month
+from proseform.tasks.cv import advert, names, writing
 from proseform.tasks.cv.data import data
 from proseform.tasks.cv.drawing import Fact
 from proseform.tasks.cv.judgement import Need, Shown
@@ -78,7 +76,7 @@ class Page:
         }  # fmt: skip
         shown = {need: writers[need.kind](need, fact) for need, fact in self._profile.facts.items() if fact is not None}
         for skill, level in self._profile.extra.items():
-            self._stated(self._called(skill), level)
+            self._stated(writing.called(self._rng, skill, ALIAS), level)
         self._fill()
         return self._laid_out(), shown
 
@@ -95,14 +93,9 @@ class Page:
         tradition = self._rng.choice(data("words/syllables")["tradition"])
         return {"stem": data("words/syllables")["employer"]["stem"], "family": tradition["family"], "city": self._city}
 
-    def _called(self, skill: str) -> str:
-        """What the CV calls a skill."""
-        others = data("words/aliases")["en"].get(skill)
-        return self._rng.choice(others) if others and self._rng.random() < ALIAS else skill
-
     def _skill(self, need: Need, fact: Fact) -> Shown:
         """A skill: by deeds with their time, by a level, by stated years, or there and no more."""
-        name = self._called(self._rng.choice(need.subject.split(" or ")))
+        name = writing.called(self._rng, self._rng.choice(need.alternatives), ALIAS)
         if need.months:
             return self._used(name, fact)
         return self._stated(name, fact.level)
@@ -112,14 +105,11 @@ class Page:
         if not self._sections.work or not fact.whole:
             return self._stated(name, "", listed=True)
         career = self._profile.career
-        chosen = sorted(
-            self._rng.sample(range(len(self._sections.work)), min(len(career.words), self._rng.randint(1, 2)))
-        )
+        chosen = writing.employed(self._rng, career)
         quotes = [self._deed(name) for _ in chosen]
         for index, quote in zip(chosen, quotes, strict=True):
             self._sections.work[index].append(quote)
-        months = covered(career.periods[index] for index in chosen)
-        return Shown(tuple(quotes), periods=tuple(career.words[index] for index in chosen), months=months)
+        return writing.used_at(career, chosen, quotes)
 
     def _stated(self, name: str, level: str, *, listed: bool = False) -> Shown:
         """A skill in a list, with its level where it has one; or by a deed."""
@@ -161,9 +151,7 @@ class Page:
         study = data("words/study")
         degree = self._rng.choice(next(one for one in study["level"] if one["name"] == level)["en"])
         quote = str(self._rng.choice(study["joins"]["en"][:4]).format(degree=degree, field=subject))
-        career = self._profile.career
-        graduated = (career.periods[-1][0] if career.periods else 12 * 2023) - self._rng.randint(-30, 30)
-        dates = f"{month(graduated - 35, 'iso')} to {month(graduated, 'iso')}"
+        dates = writing.studied(self._rng, self._profile.career)
         syllables = data("words/syllables")
         school = names.put_together(
             self._rng, self._rng.choice(syllables["school"]["patterns"]["en"]),
@@ -220,10 +208,10 @@ class Page:
     def _laid_out(self) -> str:
         """The lines as a text."""
         rng, career = self._rng, self._profile.career
-        bullets = [f"{self._bullet}{line}" for line in self._sections.lines.get("skills", [])]
-        rng.shuffle(bullets)
-        row = ", ".join(line.removeprefix(self._bullet) for line in bullets)
-        self._sections.lines["skills"] = [row] if rng.random() < IN_A_ROW and bullets else bullets
+        skills = self._sections.lines.get("skills", [])
+        rng.shuffle(skills)
+        row = [", ".join(skills)] if rng.random() < IN_A_ROW and skills else []
+        self._sections.lines["skills"] = row or [f"{self._bullet}{line}" for line in skills]
         work = [
             line
             for head, *deeds in self._sections.work

@@ -32,15 +32,14 @@ def pair(rng: random.Random, name: str, split: Split, shape: drawing.Level) -> w
         job = vacancy.job(rng, shape, profession)
     chance = rng.choice(drawing.FITNESS)
     own = rng.choice(vacancy.professions()) if rng.random() < OTHER_PROFESSION else profession
-    asked = {skill for need in job.needs for skill in need.subject.split(" or ")}
-    pool = [skill for skill in own["skills"] if skill not in asked]
+    pool = [skill for skill in own["skills"] if skill not in job.asked]
     extra = {
         skill: rng.choice(("", "", *SKILL_LEVELS))
         for skill in rng.sample(pool, min(len(pool), rng.randint(*shape.extra)))
     }
     facts = drawing.facts(rng, job, chance, unsaid=drawing.UNSAID)
     career = drawing.worked(rng, job.years, chance, rugged=True)
-    absent = [need.subject.split(" or ")[0] for need, fact in facts.items() if need.kind == "skill" and fact is None]
+    absent = [need.alternatives[0] for need, fact in facts.items() if need.kind == "skill" and fact is None]
     spare = [skill for skill in pool if skill not in extra]
     hearsay = _hearsay(rng, absent, spare, rng.randint(*shape.hearsay))
     titles = vacancy.titles(own)
@@ -53,7 +52,7 @@ def pair(rng: random.Random, name: str, split: Split, shape: drawing.Level) -> w
 def _ambiguous(job: drawing.Job, name: str) -> bool:
     """Whether a skill that is asked for stands in the candidate's name, as R does in "A. R. Okafor"."""
     words = {word.strip(".") for word in name.split()}
-    return any(skill in words for need in job.needs for skill in need.subject.split(" or "))
+    return not words.isdisjoint(job.asked)
 
 
 def _hearsay(rng: random.Random, absent: list[str], spare: list[str], count: int) -> tuple[str, ...]:

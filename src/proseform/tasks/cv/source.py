@@ -106,7 +106,7 @@ def _pair(rng: random.Random, name: str, level: str, split: Split) -> writing.Pa
         return writing.Pair(job, writing.short_job(job), cv, shown)
     work = drawing.worked(rng, job.years, chance, rugged=shape.rugged)
     hearsay = _hearsay(rng, level, profile)
-    called = {skill: _called(rng, skill) for skill in _skills(profile)} if shape.rugged else {}
+    called = {skill: writing.called(rng, skill, ALIAS) for skill in _skills(profile)} if shape.rugged else {}
     cv, shown = writing.dated_cv(rng, replace(profile, career=work, hearsay=hearsay), drawing.roles(level), called)
     text = writing.long_job(rng, job, _background(rng, level, profile) if shape.rugged else ())
     return writing.Pair(job, text, cv, writing.timed(shown, job, work), work, hearsay)
@@ -114,8 +114,7 @@ def _pair(rng: random.Random, name: str, level: str, split: Split) -> writing.Pa
 
 def _extra(rng: random.Random, level: str, title: str, job: drawing.Job) -> dict[str, str]:
     """Skills of a CV that the job does not ask for, with their levels."""
-    asked = {skill for need in job.needs for skill in need.subject.split(" or ")}
-    pool = [skill for skill in drawing.skills(level, title) if skill not in asked]
+    pool = [skill for skill in drawing.skills(level, title) if skill not in job.asked]
     chosen = rng.sample(pool, min(len(pool), rng.randint(*drawing.level(level).extra)))
     bare = drawing.level(level).plain
     return {skill: "" if rng.random() < bare else rng.choice(judgement.SKILL_LEVELS) for skill in chosen}
@@ -123,14 +122,8 @@ def _extra(rng: random.Random, level: str, title: str, job: drawing.Job) -> dict
 
 def _skills(profile: writing.Profile) -> list[str]:
     """Every skill that a profile names, in order."""
-    asked = [skill for need in profile.facts if need.kind == "skill" for skill in need.subject.split(" or ")]
+    asked = [skill for need in profile.facts if need.kind == "skill" for skill in need.alternatives]
     return [*asked, *profile.extra]
-
-
-def _called(rng: random.Random, skill: str) -> str:
-    """What the CV calls a skill."""
-    others = data("words/aliases")["en"].get(skill)
-    return str(rng.choice(others)) if others and rng.random() < ALIAS else skill
 
 
 def _hearsay(rng: random.Random, level: str, profile: writing.Profile) -> tuple[str, ...]:
@@ -140,7 +133,7 @@ def _hearsay(rng: random.Random, level: str, profile: writing.Profile) -> tuple[
         skill
         for need, fact in profile.facts.items()
         if need.kind == "skill" and fact is None
-        for skill in need.subject.split(" or ")
+        for skill in need.alternatives
     ]
     known = {*_skills(profile)} - {*absent}
     others = [skill for skill in rng.sample(drawing.skills(level), shape.hearsay[1]) if skill not in known]

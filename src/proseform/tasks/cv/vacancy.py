@@ -6,9 +6,9 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from proseform.tasks.cv import advert, form
+from proseform.tasks.cv import advert
 from proseform.tasks.cv.data import data
-from proseform.tasks.cv.drawing import LONG_USE, WISHED, Job, Level
+from proseform.tasks.cv.drawing import WISHED, Job, Level, apart, experience, used
 from proseform.tasks.cv.judgement import LANGUAGE_LEVELS, SKILL_LEVELS, Importance, Kind, Need
 from proseform.tasks.cv.synonyms import permit
 
@@ -35,23 +35,20 @@ def job(rng: random.Random, shape: Level, profession: Mapping[str, Any]) -> Job:
         _skill(rng, "required" if index < required else "preferred", skill, spare, shape)
         for index, skill in enumerate(chosen)
     ]
-    named = {skill for need in needs for skill in need.subject.split(" or ")}
+    named = {skill for need in needs for skill in need.alternatives}
     for kind in rng.sample(shape.kinds, min(len(shape.kinds), rng.randint(*shape.others))):
         importance: Importance = "preferred" if preferred and rng.random() < WISHED else "required"
         needs.append(_other(rng, kind, importance, profession, named))
-    years = rng.randint(1, shape.years)
-    experience = Need("experience", "required", "", form.span(12 * years), months=12 * years)
-    apart = [[need for need in needs if need.importance == importance] for importance in ("required", "preferred")]
-    rng.shuffle(apart[0])
-    return Job(rng.choice(titles(profession)), (*apart[0], experience, *apart[1]))
+    worked, (first, last) = experience(rng, shape), apart(needs)
+    rng.shuffle(first)
+    return Job(rng.choice(titles(profession)), (*first, worked, *last))
 
 
 def _skill(rng: random.Random, importance: Importance, skill: str, spare: list[str], shape: Level) -> Need:
     """A skill that is asked for in one of four ways."""
     draw = rng.random()
     if draw < shape.used:
-        months = 12 * rng.randint(1, LONG_USE)
-        return Need("skill", importance, skill, form.span(months), months=months)
+        return used(rng, importance, skill)
     if draw < shape.used + shape.either and spare:
         return Need("skill", importance, f"{skill} or {spare.pop()}")
     if draw < shape.used + shape.either + shape.plain:

@@ -175,13 +175,19 @@ def dated_cv(
     return _laid_out(rng, profile, lines), shown
 
 
+def called(rng: random.Random, skill: str, share: float) -> str:
+    """What a CV calls a skill: by another name in a share of the cases, where it has one."""
+    others = data("words/aliases")["en"].get(skill)
+    return str(rng.choice(others)) if others and rng.random() < share else skill
+
+
 def _written(
     rng: random.Random, need: Need, fact: Fact, lines: Lines, career: Career, called: Mapping[str, str]
 ) -> Shown:
     """Write what a candidate has of a need into a CV's lines."""
     words = data("phrases")
     if need.kind == "skill":
-        name = rng.choice(need.subject.split(" or "))
+        name = rng.choice(need.alternatives)
         name = called.get(name, name)
         if need.months:
             return _used(rng, name, fact, lines, career)
@@ -220,11 +226,22 @@ def _used(rng: random.Random, name: str, fact: Fact, lines: Lines, career: Caree
     if not lines.work or not fact.whole:
         lines.listed.append(name)
         return Shown((name,))
-    chosen = sorted(rng.sample(range(len(lines.work)), min(len(lines.work), rng.randint(1, 2))))
+    chosen = employed(rng, career)
     quotes = []
     for index, template in zip(chosen, rng.sample(data("phrases")["evidence"], len(chosen)), strict=True):
         quotes.append(str(template.format(quote=name)))
         lines.work[index].append(quotes[-1])
+    return used_at(career, chosen, quotes)
+
+
+def employed(rng: random.Random, career: Career) -> list[int]:
+    """One or two of the employments, by their places in a career."""
+    count = len(career.words)
+    return sorted(rng.sample(range(count), min(count, rng.randint(1, 2))))
+
+
+def used_at(career: Career, chosen: Sequence[int], quotes: Sequence[str]) -> Shown:
+    """A skill that was used at these employments, by a quote from each."""
     months = covered(career.periods[index] for index in chosen)
     return Shown(tuple(quotes), periods=tuple(career.words[index] for index in chosen), months=months)
 
@@ -241,9 +258,13 @@ def _study(rng: random.Random, lines: Lines, career: Career, subjects: set[str])
 
 def _dated_study(rng: random.Random, career: Career, degree: str) -> str:
     """A degree with its years and its school."""
+    return f"{studied(rng, career)}, {degree}, {rng.choice(data('phrases')['schools'])}"
+
+
+def studied(rng: random.Random, career: Career) -> str:
+    """Three years of study that end about when a career begins."""
     graduated = (career.periods[-1][0] if career.periods else 12 * 2023) - rng.randint(-30, 30)
-    studied = f"{month(graduated - 35, 'iso')} to {month(graduated, 'iso')}"
-    return f"{studied}, {degree}, {rng.choice(data('phrases')['schools'])}"
+    return f"{month(graduated - 35, 'iso')} to {month(graduated, 'iso')}"
 
 
 def _laid_out(rng: random.Random, profile: Profile, lines: Lines) -> str:
