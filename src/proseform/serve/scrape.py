@@ -105,12 +105,12 @@ class Window:
         """The same of the series that have these labels alone."""
 
         def kept(scrape: Scrape) -> Scrape:
-            found = {
+            series_of = {
                 name: {key: value for key, value in series.items() if labels.items() <= dict(key).items()}
                 for name, series in scrape.samples.items()
                 if name != _STARTED
             }
-            return Scrape(scrape.at, {**found, _STARTED: {frozenset(): scrape.started}})
+            return Scrape(scrape.at, {**series_of, _STARTED: {frozenset(): scrape.started}})
 
         return Window(kept(self.after), kept(self.before) if self.before else None)
 
