@@ -127,6 +127,9 @@ def serve(
         str, typer.Option(help="Address to listen on; in a container 0.0.0.0, or :: for IPv6 too.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", "--http_port", help="TCP port.")] = 8080,
+    grpc_port: Annotated[
+        int | None, typer.Option("--grpc-port", "--grpc_port", help="TCP port for gRPC; absent takes no calls.")
+    ] = None,
     timeout_s: Annotated[float, typer.Option(help="Longest time for an answer, in seconds.")] = 60.0,
     queue: Annotated[int, typer.Option(help="Requests that may wait.")] = 64,
     model_name: Annotated[str, typer.Option("--model_name", help="The model's name in KServe's protocols.")] = "",
@@ -170,6 +173,7 @@ def serve(
         name=model_name,
         host=host,
         port=port,
+        grpc_port=grpc_port,
         timeout_s=timeout_s,
         concurrency=spec.concurrency * len(spec.roots("formatter")) if urls else 32,
         queue=queue,

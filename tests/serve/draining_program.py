@@ -1,4 +1,4 @@
-"""A server of the toy task over a scripted engine that takes 20 ms a turn: `draining_program.py PORT`."""
+"""A server of the toy task over a scripted engine that takes 20 ms a turn: `draining_program.py PORT [GRPC_PORT]`."""
 
 import asyncio
 import sys
@@ -15,4 +15,6 @@ if __name__ == "__main__":
         return good(request)
 
     task = testing.toy_task()
-    server.run([Weighted(testing.ScriptedEngine(testing.toy_bundle(task), script))], task, port=int(sys.argv[1]))
+    engine = testing.ScriptedEngine(testing.toy_bundle(task), script)
+    grpc_port = int(sys.argv[2]) if len(sys.argv) > 2 else None
+    server.run([Weighted(engine)], task, port=int(sys.argv[1]), grpc_port=grpc_port)

@@ -39,10 +39,12 @@ class Light:
     Attributes:
         port: Where it listens.
         engine: What answers.
+        grpc_port: Where it listens for gRPC; 0 where it does not.
     """
 
     port: int
     engine: Any
+    grpc_port: int = 0
 
     def line(self) -> http.client.HTTPConnection:
         """One kept connection, which is never reopened."""
@@ -59,6 +61,7 @@ def light(
     engine: Engine | None = None,
     beside: Sequence[Engine] = (),
     page: bool = False,
+    grpc: bool = False,
     task: Task | None = None,
     guard: Guard | None = None,
     shelf: Shelf | None = None,
@@ -70,8 +73,8 @@ def light(
     engine = engine or testing.ScriptedEngine(testing.toy_bundle(task), script)
     admission = Admission(Router([Weighted(one) for one in (engine, *beside)]), task, **known)
     door = Door(shelf, admission, 2) if shelf else None
-    app = App(admission, f"proseform-{task.name}", guard, door, page=page)
-    running = server.uvicorn_server(app, "127.0.0.1", 0, known["timeout_s"])
+    app = App(admission, f"proseform-{task.name}", guard, door, page=page, grpc=grpc)
+    running = server.uvicorn_server(app, "127.0.0.1", 0, known["timeout_s"], 0 if grpc else None)
     started = threading.Event()
     startup = running.startup
 
@@ -84,7 +87,8 @@ def light(
     thread.start()
     try:
         assert started.wait(PATIENCE_S)
-        yield Light(running.servers[0].sockets[0].getsockname()[1], engine)
+        grpc_port = running.beside.port if grpc else 0
+        yield Light(running.servers[0].sockets[0].getsockname()[1], engine, grpc_port)
     finally:
         running.should_exit = True
         thread.join(PATIENCE_S)

@@ -5,6 +5,7 @@
     POST /v1/tasks/{task}/answer        one case, JSON or multipart with files; optionally the caller's schema, streamed
     POST /v1/models/{name}:predict      KServe V1 (:mod:`proseform.serve.v1`)
     POST /v2/models/{name}/infer        KServe V2, the Open Inference Protocol (:mod:`proseform.serve.v2`)
+    POST /inference.GRPCInferenceService/{method}  the same by gRPC (:mod:`proseform.serve.grpc`), if asked for
     /v1/files  /v1/batches              files of requests (:mod:`proseform.serve.batches.door`)
     /openai/v1/…                        OpenAI's protocol (:mod:`proseform.serve.openai`)
     GET  /v1/bundle                     which bundles answer, and their weights
@@ -36,7 +37,8 @@ from proseform.serve.openai import completions
 from proseform.serve.openai.door import Door
 from proseform.serve.page import Page
 from proseform.serve.readiness import Readiness
-from proseform.serve.routes import Handler, Route, matching, protocol
+from proseform.serve.routes import Handler, Route, check, matching, protocol
+from proseform.serve.several import Read, Several
 from proseform.serve.waiting import deadline, in_time, unless_gone
 
 
@@ -67,24 +69,27 @@ class App:
         guard: Lets requests in; None asks for no key.
         batches: Takes files of requests; None takes none.
         page: Whether there is a page at ``/``, in the place of V1's liveness.
+        grpc: Whether the methods of gRPC are routes too (:mod:`proseform.serve.grpc`).
 
     Attributes:
         draining: Whether the server is about to end: it is not ready, and each response closes its connection.
+        limit: The largest body, in bytes.
     """
 
     draining = False
 
     def __init__(
         self, admission: Admission, name: str, guard: Guard | None = None, batches: Batches | None = None,
-        *, page: bool = False,
+        *, page: bool = False, grpc: bool = False,
     ) -> None:  # fmt: skip
         self._admission = admission
         self._name = name
         self._guard = guard or Guard()
         self._batches = batches
         self._reader = reading.Reader(admission.task)
-        self._limit = reading.body_limit(admission.task)
+        self.limit = reading.body_limit(admission.task)
         self._readiness = Readiness(admission.router.engines)
+        self._several = Several(admission, self._guard)
         name, version = r"(?P<name>[^/]+)", "(/versions/(?P<version>[^/]+))?"
         self._routes = [
             Route(r"/v1/tasks/(?P<task>[^/]+)/answer", "POST", self._answer),
@@ -93,6 +98,7 @@ class App:
             *Door(admission, self._reader).routes,
             *(batches.routes if batches else ()),
             *(Page(admission, self._reader).routes if page else ()),
+            *(self._calls() if grpc else ()),
             *About(admission, self._name).routes,
             Route(rf"/v1/models/{name}", "GET", self._ready, open=True),
             Route(rf"/v2/models/{name}{version}/ready", "GET", self._ready, open=True),
@@ -102,12 +108,18 @@ class App:
             Route(r"/metrics", "GET", self._metrics, open=True),
         ]
 
+    def _calls(self) -> Sequence[Route]:
+        """The methods of gRPC, whose library is imported where they are asked for."""
+        from proseform.serve.grpc.door import Door as Calls
+
+        return Calls(self._several, self._name, self._check_engines).routes
+
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         """One ASGI connection."""
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         elif scope["type"] == "http":
-            exchange = Exchange(scope, receive, self._limit)
+            exchange = Exchange(scope, receive, self.limit)
             with notes.taken(Notes(protocol(exchange.path))) as noted, told.span(exchange, self._routes) as span:
                 outcome = "gone"
                 try:
@@ -162,10 +174,7 @@ class App:
             self._guard.admit(exchange, open=route.open)
         if self._admission.only and not route.open:
             notes.current().bundles[self._admission.only] = None
-        if values.get("name", self._name) != self._name:
-            raise NotFoundError(f"No model {values['name']!r:.80} here; this server has '{self._name}'.")
-        if values.get("version"):
-            raise NotFoundError(f"'{self._name}' has no versions here.", hint="Leave the version out.")
+        check(values.get("name", self._name), values.get("version") or "", self._name)
         return route.handler, values
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
@@ -215,28 +224,20 @@ class App:
     async def _predict(self, exchange: Exchange, _values: Mapping[str, str]) -> Response:
         """V1."""
 
-        async def work() -> Response:
-            with spans.span("reading"):
-                instances = v1.instances(await self._reader.json(await exchange.body()))
-            self._guard.charge(exchange, len(instances) - 1)
-            until = deadline(exchange, self._admission)
-            outcomes = await unless_gone(exchange, self._admission.batch(instances, until, exchange.tenant))
-            return Response.of_json(v1.predictions(outcomes))
+        async def read() -> Read:
+            instances = v1.instances(await self._reader.json(await exchange.body()))
+            return instances, lambda outcomes: Response.of_json(v1.predictions(outcomes))
 
-        return await in_time(exchange, self._admission, work())
+        return await self._several.answered(exchange, read)
 
     async def _infer(self, exchange: Exchange, _values: Mapping[str, str]) -> Response:
         """V2."""
 
-        async def work() -> Response:
-            with spans.span("reading"):
-                asked = await v2.read(exchange, self._reader)
-            self._guard.charge(exchange, len(asked.instances) - 1)
-            until = deadline(exchange, self._admission)
-            outcomes = await unless_gone(exchange, self._admission.batch(asked.instances, until, exchange.tenant))
-            return v2.response(asked, outcomes, self._name)
+        async def read() -> Read:
+            asked = await v2.read(exchange, self._reader)
+            return asked.instances, lambda outcomes: v2.response(asked, outcomes, self._name)
 
-        return await in_time(exchange, self._admission, work())
+        return await self._several.answered(exchange, read)
 
     async def _ready(self, _exchange: Exchange, _values: Mapping[str, str]) -> Response:
         """Readiness of the model, in V1 and V2."""
@@ -274,6 +275,6 @@ def _shaped(path: str, error: Exception) -> tuple[int, dict[str, Any]]:
     """An error's HTTP status and body, in the shape of the path's protocol."""
     if path.startswith("/openai/"):
         return completions.error(error)
-    if path == "/v2" or path.startswith("/v2/"):
+    if protocol(path) in {"v2", "grpc"}:
         return v2.error(error)
     return faults.status(error), {"error": faults.as_json(error)}

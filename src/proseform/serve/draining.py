@@ -7,13 +7,29 @@ after a while, it listens no more, and ends once what was begun is answered. SIG
 
 from __future__ import annotations
 
+import asyncio
 import signal
+import socket
 import time
 from types import FrameType
+from typing import Protocol
 
 import uvicorn
 
 from proseform.serve.app import App
+
+_LOOK_S = 0.1
+"""A second signal is looked for so often, in seconds."""
+
+
+class Beside(Protocol):
+    """Listens beside the server, for the same application."""
+
+    async def begin(self) -> None:
+        """Listen."""
+
+    async def end(self, grace_s: float) -> None:
+        """Take no further call, and let those that have begun end, for so many seconds."""
 
 
 class Server(uvicorn.Server):
@@ -23,13 +39,42 @@ class Server(uvicorn.Server):
         config: uvicorn's.
         app: What is served.
         drain_s: How long it goes on after SIGTERM, in seconds, while connections are open.
+        beside: Listens beside it.
+
+    Attributes:
+        beside: Listens beside it; None where nothing does.
     """
 
-    def __init__(self, config: uvicorn.Config, app: App, drain_s: float) -> None:
+    def __init__(self, config: uvicorn.Config, app: App, drain_s: float, beside: Beside | None = None) -> None:
         super().__init__(config)
         self._app = app
+        self.beside = beside
         self._drain_s = drain_s
         self._until: float | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, beside first: a port that is taken ends all before a request is taken."""
+        if self.beside is not None:
+            await self.beside.begin()
+        await super().startup(sockets)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer what has begun, and end: both doors close, and engines once nothing comes from either."""
+        if self.beside is not None:
+            for server in self.servers:
+                server.close()
+            for connection in list(self.server_state.connections):
+                connection.shutdown()
+            await self._ended(self.beside)
+        await super().shutdown(sockets)
+
+    async def _ended(self, beside: Beside) -> None:
+        """Let what has begun beside end; a second signal does not wait."""
+        ending = asyncio.ensure_future(beside.end(float(self.config.timeout_graceful_shutdown or 0)))
+        while not ending.done() and not self.force_exit:
+            await asyncio.wait({ending}, timeout=_LOOK_S)
+        await beside.end(0.0)
+        await ending
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Drain at the first SIGTERM; end at another signal."""

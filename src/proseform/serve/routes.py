@@ -13,7 +13,7 @@ from proseform.serve.exchange import Exchange, Response
 from proseform.serve.faults import MethodError, NotFoundError
 
 Handler = Callable[[Exchange, Mapping[str, str]], Awaitable[Response | Stream]]
-Protocol = Literal["proseform", "openai", "v1", "v2", "batches"]
+Protocol = Literal["proseform", "openai", "v1", "v2", "grpc", "batches"]
 _PREFIXES: tuple[tuple[str, Protocol], ...] = (
     ("/openai/v1/files", "batches"),
     ("/openai/v1/batches", "batches"),
@@ -22,6 +22,7 @@ _PREFIXES: tuple[tuple[str, Protocol], ...] = (
     ("/openai/", "openai"),
     ("/v1/models", "v1"),
     ("/v2", "v2"),
+    ("/inference.", "grpc"),
 )
 
 
@@ -87,3 +88,20 @@ def matching(routes: Sequence[Route], exchange: Exchange) -> tuple[Route, Mappin
     if other:
         raise MethodError(exchange.method, other)
     raise NotFoundError(f"No route {exchange.path!r:.80}.", hint="POST /v1/tasks/{task}/answer answers one case.")
+
+
+def check(name: str, version: str, here: str) -> None:
+    """Whether a model of KServe's protocols is here.
+
+    Args:
+        name: As a request has it.
+        version: As a request has it; empty where it has none.
+        here: The name of the model that is here.
+
+    Raises:
+        NotFoundError: It is not.
+    """
+    if name != here:
+        raise NotFoundError(f"No model {name!r:.80} here; this server has '{here}'.")
+    if version:
+        raise NotFoundError(f"'{here}' has no versions here.", hint="Leave the version out.")

@@ -1,7 +1,8 @@
 """Serving until a signal ends it: uvicorn over :class:`proseform.serve.app.App`.
 
 KServe's controller adds arguments of its own to this program's; the command line ignores those that it does not know.
-Left out: gRPC, TLS (the mesh or the gateway ends it) and several processes (the cluster scales by replicas).
+gRPC, where it is asked for, has a port of its own beside it (:mod:`proseform.serve.grpc`). Left out: TLS (the mesh or
+the gateway ends it) and several processes (the cluster scales by replicas).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from proseform.serve.router import Router, Weighted
 from proseform.task import Task
 
 if TYPE_CHECKING:
-    import uvicorn
+    from proseform.serve.draining import Server
 
 _BACKLOG = 2048
 _YOUNG = 10_000
@@ -45,6 +46,7 @@ def run(
     name: str = "",
     host: str = "127.0.0.1",
     port: int = 8080,
+    grpc_port: int | None = None,
     timeout_s: float = 60.0,
     concurrency: int = 32,
     queue: int = 64,
@@ -65,6 +67,7 @@ def run(
         name: The model's name in KServe's protocols; empty takes ``proseform-<task>``.
         host: Address to listen on; ``0.0.0.0`` in a container, or ``::`` for IPv6 and IPv4.
         port: TCP port.
+        grpc_port: TCP port for gRPC; None takes no calls by gRPC.
         timeout_s: As for :class:`~proseform.serve.admission.Admission`.
         concurrency: As for :class:`~proseform.serve.admission.Admission`.
         queue: As for :class:`~proseform.serve.admission.Admission`.
@@ -86,12 +89,12 @@ def run(
     guard = guarding(host, keys, no_keys=no_keys, page=page)
     admission = Admission(Router(engines), task, timeout_s=timeout_s, concurrency=concurrency, queue=queue, kept=kept)
     door = Door(Shelf(batches), admission, max(1, concurrency // 2)) if batches is not None else None
-    app = App(admission, name or f"proseform-{task.name}", guard, door, page=page)
+    app = App(admission, name or f"proseform-{task.name}", guard, door, page=page, grpc=grpc_port is not None)
     opened = listening(host, port)
     if listens is not None:
         listens(address(host, opened.getsockname()[1]))
     with tracing.traced(traces, os.environ):
-        running = uvicorn_server(app, host, port, timeout_s)
+        running = uvicorn_server(app, host, port, timeout_s, grpc_port)
         settle()
         running.run([opened])
 
@@ -161,7 +164,7 @@ def listening(host: str, port: int) -> socket.socket:
         ) from error
 
 
-def uvicorn_server(app: App, host: str, port: int, timeout_s: float) -> uvicorn.Server:
+def uvicorn_server(app: App, host: str, port: int, timeout_s: float, grpc_port: int | None = None) -> Server:
     """The server over an application; see :func:`run`."""
     import uvicorn
 
@@ -182,4 +185,9 @@ def uvicorn_server(app: App, host: str, port: int, timeout_s: float) -> uvicorn.
         timeout_keep_alive=_KEPT_S,
         timeout_graceful_shutdown=math.ceil(timeout_s) + 1,
     )
-    return Server(config, app, DRAIN_S)
+    beside = None
+    if grpc_port is not None:
+        from proseform.serve.grpc.carrier import Carrier
+
+        beside = Carrier(app, host, grpc_port, app.limit, _KEPT_S)
+    return Server(config, app, DRAIN_S, beside)
