@@ -130,6 +130,13 @@ def serve(
     grpc_port: Annotated[
         int | None, typer.Option("--grpc-port", "--grpc_port", help="TCP port for gRPC; absent takes no calls.")
     ] = None,
+    admin_port: Annotated[int | None, typer.Option(help="TCP port on which --admin-keys may set weights.")] = None,
+    admin_keys: Annotated[
+        Path | None, typer.Option(help="The file of administrators' keys (proseform keys new).")
+    ] = None,
+    follow_s: Annotated[
+        float | None, typer.Option(min=0.1, help="Look so often, in seconds, whether an alias has moved.")
+    ] = None,
     timeout_s: Annotated[float, typer.Option(help="Longest time for an answer, in seconds.")] = 60.0,
     queue: Annotated[int, typer.Option(help="Requests that may wait.")] = 64,
     model_name: Annotated[str, typer.Option("--model_name", help="The model's name in KServe's protocols.")] = "",
@@ -158,7 +165,7 @@ def serve(
     from proseform.infer import kept
     from proseform.infer.spec import EngineSpec
     from proseform.serve import server, tracing
-    from proseform.stages.engine import weighted
+    from proseform.stages.engine import followed, weighted
 
     tracing.asked(traces, os.environ)  # before models are loaded
     urls = engine or ([f"http://{predictor_host}"] if predictor_host else [])
@@ -166,7 +173,12 @@ def serve(
         urls, models=models, dialect=dialect, key_file=key_file, evaluator=evaluator or [], slow_s=slow_s, hedge=hedge
     )
     the_task = tasks.load(task)
-    engines = weighted(the_task, spec, bundle, alias or ["champion"], name, tracking_uri)
+    aliases = alias or ["champion"]
+    admin = server.administration(admin_port, admin_keys)
+    follows = None
+    if follow_s is not None:
+        follows = server.Following(followed(the_task, spec, bundle, aliases, name, tracking_uri), follow_s)
+    engines = weighted(the_task, spec, bundle, aliases, name, tracking_uri)
     server.run(
         engines,
         the_task,
@@ -174,6 +186,8 @@ def serve(
         host=host,
         port=port,
         grpc_port=grpc_port,
+        admin=admin,
+        follows=follows,
         timeout_s=timeout_s,
         concurrency=spec.concurrency * len(spec.roots("formatter")) if urls else 32,
         queue=queue,

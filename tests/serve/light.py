@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +17,7 @@ from proseform.serve.admission import Admission
 from proseform.serve.app import App
 from proseform.serve.batches.door import Door
 from proseform.serve.batches.shelf import Shelf
+from proseform.serve.draining import Beside
 from proseform.serve.guard import Guard
 from proseform.serve.router import Router, Weighted
 from proseform.task import Task
@@ -62,19 +63,22 @@ def light(
     beside: Sequence[Engine] = (),
     page: bool = False,
     grpc: bool = False,
+    besides: Sequence[Callable[[Admission], Beside]] = (),
     task: Task | None = None,
     guard: Guard | None = None,
     shelf: Shelf | None = None,
     **options: Any,
 ) -> Iterator[Light]:
-    """A server over a script or an engine, and engines of other bundles beside it; ended with the context."""
+    """A server over a script or an engine, engines of other bundles beside it, and what goes on beside the server."""
     task = task or testing.toy_task()
     known = {"timeout_s": 20.0, "concurrency": 8, "queue": 8, **options}
     engine = engine or testing.ScriptedEngine(testing.toy_bundle(task), script)
     admission = Admission(Router([Weighted(one) for one in (engine, *beside)]), task, **known)
     door = Door(shelf, admission, 2) if shelf else None
     app = App(admission, f"proseform-{task.name}", guard, door, page=page, grpc=grpc)
-    running = server.uvicorn_server(app, "127.0.0.1", 0, known["timeout_s"], 0 if grpc else None)
+    carriers = [_carrier(app)] if grpc else []
+    others = [*carriers, *(one(admission) for one in besides)]
+    running = server.uvicorn_server(app, "127.0.0.1", 0, known["timeout_s"], others)
     started = threading.Event()
     startup = running.startup
 
@@ -87,11 +91,18 @@ def light(
     thread.start()
     try:
         assert started.wait(PATIENCE_S)
-        grpc_port = running.beside.port if grpc else 0
+        grpc_port = carriers[0].port if grpc else 0
         yield Light(running.servers[0].sockets[0].getsockname()[1], engine, grpc_port)
     finally:
         running.should_exit = True
         thread.join(PATIENCE_S)
+
+
+def _carrier(app: App) -> Any:
+    """What listens for gRPC, whose library only tests of gRPC import."""
+    from proseform.serve.grpc.carrier import Carrier
+
+    return Carrier(app, "127.0.0.1", 0, app.limit, 75)
 
 
 def post(connection: http.client.HTTPConnection, path: str, body: Any, **headers: str) -> tuple[int, Any, Any]:

@@ -144,7 +144,7 @@ def test_many_probes_cost_an_engine_one_request():
     engine = Scripted()
 
     async def run() -> None:
-        readiness = Readiness([Weighted(engine)], holds_s=3600)
+        readiness = Readiness(Router([Weighted(engine)]), holds_s=3600)
         assert await asyncio.gather(*(readiness.trouble() for _ in range(20))) == [""] * 20
 
     asyncio.run(run())
@@ -155,7 +155,7 @@ def test_what_was_found_holds_no_longer_than_it_may():
     engine = Scripted("away")
 
     async def run() -> None:
-        readiness = Readiness([Weighted(engine)], holds_s=0)
+        readiness = Readiness(Router([Weighted(engine)]), holds_s=0)
         assert await readiness.trouble() == "away"
         engine.words = ""
         assert await readiness.trouble() == ""
@@ -171,8 +171,8 @@ def test_only_engines_that_take_traffic_count_and_those_in_this_process_are_ther
     away, idle = Scripted("away"), Scripted("idle")
     assert isinstance(away, Remote)
     assert not isinstance(Here(), Remote)
-    assert asyncio.run(Readiness([Weighted(Here()), Weighted(idle, 0)]).trouble()) == ""
-    assert asyncio.run(Readiness([Weighted(Here()), Weighted(away)]).trouble()) == "away"
+    assert asyncio.run(Readiness(Router([Weighted(Here()), Weighted(idle, 0)])).trouble()) == ""
+    assert asyncio.run(Readiness(Router([Weighted(Here()), Weighted(away)])).trouble()) == "away"
     assert idle.asked == 0
 
 
@@ -213,7 +213,7 @@ def asked(engine: Scripted, *silent: bool, patience_s: float = 3600) -> list[str
     """The readiness over time of an engine that is asked every time, and is silent at some times."""
 
     async def run() -> list[str]:
-        readiness = Readiness([Weighted(engine)], holds_s=0, limit_s=3600, patience_s=patience_s)
+        readiness = Readiness(Router([Weighted(engine)]), holds_s=0, limit_s=3600, patience_s=patience_s)
         troubles = []
         for engine.silent in silent:
             troubles.append(await readiness.trouble())
@@ -228,7 +228,9 @@ def test_a_probe_waits_no_longer_for_an_engine_than_it_may():
             await asyncio.sleep(3600)
             return ""
 
-    assert asyncio.run(Readiness([Weighted(Hanging())], limit_s=0.01).trouble()) == "No engine has answered yet."
+    assert (
+        asyncio.run(Readiness(Router([Weighted(Hanging())]), limit_s=0.01).trouble()) == "No engine has answered yet."
+    )
 
 
 def test_an_engine_that_is_slow_stays_what_it_was():

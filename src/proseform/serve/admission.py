@@ -27,7 +27,7 @@ from proseform.serve.exchange import GoneError
 from proseform.serve.flights import Flights
 from proseform.serve.line import Kind, Line
 from proseform.serve.reading import as_text
-from proseform.serve.router import Router
+from proseform.serve.router import Router, Weighted
 from proseform.task import Task
 
 MAX_INSTANCES = 64
@@ -46,9 +46,6 @@ class Admission:
         queue: Most requests that wait.
         kept: Evaluations of equal requests; None keeps none, and answers each request by itself.
 
-    Attributes:
-        only: The digest of the bundle that has all traffic; empty where several share it.
-
     Raises:
         TaskError: A bundle was made for another task, or another version of it.
     """
@@ -63,23 +60,39 @@ class Admission:
         queue: int = 64,
         kept: ProseCache | None = None,
     ) -> None:
-        for weighted in router.engines:
-            path.agree(weighted.engine.bundle, task)
-            if isinstance(weighted.engine, Observed):
-                weighted.engine.observe(metrics.OBSERVER)
         self.router = router
         self.task = task
         self.timeout_s = timeout_s
-        self._schemas = {
-            weighted.engine.bundle.digest: weighted.engine.bundle.compiled() for weighted in router.engines
-        }
-        digests = {weighted.engine.bundle.digest for weighted in router.engines if weighted.weight}
-        self.only = digests.pop() if len(digests) == 1 else ""
+        self._schemas: dict[str, Schema] = {}
+        for weighted in router.engines:
+            self._know(weighted.engine)
         self.line = Line(concurrency, queue, metrics.OBSERVER)
         self._kept = kept
         if kept is not None:
             kept.observer = metrics.OBSERVER
         self._flights = Flights()
+
+    def use(self, engines: Sequence[Weighted]) -> None:
+        """Answer by these engines from now on; what has begun goes on as it is.
+
+        Raises:
+            TaskError: A bundle was made for another task; nothing changes.
+        """
+        for weighted in engines:
+            self._know(weighted.engine)
+        self.router.use(engines)
+
+    def _know(self, engine: Engine) -> None:
+        """Get ready for an engine's bundle."""
+        path.agree(engine.bundle, self.task)
+        if isinstance(engine, Observed):
+            engine.observe(metrics.OBSERVER)
+        self._schemas.setdefault(engine.bundle.digest, engine.bundle.compiled())
+
+    def forget(self, engine: Engine) -> None:
+        """Nobody asks this engine any more."""
+        if all(weighted.engine.bundle.digest != engine.bundle.digest for weighted in self.router.engines):
+            self._schemas.pop(engine.bundle.digest, None)
 
     async def answer(
         self,

@@ -88,7 +88,7 @@ class App:
         self._batches = batches
         self._reader = reading.Reader(admission.task)
         self.limit = reading.body_limit(admission.task)
-        self._readiness = Readiness(admission.router.engines)
+        self._readiness = Readiness(admission.router)
         self._several = Several(admission, self._guard)
         name, version = r"(?P<name>[^/]+)", "(/versions/(?P<version>[^/]+))?"
         self._routes = [
@@ -172,8 +172,8 @@ class App:
         route, values = matching(self._routes, exchange)
         with self._admission.counted():
             self._guard.admit(exchange, open=route.open)
-        if self._admission.only and not route.open:
-            notes.current().bundles[self._admission.only] = None
+        if not route.open and (only := self._admission.router.only):
+            notes.current().bundles[only] = None
         check(values.get("name", self._name), values.get("version") or "", self._name)
         return route.handler, values
 

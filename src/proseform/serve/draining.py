@@ -11,6 +11,7 @@ import asyncio
 import signal
 import socket
 import time
+from collections.abc import Sequence
 from types import FrameType
 from typing import Protocol
 
@@ -23,13 +24,13 @@ _LOOK_S = 0.1
 
 
 class Beside(Protocol):
-    """Listens beside the server, for the same application."""
+    """Goes on beside the server: another port, or work for it."""
 
     async def begin(self) -> None:
-        """Listen."""
+        """Begin."""
 
     async def end(self, grace_s: float) -> None:
-        """Take no further call, and let those that have begun end, for so many seconds."""
+        """Begin nothing more, and let what has begun end, for so many seconds."""
 
 
 class Server(uvicorn.Server):
@@ -39,13 +40,13 @@ class Server(uvicorn.Server):
         config: uvicorn's.
         app: What is served.
         drain_s: How long it goes on after SIGTERM, in seconds, while connections are open.
-        beside: Listens beside it.
+        beside: What goes on beside it.
 
     Attributes:
-        beside: Listens beside it; None where nothing does.
+        beside: What goes on beside it.
     """
 
-    def __init__(self, config: uvicorn.Config, app: App, drain_s: float, beside: Beside | None = None) -> None:
+    def __init__(self, config: uvicorn.Config, app: App, drain_s: float, beside: Sequence[Beside] = ()) -> None:
         super().__init__(config)
         self._app = app
         self.beside = beside
@@ -53,19 +54,19 @@ class Server(uvicorn.Server):
         self._until: float | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, beside first: a port that is taken ends all before a request is taken."""
-        if self.beside is not None:
-            await self.beside.begin()
+        """Begin beside first: a port that is taken ends all before a request is taken."""
+        for one in self.beside:
+            await one.begin()
         await super().startup(sockets)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Answer what has begun, and end: both doors close, and engines once nothing comes from either."""
-        if self.beside is not None:
+        if self.beside:
             for server in self.servers:
                 server.close()
             for connection in list(self.server_state.connections):
                 connection.shutdown()
-            await self._ended(self.beside)
+            await asyncio.gather(*map(self._ended, self.beside))
         await super().shutdown(sockets)
 
     async def _ended(self, beside: Beside) -> None:

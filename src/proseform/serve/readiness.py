@@ -9,33 +9,33 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
 
 from proseform.infer import Remote
-from proseform.serve.router import Weighted
+from proseform.serve.router import Router
 
 
 class Readiness:
     """Asks the engines that have traffic.
 
     Args:
-        engines: The engines; those in this process are always ready.
+        router: The engines; those in this process are always ready.
         holds_s: How long an outcome is cached, in seconds.
         limit_s: Longest wait for the engines, in seconds.
         patience_s: How long engines may stay silent, in seconds, before they count as away.
     """
 
-    def __init__(
-        self, engines: Sequence[Weighted], holds_s: float = 5.0, limit_s: float = 3.0, patience_s: float = 60.0
-    ) -> None:
-        self._engines = [
-            weighted.engine for weighted in engines if weighted.weight and isinstance(weighted.engine, Remote)
-        ]
+    def __init__(self, router: Router, holds_s: float = 5.0, limit_s: float = 3.0, patience_s: float = 60.0) -> None:
+        self._router = router
         self._holds_s, self._limit_s, self._patience_s = holds_s, limit_s, patience_s
         self._lock = asyncio.Lock()
         self._until = 0.0
-        self._trouble = "No engine has answered yet." if self._engines else ""
+        self._trouble = "No engine has answered yet." if self._engines() else ""
         self._answered = time.monotonic()
+
+    def _engines(self) -> list[Remote]:
+        """Those that have traffic and do not run in this process."""
+        engines = [weighted.engine for weighted in self._router.engines if weighted.weight]
+        return [engine for engine in engines if isinstance(engine, Remote)]
 
     async def trouble(self) -> str:
         """Why no answer can be given now; empty if one can."""
@@ -49,7 +49,7 @@ class Readiness:
         """The engines' trouble; while they are only slow, the last outcome."""
         try:
             async with asyncio.timeout(self._limit_s):
-                troubles = await asyncio.gather(*(engine.trouble() for engine in self._engines))
+                troubles = await asyncio.gather(*(engine.trouble() for engine in self._engines()))
         except TimeoutError:
             silent_s = time.monotonic() - self._answered
             return self._trouble if silent_s < self._patience_s else f"No engine has answered for {silent_s:.0f} s."

@@ -1,4 +1,4 @@
-"""Routing between bundles in one process, by weights as in an HTTPRoute.
+"""Routing between bundles in one process, by weights as in an HTTPRoute; bundles and weights may change meanwhile.
 
 Smooth weighted round-robin (nginx, ``ngx_http_upstream_round_robin.c``): of as many choices as the sum of the weights,
 each bundle gets exactly its weight, evenly spread. No randomness.
@@ -7,8 +7,8 @@ each bundle gets exactly its weight, evenly spread. No randomness.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from proseform.errors import ConfigError
 from proseform.infer import Engine
@@ -22,10 +22,12 @@ class Weighted:
     Attributes:
         engine: Runs one bundle.
         weight: ≥ 0; its share is weight / sum of weights. 0 gets no traffic.
+        alias: By which it was asked for; empty where it was not by an alias.
     """
 
     engine: Engine
     weight: int = 1
+    alias: str = ""
 
 
 class Router:
@@ -33,6 +35,9 @@ class Router:
 
     Args:
         engines: At least one, of which at least one has a weight above 0.
+
+    Attributes:
+        engines: What is chosen among.
 
     Raises:
         ConfigError: No engine, a negative weight, or nothing but zeros.
@@ -43,14 +48,45 @@ class Router:
     """
 
     def __init__(self, engines: Sequence[Weighted]) -> None:
+        self._lock = threading.Lock()
+        self.use(engines)
+
+    @property
+    def only(self) -> str:
+        """The digest of the bundle that has all traffic; empty where several share it."""
+        digests = {weighted.engine.bundle.digest for weighted in self.engines if weighted.weight}
+        return digests.pop() if len(digests) == 1 else ""
+
+    def use(self, engines: Sequence[Weighted]) -> None:
+        """Choose among these from now on; raises as the constructor."""
         weights = [weighted.weight for weighted in engines]
         if min(weights, default=0) < 0 or sum(weights) <= 0:
             raise ConfigError(
                 f"The weights of the bundles are {weights}.", hint="Give at least one above 0, none below."
             )
-        self.engines = tuple(engines)
-        self._credit = [0] * len(engines)
-        self._lock = threading.Lock()
+        with self._lock:
+            self.engines = tuple(engines)
+            self._credit = [0] * len(engines)
+
+    def weigh(self, weights: Mapping[str, int]) -> None:
+        """Give bundles other weights; those that are not named keep theirs.
+
+        Args:
+            weights: Alias or digest to weight, ≥ 0.
+
+        Raises:
+            NotFoundError: No such alias or bundle here.
+            ConfigError: Nothing but zeros would be left.
+        """
+        known = {name for weighted in self.engines for name in _names(weighted)}
+        if strange := sorted(weights.keys() - known):
+            raise NotFoundError(f"No bundle {strange[0]!r:.80} here.", hint=f"There are {', '.join(sorted(known))}.")
+
+        def weighed(weighted: Weighted) -> Weighted:
+            named = [weights[name] for name in _names(weighted) if name in weights]
+            return replace(weighted, weight=named[0]) if named else weighted
+
+        self.use([weighed(weighted) for weighted in self.engines])
 
     def choose(self, bundle: str = "") -> Engine:
         """The next engine, or one that runs this bundle, whatever its weight.
@@ -72,7 +108,13 @@ class Router:
 
     def _running(self, bundle: str) -> Engine:
         """The first engine that runs a bundle."""
-        known = [weighted.engine.bundle.digest for weighted in self.engines]
+        engines = self.engines
+        known = [weighted.engine.bundle.digest for weighted in engines]
         if bundle not in known:
             raise NotFoundError(f"No bundle {bundle!r:.80} here.", hint=f"There are {', '.join(known)}.")
-        return self.engines[known.index(bundle)].engine
+        return engines[known.index(bundle)].engine
+
+
+def _names(weighted: Weighted) -> tuple[str, ...]:
+    """What a bundle may be called by: its alias before its digest."""
+    return tuple(filter(None, (weighted.alias, weighted.engine.bundle.digest)))

@@ -10,33 +10,61 @@ from __future__ import annotations
 import gc
 import math
 import os
-import socket
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from proseform.errors import ConfigError
 from proseform.infer.kept import ProseCache
 from proseform.serve import logs, tracing
+from proseform.serve.admin import Admin, Listener
 from proseform.serve.admission import Admission
 from proseform.serve.app import App
 from proseform.serve.batches.door import Door
 from proseform.serve.batches.shelf import Shelf
+from proseform.serve.following import Follower, Source
 from proseform.serve.guard import Guard, Local, loopback
 from proseform.serve.keys import Keys
+from proseform.serve.listening import address, listening
 from proseform.serve.router import Router, Weighted
 from proseform.task import Task
 
 if TYPE_CHECKING:
-    from proseform.serve.draining import Server
+    from proseform.serve.draining import Beside, Server
 
-_BACKLOG = 2048
 _YOUNG = 10_000
 """New objects before there is a search for garbage among them."""
 DRAIN_S = 5.0
 """How long a server goes on after SIGTERM while connections are open, in seconds; a pod waits before that, too."""
 _KEPT_S = 75
 """Longest pause on a kept connection, in seconds: longer than gateways', so that they close connections first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Administration:
+    """Where an administrator may ask.
+
+    Attributes:
+        port: TCP port.
+        keys: The file of administrators' keys.
+    """
+
+    port: int
+    keys: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """How aliases are followed.
+
+    Attributes:
+        source: Where bundles are found.
+        every_s: How often it is asked, in seconds.
+    """
+
+    source: Source
+    every_s: float
 
 
 def run(
@@ -47,6 +75,8 @@ def run(
     host: str = "127.0.0.1",
     port: int = 8080,
     grpc_port: int | None = None,
+    admin: Administration | None = None,
+    follows: Following | None = None,
     timeout_s: float = 60.0,
     concurrency: int = 32,
     queue: int = 64,
@@ -68,6 +98,8 @@ def run(
         host: Address to listen on; ``0.0.0.0`` in a container, or ``::`` for IPv6 and IPv4.
         port: TCP port.
         grpc_port: TCP port for gRPC; None takes no calls by gRPC.
+        admin: Where an administrator may ask; None lets nobody.
+        follows: How aliases are followed; None keeps the bundles that there are.
         timeout_s: As for :class:`~proseform.serve.admission.Admission`.
         concurrency: As for :class:`~proseform.serve.admission.Admission`.
         queue: As for :class:`~proseform.serve.admission.Admission`.
@@ -94,7 +126,16 @@ def run(
     if listens is not None:
         listens(address(host, opened.getsockname()[1]))
     with tracing.traced(traces, os.environ):
-        running = uvicorn_server(app, host, port, timeout_s, grpc_port)
+        beside: list[Beside] = []
+        if grpc_port is not None:
+            from proseform.serve.grpc.carrier import Carrier
+
+            beside.append(Carrier(app, host, grpc_port, app.limit, _KEPT_S))
+        if admin is not None:
+            beside.append(Listener(Admin(admission.router, Guard(Keys(admin.keys))), host, admin.port))
+        if follows is not None:
+            beside.append(Follower(admission, follows.source, follows.every_s))
+        running = uvicorn_server(app, host, port, timeout_s, beside)
         settle()
         running.run([opened])
 
@@ -108,6 +149,22 @@ def settle() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(_YOUNG, *gc.get_threshold()[1:])
+
+
+def administration(port: int | None, keys: Path | None) -> Administration | None:
+    """Where an administrator may ask, if anywhere.
+
+    Raises:
+        ConfigError: A port without keys, keys without a port, or a file of keys that cannot be read.
+    """
+    if port is None and keys is None:
+        return None
+    if port is None or keys is None:
+        raise ConfigError(
+            "--admin-port and --admin-keys belong together.", hint="proseform keys new NAME --file FILE makes a key."
+        )
+    Keys(keys)
+    return Administration(port, keys)
 
 
 def guarding(host: str, keys: Path | None, *, no_keys: bool = False, page: bool = False) -> Guard:
@@ -136,35 +193,7 @@ def guarding(host: str, keys: Path | None, *, no_keys: bool = False, page: bool 
     return Guard(Keys(keys) if keys is not None else None)
 
 
-def address(host: str, port: int) -> str:
-    """The URL of a server.
-
-    >>> address("127.0.0.1", 8080), address("::1", 8080), address("[::1]", 8080)
-    ('http://127.0.0.1:8080/', 'http://[::1]:8080/', 'http://[::1]:8080/')
-    """
-    bare = host.removeprefix("[").removesuffix("]")
-    return f"http://[{bare}]:{port}/" if ":" in bare else f"http://{bare}:{port}/"
-
-
-def listening(host: str, port: int) -> socket.socket:
-    """A listening socket; ``::`` accepts IPv4 too, which asyncio's own would not.
-
-    Raises:
-        ConfigError: The address cannot be listened on; with the system's reason.
-    """
-    address = host.removeprefix("[").removesuffix("]")
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    both = address == "::" and socket.has_dualstack_ipv6()
-    try:
-        return socket.create_server((address, port), family=family, backlog=_BACKLOG, dualstack_ipv6=both)
-    except OSError as error:
-        raise ConfigError(
-            f"--host {host} --port {port}: nothing can listen there ({error.strerror or error}).",
-            hint="Is the port taken, or the address another machine's?",
-        ) from error
-
-
-def uvicorn_server(app: App, host: str, port: int, timeout_s: float, grpc_port: int | None = None) -> Server:
+def uvicorn_server(app: App, host: str, port: int, timeout_s: float, beside: Sequence[Beside] = ()) -> Server:
     """The server over an application; see :func:`run`."""
     import uvicorn
 
@@ -185,9 +214,4 @@ def uvicorn_server(app: App, host: str, port: int, timeout_s: float, grpc_port: 
         timeout_keep_alive=_KEPT_S,
         timeout_graceful_shutdown=math.ceil(timeout_s) + 1,
     )
-    beside = None
-    if grpc_port is not None:
-        from proseform.serve.grpc.carrier import Carrier
-
-        beside = Carrier(app, host, grpc_port, app.limit, _KEPT_S)
     return Server(config, app, DRAIN_S, beside)

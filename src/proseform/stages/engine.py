@@ -7,10 +7,11 @@ the engines.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from proseform import bundle as bundles
-from proseform.errors import InputError
+from proseform.errors import ConfigError, InputError
 from proseform.infer import Engine
 from proseform.infer.answer import agree
 from proseform.infer.spec import EngineSpec
@@ -74,13 +75,73 @@ def weighted(
     Raises:
         InputError: A weight is not a whole number. Other errors are those of :func:`opened`.
     """
-    split = [text.partition("=") for text in (["champion"] if folder else aliases)]
-    for text, (_, _, weight) in zip(aliases, split, strict=False):
+    if folder is not None:
+        return [Weighted(opened(task, spec, folder, "", name, tracking_uri))]
+    return [
+        Weighted(opened(task, spec, None, alias, name, tracking_uri), weight, alias)
+        for alias, weight in _split(aliases)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Aliased:
+    """Where the bundles of aliases are found: the registry. For :mod:`proseform.serve.following`.
+
+    Attributes:
+        task: The task.
+        aliases: As for :func:`weighted`.
+        name: As for :func:`opened`.
+        tracking_uri: As for :func:`opened`.
+    """
+
+    task: Task
+    aliases: tuple[str, ...]
+    name: str
+    tracking_uri: str
+
+    def bundles(self) -> dict[str, str]:
+        """Each alias, and the digest of its bundle.
+
+        Raises:
+            RegistryError: The registry does not answer, or has no such model or alias.
+        """
+        from proseform import registry
+        from proseform.registry.models import get
+
+        opened = registry.connect(cache.home().root, self.tracking_uri)
+        model = self.name or registry.model_name(self.task.name)
+        return {alias: get(opened, model, alias).bundle for alias, _ in _split(self.aliases)}
+
+    def open(self, alias: str) -> Engine:
+        """An engine in this process that runs the bundle of an alias; raises as :func:`opened`."""
+        return opened(self.task, EngineSpec(), None, alias, self.name, self.tracking_uri)
+
+
+def followed(
+    task: Task, spec: EngineSpec, folder: Path | None, aliases: Sequence[str], name: str, tracking_uri: str
+) -> Aliased:
+    """Where moved aliases are looked for.
+
+    Raises:
+        ConfigError: The bundle is a folder's, or its models run elsewhere, where nobody here can change them.
+    """
+    if folder is not None:
+        raise ConfigError("--follow-s and --bundle exclude each other.", hint="A folder has no alias that moves.")
+    if spec.url:
+        raise ConfigError(
+            "--follow-s and --engine exclude each other: its models are loaded by the engine.",
+            hint="Deploy another version beside it, and move the traffic.",
+        )
+    return Aliased(task, tuple(aliases), name, tracking_uri)
+
+
+def _split(aliases: Sequence[str]) -> list[tuple[str, int]]:
+    """Aliases and their weights; raises as :func:`weighted`."""
+    split = [text.partition("=") for text in aliases]
+    for text, (_, _, weight) in zip(aliases, split, strict=True):
         if not ((weight or "1").isascii() and (weight or "1").isdigit()):
             raise InputError(f"--alias {text}: the weight is no whole number.", hint="Such as --alias champion=90.")
-    return [
-        Weighted(opened(task, spec, folder, alias, name, tracking_uri), int(weight or 1)) for alias, _, weight in split
-    ]
+    return [(alias, int(weight or 1)) for alias, _, weight in split]
 
 
 def read_inputs(task: Task, pairs: Sequence[str]) -> dict[str, Input]:
