@@ -85,7 +85,7 @@ def test_each_evaluation_is_sampled_with_a_seed_of_its_own_and_kept_apart():
 
     async def run():
         for _ in range(2):
-            answer = await consulted(engine, TASK, TEXTS, samples=3, kept=kept)
+            answer = await consulted([engine], TASK, TEXTS, samples=3, kept=kept)
         return answer
 
     assert asyncio.run(run()).as_dict()["agreement"] == 1.0
@@ -100,10 +100,10 @@ def test_refusals_count_against_and_an_engine_that_is_away_ends_all():
             return JSON
         return "Sure!" if request.seed < 200 else PROSE
 
-    answer = asyncio.run(consulted(testing.ScriptedEngine(BUNDLE, script), TASK, TEXTS, samples=3))
+    answer = asyncio.run(consulted([testing.ScriptedEngine(BUNDLE, script)], TASK, TEXTS, samples=3))
     assert answer.agreement == pytest.approx(2 / 3)
     with pytest.raises(Refusal) as caught:
-        asyncio.run(consulted(testing.ScriptedEngine(BUNDLE, lambda _request: "Sure!"), TASK, TEXTS, samples=3))
+        asyncio.run(consulted([testing.ScriptedEngine(BUNDLE, lambda _request: "Sure!")], TASK, TEXTS, samples=3))
     assert caught.value.reason == "incomplete"
 
     async def away(request):
@@ -112,4 +112,18 @@ def test_refusals_count_against_and_an_engine_that_is_away_ends_all():
         await asyncio.Event().wait()
 
     with pytest.raises(EngineError):
-        asyncio.run(consulted(testing.ScriptedEngine(BUNDLE, away), TASK, TEXTS, samples=3))
+        asyncio.run(consulted([testing.ScriptedEngine(BUNDLE, away)], TASK, TEXTS, samples=3))
+
+
+def test_several_bundles_take_turns_and_each_begins_with_its_most_likely_text():
+    def engine(number):
+        bundle = replace(BUNDLE, evaluator=replace(BUNDLE.evaluator, base=f"number {number}"))
+        return testing.ScriptedEngine(bundle, lambda request: PROSE if request.role == "evaluator" else JSON)
+
+    engines = [engine(0), engine(1), engine(2)]
+    answer = asyncio.run(consulted(engines, TASK, TEXTS, samples=4))
+    asked = [[one.temperature for one in engine.requests if one.role == "evaluator"] for engine in engines]
+    greedy, sampled = 0.0, BUNDLE.evaluator.generation.retry_temperature
+    assert asked == [[greedy, sampled], [greedy], [greedy]]
+    assert (answer.samples, answer.agreement) == (4, 1.0)
+    assert answer.bundle in {engine.bundle.digest for engine in engines}

@@ -117,6 +117,12 @@ def test_a_number_of_evaluations_that_is_none_is_refused(server, samples):
     assert "exclude" in refused(server, OURS, asked(samples=3, stream=True))
 
 
+@pytest.mark.parametrize("bundle", [1, None, {}, [1], [["x"]], ["x", "x"], [str(number) for number in range(10)]])
+def test_bundles_that_are_none_are_refused(server, bundle):
+    assert "'bundle'" in refused(server, OURS, asked(bundle=bundle))
+    assert "'samples'" in refused(server, OURS, asked(bundle=["x", "y"], samples=1))
+
+
 @pytest.mark.parametrize("seconds", [10**400, 10**300, 1e300, 86401])
 def test_a_time_out_beyond_measure_is_the_servers_own(server, seconds):
     line = server.line()

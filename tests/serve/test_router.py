@@ -47,6 +47,22 @@ def test_a_caller_may_choose_a_bundle_whatever_its_weight():
     assert first.digest in body["error"]["hint"]
 
 
+def test_a_case_may_be_judged_by_several_bundles_which_must_agree():
+    first = testing.toy_bundle(testing.toy_task())
+    second = replace(first, evaluator=replace(first.evaluator, base="other"))
+    digests = [first.digest, second.digest]
+    cases = {"agree": good, "differ": lambda request: good(request).replace("send", "return").replace("90 g", "190 g")}
+    for name, script in cases.items():
+        with light(beside=[testing.ScriptedEngine(second, script)]) as serving:
+            asked = {"inputs": INPUTS, "bundle": digests}
+            status, headers, body = post(serving.line(), "/v1/tasks/toy/answer", asked)
+        assert set(headers["x-proseform-bundle"].split(", ")) == set(digests)
+        if name == "agree":
+            assert (status, body["samples"], body["agreement"]) == (200, 2, 1.0)
+        else:
+            assert (status, body["error"]["reason"]) == (422, "disagreement")
+
+
 def test_choosing_a_bundle_takes_nothing_from_the_turns_of_others():
     engines = [
         testing.ScriptedEngine(replace(testing.toy_bundle(testing.toy_task()), task=name), good) for name in "ab"

@@ -1,9 +1,9 @@
 """Critical cases: several evaluations of one case, and what they agree on.
 
-Every evaluation is sampled, verified and formatted by a chain of its own. What is given is one of these answers as it
-is, not one that is put together: the one whose derived values are those of most, and whose derived numbers are nearest
-to the median. So it is still valid, consistent and grounded. Where too few agree, the case is refused as
-``disagreement``, for a person to look at.
+Every evaluation is verified and formatted by a chain of its own: sampled, or by another bundle each. What is given is
+one of these answers as it is, not one that is put together: the one whose derived values are those of most, and whose
+derived numbers are nearest to the median. So it is still valid, consistent and grounded. Where too few agree, the case
+is refused as ``disagreement``, for a person to look at.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ LEAST_AGREEMENT = 0.5
 
 
 async def consulted(
-    engine: Engine,
+    engines: Sequence[Engine],
     task: Task,
     inputs: Mapping[str, Any],
     *,
@@ -43,7 +43,8 @@ async def consulted(
     """One answer of several; its ``samples`` and ``agreement`` say of how many, and how many agree with it.
 
     Args:
-        engine: See :func:`proseform.infer.answer.answered`.
+        engines: At least one. Of one every evaluation is sampled; several take turns, and each begins with its most
+            likely text. See :func:`proseform.infer.answer.answered`.
         task: Likewise.
         inputs: Likewise.
         samples: Evaluations, 2 to :data:`MOST`.
@@ -56,7 +57,7 @@ async def consulted(
     """
     chains = [
         asyncio.create_task(answered(engine, task, inputs, schema=schema, sample=number, **options))
-        for number in range(1, samples + 1)
+        for engine, number in _turns(engines, samples)
     ]
     answers, refusals = list[Answer](), list[Refusal]()
     try:
@@ -72,7 +73,14 @@ async def consulted(
     if not answers:
         raise refusals[0]
     ordered = [one.result() for one in chains if one.exception() is None]
-    return chosen(ordered, samples, schema or engine.bundle.compiled())
+    return chosen(ordered, samples, schema or engines[0].bundle.compiled())
+
+
+def _turns(engines: Sequence[Engine], samples: int) -> list[tuple[Engine, int]]:
+    """Who makes each evaluation, and with which seed; 0 is the most likely text."""
+    if len(engines) == 1:
+        return [(engines[0], number) for number in range(1, samples + 1)]
+    return [(engines[turn % len(engines)], turn // len(engines)) for turn in range(samples)]
 
 
 def chosen(answers: Sequence[Answer], samples: int, schema: Schema) -> Answer:

@@ -105,7 +105,7 @@ class Admission:
         tenant: str = "",
         kind: Kind = "interactive",
         samples: int = 1,
-        bundle: str = "",
+        bundles: Sequence[str] = (),
     ) -> Answer:
         """A verified answer.
 
@@ -118,7 +118,7 @@ class Admission:
             tenant: Whose request it is: nothing is kept or answered together across tenants.
             kind: Its class in the queue.
             samples: How many evaluations are made, in one place of the queue (:mod:`proseform.infer.samples`).
-            bundle: The digest of the bundle that is to answer; empty takes one by weight.
+            bundles: The digests of those that are to answer; empty takes one by weight.
 
         Raises:
             BusyError: The queue is full, or too long for the deadline.
@@ -129,20 +129,21 @@ class Admission:
         values = path.read_inputs(self.task, inputs)
         until = began + self.timeout_s if deadline is None else deadline
 
-        async def work(engine: Engine) -> Answer:
+        async def work(engines: Sequence[Engine]) -> Answer:
+            engine = engines[0]
             target = schema or self._schemas[engine.bundle.digest]
             asked: dict[str, Any] = {"deadline": until, "schema": target, "kept": self._kept, "tenant": tenant}
             asked |= {"observer": metrics.OBSERVER}
             if samples > 1:
-                return await consulted(engine, self.task, values, samples=samples, **asked)
+                return await consulted(engines, self.task, values, samples=samples, **asked)
             return await path.answered(engine, self.task, values, on_text=on_text, on_restart=on_restart, **asked)
 
         if self._kept is None or on_text is not None:
-            answer = await self._admitted(work, until, kind, bundle)
+            answer = await self._admitted(work, until, kind, bundles)
         else:
             texts = {name: [value.raw, *map(asdict, value.findings)] for name, value in values.items()}
-            key = self._kept.digest([tenant, texts, schema and schema.document, samples, bundle])
-            answer, joined = await self._flights.join(key, until, lambda: self._admitted(work, until, kind, bundle))
+            key = self._kept.digest([tenant, texts, schema and schema.document, samples, *bundles])
+            answer, joined = await self._flights.join(key, until, lambda: self._admitted(work, until, kind, bundles))
             metrics.JOINED.labels(self.task.name).inc(joined)
         metrics.answered(self.task.name, answer.bundle, answer, time.monotonic() - began)
         return answer
@@ -153,7 +154,8 @@ class Admission:
         """The formatter's turn alone, and the digest of its bundle; see :func:`proseform.infer.answer.converted`."""
         began = time.monotonic()
 
-        async def work(engine: Engine) -> tuple[Formatted, str]:
+        async def work(engines: Sequence[Engine]) -> tuple[Formatted, str]:
+            (engine,) = engines
             target = schema or self._schemas[engine.bundle.digest]
             converting = path.converted(engine, prose, target, deadline=deadline, observer=metrics.OBSERVER)
             return await converting, engine.bundle.digest
@@ -208,10 +210,14 @@ class Admission:
             return error
 
     async def _admitted(
-        self, work: Callable[[Engine], Awaitable[T]], deadline: float, kind: Kind = "interactive", bundle: str = ""
+        self,
+        work: Callable[[Sequence[Engine]], Awaitable[T]],
+        deadline: float,
+        kind: Kind = "interactive",
+        bundles: Sequence[str] = (),
     ) -> T:
-        """Wait for a place, then have an engine work."""
+        """Wait for a place, then have engines work: those of these bundles, else one by weight."""
         async with self.line.place(kind, deadline):
-            engine = self.router.choose(bundle)
-            notes.current().bundles[engine.bundle.digest] = None
-            return await work(engine)
+            engines = [self.router.choose(bundle) for bundle in bundles or ("",)]
+            notes.current().bundles |= dict.fromkeys(engine.bundle.digest for engine in engines)
+            return await work(engines)

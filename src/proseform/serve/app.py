@@ -213,7 +213,7 @@ class App:
                 tenant=exchange.tenant,
                 kind=exchange.rank,
                 samples=asked.samples,
-                bundle=asked.bundle,
+                bundles=asked.bundles,
             )
             answer = await unless_gone(exchange, answering)
             return Response.of_json(answer.as_dict())

@@ -42,7 +42,7 @@ def stream(admission: Admission, asked: Asked, deadline: float, tenant: str) -> 
                 schema=asked.schema,
                 deadline=deadline,
                 tenant=tenant,
-                bundle=asked.bundle,
+                bundles=asked.bundles,
                 on_text=lambda text: put(event({"text": text}, "draft")),
                 on_restart=restart,
             )

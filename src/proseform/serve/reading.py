@@ -46,7 +46,7 @@ class Asked:
         timeout_s: The caller's time-out, in seconds; None takes the server's.
         stream: Whether the prose is streamed while it is written.
         samples: How many evaluations are made; not with ``stream``.
-        bundle: The digest of the bundle that is to answer; empty takes one by weight.
+        bundles: The digests of those that are to answer; empty takes one by weight.
     """
 
     inputs: Mapping[str, Any]
@@ -54,7 +54,7 @@ class Asked:
     timeout_s: float | None = None
     stream: bool = False
     samples: int = 1
-    bundle: str = ""
+    bundles: tuple[str, ...] = ()
 
 
 class Reader:
@@ -98,7 +98,7 @@ class Reader:
         """A request to ``/v1/tasks/{task}/answer``.
 
         JSON: ``{"inputs": {name: text or object}, "schema"?: object, "timeout_s"?: number, "stream"?: boolean,
-        "samples"?: integer, "bundle"?: digest}``.
+        "samples"?: integer, "bundle"?: digest or list of digests}``.
         Multipart: one part for each input, text or a file, and the optional others, as JSON.
 
         Args:
@@ -121,16 +121,12 @@ class Reader:
         stream = rest.get("stream", False)
         if not isinstance(stream, bool):
             raise InputError(f"Field 'stream' is {_shown(stream)}, expected true or false.")
-        many = _samples(rest.get("samples", 1), stream=stream)
-        bundle = rest.get("bundle", "")
-        if not isinstance(bundle, str):
-            raise InputError(
-                f"Field 'bundle' is {_shown(bundle)}, expected a digest.", hint="GET /v1/bundle lists them."
-            )
+        bundles = _bundles(rest.get("bundle", []))
+        many = _samples(rest.get("samples", max(1, len(bundles))), len(bundles), stream=stream)
         if schema is None:
-            return Asked(fields, None, timeout_s, stream, many, bundle)
+            return Asked(fields, None, timeout_s, stream, many, bundles)
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        return Asked(fields, await self.schema(schema, deadline), timeout_s, stream, many, bundle)
+        return Asked(fields, await self.schema(schema, deadline), timeout_s, stream, many, bundles)
 
     def _fields(self, body: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """The inputs of a JSON body, and all of its fields."""
@@ -243,10 +239,23 @@ def _document(task: Task, name: str, data: bytes, filename: str, deadline: float
     return document.input
 
 
-def _samples(value: Any, *, stream: bool) -> int:
-    """How many evaluations are made."""
+def _bundles(value: Any) -> tuple[str, ...]:
+    """The bundles that are to answer."""
+    listed = [value] if isinstance(value, str) else value
+    if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
+        hint = "GET /v1/bundle lists them."
+        raise InputError(f"Field 'bundle' is {_shown(value)}, expected a digest or a list of them.", hint=hint)
+    if len(set(listed)) != len(listed) or len(listed) > MOST:
+        raise InputError(f"Field 'bundle' names a bundle twice, or more than {MOST}.", hint="Name each once.")
+    return tuple(filter(None, listed))
+
+
+def _samples(value: Any, bundles: int, *, stream: bool) -> int:
+    """How many evaluations are made, of so many bundles."""
     if type(value) is not int or not 1 <= value <= MOST:
         raise InputError(f"Field 'samples' is {_shown(value)}, expected a whole number from 1 to {MOST}.")
+    if value < bundles:
+        raise InputError(f"Field 'samples' is {value}, and {bundles} bundles are to answer.", hint="Leave it out.")
     if value > 1 and stream:
         raise InputError("Fields 'samples' and 'stream' exclude each other.", hint="Several evaluations have no draft.")
     return value
