@@ -153,6 +153,9 @@ def serve(
     cache_secret: Annotated[
         Path | None, typer.Option(help="A file of at least 16 bytes that keys are made with; else drawn at the start.")
     ] = None,
+    cache_url_file: Annotated[
+        Path | None, typer.Option(help="A file with the URL of a Valkey or Redis server that replicas share.")
+    ] = None,
     keys: CallersKeys = None,
     no_keys: NoKeys = False,
     batches: BatchFolder = None,
@@ -174,6 +177,7 @@ def serve(
     )
     the_task = tasks.load(task)
     aliases = alias or ["champion"]
+    keeps = kept.cache(cache_mb, cache_age_s, cache_secret, cache_url_file)
     admin = server.administration(admin_port, admin_keys)
     follows = None
     if follow_s is not None:
@@ -191,7 +195,7 @@ def serve(
         timeout_s=timeout_s,
         concurrency=spec.concurrency * len(spec.roots("formatter")) if urls else 32,
         queue=queue,
-        kept=kept.cache(cache_mb, cache_age_s, cache_secret),
+        kept=keeps,
         keys=keys,
         no_keys=no_keys,
         batches=batches,

@@ -38,6 +38,9 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "an engine by URL and a collector of traces": {
         "network": {"engine": {"create": True}, "collector": {"create": True, "namespace": "observability"}}
     },
+    "an engine by URL and shared evaluations": {
+        "network": {"engine": {"create": True}, "cache": {"create": True, "namespace": "valkey"}}
+    },
     "a measurement by URL, elsewhere": {"network": {"evaluateEngine": {"create": True}}},
     "admission": {"admission": {"create": True, "secrets": ["hub"]}, "network": {"hub": {"create": True}}},
     "one node": {"store": {"accessMode": "ReadWriteOnce", "storageClass": "local", "keep": False}},

@@ -88,17 +88,18 @@ def test_an_engine_that_generates_for_measurement_is_reached_by_pipelines_alone(
     assert not [name for name in inside if reaches(closed, PODS[name], engine, 8000)]
 
 
-def test_a_collector_of_traces_is_reached_by_transformers_alone():
+@pytest.mark.parametrize(("what", "port"), [("collector", 4318), ("cache", 6379)])
+def test_a_collector_of_traces_or_a_cache_is_reached_by_transformers_alone(what, port):
     """Those beside vLLM, and those that ask an engine by URL."""
-    collector = {"create": True, "namespace": "observability"}
-    values = {"network": {"engine": {"create": True, "namespace": "models", "port": 8000}, "collector": collector}}
+    lent = {"create": True, "namespace": "lent"}
+    values = {"network": {"engine": {"create": True, "namespace": "models", "port": 8000}, what: lent}}
     policies = of_kind(render.objects(values, hooks=True), "NetworkPolicy")
     asking = Pod({**SERVED, **OURS, "component": "predictor", "app.kubernetes.io/component": "transformer"})
-    target = Pod(namespace="observability")
+    target = Pod(namespace="lent")
     inside = {name: pod for name, pod in PODS.items() if pod.namespace == "proseform"} | {"asking": asking}
-    assert [name for name, pod in inside.items() if reaches(policies, pod, target, 4318)] == ["transformer", "asking"]
-    assert not [name for name, pod in inside.items() if reaches(policies, pod, target, 4317)]
-    assert not reaches(of_kind(render.objects(), "NetworkPolicy"), PODS["transformer"], target, 4318)
+    assert [name for name, pod in inside.items() if reaches(policies, pod, target, port)] == ["transformer", "asking"]
+    assert not [name for name, pod in inside.items() if reaches(policies, pod, target, port - 1)]
+    assert not reaches(of_kind(render.objects(), "NetworkPolicy"), PODS["transformer"], target, port)
 
 
 def test_every_pod_may_ask_the_cluster_s_dns_and_none_another_namespace():

@@ -267,6 +267,24 @@ def test_an_engine_by_url_is_asked_by_the_transformer_alone_with_its_key_as_a_fi
 
 
 @pytest.mark.parametrize("build", [services.build, remote.build])
+def test_pods_share_evaluations_where_the_place_names_a_secret(build: Callable[[services.Served], Any]) -> None:
+    engine = {"engine": REMOTE} if build is remote.build else {}
+    version = served({"serving": {**engine, "transformer": {"cache_secret": "shared"}}}, adapters=False)
+    ((pod, container),) = [
+        (pod, container)
+        for pod in pods_of(build(version))
+        for container in pod["containers"]
+        if "--cache-url-file" in container.get("args", ())
+    ]
+    args = container["args"]
+    folder = "/etc/proseform/cache"
+    assert args[args.index("--cache-secret") + 1] == f"{folder}/secret"
+    assert args[args.index("--cache-url-file") + 1] == f"{folder}/url"
+    assert {"name": "cache", "secret": {"secretName": "shared", "defaultMode": 0o440}} in pod["volumes"]
+    assert {"name": "cache", "mountPath": folder, "readOnly": True} in container["volumeMounts"]
+
+
+@pytest.mark.parametrize("build", [services.build, remote.build])
 def test_callers_keys_are_a_mounted_secret_or_left_to_the_gateway(build: Callable[[services.Served], Any]) -> None:
     engine = {"engine": REMOTE} if build is remote.build else {}
     for secret, argument in (("", "--no-keys"), ("callers", "--keys")):

@@ -70,6 +70,8 @@ class Transformer(Placed):
     """Requests that may wait in a pod; one more is rejected at once with 503 and Retry-After."""
     keys_secret: OptionalName = ""
     """A Secret whose entry keys.json holds callers' API keys (proseform keys); empty: the gateway decides who asks."""
+    cache_secret: OptionalName = ""
+    """A Secret with the entries secret and url: pods share evaluations by that Valkey or Redis server; empty: none."""
     traces: Url = ""
     """URL of an OTLP/HTTP collector that gets traces, as http://collector.observability:4318; empty sends none."""
     environment: Environment | None = None

@@ -3,7 +3,7 @@
 A key tells nothing: it is an HMAC under a secret of the deployment, so that nobody who sees keys can ask whether an
 input has been judged. It covers whatever the prose depends on, and the tenant, so that no tenant learns from the time
 of an answer what another has asked. In memory, bounded by bytes and age; what is found is verified anew by the chain.
-Left out: a cache that replicas share.
+What replicas share is :mod:`proseform.infer.shared`.
 """
 
 from __future__ import annotations
@@ -114,25 +114,57 @@ class ProseCache:
         self.bytes -= self._entries.pop(key)[2]
 
 
-def cache(megabytes: float, age_s: float, secret: Path | None) -> ProseCache | None:
+def cache(megabytes: float, age_s: float, secret: Path | None, url_file: Path | None = None) -> ProseCache | None:
     """The cache that options describe; None where it has no room.
 
     Args:
         megabytes: Room, in 10^6 bytes.
         age_s: See :class:`ProseCache`.
         secret: A file that holds the secret; None draws one.
+        url_file: A file with the URL of a server that replicas share (:mod:`proseform.infer.shared`); None shares none.
 
     Raises:
-        ConfigError: The file cannot be read, or holds too little.
+        ConfigError: A file cannot be read, or what it holds cannot be used.
     """
+    if url_file is not None:
+        return _shared(megabytes, age_s, secret, url_file)
     if megabytes <= 0 or age_s <= 0:
         return None
+    given = os.urandom(32) if secret is None else _read(secret, "--cache-secret")
     try:
-        given = os.urandom(32) if secret is None else secret.read_bytes()
         return ProseCache(given, int(megabytes * 1_000_000), age_s)
-    except (OSError, ValueError) as error:
-        hint = "It holds 16 bytes or more: head -c 32 /dev/urandom > FILE."
-        raise ConfigError(f"--cache-secret {secret}: cannot be used ({error}).", hint=hint) from error
+    except ValueError as error:
+        raise _unusable(secret, error) from error
+
+
+def _shared(megabytes: float, age_s: float, secret: Path | None, url_file: Path) -> ProseCache:
+    """The cache that replicas share."""
+    from proseform.infer.shared import SharedCache
+
+    if secret is None or megabytes <= 0 or age_s <= 0:
+        raise ConfigError(
+            "--cache-url-file wants --cache-secret, the same in all replicas, and some --cache-mb and --cache-age-s.",
+            hint="head -c 32 /dev/urandom > FILE makes a secret.",
+        )
+    url = _read(url_file, "--cache-url-file").decode(errors="replace").strip()
+    try:
+        return SharedCache(_read(secret, "--cache-secret"), int(megabytes * 1_000_000), age_s, url)
+    except ValueError as error:
+        raise _unusable(secret, error) from error
+
+
+def _read(path: Path, option: str) -> bytes:
+    """A file's bytes."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{option} {path}: cannot be read ({error.strerror}).") from error
+
+
+def _unusable(secret: Path | None, error: ValueError) -> ConfigError:
+    """What is wrong with a secret."""
+    hint = "It holds 16 bytes or more: head -c 32 /dev/urandom > FILE."
+    return ConfigError(f"--cache-secret {secret}: cannot be used ({error}).", hint=hint)
 
 
 _READER = importlib.metadata.version("proseform")

@@ -29,6 +29,8 @@ LEAVING_S = 10
 """What a server takes at most to close its connections and to end, beside its last answers, in seconds."""
 KEYS = "/etc/proseform/keys"
 """The folder in which it finds ``keys.json``; a Secret that is changed is mounted anew, and read again."""
+CACHE = "/etc/proseform/cache"
+"""The folder in which it finds ``secret`` and ``url`` of what replicas share."""
 SERVING = "serving.kserve.io/v1beta1"
 _ALL: tuple[Role, ...] = ("evaluator", "formatter")
 _LONGEST_TASK = naming.LONGEST - len("proseform--v000000-formatter-transformer")
@@ -167,6 +169,7 @@ def transformer(served: Served, called: str = CONTAINER, more: Sequence[str] = (
     """
     place, knobs = served.place, served.place.serving.transformer
     _, _, mounts = pods.environment(knobs.environment)
+    secrets = {name: (folder, True) for name, folder, _ in _secrets(served)}
     args = [
         "--task",
         served.bundle.task,
@@ -184,6 +187,7 @@ def transformer(served: Served, called: str = CONTAINER, more: Sequence[str] = (
         "json",
         *(["--traces", knobs.traces] if knobs.traces else []),
         *(["--keys", f"{KEYS}/keys.json"] if knobs.keys_secret else ["--no-keys"]),
+        *(["--cache-secret", f"{CACHE}/secret", "--cache-url-file", f"{CACHE}/url"] if knobs.cache_secret else []),
         *more,
     ]
     command = engines.with_packages(["python3", "-m", "proseform.cli", "serve"], knobs.environment)
@@ -196,18 +200,28 @@ def transformer(served: Served, called: str = CONTAINER, more: Sequence[str] = (
             env={"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"},
             resources={"cpu": knobs.cpu, "memory": knobs.memory},
             limited=place.cpu_limits,
-            mounts={"bundle": (FOLDER, True), **({"keys": (KEYS, True)} if knobs.keys_secret else {}), **mounts},
+            mounts={
+                "bundle": (FOLDER, True),
+                **{name: (folder, True) for name, folder, _ in _secrets(served)},
+                **mounts,
+            },
             more={"args": args, **engines.probed("/v2/health/ready", PORT, 120, live="/v2/health/live")},
         )
     )
 
 
 def transformer_volumes(served: Served) -> dict[str, Manifest]:
-    """The transformer's volumes: its bundle, callers' keys, and a Python environment, where the place names them."""
+    """The transformer's volumes: its bundle, and Secrets and a Python environment, where the place names them."""
+    _, volumes, _ = pods.environment(served.place.serving.transformer.environment)
+    secrets = {name: pods.secret(secret) for name, _, secret in _secrets(served)}
+    return {"bundle": {"configMap": {"name": f"{served.name}-bundle"}}, **secrets, **volumes}
+
+
+def _secrets(served: Served) -> list[tuple[str, str, str]]:
+    """The transformer's Secrets that the place names: volume, folder, and the Secret."""
     knobs = served.place.serving.transformer
-    _, volumes, _ = pods.environment(knobs.environment)
-    keys = {"keys": pods.secret(knobs.keys_secret)} if knobs.keys_secret else {}
-    return {"bundle": {"configMap": {"name": f"{served.name}-bundle"}}, **keys, **volumes}
+    named = [("keys", KEYS, knobs.keys_secret), ("cache", CACHE, knobs.cache_secret)]
+    return [(name, folder, secret) for name, folder, secret in named if secret]
 
 
 def _service(

@@ -171,6 +171,13 @@ class Collector(Engine):
     """Port of the collector; of its pods, if it runs on this cluster."""
 
 
+class Cache(Engine):
+    """Access to a server of shared evaluations (a place's serving.transformer.cache_secret), for transformers alone."""
+
+    port: Port = 6379
+    """Port of the server; of its pods, if it runs on this cluster."""
+
+
 class Admission(Section):
     """The jobs and services that the pipeline's account may create, by a ValidatingAdmissionPolicy for each kind."""
 
@@ -207,6 +214,7 @@ class Network(Section):
     engine: Engine = Engine()
     evaluateEngine: EvaluateEngine = EvaluateEngine()  # noqa: N815
     collector: Collector = Collector()
+    cache: Cache = Cache()
 
 
 class Monitoring(Section):

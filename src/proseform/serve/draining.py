@@ -13,7 +13,7 @@ import socket
 import time
 from collections.abc import Sequence
 from types import FrameType
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import uvicorn
 
@@ -23,6 +23,7 @@ _LOOK_S = 0.1
 """A second signal is looked for so often, in seconds."""
 
 
+@runtime_checkable
 class Beside(Protocol):
     """Goes on beside the server: another port, or work for it."""
 

@@ -5,8 +5,6 @@ Nothing of a request is a label: tasks, bundles, backends, roles and reasons are
 
 from __future__ import annotations
 
-from typing import Literal
-
 from prometheus_client import Counter, Gauge, Histogram
 
 from proseform.bundle import Role
@@ -14,6 +12,7 @@ from proseform.infer import Completion
 from proseform.infer.answer import Answer, Formatted
 from proseform.infer.resilience import observer
 from proseform.infer.resilience.breaker import Condition
+from proseform.infer.resilience.observer import Cached
 from proseform.serve import notes
 from proseform.serve.line import Kind
 
@@ -77,7 +76,7 @@ class Prometheus(observer.Observer):
             TOKENS.labels(role, "prompt").inc(completion.prompt_tokens)
         notes.current().judge(role, completion.seconds)
 
-    def cached(self, outcome: Literal["hit", "miss", "stored", "evicted"]) -> None:
+    def cached(self, outcome: Cached) -> None:
         """See above."""
         CACHE.labels(outcome).inc()
 

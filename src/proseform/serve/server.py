@@ -126,7 +126,9 @@ def run(
     if listens is not None:
         listens(address(host, opened.getsockname()[1]))
     with tracing.traced(traces, os.environ):
-        beside: list[Beside] = []
+        from proseform.serve.draining import Beside
+
+        beside: list[Beside] = [kept] if isinstance(kept, Beside) else []
         if grpc_port is not None:
             from proseform.serve.grpc.carrier import Carrier
 

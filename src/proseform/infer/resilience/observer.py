@@ -15,6 +15,10 @@ Ended = Literal["ok", "invalid", "refused", "busy", "error", "timeout", "reset",
 """What came of a call: a completion, one that its schema does not allow, a refusal of the request, HTTP 429, another
 status, no answer in time, a connection that broke, a 200 that is no completion, or a caller that has left."""
 
+Cached = Literal["hit", "miss", "stored", "evicted", "shared_hit", "shared_stored", "shared_invalid", "shared_away"]
+"""What came of keeping an evaluation in this process, or at the server that replicas share: there, one that cannot be
+opened is invalid, and a server that does not answer in time is away."""
+
 
 class Observer:
     """Is told what happens, and does nothing; metrics override what they count."""
@@ -34,7 +38,7 @@ class Observer:
     def judged(self, role: Role, completion: Completion, *, accepted: bool) -> None:
         """A completion was verified."""
 
-    def cached(self, outcome: Literal["hit", "miss", "stored", "evicted"]) -> None:
+    def cached(self, outcome: Cached) -> None:
         """Prose was looked up, kept, or made room for others."""
 
 
