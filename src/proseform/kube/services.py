@@ -200,11 +200,7 @@ def transformer(served: Served, called: str = CONTAINER, more: Sequence[str] = (
             env={"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"},
             resources={"cpu": knobs.cpu, "memory": knobs.memory},
             limited=place.cpu_limits,
-            mounts={
-                "bundle": (FOLDER, True),
-                **{name: (folder, True) for name, folder, _ in _secrets(served)},
-                **mounts,
-            },
+            mounts={"bundle": (FOLDER, True), **secrets, **mounts},
             more={"args": args, **engines.probed("/v2/health/ready", PORT, 120, live="/v2/health/live")},
         )
     )
