@@ -56,6 +56,7 @@ REFUSED = [
         "grpo.signal.rounds: its advantages are a prompt's own",
         "two normalisations of one group",
     ),
+    ("name = 'x'\n[grpo.signal.skeleton]\n", "grpo.signal.skeleton: prose has no skeleton", "keys of prose"),
     ("name = 'x'\n[grpo]\nsteps = '2'\n", "grpo.steps: ", "a text for a count"),
     ("name = 'x'\n[grpo]\nsteps = true\n", "grpo.steps: ", "true is not 1"),
     ("name = 'x'\n[grpo]\ngenerations = 1\n", "grpo.generations: ", "a group of one teaches nothing"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -146,6 +147,37 @@ def test_two_processes_are_one_process_with_the_same_completions(
         assert other.keys() == line.keys()
         same = {key: value for key, value in line.items() if key != "seconds"}
         assert {key: other[key] for key in same} == pytest.approx(same, rel=2e-3, abs=1e-5)
+
+
+def test_a_shared_skeleton_gets_no_advantage_and_an_interrupted_run_ends_with_the_same_bytes(
+    make_job: MakeJob, few: Path, tiny_base: Path, policy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Completions are documents by chance, a row's place in the run says which; else a small policy writes none."""
+
+    def written(self: Any, prompt_ids: list[list[int]], *_: Any, **__: Any) -> tuple[list[list[int]], None]:
+        self.rows_so_far = self.__dict__.get("rows_so_far", self.state.global_step * len(prompt_ids)) + len(prompt_ids)
+        firsts = range(self.rows_so_far - len(prompt_ids), self.rows_so_far)
+        some = ['{"word": "amber", "tree": false}', '{"word": "cedar", "tree": true}', '{"word": "onyx"']
+        texts = [random.Random(at).choice(some) for at in firsts]
+        return [[*self._tokenizer(text)["input_ids"], self._tokenizer.eos_token_id] for text in texts], None
+
+    monkeypatch.setattr("trl.GRPOTrainer._generate_single_turn", written)
+    ends = []
+    for signal in ({}, {"skeleton": {}}):
+        changes = _changes(**signal)
+        changes["grpo"] |= {"reward": "json", "generations": 4}
+        job = make_job(
+            "grpo", name="-".join(["bones", *signal]), dataset=few, base=tiny_base, policy=policy, changes=changes
+        )
+        grpo.main(job)
+        ends.append(_weights(job))
+    shares = [line["skeleton"] for line in _metrics(job)]
+    assert 0 < max(shares) < 1
+    assert ends[0] != ends[1]
+    (Path(job.work) / checkpoints.FOLDER / "checkpoint-4" / "seal.json").unlink()
+    grpo.main(job)
+    assert _weights(job) == ends[1]
+    assert [line["skeleton"] for line in _metrics(job)] == shares
 
 
 def test_json_by_a_rubric_of_terms_is_scaled_and_masked_as_the_run_says(

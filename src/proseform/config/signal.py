@@ -64,8 +64,12 @@ class Gold(Section):
     """Groups of a step that get one, at most."""
 
 
+class Skeleton(Section):
+    """No gradient for keys and punctuation of a JSON document that a group's winners and losers share."""
+
+
 class Signal(Section):
-    """Methods against zero-variance groups; each is off where its table is absent, and they can be combined."""
+    """Methods that give groups a signal; each is off where its table is absent, and they can be combined."""
 
     resample: Resample | None = None
     """Dynamic sampling."""
@@ -81,3 +85,5 @@ class Signal(Section):
     """Replay of mixed groups."""
     gold: Gold | None = None
     """Gold completions in dead groups."""
+    skeleton: Skeleton | None = None
+    """No gradient for what a document has in any case; for reward = "json"."""

@@ -156,6 +156,13 @@ class Grpo(Training):
             )
         return self
 
+    @model_validator(mode="after")
+    def _skeletons_are_of_json(self) -> Grpo:
+        """Prose has none."""
+        if self.signal.skeleton and self.reward != "json":
+            raise ValueError('grpo.signal.skeleton: prose has no skeleton; it is for grpo.reward = "json"')
+        return self
+
 
 class Completions(Section):
     """The completions of one role."""

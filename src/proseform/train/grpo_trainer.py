@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -24,7 +25,7 @@ from proseform import reward
 from proseform.case import Case
 from proseform.rollouts import Rollout
 from proseform.train import hazards, head, signal, stopping
-from proseform.train.methods import Ask, Drawn, Sample, figures, rounds, zero_variance
+from proseform.train.methods import Ask, Drawn, Sample, figures, rounds, skeleton, zero_variance
 from proseform.train.methods.drawn import NOT_SAMPLED, joined
 from proseform.train.prompts import Asked, Group
 from proseform.train.seams import Seams
@@ -84,6 +85,7 @@ class Trainer(GRPOTrainer):
         golden = self.seams.methods.with_gold([one.group(self.num_generations) for one in chosen])
         groups = self.seams.methods.with_replayed(golden, self.state.global_step + 1)
         self._note(drawn, asks, sampled, golden, groups)
+        within = self._within(groups) if self.seams.methods.skeleton is not None else None
 
         rows = [(group.case, sample) for group in groups for sample in group.samples]
         own = slice(self.accelerator.process_index * len(inputs), (self.accelerator.process_index + 1) * len(inputs))
@@ -96,6 +98,9 @@ class Trainer(GRPOTrainer):
         )
         self._given = None
         self._weigh(batch, chosen, groups, own)
+        if within is not None:
+            width = batch["completion_mask"].shape[1]
+            batch["advantages"] = skeleton.spared(batch["advantages"], within[own], width)
 
         faulted = torch.tensor([bool(sample.score.fault) for _, sample in rows])
         left = len(faulted) - int(faulted.sum())
@@ -218,6 +223,21 @@ class Trainer(GRPOTrainer):
             batch["old_per_token_logps"] = logs
             values = [logs[place, : len(sample.ids)].tolist() for place, sample in enumerate(rows)]
             methods.replay.keep(groups, gather_object(values), self.state.global_step + 1)
+
+    def _within(self, groups: list[Drawn]) -> list[list[bool]]:
+        """Which tokens of each row lie within a shared skeleton; their share is logged."""
+        prefill = len(self.seams.prefill)
+        within = [
+            skeleton.tokens(sample, flags, prefill, self._pieces)
+            for group in groups
+            for sample, flags in zip(group.samples, skeleton.shared(group), strict=True)
+        ]
+        self._log_metric("skeleton", sum(map(sum, within)) / max(1, sum(map(len, within))))
+        return within
+
+    def _pieces(self, ids: Sequence[int]) -> list[str]:
+        """The text of each token; of special ones it is empty, as in completions."""
+        return list(self._tokenizer.batch_decode([[one] for one in ids], skip_special_tokens=True))
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Any:
         """TRL's own; averages over rows are over those that were scored."""

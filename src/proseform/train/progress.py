@@ -35,6 +35,7 @@ _NAMES = {
     "sampled_tokens": "sampled_tokens",
     "trained_tokens": "trained_tokens",
     "trained_mixed": "trained_mixed",
+    "skeleton": "skeleton",
     "golden": "golden",
     "replayed": "replayed",
     "skipped": "skipped",

@@ -5,9 +5,10 @@ Before sampling, a source chooses prompts: :mod:`~proseform.train.methods.curric
 :mod:`~proseform.train.methods.rounds` the same prompts, then :mod:`~proseform.train.methods.resample` others. Then
 groups are chosen, and dead ones give way: :mod:`~proseform.train.methods.gold`, then
 :mod:`~proseform.train.methods.replay`. Last, tokens of groups that are still dead may get an advantage:
-:mod:`~proseform.train.methods.zero_variance`.
+:mod:`~proseform.train.methods.zero_variance`, and those that made no difference none:
+:mod:`~proseform.train.methods.skeleton`.
 
-All of it but the tensors of the last is pure, over values of :mod:`~proseform.train.methods.drawn`. Every rank does
+All of it but the tensors of the last two is pure, over values of :mod:`~proseform.train.methods.drawn`. Every rank does
 the same with the same gathered completions, and what a method remembers is saved with the checkpoint.
 """
 
@@ -94,6 +95,7 @@ class Methods:
         signal = knobs.signal
         self.prompts, self.generations, self.best = knobs.prompts, knobs.generations, best
         self.zero_variance = signal.zero_variance
+        self.skeleton = signal.skeleton
         self.replay = Replay(signal.replay) if signal.replay else None
         self._rounds = Rounds(signal.rounds, knobs.generations) if signal.rounds else None
         self._resample = Resample(signal.resample, knobs.prompts, prompts) if signal.resample else None
