@@ -192,6 +192,35 @@ def test_no_request_is_lost_while_aliases_move():
     assert {body["bundle"] for body in answers} == {engine.bundle.digest for engine in registry.engines.values()}
 
 
+def test_what_began_on_a_bundle_ends_on_it_though_it_was_replaced_and_the_server_ends():
+    registry = Registry(champion=1)
+    old = registry.engines[1]
+    free = threading.Event()
+
+    async def waits(request):
+        if request.role == "evaluator":
+            old.asked.set()
+            while not free.is_set():  # noqa: ASYNC110 - set by the test, from another thread
+                await asyncio.sleep(0.005)
+        return await Counted._answers(old, request)
+
+    old.asked, old._script = threading.Event(), waits
+    answers = []
+    with Following(registry) as one:
+        line = one.server.line()
+        caller = threading.Thread(target=lambda: answers.append(post(line, OURS, {"inputs": INPUTS})))
+        caller.start()
+        assert old.asked.wait(PATIENCE_S)
+        registry.move(champion=2)
+        assert one.look()
+        ending = threading.Timer(0.2, free.set)
+        ending.start()
+    caller.join()
+    ((status, _, body),) = answers
+    assert (status, body.get("bundle")) == (200, old.bundle.digest), body
+    assert old.closed.is_set()
+
+
 def test_a_mistake_is_logged_and_it_looks_again(caplog):
     """Such as a registry's library that raises what nobody expects."""
     registry = Registry(champion=1)

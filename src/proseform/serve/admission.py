@@ -63,6 +63,7 @@ class Admission:
         self.router = router
         self.task = task
         self.timeout_s = timeout_s
+        self._replaced: list[Engine] = []
         self._schemas: dict[str, Schema] = {}
         for weighted in router.engines:
             self._know(weighted.engine)
@@ -72,15 +73,34 @@ class Admission:
             kept.observer = metrics.OBSERVER
         self._flights = Flights()
 
-    def use(self, engines: Sequence[Weighted]) -> None:
+    @property
+    def engines(self) -> list[Engine]:
+        """All that answer, or may still have something to answer."""
+        return [*(weighted.engine for weighted in self.router.engines), *self._replaced]
+
+    def use(self, engines: Sequence[Weighted]) -> list[Engine]:
         """Answer by these engines from now on; what has begun goes on as it is.
+
+        Returns:
+            Those that get no request any more, to be handed to :meth:`forget` once nothing can be left of theirs.
 
         Raises:
             TaskError: A bundle was made for another task; nothing changes.
         """
         for weighted in engines:
             self._know(weighted.engine)
+        before = self.router.engines
         self.router.use(engines)
+        used = {id(weighted.engine) for weighted in engines}
+        replaced = [weighted.engine for weighted in before if id(weighted.engine) not in used]
+        self._replaced += replaced
+        return replaced
+
+    def forget(self, engine: Engine) -> None:
+        """Nothing is left that an engine has to answer."""
+        self._replaced.remove(engine)
+        if all(one.bundle.digest != engine.bundle.digest for one in self.engines):
+            self._schemas.pop(engine.bundle.digest, None)
 
     def _know(self, engine: Engine) -> None:
         """Get ready for an engine's bundle."""
@@ -88,11 +108,6 @@ class Admission:
         if isinstance(engine, Observed):
             engine.observe(metrics.OBSERVER)
         self._schemas.setdefault(engine.bundle.digest, engine.bundle.compiled())
-
-    def forget(self, engine: Engine) -> None:
-        """Nobody asks this engine any more."""
-        if all(weighted.engine.bundle.digest != engine.bundle.digest for weighted in self.router.engines):
-            self._schemas.pop(engine.bundle.digest, None)
 
     async def answer(
         self,

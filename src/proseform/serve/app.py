@@ -188,8 +188,8 @@ class App:
             else:
                 if self._batches is not None:
                     await self._batches.end()
-                for weighted in self._admission.router.engines:
-                    await weighted.engine.close()
+                for engine in self._admission.engines:
+                    await engine.close()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 

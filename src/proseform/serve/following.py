@@ -54,7 +54,7 @@ class Follower:
         self._looking = asyncio.create_task(self._look_on())
 
     async def end(self, _grace_s: float) -> None:
-        """Look no more, and close what has been replaced: nothing asks it any more."""
+        """Look no more; what was replaced is closed with all other engines, once nothing is left to be answered."""
         tasks = [*filter(None, [self._looking]), *self._closing]
         for task in tasks:
             task.cancel()
@@ -90,22 +90,19 @@ class Follower:
             replace(weighted, engine=engines[moved[weighted.alias]]) if weighted.alias in moved else weighted
             for weighted in before
         ]
-        self._admission.use(after)
+        replaced = self._admission.use(after)
         for alias, digest in moved.items():
             _LOG.info("'%s' is %s now", alias, digest)
-        left = [weighted.engine for weighted in before if all(weighted.engine is not one.engine for one in after)]
-        for engine in left:
+        for engine in replaced:
             task = asyncio.create_task(self._close(engine))
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
 
     async def _close(self, engine: Engine) -> None:
-        """Close an engine once nothing asks it any more."""
-        try:
-            await asyncio.sleep(self._admission.timeout_s + _MARGIN_S)
-        finally:
-            self._admission.forget(engine)
-            await engine.close()
+        """Close an engine once nothing can be left that it has to answer."""
+        await asyncio.sleep(self._admission.timeout_s + _MARGIN_S)
+        self._admission.forget(engine)
+        await engine.close()
 
     async def _look_on(self) -> None:
         """Look until cancelled."""
