@@ -31,6 +31,7 @@ from proseform.commands.options import (
     NoKeys,
     Page,
     PlaceName,
+    Prefixes,
     RunName,
     SlowS,
     TaskName,
@@ -148,6 +149,7 @@ def serve(
     evaluator: Evaluator = None,
     slow_s: SlowS = 120.0,
     hedge: Hedge = False,
+    prefixes: Prefixes = False,
     cache_mb: Annotated[float, typer.Option(min=0, help="Memory for evaluations of equal requests; 0 is off.")] = 64.0,
     cache_age_s: Annotated[float, typer.Option(min=0, help="How long an evaluation is kept, in seconds.")] = 600.0,
     cache_secret: Annotated[
@@ -173,7 +175,14 @@ def serve(
     tracing.asked(traces, os.environ)  # before models are loaded
     urls = engine or ([f"http://{predictor_host}"] if predictor_host else [])
     spec = EngineSpec.parse(
-        urls, models=models, dialect=dialect, key_file=key_file, evaluator=evaluator or [], slow_s=slow_s, hedge=hedge
+        urls,
+        models=models,
+        dialect=dialect,
+        key_file=key_file,
+        evaluator=evaluator or [],
+        slow_s=slow_s,
+        hedge=hedge,
+        prefixes=prefixes,
     )
     the_task = tasks.load(task)
     aliases = alias or ["champion"]

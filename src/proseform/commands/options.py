@@ -50,6 +50,9 @@ SlowS = Annotated[
 Hedge = Annotated[
     bool, typer.Option("--hedge", help="Ask a second replica when a call takes longer than 95 % of its backend's.")
 ]
+Prefixes = Annotated[
+    bool, typer.Option("--prefixes", help="Ask a replica first that has read the beginning of the prompt.")
+]
 RunName = Annotated[
     str,
     typer.Option("--run", help="A shipped run, or the path of a TOML file."),

@@ -89,7 +89,7 @@ class HttpEngine:
             role: Pool(
                 role,
                 [servers[root] for root in spec.roots(role)],
-                Rules(spec.attempts, spec.slow_s, spec.hedge, BACKOFF),
+                Rules(spec.attempts, spec.slow_s, spec.hedge, BACKOFF, spec.prefixes),
                 self._tried,
                 Observer(),
                 traced=self._traced,

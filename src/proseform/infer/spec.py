@@ -39,6 +39,7 @@ class EngineSpec:
             for ever would hold on to a replica that has been told to go.
         slow_s: A call that takes longer counts as failed, in seconds, though it goes on.
         hedge: Whether a second replica is asked beside a call that takes longer than 95 % of its backend's.
+        prefixes: Whether a replica that has read the beginning of a prompt is asked before others that are as busy.
 
     Raises:
         ConfigError: A value that cannot be used; the option is named.
@@ -59,6 +60,7 @@ class EngineSpec:
     connection_s: float = 5.0
     slow_s: float = 120.0
     hedge: bool = False
+    prefixes: bool = False
 
     def __post_init__(self) -> None:
         given = [("--engine", url) for url in _split(self.url)]
@@ -94,6 +96,7 @@ class EngineSpec:
         evaluator: str | Sequence[str] = "",
         slow_s: float = 120.0,
         hedge: bool = False,
+        prefixes: bool = False,
     ) -> EngineSpec:
         """The spec that the command line's options name.
 
@@ -105,6 +108,7 @@ class EngineSpec:
             evaluator: ``--evaluator``: the evaluator's servers, where they are others.
             slow_s: ``--slow-s``.
             hedge: ``--hedge``.
+            prefixes: ``--prefixes``.
 
         Raises:
             ConfigError: As the class, and where there are not two model names.
@@ -115,8 +119,9 @@ class EngineSpec:
                 f"--models {models}: two names were expected.", hint="Such as --models evaluator,formatter."
             )
         urls, others = (given if isinstance(given, str) else ",".join(given) for given in (url, evaluator))
-        named = {"evaluator_model": names[0], "formatter_model": names[1], "slow_s": slow_s, "hedge": hedge}
-        return cls(urls, others, dialect, key_file, **named)  # type: ignore[arg-type]  # the class checks the dialect
+        named = {"evaluator_model": names[0], "formatter_model": names[1]}
+        knobs = {"slow_s": slow_s, "hedge": hedge, "prefixes": prefixes}
+        return cls(urls, others, dialect, key_file, **named, **knobs)  # type: ignore[arg-type]  # the class checks the dialect
 
     def roots(self, role: Role) -> tuple[str, ...]:
         """The servers of a role, without ``/v1``."""

@@ -113,7 +113,8 @@ class _Calls:
         while self._calls + self._held < self._pool.rules.attempts:
             probes = not self._calls and self._on_text is None
             paid = bool(self._calls) and not self._probed
-            replica = self._pool.choose(now(), (*self._request.avoid, *self._passed), probes=probes, paid=paid)
+            passed = (*self._request.avoid, *self._passed)
+            replica = self._pool.choose(now(), passed, probes=probes, paid=paid, prompt=self._request.prompt)
             if replica is None:
                 self._held += 1
             elif self._rested or replica.name not in self._passed:
@@ -146,7 +147,7 @@ class _Calls:
 
     def _begin(self, replica: Replica, permit: Permit, why: Why) -> None:
         """A call as a task; the server has a place for it."""
-        self._pool.begun(replica)
+        self._pool.begun(replica, self._request.prompt)
         hedged = self._pool.rules.hedge and not self._calls and self._on_text is None
         hedge_s = replica.latency.quantile(_HEDGED) if hedged else None
         call = _Call(replica, permit, why, now(), self._pool.slow_s(), hedge_s)

@@ -1,5 +1,8 @@
 """The replicas of a role, and which of them gets a call: the least loaded one whose breaker lets it through.
 
+Where that is asked for, one that has read the beginning of the call's prompt and is hardly busier comes before it
+(:mod:`proseform.infer.resilience.homes`).
+
 Left out: weights, and replicas that come and go (a Service has both).
 """
 
@@ -15,10 +18,12 @@ from proseform.bundle import Role
 from proseform.errors import EngineError
 from proseform.infer import Completion, OnText, Request
 from proseform.infer.resilience.backoff import Backoff
+from proseform.infer.resilience.homes import Homes
 from proseform.infer.resilience.latency import Latency, slow_after
 from proseform.infer.resilience.observer import Ended, Observer, Why
 from proseform.infer.resilience.replica import Replica, Server
 from proseform.infer.spans import Span
+from proseform.prompt import Rendered
 
 Send = Callable[[str, Request, OnText | None], Awaitable[Completion]]
 """Asks the server of a URL once."""
@@ -28,6 +33,8 @@ Traced = Callable[[str, Request, Why], AbstractContextManager[Span]]
 
 _ROW = 5
 """So many texts in a row tell of a replica."""
+_BUSIER, _MORE = 1.25, 1
+"""A replica that has read the beginning of a prompt is asked up to this multiple of the least load and so many more."""
 
 
 class PassingError(EngineError):
@@ -54,12 +61,14 @@ class Rules:
         slow_s: From when on a call is slow in any case, in seconds.
         hedge: Whether a second replica is asked before a call is slow.
         backoff: The pauses.
+        prefixes: Whether a call goes where the beginning of its prompt was read last, unless that is much busier.
     """
 
     attempts: int = 5
     slow_s: float = 120.0
     hedge: bool = False
     backoff: Backoff = field(default_factory=Backoff)
+    prefixes: bool = False
 
 
 class Pool:
@@ -94,8 +103,11 @@ class Pool:
         self.traced = traced or _untraced
         self.latency = Latency()
         self._turns = 0
+        self._homes = Homes()
 
-    def choose(self, now: float, passed: Sequence[str], *, probes: bool, paid: bool = False) -> Replica | None:
+    def choose(
+        self, now: float, passed: Sequence[str], *, probes: bool, paid: bool = False, prompt: Rendered | None = None
+    ) -> Replica | None:
         """The replica to ask, or None.
 
         Args:
@@ -104,19 +116,25 @@ class Pool:
             probes: Whether a breaker whose pause is over comes first instead of last: somebody's call has to be the
                 probe, or no breaker closes while others are.
             paid: Whether the call costs a token of the replica's budget: those that have one come first.
+            prompt: What is asked; None has no beginning that a replica could have read.
         """
-
-        def rank(replica: Replica) -> tuple[bool, bool, bool, bool, int, int]:
-            closed, poor = replica.breaker.condition == "closed", paid and replica.budget.tokens < 1
-            return closed and probes, poor, not closed, replica.name in passed, replica.server.load, replica.turn
-
         ready = [replica for replica in self.replicas if replica.open(now)]
+        home = self._homes.of(prompt) if self.rules.prefixes and prompt is not None else ""
+        bearable = _BUSIER * min((replica.server.load for replica in ready), default=0) + _MORE
+
+        def rank(replica: Replica) -> tuple[bool, bool, bool, bool, bool, int, int]:
+            closed, poor = replica.breaker.condition == "closed", paid and replica.budget.tokens < 1
+            away = replica.name != home or replica.server.load > bearable
+            return closed and probes, poor, not closed, replica.name in passed, away, replica.server.load, replica.turn
+
         return min(ready, key=rank) if ready else None
 
-    def begun(self, replica: Replica) -> None:
+    def begun(self, replica: Replica, prompt: Rendered | None = None) -> None:
         """A call has begun: the next one goes to another of those that are equally loaded."""
         self._turns += 1
         replica.turn = self._turns
+        if self.rules.prefixes and prompt is not None:
+            self._homes.read(prompt, replica.name)
 
     def likely(self) -> str:
         """The URL of a server that answers, as far as is known: for what needs no permit."""
