@@ -22,7 +22,7 @@ from tests.cluster.probe import eventually
 from tests.e2e import launched
 from tests.e2e.world import HOME, NAMESPACE, USER
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(2400)]  # whichever is first makes images and world
 DOOMED = {
     "no-image": ({"image": "proseform.local/none:1", "pending_s": 5}, {}),
     "no-memory": ({"memory": "900Gi", "pending_s": 5}, {}),

@@ -14,7 +14,7 @@ from tests.cluster.kubectl import KubectlError, apply, kubectl
 from tests.cluster.probe import eventually
 from tests.e2e.world import NAMESPACE, helm
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(2400)]  # whichever is first makes images and world
 OVERLAYS = render.ROOT / "manifests" / "overlays"
 WHOLE = [
     folder.name

@@ -18,7 +18,7 @@ from tests.e2e import python
 from tests.e2e.world import CLAIM, HOME, NAMESPACE, PYTHON, USER, wait
 from tests.infer import learnt
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(2400)]  # whichever is first makes images and world
 FOLDER = HOME / "measured"
 """The home folder of this measurement, on the store's claim."""
 PORT = 8000

@@ -25,7 +25,7 @@ from tests.e2e.launched import scale
 from tests.e2e.pipeline import ANOTHER_BUDGET, TASK
 from tests.e2e.world import HOME, NAMESPACE, wait
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(2400)]
 GATEWAY = f"http://{HOST}:{GATEWAY_PORT}"
 ROUTE = f"/v1/tasks/{TASK}/answer"
 

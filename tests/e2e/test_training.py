@@ -17,7 +17,7 @@ from tests.cluster.probe import eventually
 from tests.e2e import launched, python
 from tests.e2e.world import CLAIM, HOME, NAMESPACE, PYTHON, USER, wait
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(2400)]  # whichever is first makes images and world
 RUN = """
 extends = "small"
 [dataset]
