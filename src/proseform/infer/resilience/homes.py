@@ -1,8 +1,8 @@
 """Which replica has read the beginning of a prompt, so that its prefix cache may still hold it.
 
 Engines keep what they computed for the beginnings of prompts. Where many cases have one text in common and it comes
-first (one job, many CVs), a replica that has read it answers sooner. What is known is where a beginning went last, not
-whether it is still kept. Hashes of some beginnings are remembered, and nothing else of a prompt.
+first, a replica that has read it answers sooner. What is known is where a beginning went last, not whether it is still
+kept. Hashes of some beginnings are remembered, and nothing else of a prompt.
 """
 
 from __future__ import annotations
