@@ -42,7 +42,7 @@ def test_a_promotion_and_its_rollback_reach_callers_without_a_restart(mlflow, na
         admission.router.use([champion])
         return Follower(admission, source, every_s=0.05)
 
-    with light(engine=champion.engine, besides=[beside]) as serving:
+    with light(engine=champion.engine, alongside=[beside]) as serving:
 
         def answered():
             status, headers, _ = post(serving.line(), "/v1/tasks/toy/answer", {"inputs": INPUTS})

@@ -63,7 +63,7 @@ def light(
     beside: Sequence[Engine] = (),
     page: bool = False,
     grpc: bool = False,
-    besides: Sequence[Callable[[Admission], Beside]] = (),
+    alongside: Sequence[Callable[[Admission], Beside]] = (),
     task: Task | None = None,
     guard: Guard | None = None,
     shelf: Shelf | None = None,
@@ -77,7 +77,7 @@ def light(
     door = Door(shelf, admission, 2) if shelf else None
     app = App(admission, f"proseform-{task.name}", guard, door, page=page, grpc=grpc)
     carriers = [_carrier(app)] if grpc else []
-    others = [*carriers, *(one(admission) for one in besides)]
+    others = [*carriers, *(one(admission) for one in alongside)]
     running = server.uvicorn_server(app, "127.0.0.1", 0, known["timeout_s"], others)
     started = threading.Event()
     startup = running.startup

@@ -40,7 +40,7 @@ def admin(tmp_path):
         listeners.append(Listener(Admin(admission.router, Guard(Keys(file))), "127.0.0.1", 0))
         return listeners[0]
 
-    with light(engine=engine(1), beside=[engine(2)], besides=[beside]) as serving:
+    with light(engine=engine(1), beside=[engine(2)], alongside=[beside]) as serving:
 
         def ask(method, path, body=None, key=token):
             line = http.client.HTTPConnection("127.0.0.1", listeners[0].port, timeout=PATIENCE_S)

@@ -68,7 +68,7 @@ class Following:
         self._server = light(
             engine=registry.aliases[first],
             beside=[registry.aliases[alias] for alias in others],
-            besides=[self._follower],
+            alongside=[self._follower],
             **{"timeout_s": 20.0, **options},
         )
 
@@ -226,7 +226,7 @@ def test_a_mistake_is_logged_and_it_looks_again(caplog):
     registry = Registry(champion=1)
     registry.away = ZeroDivisionError("a secret of its own")
     with light(
-        engine=registry.aliases["champion"], besides=[lambda admission: Follower(admission, registry, every_s=0.01)]
+        engine=registry.aliases["champion"], alongside=[lambda admission: Follower(admission, registry, every_s=0.01)]
     ):
         until(lambda: sum("ZeroDivisionError" in record.message for record in caplog.records) > 1)
     assert "secret" not in caplog.text

@@ -126,31 +126,25 @@ def cache(megabytes: float, age_s: float, secret: Path | None, url_file: Path | 
     Raises:
         ConfigError: A file cannot be read, or what it holds cannot be used.
     """
-    if url_file is not None:
-        return _shared(megabytes, age_s, secret, url_file)
-    if megabytes <= 0 or age_s <= 0:
-        return None
-    given = os.urandom(32) if secret is None else _read(secret, "--cache-secret")
-    try:
-        return ProseCache(given, int(megabytes * 1_000_000), age_s)
-    except ValueError as error:
-        raise _unusable(secret, error) from error
-
-
-def _shared(megabytes: float, age_s: float, secret: Path | None, url_file: Path) -> ProseCache:
-    """The cache that replicas share."""
-    from proseform.infer.shared import SharedCache
-
-    if secret is None or megabytes <= 0 or age_s <= 0:
+    room = megabytes > 0 and age_s > 0
+    if url_file is not None and (secret is None or not room):
         raise ConfigError(
             "--cache-url-file wants --cache-secret, the same in all replicas, and some --cache-mb and --cache-age-s.",
             hint="head -c 32 /dev/urandom > FILE makes a secret.",
         )
-    url = _read(url_file, "--cache-url-file").decode(errors="replace").strip()
+    if not room:
+        return None
+    given = os.urandom(32) if secret is None else _read(secret, "--cache-secret")
     try:
-        return SharedCache(_read(secret, "--cache-secret"), int(megabytes * 1_000_000), age_s, url)
+        if url_file is None:
+            return ProseCache(given, int(megabytes * 1_000_000), age_s)
+        from proseform.infer.shared import SharedCache
+
+        url = _read(url_file, "--cache-url-file").decode(errors="replace").strip()
+        return SharedCache(given, int(megabytes * 1_000_000), age_s, url)
     except ValueError as error:
-        raise _unusable(secret, error) from error
+        hint = "It holds 16 bytes or more: head -c 32 /dev/urandom > FILE."
+        raise ConfigError(f"--cache-secret {secret}: cannot be used ({error}).", hint=hint) from error
 
 
 def _read(path: Path, option: str) -> bytes:
@@ -159,12 +153,6 @@ def _read(path: Path, option: str) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise ConfigError(f"{option} {path}: cannot be read ({error.strerror}).") from error
-
-
-def _unusable(secret: Path | None, error: ValueError) -> ConfigError:
-    """What is wrong with a secret."""
-    hint = "It holds 16 bytes or more: head -c 32 /dev/urandom > FILE."
-    return ConfigError(f"--cache-secret {secret}: cannot be used ({error}).", hint=hint)
 
 
 _READER = importlib.metadata.version("proseform")

@@ -12,7 +12,6 @@ import asyncio
 import json
 import logging
 import os
-import time
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
@@ -99,16 +98,16 @@ class SharedCache(ProseCache):
         """What the server answers in time, or None."""
         from redis.exceptions import RedisError
 
-        if time.monotonic() < self._rests_until:
+        if self._clock() < self._rests_until:
             call.close()
             return None
         try:
             async with asyncio.timeout(LIMIT_S):
                 return await call
         except (RedisError, OSError, TimeoutError) as error:
-            if time.monotonic() >= self._rests_until:
+            if self._clock() >= self._rests_until:
                 _LOG.warning("the shared cache is left alone for %g s: %s", REST_S, type(error).__name__)
-            self._rests_until = time.monotonic() + REST_S
+            self._rests_until = self._clock() + REST_S
             self.observer.cached("shared_away")
             return None
 

@@ -119,9 +119,17 @@ class EngineSpec:
                 f"--models {models}: two names were expected.", hint="Such as --models evaluator,formatter."
             )
         urls, others = (given if isinstance(given, str) else ",".join(given) for given in (url, evaluator))
-        named = {"evaluator_model": names[0], "formatter_model": names[1]}
-        knobs = {"slow_s": slow_s, "hedge": hedge, "prefixes": prefixes}
-        return cls(urls, others, dialect, key_file, **named, **knobs)  # type: ignore[arg-type]  # the class checks the dialect
+        return cls(
+            urls,
+            others,
+            dialect,  # type: ignore[arg-type]  # the class checks it
+            key_file,
+            evaluator_model=names[0],
+            formatter_model=names[1],
+            slow_s=slow_s,
+            hedge=hedge,
+            prefixes=prefixes,
+        )
 
     def roots(self, role: Role) -> tuple[str, ...]:
         """The servers of a role, without ``/v1``."""

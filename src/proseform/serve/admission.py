@@ -107,7 +107,8 @@ class Admission:
         path.agree(engine.bundle, self.task)
         if isinstance(engine, Observed):
             engine.observe(metrics.OBSERVER)
-        self._schemas.setdefault(engine.bundle.digest, engine.bundle.compiled())
+        if engine.bundle.digest not in self._schemas:
+            self._schemas[engine.bundle.digest] = engine.bundle.compiled()
 
     async def answer(
         self,

@@ -37,7 +37,7 @@ from proseform.serve.openai import completions
 from proseform.serve.openai.door import Door
 from proseform.serve.page import Page
 from proseform.serve.readiness import Readiness
-from proseform.serve.routes import Handler, Route, check, matching, protocol
+from proseform.serve.routes import Handler, Route, check_model, matching, protocol
 from proseform.serve.several import Read, Several
 from proseform.serve.waiting import deadline, in_time, unless_gone
 
@@ -174,7 +174,7 @@ class App:
             self._guard.admit(exchange, open=route.open)
         if not route.open and (only := self._admission.router.only):
             notes.current().bundles[only] = None
-        check(values.get("name", self._name), values.get("version") or "", self._name)
+        check_model(values.get("name", self._name), values.get("version") or "", self._name)
         return route.handler, values
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:

@@ -31,7 +31,7 @@ class Beside(Protocol):
         """Begin."""
 
     async def end(self, grace_s: float) -> None:
-        """Begin nothing more, and let what has begun end, for so many seconds."""
+        """Begin nothing more, and let what has begun end, for so many seconds; a second call with 0 ends the wait."""
 
 
 class Server(uvicorn.Server):
@@ -75,7 +75,8 @@ class Server(uvicorn.Server):
         ending = asyncio.ensure_future(beside.end(float(self.config.timeout_graceful_shutdown or 0)))
         while not ending.done() and not self.force_exit:
             await asyncio.wait({ending}, timeout=_LOOK_S)
-        await beside.end(0.0)
+        if not ending.done():
+            await beside.end(0.0)
         await ending
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:

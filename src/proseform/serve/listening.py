@@ -15,8 +15,28 @@ def address(host: str, port: int) -> str:
     >>> address("127.0.0.1", 8080), address("::1", 8080), address("[::1]", 8080)
     ('http://127.0.0.1:8080/', 'http://[::1]:8080/', 'http://[::1]:8080/')
     """
+    return f"http://{authority(host, port)}/"
+
+
+def authority(host: str, port: int) -> str:
+    """Host and port as one text; an IPv6 address gets brackets where it has none."""
     bare = host.removeprefix("[").removesuffix("]")
-    return f"http://[{bare}]:{port}/" if ":" in bare else f"http://{bare}:{port}/"
+    return f"[{bare}]:{port}" if ":" in bare else f"{bare}:{port}"
+
+
+def unusable(host: str, option: str, port: int, why: str = "") -> ConfigError:
+    """The error where nothing can listen at an address.
+
+    Args:
+        host: Address.
+        option: By which the port was given.
+        port: TCP port.
+        why: The system's reason; empty where it is not known.
+    """
+    return ConfigError(
+        f"--host {host} {option} {port}: nothing can listen there{f' ({why})' if why else ''}.",
+        hint="Is the port taken, or the address another machine's?",
+    )
 
 
 def listening(host: str, port: int, option: str = "--port") -> socket.socket:
@@ -36,7 +56,4 @@ def listening(host: str, port: int, option: str = "--port") -> socket.socket:
     try:
         return socket.create_server((address, port), family=family, backlog=_BACKLOG, dualstack_ipv6=both)
     except OSError as error:
-        raise ConfigError(
-            f"--host {host} {option} {port}: nothing can listen there ({error.strerror or error}).",
-            hint="Is the port taken, or the address another machine's?",
-        ) from error
+        raise unusable(host, option, port, error.strerror or str(error)) from error

@@ -90,7 +90,7 @@ def matching(routes: Sequence[Route], exchange: Exchange) -> tuple[Route, Mappin
     raise NotFoundError(f"No route {exchange.path!r:.80}.", hint="POST /v1/tasks/{task}/answer answers one case.")
 
 
-def check(name: str, version: str, here: str) -> None:
+def check_model(name: str, version: str, here: str) -> None:
     """Whether a model of KServe's protocols is here.
 
     Args:

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 from proseform.errors import ConfigError
 from proseform.infer.kept import ProseCache
 from proseform.serve import logs, tracing
-from proseform.serve.admin import Admin, Listener
 from proseform.serve.admission import Admission
 from proseform.serve.app import App
 from proseform.serve.batches.door import Door
@@ -47,11 +46,11 @@ class Administration:
 
     Attributes:
         port: TCP port.
-        keys: The file of administrators' keys.
+        keys: The administrators'.
     """
 
     port: int
-    keys: Path
+    keys: Keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +133,9 @@ def run(
 
             beside.append(Carrier(app, host, grpc_port, app.limit, _KEPT_S))
         if admin is not None:
-            beside.append(Listener(Admin(admission.router, Guard(Keys(admin.keys))), host, admin.port))
+            from proseform.serve.admin import Admin, Listener
+
+            beside.append(Listener(Admin(admission.router, Guard(admin.keys)), host, admin.port))
         if follows is not None:
             beside.append(Follower(admission, follows.source, follows.every_s))
         running = uvicorn_server(app, host, port, timeout_s, beside)
@@ -165,8 +166,7 @@ def administration(port: int | None, keys: Path | None) -> Administration | None
         raise ConfigError(
             "--admin-port and --admin-keys belong together.", hint="proseform keys new NAME --file FILE makes a key."
         )
-    Keys(keys)
-    return Administration(port, keys)
+    return Administration(port, Keys(keys))
 
 
 def guarding(host: str, keys: Path | None, *, no_keys: bool = False, page: bool = False) -> Guard:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from proseform import bundle as bundles
 from proseform.errors import ConfigError, InputError
@@ -20,6 +21,9 @@ from proseform.serve.router import Weighted
 from proseform.stages import cache
 from proseform.stages.probe import read_input
 from proseform.task import Task
+
+if TYPE_CHECKING:
+    from proseform.registry import Registry
 
 
 def opened(task: Task, spec: EngineSpec, folder: Path | None, alias: str, name: str, tracking_uri: str) -> Engine:
@@ -40,13 +44,9 @@ def opened(task: Task, spec: EngineSpec, folder: Path | None, alias: str, name: 
         ConfigError: The key file holds no key.
     """
     if folder is None:
-        from proseform import registry
         from proseform.registry.models import fetch
 
-        root = cache.home().root
-        folder = fetch(
-            registry.connect(root, tracking_uri), name or registry.model_name(task.name), alias, root / "bundles"
-        )
+        folder = fetch(*_registered(task, name, tracking_uri), alias, cache.home().root / "bundles")
     bundle = bundles.read(folder, check_files=False)
     agree(bundle, task)  # before weights are loaded
     if not spec.url:
@@ -105,12 +105,10 @@ class Aliased:
         Raises:
             RegistryError: The registry does not answer, or has no such model or alias.
         """
-        from proseform import registry
         from proseform.registry.models import get
 
-        opened = registry.connect(cache.home().root, self.tracking_uri)
-        model = self.name or registry.model_name(self.task.name)
-        return {alias: get(opened, model, alias).bundle for alias, _ in _split(self.aliases)}
+        registered = _registered(self.task, self.name, self.tracking_uri)
+        return {alias: get(*registered, alias).bundle for alias, _ in _split(self.aliases)}
 
     def open(self, alias: str) -> Engine:
         """An engine in this process that runs the bundle of an alias; raises as :func:`opened`."""
@@ -133,6 +131,13 @@ def followed(
             hint="Deploy another version beside it, and move the traffic.",
         )
     return Aliased(task, tuple(aliases), name, tracking_uri)
+
+
+def _registered(task: Task, name: str, tracking_uri: str) -> tuple[Registry, str]:
+    """The registry, and the name of a task's model in it; arguments as for :func:`opened`."""
+    from proseform import registry
+
+    return registry.connect(cache.home().root, tracking_uri), name or registry.model_name(task.name)
 
 
 def _split(aliases: Sequence[str]) -> list[tuple[str, int]]:

@@ -103,7 +103,7 @@ class Pool:
         self.traced = traced or _untraced
         self.latency = Latency()
         self._turns = 0
-        self._homes = Homes()
+        self._homes = Homes() if rules.prefixes else None
 
     def choose(
         self, now: float, passed: Sequence[str], *, probes: bool, paid: bool = False, prompt: Rendered | None = None
@@ -119,8 +119,8 @@ class Pool:
             prompt: What is asked; None has no beginning that a replica could have read.
         """
         ready = [replica for replica in self.replicas if replica.open(now)]
-        home = self._homes.of(prompt) if self.rules.prefixes and prompt is not None else ""
-        bearable = _BUSIER * min((replica.server.load for replica in ready), default=0) + _MORE
+        home = self._homes.of(prompt) if self._homes is not None and prompt is not None else ""
+        bearable = _BUSIER * min((replica.server.load for replica in ready), default=0) + _MORE if home else 0.0
 
         def rank(replica: Replica) -> tuple[bool, bool, bool, bool, bool, int, int]:
             closed, poor = replica.breaker.condition == "closed", paid and replica.budget.tokens < 1
@@ -129,11 +129,11 @@ class Pool:
 
         return min(ready, key=rank) if ready else None
 
-    def begun(self, replica: Replica, prompt: Rendered | None = None) -> None:
+    def begun(self, replica: Replica, prompt: Rendered) -> None:
         """A call has begun: the next one goes to another of those that are equally loaded."""
         self._turns += 1
         replica.turn = self._turns
-        if self.rules.prefixes and prompt is not None:
+        if self._homes is not None:
             self._homes.read(prompt, replica.name)
 
     def likely(self) -> str:

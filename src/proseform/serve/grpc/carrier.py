@@ -1,8 +1,9 @@
 """Carries gRPC calls to the application, as requests whose path is the method, and its responses back as outcomes.
 
 A call's message is read when the application asks for it, so a call that the guard refuses is not read at all. A call
-that its client cancels, or whose deadline passes, is a caller that has disconnected. Left out: compressed messages, of
-which a small one can unfold to gigabytes before its size is looked at.
+that its client cancels, or whose deadline passes, is a caller that has disconnected. When the server ends, calls that
+have begun are answered; one that is on its way at that very moment gRPC itself ends as CANCELLED. Left out: compressed
+messages, of which a small one can unfold to gigabytes before its size is looked at.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from proseform.errors import ConfigError, InputError
+from proseform.errors import InputError
 from proseform.serve.app import App
 from proseform.serve.exchange import BUNDLE, REQUEST
 from proseform.serve.grpc import messages
 from proseform.serve.grpc.door import ASKS
+from proseform.serve.listening import authority, unusable
 
 _CODES = {
     400: grpc.StatusCode.INVALID_ARGUMENT,
@@ -83,16 +85,12 @@ class Carrier:
         Raises:
             ConfigError: Nothing can listen there.
         """
-        bare = self._host.removeprefix("[").removesuffix("]")
         server = grpc.aio.server(options=self._options)
         server.add_generic_rpc_handlers((_Methods(self._app),))
         try:
-            self.port = server.add_insecure_port(f"[{bare}]:{self.port}" if ":" in bare else f"{bare}:{self.port}")
+            self.port = server.add_insecure_port(authority(self._host, self.port))
         except RuntimeError as error:
-            raise ConfigError(
-                f"--host {self._host} --grpc-port {self.port}: nothing can listen there.",
-                hint="Is the port taken, or the address another machine's?",
-            ) from error
+            raise unusable(self._host, "--grpc-port", self.port) from error
         await server.start()
         self._server = server
 

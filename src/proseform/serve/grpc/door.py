@@ -9,7 +9,7 @@ from functools import partial
 from proseform.serve import v2
 from proseform.serve.exchange import Exchange, Response
 from proseform.serve.grpc import bodies, messages
-from proseform.serve.routes import Route, check
+from proseform.serve.routes import Route, check_model
 from proseform.serve.several import Read, Several
 
 ASKS = f"/{messages.SERVICE}/ModelInfer"
@@ -45,7 +45,7 @@ class Door:
 
         async def read() -> Read:
             message = messages.read("ModelInferRequest", await exchange.body())
-            check(message.model_name, message.model_version, self._name)
+            check_model(message.model_name, message.model_version, self._name)
             asked = bodies.asked(message, task)
             return asked.instances, partial(bodies.response, asked, model=self._name)
 
@@ -54,7 +54,7 @@ class Door:
     async def _metadata(self, exchange: Exchange, _values: Mapping[str, str]) -> Response:
         """What the model takes and gives."""
         message = messages.read("ModelMetadataRequest", await exchange.body())
-        check(message.name, message.version, self._name)
+        check_model(message.name, message.version, self._name)
         stated = v2.metadata(self._name, self._several.task.inputs)
         return bodies.written(messages.new("ModelMetadataResponse", **stated))
 
@@ -66,7 +66,7 @@ class Door:
     async def _model_ready(self, exchange: Exchange, _values: Mapping[str, str]) -> Response:
         """Readiness of the model."""
         message = messages.read("ModelReadyRequest", await exchange.body())
-        check(message.name, message.version, self._name)
+        check_model(message.name, message.version, self._name)
         return await self._readiness("ModelReadyResponse")
 
     async def _ready(self, _exchange: Exchange, _values: Mapping[str, str]) -> Response:

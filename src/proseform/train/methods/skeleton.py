@@ -48,10 +48,11 @@ def framed(text: str) -> list[bool] | None:
 
 def shared(group: Drawn) -> list[list[bool] | None]:
     """For each completion of a group the characters that belong to a skeleton which both sides have, or None."""
-    flags = {id(sample): framed(sample.text) for sample in group.samples}
-    winners, losers = ({_shape(one, flags[id(one)]) for one in side} for side in group.sides())
+    flags = [framed(sample.text) for sample in group.samples]
+    shapes = {id(sample): _shape(sample, frame) for sample, frame in zip(group.samples, flags, strict=True)}
+    winners, losers = ({shapes[id(one)] for one in side} for side in group.sides())
     both = (winners & losers) - {""}
-    return [flags[id(one)] if _shape(one, flags[id(one)]) in both else None for one in group.samples]
+    return [frame if shapes[id(one)] in both else None for one, frame in zip(group.samples, flags, strict=True)]
 
 
 def tokens(sample: Sample, flags: Sequence[bool] | None, prefill: int, pieces: Pieces) -> list[bool]:
