@@ -51,6 +51,20 @@ def test_what_is_trained_never_goes_through_cudnns_attention(tiny_base: Path) ->
     assert not torch.backends.cuda.cudnn_sdp_enabled()
 
 
+def test_a_tokenizer_is_written_with_the_same_bytes_whether_it_was_loaded_offline_or_not(
+    tiny_base: Path, tmp_path: Path
+) -> None:
+    """A bundle's digest is of these bytes, and says nothing of the environment in which it was made."""
+    written = set()
+    for offline in (False, True):
+        loaded = weights.tokenizer(tiny_base)
+        assert "local_files_only" in loaded.init_kwargs, "transformers no longer writes it down"
+        loaded.init_kwargs["local_files_only"] = offline
+        weights.keep(loaded, tmp_path / str(offline))
+        written.add((tmp_path / str(offline) / "tokenizer_config.json").read_bytes())
+    assert len(written) == 1
+
+
 def test_what_the_warm_process_imports_leaves_cuda_to_its_forks() -> None:
     """A library that counts GPUs while it is imported spoils CUDA for every fork: torch refuses to use it there."""
     code = (

@@ -185,7 +185,7 @@ def _save(model: Any, tokenizer: Any, out: Path) -> None:
         model.generation_config.eos_token_id = tokenizer.eos_token_id
     out.mkdir(parents=True, exist_ok=True)
     model.save_pretrained(out)
-    tokenizer.save_pretrained(out)
+    weights.keep(tokenizer, out)
 
 
 if __name__ == "__main__":

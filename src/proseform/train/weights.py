@@ -42,6 +42,16 @@ def tokenizer(folder: Path) -> Any:
     return pad(AutoTokenizer.from_pretrained(folder))
 
 
+def keep(loaded: Any, folder: Path) -> None:
+    """Write a tokenizer with the same bytes in every environment.
+
+    Transformers writes down whether it was loaded offline (``HF_HUB_OFFLINE``); equal models would have other digests.
+    """
+    if "local_files_only" in loaded.init_kwargs:
+        loaded.init_kwargs["local_files_only"] = True
+    loaded.save_pretrained(folder)
+
+
 def pad(loaded: Any) -> Any:
     """A tokenizer that can pad: with its end token where it has none for that."""
     if loaded.pad_token is None:
@@ -234,7 +244,7 @@ def write(job: launch.Job, model: Any, tokens: Any, run: config.Run, figures: di
     else:
         model.config._name_or_path = ""  # noqa: SLF001
         model.to(getattr(torch, run.model.dtype)).save_pretrained(weights)
-    tokens.save_pretrained(weights)
+    keep(tokens, weights)
     lines = Path(job.work) / progress.METRICS
     if lines.exists():
         shutil.copyfile(lines, out / progress.METRICS)
