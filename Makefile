@@ -144,3 +144,7 @@ bench-serve: setup ## what serving adds to an engine's time, beside LiteLLM and 
 bench-documents: setup ## documents of known text by every writer that is installed, and how well they are read
 	@$(PY) -m benchmarks.documents write .cache/documents
 	@$(PY) -m benchmarks.documents measure .cache/documents
+
+.PHONY: study
+study: setup ## when GRPO on JSON collapses: 30 arms over seeds, and docs/study.md (3 hours, a quiet machine); interrupt it and call it again
+	@$(PY) -m benchmarks.study

@@ -16,12 +16,12 @@ import shutil
 import signal
 import sys
 import time
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from benchmarks.forked import check, forked, wait
 from benchmarks.signal import leg
 from proseform import config, digest, warm
 from proseform.launch import Job
@@ -62,7 +62,7 @@ def main() -> None:
         importlib.import_module(module)
     from proseform.train import grpo, sft
 
-    _wait(_forked(lambda: leg.trained(folder, 0, leg.run(0, STEPS, {})), folder / "trained.log"))
+    wait(forked(lambda: leg.trained(folder, 0, leg.run(0, STEPS, {})), folder / "trained.log"))
     made = leg.trained(folder, 0, leg.run(0, STEPS, {}))
     recipe = leg.run(0, STEPS, EVERYTHING).model_dump(mode="json", by_alias=True)
     recipe["grpo"]["save_every"] = SAVE_EVERY
@@ -97,12 +97,12 @@ def tally(
     """
     began = time.monotonic()
     whole = _fresh(make, folder, "whole")
-    _wait(_forked(lambda: work(whole), _log(whole)))
+    wait(forked(lambda: work(whole), _log(whole)))
     duration, due, done = time.monotonic() - began, _weights(whole), Tally()
     while done.kills < kills:
         job = _fresh(make, folder, "killed")
         while True:
-            process = _forked(partial(work, job), _log(job))
+            process = forked(partial(work, job), _log(job))
             if _ended_within(process, rng.uniform(0, duration) if done.kills < kills else duration * 1000):
                 break
             os.kill(process, signal.SIGKILL)
@@ -130,23 +130,6 @@ def _log(job: Job) -> Path:
     return Path(job.work) / "worker.log"
 
 
-def _forked(work: Callable[[], object], log_file: Path) -> int:
-    """A process that does some work; its words go to a file."""
-    process = os.fork()
-    if process:
-        return process
-    with log_file.open("a") as log:
-        os.dup2(log.fileno(), 1)
-        os.dup2(log.fileno(), 2)
-        try:
-            work()
-        except BaseException:  # noqa: BLE001 - whatever it is, the parent has to see that this process failed
-            traceback.print_exc()
-            log.flush()
-            os._exit(1)
-    os._exit(0)
-
-
 def _ended_within(process: int, seconds: float) -> bool:
     """Whether a process ends by itself within a time.
 
@@ -157,21 +140,10 @@ def _ended_within(process: int, seconds: float) -> bool:
     while time.monotonic() < until:
         ended, status = os.waitpid(process, os.WNOHANG)
         if ended:
-            _check(status)
+            check(status)
             return True
         time.sleep(0.01)
     return False
-
-
-def _wait(process: int) -> None:
-    """Wait for a process to end well."""
-    _check(os.waitpid(process, 0)[1])
-
-
-def _check(status: int) -> None:
-    """Refuse a process that failed."""
-    if status:
-        raise RuntimeError(f"a worker failed with status {status}: see worker.log in its job's folder")
 
 
 if __name__ == "__main__":

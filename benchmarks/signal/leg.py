@@ -7,13 +7,12 @@ that a leg which was stopped goes on from its last checkpoint.
 from __future__ import annotations
 
 import json
-import os
 import random
-import sys
 from pathlib import Path
 from typing import Any
 
-from proseform import config, digest, jsonl, reward, task
+from benchmarks import legs
+from proseform import config, jsonl, reward, task
 from proseform.case import Case
 from proseform.launch import Job
 
@@ -43,14 +42,7 @@ METHODS: dict[str, dict[str, Any]] = {
 
 def install(folder: Path) -> None:
     """Make the frozen task known to this process and to its scorer, by an entry point in a folder of its own."""
-    site = folder / "site"
-    about = site / "proseform_rungs-1.dist-info"
-    about.mkdir(parents=True, exist_ok=True)
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: proseform-rungs\nVersion: 1\n")
-    (about / "entry_points.txt").write_text("[proseform.tasks]\nrungs = benchmarks.signal.rungs\n")
-    root = Path(__file__).parents[2]
-    sys.path[:0] = [str(site), str(root)]
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(site), str(root), os.environ.get("PYTHONPATH", "")]))
+    legs.install(folder, "rungs", {"rungs": "benchmarks.signal.rungs"})
 
 
 def run(seed: int, steps: int, signal: dict[str, Any]) -> config.Run:
@@ -102,11 +94,7 @@ def work_off(folder: Path, method: str, seed: int, steps: int) -> list[dict[str,
 
 def job(stage: str, place: Path, recipe: config.Run, **inputs: Path) -> Job:
     """A job of a worker, with its folders."""
-    for name in ("work", "out"):
-        (place / name).mkdir(parents=True, exist_ok=True)
-    settings = {"task": "rungs", "role": "evaluator", "run": recipe.model_dump(mode="json", by_alias=True)}
-    refs = {name: f"{path}#{digest.of_files(path)}" for name, path in inputs.items()}
-    return Job(stage, str(place / "work"), str(place / "out"), refs, settings)
+    return legs.job("rungs", "evaluator", stage, place, recipe, **inputs)
 
 
 def trained(folder: Path, seed: int, recipe: config.Run) -> dict[str, Path]:
@@ -140,32 +128,23 @@ def _grpo(place: Path, recipe: config.Run, inputs: dict[str, Path]) -> list[dict
     """Train, and measure on the way; a run that goes on keeps the measurements before its checkpoint."""
     from proseform.train import grpo
 
-    its_job, make = job("grpo", place, recipe, **inputs), grpo._trainer  # noqa: SLF001
-
-    def watched(*given: Any) -> Any:
-        trainer = make(*given)
-        trainer.add_callback(_measured(trainer, Path(its_job.work), recipe))
-        return trainer
-
-    grpo._trainer = watched  # noqa: SLF001
-    try:
+    its_job = job("grpo", place, recipe, **inputs)
+    work = Path(its_job.work)
+    with legs.watched(grpo, lambda trainer: legs.counted(work, _held_out(trainer, recipe), EVERY)):
         grpo.main(its_job)
-    finally:
-        grpo._trainer = make  # noqa: SLF001
-    return list(jsonl.rows(Path(its_job.work) / "held-out.jsonl"))
+    return list(jsonl.rows(work / legs.POINTS))
 
 
-def _measured(trainer: Any, work: Path, recipe: config.Run) -> Any:
-    """A callback that measures the held-out reward before the first step and after every few."""
+def _held_out(trainer: Any, recipe: config.Run) -> legs.Measure:
+    """What measures the held-out reward of a trainer's model."""
     import torch
-    from transformers import TrainerCallback
 
     from proseform.infer import decode, loading, tokens
 
     rungs = task.load("rungs")
-    rubric, known, path = rungs.rubric(), cases("test", recipe.grpo.seed, HELD_OUT), work / "held-out.jsonl"
+    rubric, known = rungs.rubric(), cases("test", recipe.grpo.seed, HELD_OUT)
 
-    def held_out() -> float:
+    def held_out() -> dict[str, float]:
         """The mean reward of a completion a case, sampled by noise of its own: training's dice stay as they are."""
         model, tokenizer = trainer.model, trainer.processing_class
         prompts = [tokens.encode(tokenizer, rungs.evaluator.render(case.inputs)) for case in known]
@@ -176,34 +155,6 @@ def _measured(trainer: Any, work: Path, recipe: config.Run) -> Any:
         model.train()
         texts = [str(tokenizer.decode(row.ids, skip_special_tokens=True)) for row in rows]
         earned = (reward.score(text, case, rungs, rubric).composite for text, case in zip(texts, known, strict=True))
-        return sum(one or 0.0 for one in earned) / len(known)
+        return {"held_out": sum(one or 0.0 for one in earned) / len(known)}
 
-    class Measured(TrainerCallback):  # type: ignore[misc]
-        """Counts tokens and groups each step."""
-
-        def on_train_begin(self, args: Any, state: Any, control: Any, **more: Any) -> None:  # noqa: ARG002
-            kept = [row for row in jsonl.rows(path) if row["step"] <= state.global_step]
-            self.sums = kept[-1] if kept else {"step": 0, "tokens": 0, "groups": 0, "mixed": 0}
-            lines = [row for row in jsonl.rows(work / "sums.jsonl") if row["step"] <= state.global_step]
-            self.sums = lines[-1] if lines else self.sums
-            (work / "sums.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in lines))
-            kept = kept or [{**self.sums, "held_out": held_out()}]
-            path.write_text("".join(f"{json.dumps(row)}\n" for row in kept))
-
-        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **more: Any) -> None:  # noqa: ARG002
-            if not logs or "sampled_groups" not in logs:
-                return
-            groups = logs["sampled_groups"]
-            self.sums = {
-                "step": state.global_step,
-                "tokens": self.sums["tokens"] + round(logs["sampled_tokens"]),
-                "groups": self.sums["groups"] + round(groups),
-                "mixed": self.sums["mixed"] + round(groups * (1 - logs["frac_zero_variance"])),
-            }
-            with (work / "sums.jsonl").open("a") as file:
-                file.write(f"{json.dumps(self.sums)}\n")
-            if state.global_step % EVERY == 0:
-                with path.open("a") as file:
-                    file.write(f"{json.dumps({**self.sums, 'held_out': held_out()})}\n")
-
-    return Measured()
+    return held_out
