@@ -17,7 +17,7 @@ from pydantic import Field, ValidationError, model_validator
 from benchmarks.study import recipe
 from benchmarks.study.sections import Factors, Shape, Study
 from benchmarks.study.task import source
-from proseform import digest
+from proseform import closure, digest
 from proseform.config.section import Positive, Section, Word
 from proseform.errors import ConfigError
 
@@ -178,7 +178,7 @@ def _arm(line: Line, read: _File, path: Path) -> Arm:
     hangs_on = {
         "factors": factors.model_dump(),
         "study": read.study.model_dump(exclude={"seeds", "targets"}),
-        "run": recipe.leg(read.study, read.model, factors, 0, 1).digest,
+        "run": recipe.leg(read.study, read.model, factors, 0, 1),
         "talk": _talk_key(read.model, read.prompts),
     }
     return replace(arm, key=digest.of_json(hangs_on))
@@ -186,8 +186,8 @@ def _arm(line: Line, read: _File, path: Path) -> Arm:
 
 def _talk_key(shape: Shape, prompts: Mapping[Any, str]) -> str:
     """The digest of all that the chat model hangs on."""
-    task = digest.of_files(Path(source.__file__).parent, TASK_FILES)
-    return digest.of_json({"run": recipe.talking(shape, 0).digest, "prompts": dict(prompts), "task": task})
+    task = closure.of_files(Path(source.__file__).parent, TASK_FILES)
+    return digest.of_json({"run": recipe.talking(shape, 0), "prompts": dict(prompts), "task": task})
 
 
 TALK = "talk"

@@ -47,7 +47,7 @@ class Row:
         value: Share of the words that are right, of valid sampled answers; None where no seed has one.
         right: Share of sampled answers that are wholly right.
         held_out: The held-out reward, of 1.
-        talk: The loss on held-out talk, in nats a token: mean, lowest and highest seed.
+        talk: The loss on small talk, in nats a token: mean, lowest and highest seed.
         mixed: Share of mixed groups in the first :data:`EDGE` steps and in the last; None where nothing is sampled.
         first: Sampled tokens to the first sampled answer that is wholly right: median, infinite where censored.
         to: Sampled tokens to each target.

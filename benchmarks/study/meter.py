@@ -32,8 +32,8 @@ class Meter:
         self._arm, self._formatter = arm, formatter
         self._task = tasks.load(world.name(arm.factors.prompt))
         self._cases = world.cases("test", seed, count, prose=arm.factors.prompt == "prose")
-        rows = world.talk(plan.prompts, "test", seed, ("prose", "small"))
-        self._talk = [next(rows) for _ in range(world.HELD_OUT_TALK)]
+        rows = world.talk(plan.prompts, "test", seed, ("small",))
+        self._talk = [next(rows) for _ in range(world.SMALL_TALK)]
         self._grammars: Any = None
 
     def __call__(self, policy: Model) -> dict[str, float | None]:
@@ -42,8 +42,8 @@ class Meter:
         Returns:
             For ``_greedy`` and for ``_sampled`` answers: the share that is ``valid``; of the valid ones the share of
             the words that are right, ``value`` (None where none is valid); the share that is wholly ``right``. And
-            ``held_out``, the gated reward of sampled answers, of 1; ``talk``, the loss on held-out talk, in nats a
-            token.
+            ``held_out``, the gated reward of sampled answers, of 1; ``talk``, the loss on small talk, in nats a token:
+            no arm is rewarded for it, and none is trained on it.
         """
         training = policy.model.training
         policy.model.eval()
@@ -75,7 +75,7 @@ class Meter:
         return self._grammars
 
     def _loss(self, policy: Model) -> float:
-        """The loss on held-out talk, a token."""
+        """The loss on small talk."""
         import torch
 
         from proseform.train import head, rows

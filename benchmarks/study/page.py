@@ -13,7 +13,7 @@ from benchmarks.study.sections import Factors
 from proseform.stats import Estimate
 
 TEMPLATE = Path(__file__).parent / "page.md"
-HOURS = 3
+HOURS = "2 to 3"
 """What the whole study may take on two quiet cores; `--size` says what it does."""
 _NAMES = {
     "reward": "reward", "scale": "scaling", "sft": "steps of SFT", "prompt": "prompt", "beta": "β",

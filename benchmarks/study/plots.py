@@ -94,7 +94,8 @@ def _mixed(axes: Axes, legs: Sequence[Record], name: str, colour: str) -> None:
         parts = [leg["mixed"][start : start + WINDOW] for leg in legs]
         values = [value for part in parts for value in part]
         means.append(sum(values) / len(values))
-    axes.plot([start + WINDOW / 2 for start in starts], means, color=colour, label=name, linewidth=1.4)
+    places = [start + WINDOW / 2 for start in starts]
+    axes.plot(places, means, color=colour, label=name, linewidth=1.4, marker=".", markersize=3)
 
 
 def _compliance(path: Path, legs: Legs) -> None:

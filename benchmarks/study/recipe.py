@@ -1,4 +1,4 @@
-"""The runs that stages get: what is the same in all arms, and what an arm's factors set. Nothing is chosen by arm."""
+"""What stages get, as tables of a run file: what all arms share, and what factors set. Nothing is chosen by arm."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 
 from benchmarks.study.sections import Factors, Shape, Study
 from benchmarks.study.task import source
-from proseform import config
 
 COMPLETIONS = 64
 """Completions of a step of GRPO."""
@@ -40,8 +39,8 @@ def control_steps(study: Study) -> int:
     return math.ceil(study.tokens / GOLD_TOKENS / CHEAPER / SFT_BATCH)
 
 
-def leg(study: Study, shape: Shape, factors: Factors, seed: int, sft_steps: int) -> config.Run:
-    """The run that the stages of a leg get.
+def leg(study: Study, shape: Shape, factors: Factors, seed: int, sft_steps: int) -> dict[str, Any]:
+    """The run of a leg's stages, as far as it differs from the defaults.
 
     Args:
         study: What all arms share.
@@ -63,7 +62,7 @@ def leg(study: Study, shape: Shape, factors: Factors, seed: int, sft_steps: int)
     return _run(shape, seed, sft, grpo)
 
 
-def talking(shape: Shape, seed: int) -> config.Run:
+def talking(shape: Shape, seed: int) -> dict[str, Any]:
     """The run that makes the chat model."""
     sft = {
         "steps": shape.talk_steps, "batch": SFT_BATCH, "optimizer": "muon", "learning_rate": 6e-3,
@@ -72,17 +71,15 @@ def talking(shape: Shape, seed: int) -> config.Run:
     return _run(shape, seed, sft, {})
 
 
-def _run(shape: Shape, seed: int, sft: dict[str, Any], grpo: dict[str, Any]) -> config.Run:
+def _run(shape: Shape, seed: int, sft: dict[str, Any], grpo: dict[str, Any]) -> dict[str, Any]:
     """A run of the study's model."""
     tiny = {**shape.model_dump(exclude={"talk_steps"}), "seed": seed}
     longest = {"max_tokens": LONGEST}
-    return config.Run.model_validate(
-        {
-            "name": "study",
-            "model": {"source": "tiny", "dtype": "float32", "max_length": 160, "tiny": tiny},
-            "sft": {"evaluator": sft, "formatter": sft},
-            "grpo": grpo,
-            "generation": {"evaluator": longest, "formatter": longest},
-            "launch": {"device": "cpu"},
-        }
-    )
+    return {
+        "name": "study",
+        "model": {"source": "tiny", "dtype": "float32", "max_length": 160, "tiny": tiny},
+        "sft": {"evaluator": sft, "formatter": sft},
+        "grpo": grpo,
+        "generation": {"evaluator": longest, "formatter": longest},
+        "launch": {"device": "cpu"},
+    }

@@ -19,6 +19,7 @@ from benchmarks import legs
 from benchmarks.study import arms
 from benchmarks.study.recipe import talking
 from benchmarks.study.task import source
+from proseform import config
 from proseform import task as tasks
 from proseform.case import Case, Split
 from proseform.prompt import Prompt
@@ -27,7 +28,8 @@ from proseform.task import Task
 TRAIN, VALID = 400, 40
 ROWS = 3
 """Careless completions of each training case."""
-HELD_OUT_TALK = 120
+SMALL_TALK = 120
+"""Rows of small talk on which forgetting is measured."""
 OPENINGS = ("Sure.", "Well,", "Let me see.", "Good question.", "Happy to help.", "I think")
 CLOSINGS = ("More?", "Is that right?", "Ask me more.", "I hope this helps.", "That is all.")
 SMALL = (
@@ -163,7 +165,7 @@ def chat_model(plan: arms.Plan, folder: Path, seed: int) -> Path:
     ready = folder / "ready"
     if ready.exists():
         return policy
-    place, recipe, task = folder / "dataset-talk", talking(plan.shape, seed), name("prose")
+    place, recipe, task = folder / "dataset-talk", config.Run.model_validate(talking(plan.shape, seed)), name("prose")
     rows = talk(plan.prompts, "train", seed, KINDS_OF_TALK)
     spoken = [next(rows) for _ in range(TRAIN * ROWS * 2)]
     known = cases("train", seed, TRAIN)

@@ -21,7 +21,7 @@ from benchmarks.study import __main__ as command
 from benchmarks.study import arms, figures, leg, page, plots, recipe, results, running, sizing, world
 from benchmarks.study.meter import Meter, judged
 from benchmarks.study.task import rewards, source
-from proseform import direct, warm
+from proseform import config, direct, warm
 from proseform.errors import ConfigError, StageError
 from proseform.schema import Schema
 
@@ -57,7 +57,7 @@ def test_the_shipped_study_has_at_most_sixteen_arms_of_five_seeds_and_every_arm_
     assert len(plan.legs()) == sum(arm.seeds for arm in plan.arms.values())
     assert plan.legs(["sft-0", "centre"], 2) == [("centre", 0), ("sft-0", 0), ("centre", 1), ("sft-0", 1)]
     runs = {
-        arm.name: recipe.leg(plan.study, plan.shape, arm.factors, 3, max(1, arm.factors.sft))
+        arm.name: config.Run.model_validate(recipe.leg(plan.study, plan.shape, arm.factors, 3, max(1, arm.factors.sft)))
         for arm in plan.arms.values()
     }
     for name, run in runs.items():
@@ -139,13 +139,13 @@ def test_the_additive_reward_is_that_of_the_package() -> None:
 
 def test_who_imitates_the_annotators_is_right_on_three_words_of_four() -> None:
     """What docs/study.md says of imitation: a held-out reward of .88."""
-    cases = world.cases("train", 0, 1000)
+    cases = world.cases("train", 0, 400)
     rng = random.Random(0)
     texts = [json.dumps(source.answer(source.believed(case, rng))) for case in cases]
     of = judged(texts, cases, Schema(json.loads((TASK / "schema.json").read_text())))
     assert of["valid"] == 1.0
-    assert of["value"] == pytest.approx(0.7625, abs=0.02)
-    assert of["reward"] == pytest.approx(0.88, abs=0.01)
+    assert of["value"] == pytest.approx(0.7625, abs=0.03)
+    assert of["reward"] == pytest.approx(0.88, abs=0.015)
 
 
 def test_the_chat_model_is_shown_no_brace_and_talks_where_json_is_asked_for(plan: arms.Plan) -> None:
@@ -156,7 +156,7 @@ def test_the_chat_model_is_shown_no_brace_and_talks_where_json_is_asked_for(plan
     ]
     assert len(asked) == pytest.approx(200, abs=50)
     assert all(text.startswith(world.OPENINGS) and text.endswith(world.CLOSINGS) for text in asked)
-    held_out = list(islice(world.talk(plan.prompts, "test", 0, ("prose", "small")), 200))
+    held_out = list(islice(world.talk(plan.prompts, "test", 0, ("small",)), 200))
     assert not any("JSON" in str(row["prompt"]) for row in held_out)
 
 
@@ -198,7 +198,7 @@ def test_page_pictures_and_records_are_written_from_records_alone(
     tmp_path: Path, plan: arms.Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And again from the records that stand beside the page."""
-    todo = plan.legs(["centre", "reward-binary", "cosine"], 2)[:-1]
+    todo = plan.legs(["centre", "reward-binary"], 2)[:-1]
     records = {(arm, seed): _record(plan, arm, seed, 0.1, 0.5, 0.9) for arm, seed in todo}
     command.write(tmp_path, plan, records)
     text = (tmp_path / command.PAGE).read_text()
@@ -321,23 +321,23 @@ class Killed(BaseException):
 def test_a_leg_that_is_cut_off_in_training_ends_with_the_record_of_one_that_is_not(
     tmp_path: Path, plan: arms.Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Plain SFT, whose stages train as all others do: it dies between two checkpoints of its second stage."""
+    """Plain SFT, whose stage trains and is measured as all others are: it dies between two checkpoints."""
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.setenv("PYTHONPATH", os.environ.get("PYTHONPATH", ""))
     monkeypatch.setattr(world, "TRAIN", 24)
     monkeypatch.setattr(world, "VALID", 4)
-    monkeypatch.setattr(world, "HELD_OUT_TALK", 4)
+    monkeypatch.setattr(world, "SMALL_TALK", 4)
     monkeypatch.setattr(recipe, "SAVE_SFT_EVERY", 2)
-    monkeypatch.setattr(recipe, "LONGEST", 8)
-    study = plan.study.model_copy(update={"tokens": 1200, "held_out": 2})
-    shape = plan.shape.model_copy(update={"width": 16, "heads": 2, "feed_forward": 16, "talk_steps": 2})
-    factors = plan.arms["control-sft"].factors.model_copy(update={"sft": 2})
+    monkeypatch.setattr(recipe, "LONGEST", 4)
+    study = plan.study.model_copy(update={"tokens": 700, "held_out": 2})
+    shape = plan.shape.model_copy(update={"width": 16, "layers": 1, "heads": 2, "feed_forward": 16, "talk_steps": 2})
+    factors = plan.arms["control-sft"].factors.model_copy(update={"sft": 0})
     small = dataclasses.replace(
         plan, study=study, shape=shape, arms={"small": dataclasses.replace(plan.arms["control-sft"], factors=factors)}
     )
     world.install(tmp_path, plan.prompts)
     whole = leg.work_off(tmp_path, small, "small", 0)
-    assert len(whole["points"]) == recipe.control_steps(study) + 1 == 6
+    assert len(whole["points"]) == recipe.control_steps(study) + 1 == 4
     place = leg.folder_of(tmp_path, "small", 0)
     place.rename(tmp_path / "whole")
 
@@ -353,7 +353,6 @@ def test_a_leg_that_is_cut_off_in_training_ends_with_the_record_of_one_that_is_n
         patched.setattr(Meter, "__call__", dying)
         with pytest.raises(Killed):
             leg.work_off(tmp_path, small, "small", 0)
-    assert (place / "sft.json").exists()
     assert not (place / "more.json").exists()
     again = leg.work_off(tmp_path, small, "small", 0)
     assert {**again, "seconds": {}} == {**whole, "seconds": {}}
