@@ -2,16 +2,20 @@
 
 import json
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from proseform import bundle, digest
+from proseform.abstention import fitted
 from proseform.bundle import Generation, Part
 from proseform.errors import StoreError, TaskError
 from proseform.infer.answer import agree
 from proseform.testing import toy_bundle, toy_task
+
+CASES = [{"parcel": f"a wool hat, {grams} g", "rule": f"at most {grams} g"} for grams in range(100, 160)]
+ABSTENTION = fitted(CASES, CASES, 0.02)
 
 
 @pytest.fixture
@@ -57,6 +61,8 @@ def test_the_digest_is_the_same_wherever_the_folder_lies(folder, tmp_path_factor
         {"schema": {"const": 1}},
         {"settings": {"dtype": "bfloat16"}},
         {"tokenisation": ""},
+        {"abstention": ABSTENTION},
+        {"abstention": replace(ABSTENTION, bound=9.0)},
         {"evaluator": Part("base", digest.of_json(1), toy_task().evaluator, Generation(9, 64))},
         {"formatter": replace(toy_bundle(toy_task()).formatter, generation=Generation(10, 2048))},
     ],
@@ -137,7 +143,8 @@ def test_bundles_of_every_format_are_read_with_their_own_digest(name):
     assert stored.evaluator.generation.max_tokens == 48
     assert bool(stored.bases) == name.endswith("adapters")
     assert stored.compiled().fields == ("verdict", "grams", "note")
-    assert stored.tokenisation == ""  # not stated yet
+    assert bool(stored.tokenisation) == (stored.format > 1)  # not stated yet by those that came before
+    assert (stored.abstention is not None) == (stored.format > 1)
 
 
 def test_a_bundle_of_format_0_agrees_with_the_very_folder_it_was_made_from():
@@ -157,11 +164,11 @@ def test_a_bundle_agrees_by_the_contract_alone():
         agree(stored, replace(toy_task(), contract=digest.of_json("other")))
 
 
-@pytest.mark.parametrize("number", [2, -1, "1", None, 1.5, [], {}])
+@pytest.mark.parametrize("number", [3, -1, "1", None, 1.5, [], {}])
 def test_an_unknown_format_is_refused_in_words(folder, number):
     raw = json.loads((folder / "bundle.json").read_text())
     (folder / "bundle.json").write_text(json.dumps({**raw, "format": number}))
-    with pytest.raises(StoreError, match=r"a bundle of format .*; this Proseform reads formats 0 to 1"):
+    with pytest.raises(StoreError, match=r"a bundle of format .*; this Proseform reads formats 0 to 2"):
         bundle.read(folder)
 
 
@@ -188,3 +195,22 @@ def test_what_was_read_is_written_as_it_was(folder, tmp_path_factory):
 def test_files_are_left_alone_where_nobody_asks(folder):
     (folder / "base" / "weights.bin").unlink()
     assert bundle.read(folder, check_files=False).task == "toy"
+
+
+def test_a_bundle_knows_from_which_cases_it_abstains(folder):
+    replace(bundle.read(folder), abstention=ABSTENTION).write(folder)
+    stored = bundle.read(folder)
+    assert stored.abstention == ABSTENTION
+    assert bundle.of(json.loads(json.dumps(stored.document))).digest == stored.digest
+    assert stored.abstention.strange({"parcel": "Fold in the eggs.", "rule": "at most 120 g"})
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [{}, [], 3, {"inputs": {}, "bound": 1.0}, {**asdict(ABSTENTION), "inputs": {"parcel": {"words": "§"}}}],
+)
+def test_what_is_no_abstention_is_no_manifest(folder, stated):
+    raw = {**json.loads((folder / "bundle.json").read_text()), "abstention": stated}
+    (folder / "bundle.json").write_text(json.dumps(raw))
+    with pytest.raises(StoreError, match="not a bundle manifest"):
+        bundle.read(folder)

@@ -77,7 +77,7 @@ class Refusal(ProseformError):
 
     Args:
         reason: One of :class:`proseform.verify.Reason` or ``deadline``, ``too_long``, ``engine``,
-            ``disagreement``.
+            ``disagreement``, ``insufficient_evidence``.
         message: What happened.
         hint: What the caller can do.
     """

@@ -18,7 +18,7 @@ import jinja2
 from proseform import curves, histogram, verify
 from proseform.claims import marked
 from proseform.outcome import FIELD, Outcome, headline
-from proseform.suites import Study, answers, blind, evaluations, figure, formatter, levels, lift, where
+from proseform.suites import Study, answers, blind, evaluations, figure, foreign, formatter, levels, lift, where
 
 FIGURES = ("schema_valid", "formatter_exact", "evaluator_reward", "recommendation_right", "lift")
 """The figures that a gate can check."""
@@ -44,10 +44,10 @@ def summarise(
         texts: Whether the page may show cases and what was written of them; not where they are a user's own.
 
     Returns:
-        ``meta figures baseline variants lifts answers formatter fields confusion levels blind training examples``.
-        ``figures`` has the names of :data:`FIGURES`, and ``baseline`` those of them that could be earned without
-        reading an input (``recommendation_right`` is the headline's, or the whole answer's where a task has none). An
-        estimate is ``{"value", "low", "high", "n"}``, or None where nothing was measured.
+        ``meta figures baseline variants lifts answers formatter fields confusion levels blind abstention training
+        examples``. ``figures`` has the names of :data:`FIGURES`, and ``baseline`` those of them that could be earned
+        without reading an input (``recommendation_right`` is the headline's, or the whole answer's where a task has
+        none). An estimate is ``{"value", "low", "high", "n"}``, or None where nothing was measured.
     """
     by_suite = {
         suite.SUITE: where(outcomes, suite=suite.SUITE) for suite in (evaluations, answers, formatter, levels, blind)
@@ -78,6 +78,7 @@ def summarise(
         "confusion": answers.confusion(ends or prose, study),
         **levels.summarise(by_suite["levels"], study),
         **unread,
+        **foreign.summarise(ends, study),
         "training": {name: [_finite(row) for row in rows] for name, rows in (metrics or {}).items()},
         "examples": _examples(prose, ends, study) if texts else [],
         "texts": texts,

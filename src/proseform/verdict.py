@@ -1,10 +1,16 @@
-"""A verdict on a text: what it says, or the first reason against it. A bad completion is a value."""
+"""A verdict on a text: what it says, or the first reason against it. A bad completion is a value.
+
+Beside it stand the reasons for which nothing is written at all (:data:`Why`).
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
+
+Why = Literal["unknown_words", "unknown_lines", "too_short", "too_long"]
+"""In which way an input is not like those that the models learnt from; see :mod:`proseform.abstention`."""
 
 
 class Reason(StrEnum):

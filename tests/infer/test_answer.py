@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from proseform import testing
+from proseform.abstention import fitted
 from proseform.errors import EngineError, InputError, Refusal, TaskError
 from proseform.infer.answer import Answer, answer, answers, formatted
 from proseform.infer.grounding import grounding
@@ -274,3 +275,51 @@ def test_an_answer_says_what_was_noticed_of_its_inputs(task):
     assert given["findings"].keys() == {"parcel"}
     kinds = [(one["kind"], cv[one["start"] : one["end"]]) for one in given["findings"]["parcel"]]
     assert kinds == [("invisible", "\u200b"), ("special_token", "<|im_end|>"), ("special_token", "<|im_start|>")]
+
+
+def inputs_of(task, split, count):
+    return [case.inputs for case in task.generate("easy", split, 0, count)]
+
+
+def learnt(task):
+    """A bundle that knows which cases it has learnt from."""
+    known = fitted(inputs_of(task, "train", 300), inputs_of(task, "valid", 300), 0.02)
+    return testing.toy_bundle(task, abstention=known)
+
+
+RECIPE = "Fold the whites into the batter, bake it at 180 degrees, and serve it with cream."
+
+
+def test_a_foreign_case_asks_no_model_and_is_refused_by_reason(task):
+    engine = testing.ScriptedEngine(learnt(task), lambda _request: PROSE)
+    with pytest.raises(Refusal) as caught:
+        answer(engine, task, {**INPUTS, "parcel": RECIPE})
+    assert caught.value.reason == "insufficient_evidence"
+    assert "the parcel has words that they do not know" in caught.value.message
+    assert "batter" not in str(caught.value), "nothing of the input"
+    assert engine.requests == []
+
+
+def test_a_case_of_its_own_is_answered(task):
+    said = {"evaluator": PROSE, "formatter": JSON}
+    engine = testing.ScriptedEngine(learnt(task), lambda request: said[request.role])
+    given = answer(engine, task, INPUTS).as_dict()
+    assert (given["verdict"], given["abstained"]) == ("verified", [])
+
+
+def test_a_schema_may_have_an_answer_of_its_own_for_it(task):
+    """A caller's own schema too; what it cannot enforce is still told first."""
+    own = {"type": "object", "properties": {"verdict": {"enum": ["send", "refuse", "unclear"]},
+           "why": {"type": "array", "maxItems": 8, "items": {"type": "string", "maxLength": 60}}},
+           "required": ["verdict"], "additionalProperties": False,
+           "x-abstain": {"answer": {"verdict": "unclear", "why": []}, "reasons": "/why"}}  # fmt: skip
+    engine = testing.ScriptedEngine(learnt(task), lambda _request: PROSE)
+    given = answer(engine, task, {**INPUTS, "parcel": RECIPE}, schema=Schema(own)).as_dict()
+    assert given["verdict"] == "abstained"
+    assert given["answer"]["verdict"] == "unclear"
+    assert "parcel: unknown_words" in given["answer"]["why"]
+    assert given["abstained"][0]["input"] == "parcel"
+    assert (given["prose"], given["tries"], given["attempts"], engine.requests) == ("", 0, 0, [])
+    strange = {**own, "x-abstain": {"answer": {"verdict": "maybe"}}}
+    with pytest.raises(InputError, match="x-abstain"):
+        answer(engine, task, INPUTS, schema=Schema(strange))

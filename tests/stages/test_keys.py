@@ -24,7 +24,7 @@ SMALL = "extends = 'small'\n"
 MOVED_BY_CODE = "\n_MORE = 1\n"
 _UNCHANGED: dict[str, dict[str, str]] = {}
 """Keys of the unchanged package, by place."""
-ALL = frozenset({"dataset", "base", "sft-evaluator", "sft-formatter", "grpo", "records", "evaluate"})
+ALL = frozenset({"dataset", "base", "sft-evaluator", "sft-formatter", "grpo", "records", "abstention", "evaluate"})
 TRAINED = frozenset({"base", "sft-evaluator", "sft-formatter", "grpo"})
 SFT = frozenset({"sft-evaluator", "sft-formatter"})
 VERIFIED = frozenset({"dataset", "grpo", "records", "evaluate"})
@@ -134,9 +134,11 @@ CODE = [
     ("train/scorer.py", "", MOVED_BY_CODE, {"grpo"}, "code that scores completions"),
     ("verify.py", "", MOVED_BY_CODE, VERIFIED, "the verifier: what it scored, and no SFT"),
     ("claims/quotes.py", "", MOVED_BY_CODE, VERIFIED, "what the verifier looks up: likewise"),
+    ("abstention/kind.py", "", MOVED_BY_CODE, {"abstention", "evaluate"}, "what a strange case is"),
+    ("suites/foreign.py", "", MOVED_BY_CODE, {"evaluate"}, "which foreign cases are tried"),
     ("reward.py", "", MOVED_BY_CODE, {"dataset", "grpo", "evaluate"}, "the reward"),
     ("schema/value.py", "", MOVED_BY_CODE, VERIFIED, "validation"),
-    ("prompt/template.py", "", MOVED_BY_CODE, ALL, "how prompts are written"),
+    ("prompt/template.py", "", MOVED_BY_CODE, ALL - {"abstention"}, "how prompts are written"),
     ("data/splits.py", "", MOVED_BY_CODE, {"dataset"}, "how rows are made"),
     ("data/words.toml", "", "\n[_more]\na = 1\n", {"dataset"}, "words of random schemas"),
     ("data/words.toml", "", "\n# words\n", frozenset(), "a comment in a data file"),
@@ -180,7 +182,8 @@ RUN = [
     ("[promote]\nshare = 0.5\n", frozenset(), "traffic"),
     ("[register]\nname = 'x'\n", frozenset(), "the registered model's name"),
     ("[launch]\nprocesses = 1\n", {*TRAINED} - {"base"}, "the number of processes"),
-    ("[dataset]\nseed = 9\n", {"dataset"}, "the dataset's seed"),
+    ("[abstention]\nshare = 0.1\n", {"abstention"}, "how many of its own cases may be taken for strange"),
+    ("[dataset]\nseed = 9\n", {"dataset", "abstention"}, "the dataset's seed"),
     ("[sft.evaluator]\nsteps = 9\n", {"sft-evaluator"}, "a knob of one role"),
     ("[grpo]\nbeta = 0.5\n", {"grpo"}, "a knob of GRPO"),
     ("[generation]\nformatter.max_tokens = 300\n", {"records"}, "the formatter's budget"),
@@ -201,8 +204,8 @@ def test_no_key_depends_on_where_it_is_computed(computed):
 @pytest.mark.parametrize(
     ("change", "steps"),
     [
-        ({"contract": "sha256:other"}, {"dataset", *SFT, "grpo", "records", "evaluate"}),
-        ({"data": "sha256:other"}, {"dataset", "grpo", "evaluate"}),
+        ({"contract": "sha256:other"}, {"dataset", *SFT, "grpo", "records", "abstention", "evaluate"}),
+        ({"data": "sha256:other"}, {"dataset", "grpo", "abstention", "evaluate"}),
         ({"whole": "sha256:other"}, frozenset()),
     ],
     ids=["contract", "data", "whole"],

@@ -4,7 +4,7 @@
 - :mod:`~proseform.bundle.manifest`: reading ``bundle.json`` of every format that was ever written
 """
 
-from proseform.bundle.manifest import read
+from proseform.bundle.manifest import of, read
 from proseform.bundle.value import FORMAT, MANIFEST, ROLES, Bundle, Generation, Part, Role
 
-__all__ = ["FORMAT", "MANIFEST", "ROLES", "Bundle", "Generation", "Part", "Role", "read"]
+__all__ = ["FORMAT", "MANIFEST", "ROLES", "Bundle", "Generation", "Part", "Role", "of", "read"]

@@ -5,6 +5,7 @@ format   what it states
 =======  ==========================================================================================================
 0        no number; one digest for the whole task folder; the longest completion of each part; no list of files
 1        the task's contract and data apart; how each role generates; every file with its sha256
+2        when it abstains (:mod:`proseform.abstention`), or null
 =======  ==========================================================================================================
 
 A bundle of format 0 is read as it is and keeps its digest. It agrees with a task whose folder is unchanged byte by
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from proseform import digest
+from proseform.abstention import Abstention
 from proseform.bundle.value import FORMAT, MANIFEST, ROLES, Bundle, Generation, Part, Role
 from proseform.errors import StoreError
 from proseform.prompt import TOKENISATION, Prompt
@@ -53,7 +55,7 @@ def read(folder: Path, *, check_files: bool = True) -> Bundle:
         )
     stored = {key: value for key, value in raw.items() if key not in _BESIDE}
     try:
-        bundle = _READERS[number]({**stored, "task_data": str(raw.get("task_data", ""))})
+        bundle = of({**stored, "task_data": str(raw.get("task_data", ""))})
         files = {name: dict(listed) for name, listed in raw.get("files", {}).items()}
         actual = digest.of_json(stored)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -70,6 +72,17 @@ def read(folder: Path, *, check_files: bool = True) -> Bundle:
             if name and check_files:
                 _check(folder / name, role, expected, files.get(name))
     return bundle
+
+
+def of(document: Mapping[str, Any]) -> Bundle:
+    """The bundle of a manifest's fields, of any format that this Proseform reads.
+
+    Raises:
+        KeyError: A field is missing, or the format is unknown.
+        TypeError: A field is unknown, or of another kind.
+        ValueError: A field has a value that it cannot have.
+    """
+    return _READERS[document.get("format", 0)](document)
 
 
 def _check(folder: Path, role: Role, expected: str, stated: Mapping[str, str] | None) -> None:
@@ -95,12 +108,14 @@ def _format_0(stored: Mapping[str, Any]) -> Bundle:
 
 
 def _bundle(fields: Mapping[str, Any]) -> Bundle:
-    """A bundle of its fields, which is format 1."""
+    """A bundle of its fields, which is format 1 or 2."""
     parts: dict[str, Part] = {role: _part(fields[role]) for role in ROLES}
     tokenisation = fields.get("tokenisation", "")
     if tokenisation not in {"", TOKENISATION}:
         raise ValueError(f"its tokenisation is '{tokenisation}', this Proseform knows '{TOKENISATION}'")
-    return Bundle(**{**dict(fields), **parts, "tokenisation": tokenisation})
+    stated = fields.get("abstention")
+    abstention = None if stated is None else Abstention.read(stated)
+    return Bundle(**{**dict(fields), **parts, "tokenisation": tokenisation, "abstention": abstention})
 
 
 def _part(fields: Mapping[str, Any]) -> Part:
@@ -109,4 +124,4 @@ def _part(fields: Mapping[str, Any]) -> Part:
     return Part(**{**fields, **nested})
 
 
-_READERS: dict[int, Callable[[Mapping[str, Any]], Bundle]] = {0: _format_0, 1: _bundle}
+_READERS: dict[int, Callable[[Mapping[str, Any]], Bundle]] = {0: _format_0, 1: _bundle, 2: _bundle}

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from proseform import digest
+from proseform.abstention import Abstention
 from proseform.prompt import TOKENISATION, Prompt
 from proseform.schema import Schema
 
@@ -27,7 +28,7 @@ Role = Literal["evaluator", "formatter"]
 Accept = Literal["verified", "valid"]
 ROLES: tuple[Role, ...] = ("evaluator", "formatter")
 MANIFEST = "bundle.json"
-FORMAT = 1
+FORMAT = 2
 """The format that is written."""
 
 
@@ -80,6 +81,8 @@ class Bundle:
         settings: Engine settings: ``dtype``, what an engine wants to know, and ``accept``.
         format: The manifest's format.
         tokenisation: How prompts become token ids, in training and in serving; empty in manifests that do not state it.
+        abstention: Which cases it does not answer, because they are not like those that its models learnt from; None
+            answers all.
         task_data: Digest of the task's data when the bundle was made; for people, and not part of the bundle's digest.
         stored: The manifest's JSON as it was read; None for a bundle that was made here.
     """
@@ -92,6 +95,7 @@ class Bundle:
     settings: Mapping[str, Any] = field(default_factory=dict)
     format: int = FORMAT
     tokenisation: str = TOKENISATION
+    abstention: Abstention | None = None
     task_data: str = field(default="", compare=False)
     stored: Mapping[str, Any] | None = field(init=False, default=None, compare=False, repr=False)
 

@@ -1,15 +1,17 @@
 """What a schema states of where its values come from, and whether a value keeps to it: grounded and consistent.
 
-Three keywords, which validators pass over and engines never see:
+Four keywords, which validators pass over and engines never see:
 
     "x-from": "letter"                  the text stands in that input, word for word, at word borders; "" gives nothing
     "x-supports": {"names": "tool"}     beside it: what the quote must be about, else it is a true quote of no worth
     "x-derive": {"count": "/items", …}  the value follows from others by one of a closed set of operators
+    "x-abstain": {"answer": {…}}        at the root: the answer where there is too little to judge by
 
     quotes.py      where a quote stands in a text
     dates.py       dates and periods, as people write them
     derivations.py the operators
     keywords.py    the keywords of a subschema as values
+    abstaining.py  the abstaining answer
     stated.py      those of a whole schema, read once and checked
     judged.py      a value judged by them, with the evidence
     marked.py      the inputs with their quotes marked, for pages

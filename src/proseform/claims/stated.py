@@ -1,7 +1,7 @@
-"""The keywords ``x-from``, ``x-supports`` and ``x-derive`` of a schema, read once and checked.
+"""The keywords ``x-from``, ``x-supports``, ``x-derive`` and ``x-abstain`` of a schema, read once and checked.
 
-They are annotations: where they apply is the validator's to say (:meth:`proseform.schema.Schema.annotations`), through
-references, branches and items of every draft alike.
+Where the first three apply is the validator's to say (:meth:`proseform.schema.Schema.annotations`), through references,
+branches and items of every draft alike.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from proseform.claims import keywords
+from proseform.claims import abstaining, keywords
+from proseform.claims.abstaining import Abstaining
 from proseform.claims.derivations import Derivation
 from proseform.claims.keywords import DERIVE, FROM, SUPPORTS, Source
 from proseform.errors import InputError
@@ -30,6 +31,7 @@ class Claims:
         any: Whether it states anything.
         absent: Fields of the root that a projection left out: what follows from them is not compared.
         shared: Fields of the root that mean what the task's mean, so that an answer is compared with its prose.
+        abstaining: The answer that says that there is too little to judge by; None where the schema has none.
         sources: Location of a subschema to its source.
         derivations: Location of a subschema to its derivation.
     """
@@ -38,6 +40,7 @@ class Claims:
     any: bool
     absent: frozenset[str] = frozenset()
     shared: frozenset[str] = frozenset()
+    abstaining: Abstaining | None = None
     sources: dict[str, Source | None] = field(default_factory=dict)
     derivations: dict[str, Derivation | None] = field(default_factory=dict)
 
@@ -93,4 +96,4 @@ def _read(schema: Schema, inputs: tuple[str, ...], absent: frozenset[str], share
             raise InputError(f"{where}: {SUPPORTS} stands beside {FROM} only.")
         if DERIVE in node:
             keywords.derivation(node[DERIVE], where)
-    return Claims(schema, stated, absent, shared)
+    return Claims(schema, stated, absent, shared, abstaining.read(schema, inputs))

@@ -18,7 +18,7 @@ from proseform.config.files import Files
 from proseform.config.knobs import knobs
 from proseform.config.place import EvaluateEngine, EvaluateJob, Images, Jobs, Place, Steps
 from proseform.config.placement import Environment, Placed, Toleration
-from proseform.config.release import Check, Evaluate, Gate, Probe, Promote, Register
+from proseform.config.release import Abstention, Check, Evaluate, Gate, Probe, Promote, Register
 from proseform.config.section import Section, Word
 from proseform.config.serving import Engine, Scaling, Serving, Transformer
 from proseform.config.signal import Curriculum, Gold, Replay, Resample, Rounds, Signal, Skip, ZeroVariance
@@ -38,6 +38,7 @@ from proseform.config.training import (
 __all__ = [
     "PLACES",
     "RUNS",
+    "Abstention",
     "Check",
     "Completions",
     "Curriculum",
@@ -110,6 +111,7 @@ class Run(Section):
     grpo: Grpo = Grpo()
     generation: Generation = Generation()
     evaluate: Evaluate = Evaluate()
+    abstention: Abstention = Abstention()
     register_: Register = Field(default=Register(), alias="register")
     gate: Gate = Gate()
     promote: Promote = Promote()

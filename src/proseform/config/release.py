@@ -37,6 +37,13 @@ class Evaluate(Section):
     """Days for which texts of your own cases are kept, readable by their owner alone; records hold only digests."""
 
 
+class Abstention(Section):
+    """When a bundle abstains: a case that is not like those that its models learnt from."""
+
+    share: Annotated[float, Field(ge=0, le=0.5)] = 0.02
+    """Share of cases like the training cases that may be taken for strange; 0 lets every case be answered."""
+
+
 class Register(Section):
     """The register stage."""
 

@@ -70,7 +70,11 @@ def answered(answer: dict[str, Any], *, as_json: bool) -> None:
         typer.echo(json.dumps(answer, ensure_ascii=False))
         return
     console = Console()
-    console.print(answer["prose"], markup=False, highlight=False)
+    if answer["prose"]:
+        console.print(answer["prose"], markup=False, highlight=False)
+    for one in answer["abstained"]:
+        words = f"abstained: {one['input']}, {one['why'].replace('_', ' ')}, {one['distance']} standard deviations off"
+        console.print(words, style="yellow", markup=False, highlight=False)
     console.print_json(json.dumps(answer["answer"], ensure_ascii=False))
     for one in answer["evidence"]:
         quote = json.dumps(pointer.at(answer["answer"], one["pointer"]), ensure_ascii=False)

@@ -72,8 +72,9 @@ async def answered(
     Raises:
         InputError: Inputs that are not the task's, or a schema that cannot be enforced.
         TaskError: The bundle is another task's.
-        Refusal: ``too_long``, ``deadline``; ``incomplete``, ``ungrounded`` or ``inconsistent`` after the last
-            try of the evaluator; or the verifier's reason against the last attempt of the formatter.
+        Refusal: ``too_long``, ``deadline``, ``insufficient_evidence``; ``incomplete``, ``ungrounded`` or
+            ``inconsistent`` after the last try of the evaluator; or the verifier's reason against the last attempt of
+            the formatter.
         EngineError: The engine is away.
     """
     (plan,) = _plans(engine, task, [inputs], deadline, schema, stream=on_text is not None)

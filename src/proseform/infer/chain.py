@@ -7,8 +7,12 @@ what is measured is what is served.
 ::
 
     begin ─► [check the schema] ─► [look up the prose] ─► count, ask the evaluator ─► verified prose ─► [store it]
-                                                                                            │
+                 │                                                                          │
+                 └► abstain, where the case is strange                                      │
              refuse ◄─ third time ◄─ not verified ◄─ count, ask the formatter ◄─────────────┘ ─► verified JSON ─► done
+
+A case that is not like those that the models learnt from asks nothing of them: what is given is the schema's own
+abstaining answer, or the refusal ``insufficient_evidence``.
 
 Neither prose nor JSON that the verifier does not accept leaves. Whoever wrote it is asked again, at most twice, sampled
 at the bundle's retry temperature with another seed (a greedy model would repeat itself); the formatter has twice the
@@ -23,7 +27,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from proseform.infer import Completion, Request, asks, judging, late, refusals
+from proseform.infer import Completion, Request, abstained, asks, judging, late, refusals
 from proseform.infer.grounding import grounding
 from proseform.infer.moves import (
     Action,
@@ -160,6 +164,8 @@ def _first(state: State) -> Step:
         if not judging.accepted(state.plan, judged):
             return _ended(state, [Refuse(refusals.unverified(judged, 0))])
         return _format(replace(state, prose=state.plan.prose, judged=judged))
+    if strange := abstained.strange(state.plan):
+        return _ended(state, [abstained.end(state.plan, strange)])
     if state.plan.key:
         return replace(state, turn="lookup"), [LookUp(state.plan.key)]
     return _evaluate(state)

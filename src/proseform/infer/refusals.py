@@ -5,11 +5,20 @@ What a model wrote quotes its inputs, and an error ends up in logs.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
+from proseform.abstention import Strange
 from proseform.errors import Refusal
 from proseform.infer import Request
 from proseform.schema import Schema
-from proseform.verdict import Reason, Verdict
+from proseform.verdict import Reason, Verdict, Why
 
+_STRANGE: Mapping[Why, str] = {
+    "unknown_words": "has words that they do not know",
+    "unknown_lines": "is not laid out as theirs are",
+    "too_short": "is shorter than theirs",
+    "too_long": "is longer than theirs",
+}
 _NAMED = 3
 """So many keywords that no grammar enforces are named."""
 
@@ -18,6 +27,16 @@ def too_long(request: Request, room: int) -> Refusal:
     """A prompt that leaves no room."""
     message = f"The {request.role}'s prompt leaves room for {max(room, 0)} tokens of {request.max_tokens}."
     return Refusal("too_long", message, hint="Shorten the inputs, or serve a model with a longer context.")
+
+
+def insufficient(strange: Sequence[Strange]) -> Refusal:
+    """A case that is not like those that the models learnt from."""
+    named = [f"the {one.input} {_STRANGE[one.why]} ({one.distance:.1f} standard deviations)" for one in strange]
+    return Refusal(
+        "insufficient_evidence",
+        f"This is not the kind of case that the models learnt from: {'; '.join(named)}.",
+        hint="Look at what was read of each input (proseform read), or train on cases of this kind.",
+    )
 
 
 def invalid(verdict: Verdict, schema: Schema, attempts: int) -> Refusal:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from proseform.abstention import Strange
 from proseform.infer import Completion
 from proseform.input import Finding
 from proseform.verdict import Verdict
@@ -82,6 +83,8 @@ class Answer:
         agreement: The share of them that agree with it, in (0, 1].
         prompt_tokens: Tokens of prompts by role, where engines counted these and generated ones for all that was asked;
             else None. Of an evaluation that was kept nothing was asked.
+        abstained: Why the bundle abstains: the JSON is the schema's own answer for that, and no model was asked. Empty
+            where it answers.
     """
 
     prose: str
@@ -102,16 +105,18 @@ class Answer:
     samples: int = 1
     agreement: float = 1.0
     prompt_tokens: Mapping[str, int] | None = None
+    abstained: tuple[Strange, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """As JSON: ``answer prose verdict evidence prose_verdict findings bundle task`` and figures.
+        """As JSON: ``answer prose verdict abstained evidence prose_verdict findings bundle task`` and figures.
 
-        ``verdict`` is ``verified`` (valid, consistent, grounded) or ``valid``.
+        ``verdict`` is ``verified`` (valid, consistent, grounded), ``valid``, or ``abstained``.
         """
         return {
             "answer": self.value,
             "prose": self.prose,
-            "verdict": "verified" if self.verdict.ok else "valid",
+            "verdict": "abstained" if self.abstained else "verified" if self.verdict.ok else "valid",
+            "abstained": [asdict(one) for one in self.abstained],
             "evidence": [one.as_dict() for one in self.verdict.evidence],
             "prose_verdict": str(self.prose_verdict),
             "grounded": round(self.grounded, 4),

@@ -15,7 +15,8 @@ What happens to a schema, in this order:
 5. :mod:`~proseform.schema.writer`: the :mod:`~proseform.schema.grammar` for engines, without what has no document
    (:mod:`~proseform.schema.inhabited`) and what engines cannot write (:mod:`~proseform.schema.writable`), by
    :mod:`~proseform.schema.scalars` and :mod:`~proseform.schema.definitions`
-6. :mod:`~proseform.schema.value`: the :class:`Schema` itself, which judges values
+6. :mod:`~proseform.schema.value`: the :class:`Schema` itself, which judges values; some of its fields are a
+   :mod:`~proseform.schema.projection`
 
 Places are named by a JSON :mod:`~proseform.schema.pointer`. Read off a schema: its :mod:`~proseform.schema.signature`
 in one line, and what of it is :mod:`~proseform.schema.unbounded`.

@@ -16,7 +16,7 @@ import jsonschema_rs
 
 from proseform import digest
 from proseform.errors import InputError
-from proseform.schema import bounds, cost, pointer, signature, unbounded, writable
+from proseform.schema import bounds, cost, pointer, projection, signature, unbounded, writable
 from proseform.schema.draft import NEWEST, VALIDATORS, Draft, detect
 from proseform.schema.grammar import NOTHING, Grammar, Widening
 from proseform.schema.graph import graph
@@ -185,9 +185,7 @@ class Schema:
         unknown = kept - set(self.fields)
         if unknown:
             raise InputError(f"The schema has no field {', '.join(sorted(unknown))}; it has {', '.join(self.fields)}.")
-        properties = {name: node for name, node in self.document["properties"].items() if name in kept}
-        required = [name for name in self.document.get("required", ()) if name in kept]
-        return Schema({**self.document, "properties": properties, "required": required})
+        return Schema(projection.of(self.document, kept))
 
     def signature(self) -> str:
         """The schema in one short line, as the formatter is shown it.

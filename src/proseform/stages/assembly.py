@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from proseform import config, digest
+from proseform.abstention import Abstention
 from proseform.bundle import Bundle, Generation, Part, Role
 from proseform.prompt import Prompt
 from proseform.store import link
@@ -26,7 +27,14 @@ class Policy:
     adapter: Path | None
 
 
-def assemble(into: Path, task: Task, run: config.Run, evaluator: Policy, formatter: Policy) -> Bundle:
+def assemble(
+    into: Path,
+    task: Task,
+    run: config.Run,
+    evaluator: Policy,
+    formatter: Policy,
+    abstention: Abstention | None = None,
+) -> Bundle:
     """Assemble a bundle's folder from two policies.
 
     A base that both share is stored once. Files are hard links if the file system allows it.
@@ -37,6 +45,7 @@ def assemble(into: Path, task: Task, run: config.Run, evaluator: Policy, formatt
         run: Gives token budgets, the retry temperature and the format.
         evaluator: The policy of the evaluator.
         formatter: The policy of the formatter.
+        abstention: When the bundle abstains; None lets it answer every case.
     """
     schema = task.format(run.dataset.format) if run.dataset.format else task.schema
     shared = evaluator.base == formatter.base
@@ -60,6 +69,7 @@ def assemble(into: Path, task: Task, run: config.Run, evaluator: Policy, formatt
         evaluator=parts["evaluator"],
         formatter=parts["formatter"],
         schema=schema.document,
+        abstention=abstention,
         settings={"dtype": run.model.dtype, **({"accept": "valid"} if run.generation.accept == "valid" else {})},
     )
     bundle.write(into)

@@ -11,17 +11,19 @@ import datetime as dt
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from proseform import config, digest, records, report
 from proseform import task as tasks
+from proseform.abstention import Abstention
+from proseform.bundle import of as bundle_of
 from proseform.errors import StoreError
 from proseform.launch import Job
 from proseform.outcome import Outcome
 from proseform.registry import track
-from proseform.stages import cache, keys, policy, retention, served
+from proseform.stages import abstention, cache, keys, policy, retention, served
 from proseform.store import Ref, Result, fetch, there, write_json
 from proseform.suites import Study, Subject
 from proseform.suites.plans import judge, plan, plan_digest
@@ -31,7 +33,9 @@ SUBJECTS = (Subject("base", trained=False), Subject("sft"), Subject("grpo", ship
 """The variants: the base without training, the evaluator after SFT, and after GRPO, which goes into the bundle."""
 RECORDED = ("proseform.infer.measure", "proseform.stages.assembly")
 """Modules that records pass through: the worker that generates, and the assembly of bundles."""
-JUDGED = frozenset({"proseform.reward", "proseform.rubric", "proseform.stats"})
+JUDGED = frozenset(
+    f"proseform.{name}" for name in ("reward", "rubric", "stats", "abstention", "suites.foreign", "suites.strangers")
+)
 """Modules that judge records later; records do not pass through them."""
 LOADED = frozenset({"proseform.infer.local"})
 """Modules that load models; records that an engine by URL has generated do not pass through them."""
@@ -71,10 +75,12 @@ def run(
     knobs, the_task = config.load(run), cache.load_task(task)
     trained = {"sft": sft, "grpo": grpo, "formatter": formatter}
     study = records.study(cache.folder(dataset), the_task, knobs)
+    learnt = abstention.learnt(the_task, knobs, dataset)
     generated = _records(the_task, knobs, study, dataset, trained)
     digests = {name: cache.ref(artifact).digest for name, artifact in {"dataset": dataset, **trained}.items()}
     inputs = {
         "records": generated.ref.digest,
+        "abstention": "" if learnt is None else learnt.ref.digest,
         "task": [the_task.contract, the_task.data],
         "rubric": [knobs.grpo.rubric, knobs.grpo.accuracy_exponent],
         "run": knobs.name,
@@ -85,16 +91,19 @@ def run(
     def body(_work: Path, out: Path) -> dict[str, Any]:
         folder = policy.fetched(generated)
         about = json.loads((folder / records.ABOUT).read_text(encoding="utf-8"))
+        known = abstention.read(learnt)
+        bundle = replace(bundle_of(about["bundle"]), abstention=known).digest
         measurement = {
             "task": the_task.name,
             "run": knobs.model_dump(mode="json", by_alias=True),
             "dataset": str(cache.ref(dataset)),
             "records": str(generated.ref),
+            "abstention": None if known is None else asdict(known),
             "meta": {
                 "run": knobs.name,
                 "format": knobs.dataset.format,
                 "machine": about["machine"],
-                "digests": {**digests, "records": generated.ref.digest, "bundle": about["bundle"]},
+                "digests": {**digests, "records": generated.ref.digest, "bundle": bundle},
             },
             "training": {
                 name: [*track.read_metrics(cache.folder(artifact) / "metrics.jsonl")]
@@ -102,7 +111,7 @@ def run(
             },
         }
         write_json(out / MEASURED, measurement)
-        written = _report(folder, study, measurement, out)
+        written = _report(folder, replace(study, abstention=known), measurement, out)
         figures = {name: figure["value"] for name, figure in written["figures"].items() if figure}
         words = [f"{words} {figures[name]:.2f}" for name, words in _KEY.items() if name in figures]
         if study.split != "test":
@@ -110,7 +119,7 @@ def run(
         left_out = len(about["left_out"])
         if left_out:
             words.append(f"{left_out} cases too long and left out")
-        return {"key": ", ".join(words), **figures, "left_out": left_out, "bundle": about["bundle"]}
+        return {"key": ", ".join(words), **figures, "left_out": left_out, "bundle": bundle}
 
     cache.hand_over(cache.once("evaluate", inputs, body, apart=LOADED.union(RECORDED)), measured)
     if shown is not None:
@@ -141,6 +150,8 @@ def recompute(folder: Path, out: Path) -> dict[str, Any]:
     knobs, the_task = config.Run.model_validate(measurement["run"]), tasks.load(measurement["task"])
     fetched = cache.home().root / "fetched"
     study = records.study(fetch(Ref.parse(measurement["dataset"]), fetched), the_task, knobs)
+    if measurement.get("abstention"):
+        study = replace(study, abstention=Abstention.read(measurement["abstention"]))
     out.mkdir(parents=True, exist_ok=True)
     return _report(fetch(Ref.parse(measurement["records"]), fetched), study, measurement, out, folder / records.RECORDS)
 
@@ -203,7 +214,7 @@ def _records(
         about = json.loads((out / records.ABOUT).read_text(encoding="utf-8"))
         shipped = next(subject.name for subject in SUBJECTS if subject.shipped)
         dated = {"texts": _apart(out), "delete_after": settings["delete_after"]}
-        write_json(out / records.ABOUT, {**about, "bundle": bundles[shipped].digest, **dated})
+        write_json(out / records.ABOUT, {**about, "bundle": bundles[shipped].document, **dated})
         shutil.rmtree(work / "bundles")
         return {"key": f"{about['records']} texts", "records": about["records"]}
 

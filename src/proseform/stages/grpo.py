@@ -5,6 +5,9 @@ from __future__ import annotations
 from proseform import config
 from proseform.stages import cache, policy
 
+_APART = frozenset({"proseform.abstention"})
+"""What a bundle is told beside its models; they do not pass through it."""
+
 
 def run(task: str, run: str, dataset: cache.Artifact, evaluator: cache.Artifact, model: cache.Artifact) -> None:
     """Train the SFT evaluator further.
@@ -34,6 +37,6 @@ def run(task: str, run: str, dataset: cache.Artifact, evaluator: cache.Artifact,
     }
     refs = {"dataset": cache.ref(dataset), "base": base.ref, "policy": cache.ref(evaluator)}
     done = policy.train(
-        "grpo", "proseform.train.grpo", resolved, inputs, refs, {"task": task, "role": "evaluator"}, apart=frozenset()
+        "grpo", "proseform.train.grpo", resolved, inputs, refs, {"task": task, "role": "evaluator"}, apart=_APART
     )
     cache.hand_over(done, model)

@@ -48,6 +48,7 @@ VERIFIER = frozenset(
         "rubric",
         "case",
         "leaks",
+        "abstention",
         "verbal",
     )
 )

@@ -11,7 +11,7 @@ from typing import Any
 from proseform import config
 from proseform.errors import StageError
 from proseform.registry import Registry, attachments, connect, model_name, models, track
-from proseform.stages import cache, policy
+from proseform.stages import abstention, cache, policy
 
 _STEPS = {
     "dataset": "dataset",
@@ -49,7 +49,12 @@ def run(task: str, run: str, artifacts: Mapping[str, cache.Artifact], tracking_u
         parent = _track(registry, task, knobs, artifacts)
         with tempfile.TemporaryDirectory(dir=cache.ensured(cache.home().root / "work")) as folder:
             bundle = policy.assemble(
-                Path(folder), the_task, knobs, policy.of(artifacts["grpo"]), policy.of(artifacts["formatter"])
+                Path(folder),
+                the_task,
+                knobs,
+                policy.of(artifacts["grpo"]),
+                policy.of(artifacts["formatter"]),
+                abstention.read(abstention.learnt(the_task, knobs, artifacts["dataset"])),
             )
             if measured["meta"]["digests"]["bundle"] != bundle.digest:
                 raise StageError(

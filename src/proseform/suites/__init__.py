@@ -8,6 +8,7 @@ Each suite is one module with ``plan(study, subject) -> list[Ask]``, ``judge(out
 - :mod:`~proseform.suites.formatter`: the formatter by itself, on gold prose, on the evaluator's own, on random schemas
 - :mod:`~proseform.suites.levels`: levels that were not trained on
 - :mod:`~proseform.suites.blind`: what is earned without reading an input, and by chance
+- :mod:`~proseform.suites.foreign`: from which cases the bundle abstains, its own and foreign ones; asks no model
 
 A further suite (a comparison with the champion, swapped names, replayed traffic) is a further module of this kind,
 named in :mod:`~proseform.suites.plans`.
@@ -22,6 +23,7 @@ from statistics import fmean
 from typing import Any
 
 from proseform import stats
+from proseform.abstention import Abstention
 from proseform.bundle import Role
 from proseform.case import Case, Split
 from proseform.outcome import Outcome
@@ -73,6 +75,7 @@ class Study:
         temperature: Sampling temperature.
         shots: Examples that an untrained subject is shown; 0 asks it without.
         blind: Cases that are asked with an input of another case, for each input; 0 asks none.
+        abstention: Which cases the bundle does not answer; None where it answers all.
         split: Which split the cases are of; ``test`` is the one that tuning has not looked at.
     """
 
@@ -89,6 +92,7 @@ class Study:
     shots: int = 0
     blind: int = 0
     split: Split = "test"
+    abstention: Abstention | None = None
 
     def without(self, left_out: Iterable[str]) -> Study:
         """The same study without some held-out cases, by id: those that are longer than the context."""

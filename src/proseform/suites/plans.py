@@ -9,9 +9,11 @@ from typing import Any
 
 from proseform import digest
 from proseform.outcome import Outcome
-from proseform.suites import Ask, Study, Subject, answers, blind, evaluations, formatter, levels
+from proseform.suites import Ask, Study, Subject, answers, blind, evaluations, foreign, formatter, levels
 
-SUITES: Mapping[str, ModuleType] = {suite.SUITE: suite for suite in (evaluations, answers, formatter, levels, blind)}
+SUITES: Mapping[str, ModuleType] = {
+    suite.SUITE: suite for suite in (evaluations, answers, formatter, levels, blind, foreign)
+}
 """The suites by name, in the order in which they are asked."""
 
 

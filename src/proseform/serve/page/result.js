@@ -8,6 +8,7 @@ const STATES = {
   draft: "Draft",
   verified: "Verified",
   valid: "Valid",
+  abstained: "Abstained",
   refused: "Refused",
   none: "No answer",
   stopped: "Stopped",
@@ -17,6 +18,7 @@ const WORDS = {
   draft: "Prose of the evaluator; nobody has verified it yet.",
   verified: "Valid JSON, which follows from its own evidence, and each quote stands in the case.",
   valid: "Valid JSON, and no more: this bundle’s models still learn.",
+  abstained: "Not the kind of case that these models learnt from; none of them was asked.",
 };
 /** Reasons that say nothing of the case. */
 const ELSEWHERE = new Set(["engine", "busy", "rate", "deadline", "internal", "foreign", "away", "cut"]);
@@ -184,6 +186,7 @@ export class Result {
       ["JSON written", `${answer.attempts} ${answer.attempts === 1 ? "time" : "times"}`],
       ["evaluation by itself", answer.prose_verdict],
       ["cut short", answer.cut.join(", ")],
+      ["abstained for", answer.abstained.map((one) => `${one.input}: ${one.why.replaceAll("_", " ")}`).join(", ")],
     ];
     const shown = rows
       .filter(([, value]) => value)
