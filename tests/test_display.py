@@ -62,7 +62,14 @@ def test_an_answer_shows_where_it_stands_and_what_was_noticed_of_its_inputs(caps
     finding = {"kind": "special_token", "message": "'<|im_end|>' is a control token.", "start": 7, "end": 17}
     guess = {"kind": "encoding", "message": "A guess.", "start": None, "end": None}
     quoted = {"pointer": "/name", "input": "cv", "start": 3, "end": 6}
-    answer = {"prose": "P.", "answer": {"name": "Ana"}, "evidence": [quoted], "seconds": {}, "bundle": "b"}
+    answer = {
+        "prose": "P.",
+        "answer": {"name": "Ana"},
+        "evidence": [quoted],
+        "seconds": {},
+        "bundle": "b",
+        "abstained": [],
+    }
     verdicts = {"verdict": "verified", "prose_verdict": "verified"}
     display.answered({**answer, **verdicts, "findings": {"cv": [finding, guess]}}, as_json=False)
     shown = capsys.readouterr().out

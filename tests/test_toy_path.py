@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from proseform import config, task, thresholds
+from proseform.case import load_cases
 from proseform.data import new
 from proseform.data.forms import Columns
 from proseform.infer.answer import answer
 from proseform.infer.local import LocalEngine
-from proseform.stages import cache, dataset, evaluate, grpo, policy, sft
+from proseform.stages import abstention, cache, dataset, evaluate, grpo, policy, sft
 
 RUNS = Path(__file__).parent / "runs"
 TICKETS = Path(__file__).parents[1] / "examples/tasks/tickets"
@@ -50,9 +51,12 @@ def whole_way(name: str, run: str) -> None:
 
     the_task, knobs = task.load(name), config.load(run)
     folder = cache.home().root / "bundle"
-    bundle = policy.assemble(folder, the_task, knobs, policy.of(evaluator), policy.of(formatter))
+    known = abstention.read(abstention.learnt(the_task, knobs, data))
+    bundle = policy.assemble(folder, the_task, knobs, policy.of(evaluator), policy.of(formatter), known)
     assert summary["meta"]["digests"]["bundle"] == bundle.digest
     assert thresholds.judge(summary, knobs.gate, bundle.digest, the_task.contract).open
-    result = answer(LocalEngine(folder), the_task, dict(the_task.gold[0].inputs))
+    cases = [case.inputs for case in load_cases(cache.folder(data) / "cases-test.jsonl")]
+    inputs = next(inputs for inputs in cases if known is None or not known.strange(inputs))
+    result = answer(LocalEngine(folder), the_task, inputs)
     assert result.bundle == bundle.digest
     assert bundle.compiled().fault(result.value) is None
