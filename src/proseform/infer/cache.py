@@ -5,6 +5,7 @@ Left out: sliding windows, which keep transformers' layers.
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import torch
@@ -56,3 +57,19 @@ def of(config: Any) -> DynamicCache:
     cache = DynamicCache(config=config)
     cache.layers = [_Layer() if type(layer) is DynamicLayer else layer for layer in cache.layers]
     return cache
+
+
+def croppable(model: Any, cache: DynamicCache) -> bool:
+    """Whether a cache may lose its last tokens, and have masked ones between others.
+
+    Not with recurrent states or sliding windows, and not where the model takes a token's position from its place in
+    the cache.
+    """
+    base = model.get_base_model() if hasattr(model, "peft_config") else model
+    told = "position_ids" in inspect.signature(base.forward).parameters
+    return told and bool(cache.layers) and all(type(layer) is _Layer for layer in cache.layers)
+
+
+def selectable(cache: DynamicCache) -> bool:
+    """Whether rows can be taken out of a cache; transformers' recurrent layers know no way to do it."""
+    return all(hasattr(layer, "batch_select_indices") for layer in cache.layers)

@@ -5,7 +5,9 @@ Imported by :mod:`proseform.infer.local` only.
 Shorter than ``transformers.generate`` with logits processors, and faster for small models: rows that have ended leave
 the batch, and a matcher stops its row at the closing brace. A row with a
 :class:`~proseform.infer.endings.budget.Budget` ends its document within ``max_tokens``; tokens that it takes back stay
-in the cache, masked. Left out: beam search, top-k/top-p, speculation.
+in the cache, masked. One pass may judge several tokens of a row: what was drafted (:mod:`proseform.infer.drafts`) is
+chosen token by token, as if each had had a pass of its own, for as long as what is chosen is what was drafted. Left
+out: beam search, top-k/top-p.
 """
 
 from __future__ import annotations
@@ -19,10 +21,12 @@ import torch
 
 from proseform.errors import InputError, Refusal
 from proseform.infer.grammars.constrain import exhausted
+from proseform.infer.passes import Batch
 
 if TYPE_CHECKING:
     from llguidance import LLMatcher
 
+    from proseform.infer.drafts import Drafting
     from proseform.infer.endings.budget import Budget
     from proseform.infer.grammars.constrain import Constraints
 
@@ -47,6 +51,7 @@ class Row:
         ids: What was generated, stop tokens left out.
         finish: How it ended.
         fault: Why a constrained document did not come to its end, where time was left.
+        noise: What it is sampled with.
     """
 
     prompt: list[int]
@@ -61,10 +66,12 @@ class Row:
     ids: list[int] = field(default_factory=list)
     finish: Literal["stop", "length", "deadline", "left", ""] = ""
     fault: Refusal | None = None
+    noise: torch.Generator = field(init=False)
     _start: LLMatcher | None = None
 
     def __post_init__(self) -> None:
         """Keep the matcher's first state: tokens may be taken back."""
+        self.noise = torch.Generator().manual_seed(self.seed)
         self._start = self.matcher.deep_copy() if self.matcher is not None else None
 
     def take(self, token: int, stop: frozenset[int], now: float) -> int:
@@ -139,7 +146,15 @@ class Row:
         self.matcher.consume_tokens(self.ids)
 
 
-def run(model: Any, rows: Sequence[Row], constraints: Constraints | None, *, pad: int, stop: frozenset[int]) -> None:
+def run(
+    model: Any,
+    rows: Sequence[Row],
+    constraints: Constraints | None,
+    *,
+    pad: int,
+    stop: frozenset[int],
+    drafting: Drafting | None = None,
+) -> int:
     """Complete the rows in place.
 
     Args:
@@ -148,69 +163,67 @@ def run(model: Any, rows: Sequence[Row], constraints: Constraints | None, *, pad
         constraints: Gives the masks; needed where a row has a matcher.
         pad: A token id to fill with; it is masked.
         stop: The ids that end a completion.
+        drafting: What is drafted; None has a pass for each token. Changes no row but for the rounding of its logits.
+
+    Returns:
+        How many passes the model made.
     """
-    from proseform.infer import cache as caches
-
-    device = model.device
-    width = max(len(row.prompt) for row in rows)
-    tokens = torch.tensor([[pad] * (width - len(row.prompt)) + row.prompt for row in rows], device=device)
-    mask = torch.tensor([[0] * (width - len(row.prompt)) + [1] * len(row.prompt) for row in rows], device=device)
-    positions = (mask.cumsum(-1) - 1).clamp(min=0)
-    noise = [torch.Generator().manual_seed(row.seed) for row in rows]
-    cache = caches.of(model.config)
-    places = list(range(len(rows)))  # which row stands at which place of the batch
+    batch = Batch(model, rows, pad, constraints, drafting)
     with torch.inference_mode():
-        while True:
-            output = model(
-                input_ids=tokens,
-                attention_mask=mask,
-                position_ids=positions,
-                past_key_values=cache,
-                use_cache=True,
-                logits_to_keep=1,
-            )
-            logits = output.logits[:, -1].float().cpu()
-            batch = [rows[place] for place in places]
-            chosen = _choose(logits, batch, [noise[place] for place in places], constraints)
-            now = time.monotonic()
-            positions = positions[:, -1:] + 1
-            for index, (row, token) in enumerate(zip(batch, chosen, strict=True)):
-                if row.finish:
-                    continue
-                if dropped := row.take(token, stop, now):
-                    mask[index, mask[index].nonzero()[-dropped:, 0]] = 0
-                    positions[index] -= dropped
-                if row.watch is not None and not row.watch(row):
-                    row.finish = "left"
-            alive = [index for index, row in enumerate(batch) if not row.finish]
-            if not alive:
-                return
-            kept = torch.tensor([pad if row.finish else (row.ids or row.prompt)[-1] for row in batch], device=device)
-            if len(alive) <= 3 * len(places) // 4:
-                index = torch.tensor(alive, device=device)
-                cache.batch_select_indices(index)
-                mask, positions, kept = mask[index], positions[index], kept[index]
-                places = [places[i] for i in alive]
-            tokens = kept[:, None]
-            mask = torch.cat([mask, mask.new_ones(len(places), 1)], dim=1)
+        while batch.rows:
+            logits, drafts = batch.read()
+            batch.settle(_judge(batch.rows, logits, drafts, constraints, stop))
+    return batch.passes
 
 
-def _choose(
-    logits: torch.Tensor, rows: list[Row], noise: list[torch.Generator], constraints: Constraints | None
+def _judge(
+    rows: Sequence[Row],
+    logits: torch.Tensor,
+    drafts: Sequence[Sequence[int]],
+    constraints: Constraints | None,
+    stop: frozenset[int],
 ) -> list[int]:
+    """Let rows choose and take tokens for as long as they are those of their drafts; how many of them each row took.
+
+    Args:
+        rows: The batch.
+        logits: (rows, 1 + longest draft, vocabulary).
+        drafts: A draft for each row.
+        constraints: As for :func:`run`.
+        stop: As for :func:`run`.
+    """
+    taken = [0] * len(rows)
+    going = [index for index, row in enumerate(rows) if not row.finish]
+    for ahead in range(logits.shape[1]):
+        chosen = _choose(logits[going, ahead], [rows[index] for index in going], constraints)
+        now = time.monotonic()
+        agreed = []
+        for index, token in zip(going, chosen, strict=True):
+            row, draft = rows[index], drafts[index]
+            dropped = row.take(token, stop, now)
+            if row.watch is not None and not row.watch(row):
+                row.finish = "left"
+            if not row.finish and not dropped and draft[ahead : ahead + 1] == [token]:
+                taken[index] += 1
+                agreed.append(index)
+        going = agreed
+        if not going:
+            break
+    return taken
+
+
+def _choose(logits: torch.Tensor, rows: Sequence[Row], constraints: Constraints | None) -> list[int]:
     """The next token of each row: the likeliest, or a sample by the exponential race p / Exp(1).
 
     Then the budget's word.
     """
-    matchers = [None if row.finish else row.matcher for row in rows]
+    matchers = [row.matcher for row in rows]
     if constraints is not None and any(matcher is not None for matcher in matchers):
         logits = logits.masked_fill(~torch.from_numpy(constraints.allowed(matchers)), -torch.inf)
     chosen: list[int] = logits.argmax(-1).tolist()
     for index, row in enumerate(rows):
-        if row.finish:
-            continue
         if row.temperature > 0:
-            race = torch.empty(logits.shape[1]).exponential_(generator=noise[index])
+            race = torch.empty(logits.shape[1]).exponential_(generator=row.noise)
             chosen[index] = int((torch.softmax(logits[index] / row.temperature, -1) / race).argmax())
         if row.budget is not None:
             chosen[index] = _kept(logits[index], row.budget, row.ids, chosen[index])

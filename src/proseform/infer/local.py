@@ -24,6 +24,7 @@ from proseform import bundle as bundles
 from proseform.bundle import ROLES, Role
 from proseform.errors import EngineError, ProseformError, Refusal
 from proseform.infer import Completion, OnText, Request, decode, genai, loading, tokens
+from proseform.infer.drafts import DRAFTING, Drafting
 from proseform.infer.grammars.constrain import Constraints
 from proseform.infer.worker import Job, Worker
 
@@ -44,21 +45,26 @@ class RoleModel:
         limit: Tokens that prompt and completion may have together.
         stop: The ids that end a completion.
         constraints: Over this tokenizer; None while nothing was constrained.
+        drafting: What is drafted, so that fewer passes are needed; None has a pass for each token.
+        passes: Of all completions so far.
     """
 
     model: Any
     tokenizer: Any
-    adapter: str
     limit: int
     stop: frozenset[int]
+    adapter: str = ""
     constraints: Constraints | None = None
+    drafting: Drafting | None = None
+    passes: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @classmethod
-    def of(cls, model: Any, tokenizer: Any, *, adapter: str = "", limit: int | None = None) -> RoleModel:
-        """A role model over a loaded model; the model's own position limit is kept."""
+    def of(cls, model: Any, tokenizer: Any, *, limit: int | None = None, **settings: Any) -> RoleModel:
+        """A role model over a loaded model, with other fields by name; the model's own position limit is kept."""
         own = int(getattr(model.config, "max_position_embeddings", 0) or 1 << 20)
-        return cls(model, tokenizer, adapter, min(own, limit or own), loading.stop_ids(model, tokenizer))
+        stop = loading.stop_ids(model, tokenizer)
+        return cls(model, tokenizer, limit=min(own, limit or own), stop=stop, **settings)
 
     def encode(self, request: Request) -> tuple[list[int], list[int]]:
         """Token ids of the prompt and of the prefill."""
@@ -123,12 +129,13 @@ class RoleModel:
         """Complete rows in place."""
         pad = self.tokenizer.pad_token_id
         with self._switched():
-            decode.run(
+            self.passes += decode.run(
                 self.model,
                 rows,
                 self.constraints,
                 pad=min(self.stop, default=0) if pad is None else pad,
                 stop=self.stop,
+                drafting=self.drafting,
             )
 
     def _watch(self, job: Job, prefill: list[int]) -> Callable[[decode.Row], bool]:
@@ -221,6 +228,8 @@ class LocalEngine:
         check_files: Hash the model files first.
         batch: Requests that are decoded at once, at most.
         device: See :func:`proseform.infer.loading.load_model`.
+        drafting: What is drafted, so that fewer passes are needed; None has a pass for each token. The texts are the
+            same.
 
     Raises:
         StoreError: No bundle there, altered files, or no model in them.
@@ -228,9 +237,18 @@ class LocalEngine:
 
     ends = True
 
-    def __init__(self, folder: Path, *, check_files: bool = True, batch: int = 32, device: str | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        check_files: bool = True,
+        batch: int = 32,
+        device: str | None = None,
+        drafting: Drafting | None = DRAFTING,
+    ) -> None:
         self.bundle = bundles.read(folder, check_files=check_files)
         self._batch = batch
+        self._drafting = drafting
         self._role_models = self._load(folder, device)
         self._worker = Worker(self._run, batch)
 
@@ -298,13 +316,19 @@ class LocalEngine:
             model, tokenizer = loaded[part.base]
             if part.adapter and model.device.type == "cpu" and model.num_parameters() < loading.MERGED:
                 model = loading.merged(model, folder / part.adapter)
-                role_models[role] = RoleModel.of(model, tokenizer, limit=part.generation.context_length)
+                role_models[role] = RoleModel.of(
+                    model, tokenizer, limit=part.generation.context_length, drafting=self._drafting
+                )
                 continue
             if part.adapter:
                 model = loading.beside(model, folder / part.adapter, role)
                 loaded[part.base] = (model, tokenizer)
             role_models[role] = RoleModel.of(
-                model, tokenizer, adapter=role if part.adapter else "", limit=part.generation.context_length
+                model,
+                tokenizer,
+                limit=part.generation.context_length,
+                adapter=role if part.adapter else "",
+                drafting=self._drafting,
             )
         for role, part in self.bundle.parts.items():
             if role_models[role].adapter or not part.adapter:

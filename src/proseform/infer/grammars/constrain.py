@@ -3,7 +3,7 @@
 llguidance never ignored a keyword that was tried; what it cannot enforce it refuses by name. Its masks are computed
 through :mod:`llguidance.numpy` (0.1 ms a token; its torch helper took 652 ms). JSON is written in one form only, that
 of :func:`json.dumps`: ``", "`` and ``": "``, no other white space, so that a model cannot fill its budget with blanks.
-Left out: fast-forwarding of forced tokens; at these lengths it saves less than it complicates.
+What is forced is drafted (:mod:`proseform.infer.drafts`), not taken unseen.
 """
 
 from __future__ import annotations
