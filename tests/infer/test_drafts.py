@@ -253,6 +253,7 @@ def test_a_matcher_that_is_used_up_while_it_is_drafted_for_is_renewed_all_the_sa
 
 def test_caches_that_keep_states_or_windows_cannot_be_cropped(bytewise):
     _, words, _ = bytewise
-    for name, fields in {"Qwen3": {}, "Bloom": {}, "RWKV": {}, "Mistral": {"sliding_window": 8}, "Mamba": {}}.items():
+    windows = {"Mistral": {"sliding_window": 8}, "GPT_Neo": {"attention_types": [[["global", "local"], 1]]}}
+    for name, fields in {"Qwen3": {}, "Bloom": {}, "RWKV": {}, "Mamba": {}, **windows}.items():
         loaded = small(name, words, **fields)
         assert caches.croppable(loaded, caches.of(loaded.config)) == (name == "Qwen3"), name

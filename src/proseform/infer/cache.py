@@ -62,12 +62,13 @@ def of(config: Any) -> DynamicCache:
 def croppable(model: Any, cache: DynamicCache) -> bool:
     """Whether a cache may lose its last tokens, and have masked ones between others.
 
-    Not with recurrent states or sliding windows, and not where the model takes a token's position from its place in
-    the cache.
+    Not with recurrent states or sliding windows (GPT-Neo's stand in no layer of the cache), and not where the model
+    takes a token's position from its place in the cache.
     """
     base = model.get_base_model() if hasattr(model, "peft_config") else model
     told = "position_ids" in inspect.signature(base.forward).parameters
-    return told and bool(cache.layers) and all(type(layer) is _Layer for layer in cache.layers)
+    windowed = bool(getattr(model.config, "window_size", 0))
+    return told and not windowed and bool(cache.layers) and all(type(layer) is _Layer for layer in cache.layers)
 
 
 def selectable(cache: DynamicCache) -> bool:
