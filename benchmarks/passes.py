@@ -24,7 +24,8 @@ from proseform.case import Case
 from proseform.infer import Completion, Request, ask
 from proseform.infer.answer import close
 from proseform.infer.drafts import Drafting
-from proseform.infer.local import LocalEngine, RoleModel
+from proseform.infer.local import LocalEngine
+from proseform.infer.role_model import RoleModel
 from proseform.infer.worker import Job
 from proseform.machine import machine
 from proseform.schema import Schema

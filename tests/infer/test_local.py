@@ -11,7 +11,7 @@ import pytest
 from proseform import task as tasks
 from proseform import testing, verify
 from proseform.errors import EngineError, InputError, Refusal, StoreError
-from proseform.infer import Request, ask, loading, local, loop
+from proseform.infer import Request, ask, loading, loop, role_model
 from proseform.infer.answer import Formatted, answers, close, completed, formatted
 from proseform.infer.local import LocalEngine
 from proseform.prompt import Rendered
@@ -279,6 +279,6 @@ def test_requests_of_both_roles_come_back_in_order(engine, task):
 def test_a_large_model_uses_the_threads_that_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
     """In a pod with a share of the machine's processors, threads that wait for one another cost most of the time."""
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    assert local._threads() == 3
+    assert role_model._threads() == 3
     monkeypatch.delenv("OMP_NUM_THREADS")
-    assert local._threads() == len(os.sched_getaffinity(0))
+    assert role_model._threads() == len(os.sched_getaffinity(0))

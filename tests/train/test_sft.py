@@ -144,12 +144,13 @@ def test_an_adapter_is_trained_on_the_formatter(make_job: MakeJob, dataset: Path
 
 def test_swapping_the_prose_of_two_cases_swaps_their_json(make_job: MakeJob, dataset: Path, tiny_base: Path) -> None:
     """What a trained formatter writes comes from the prose it is given, and from nothing else."""
-    from proseform.infer import Request, loading, local, worker
+    from proseform.infer import Request, loading, worker
+    from proseform.infer.role_model import RoleModel
 
     steps = {"sft": {"formatter": {"steps": 160, "learning_rate": 1e-2, "save_every": 1000}}}
     job = make_job("sft", "formatter", dataset=dataset, base=tiny_base, changes=steps)
     sft.main(job)
-    role_model = local.RoleModel.of(*loading.load_model(Path(job.out) / weights.WEIGHTS))
+    role_model = RoleModel.of(*loading.load_model(Path(job.out) / weights.WEIGHTS))
     toy = task.load("train-toy")
     cases = list({case.answer["word"]: case for case in toy.generate("easy", "test", 0, 60)}.values())
     schema = toy.schema.document
