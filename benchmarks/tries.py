@@ -1,13 +1,15 @@
 """What becomes of answers: given at the first, second or third try of the evaluator, or refused; how many are right.
 
-Run it as `python -m benchmarks.tries BUNDLE [--levels starter,junior] [--cases 200]`. The bundle is a folder; its task
-is installed. Cases are of the test split, with a seed that no recipe uses.
+Run it as `python -m benchmarks.tries BUNDLE [--levels starter,junior] [--cases 200] [--foreign]`. The bundle is a
+folder; its task is installed. Cases are of the test split, with a seed that no recipe uses. Foreign ones are those of
+the suite `foreign`: its own cases with one input replaced, at most 100 of a kind.
 """
 
 from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -21,13 +23,17 @@ from proseform.infer.chain import TRIES
 from proseform.infer.local import LocalEngine
 from proseform.machine import machine
 from proseform.stats import proportion
+from proseform.suites import Study
+from proseform.suites import foreign as foreigners
 
 SEED = 20_261_126
 BATCH = 32
 
 
-def main(bundle: Path, levels: str = "", cases: Annotated[int, typer.Option(min=1)] = 200) -> None:
-    """Print a row for each level."""
+def main(
+    bundle: Path, levels: str = "", cases: Annotated[int, typer.Option(min=1)] = 200, *, foreign: bool = False
+) -> None:
+    """Print a row for each level, and for each foreign kind."""
     engine = LocalEngine(bundle)
     the_task = task.load(engine.bundle.task)
     print(f"{machine()}; bundle {engine.bundle.digest[:19]}; {cases} cases a level")
@@ -36,6 +42,8 @@ def main(bundle: Path, levels: str = "", cases: Annotated[int, typer.Option(min=
     try:
         for level in levels.split(",") if levels else the_task.levels[:1]:
             _level(engine, the_task, level, list(the_task.generate(level, "test", SEED, cases)))
+        for kind in _foreign(the_task, cases) if foreign else ():
+            _kind(engine, the_task, kind)
     finally:
         close(engine)
 
@@ -43,19 +51,43 @@ def main(bundle: Path, levels: str = "", cases: Annotated[int, typer.Option(min=
 def _level(engine: LocalEngine, the_task: task.Task, level: str, cases: list[Case]) -> None:
     """Ask the cases of a level, and print what became of them."""
     began = time.perf_counter()
-    outcomes: list[Answer | Refusal] = []
-    for start in range(0, len(cases), BATCH):
-        outcomes += answers(engine, the_task, [dict(case.inputs) for case in cases[start : start + BATCH]])
+    outcomes = _asked(engine, the_task, [case.inputs for case in cases])
     seconds = (time.perf_counter() - began) / len(cases)
     given = [(case, one) for case, one in zip(cases, outcomes, strict=True) if isinstance(one, Answer)]
     at = Counter(one.tries for _, one in given)
     right = sum(_right(case, one) for case, one in given)
     estimate = proportion(right, len(given)) if given else None
     share = f"{estimate.value:.3f} ({estimate.low:.3f} to {estimate.high:.3f})" if estimate else "none"
-    reasons = Counter(one.reason for one in outcomes if isinstance(one, Refusal))
     tries = " ".join(f"{at[number]:>7}" for number in range(1, TRIES + 1))
-    why = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common())
-    print(f"{level:<14}{tries}  {len(cases) - len(given):>7}  {share:<28} {seconds:.2f} {why}", flush=True)
+    print(f"{level:<14}{tries}  {len(cases) - len(given):>7}  {share:<28} {seconds:.2f} {_why(outcomes)}", flush=True)
+
+
+def _foreign(the_task: task.Task, cases: int) -> Iterator[foreigners.Foreign]:
+    """Foreign cases, made of the first level's."""
+    level = the_task.levels[0]
+    own = tuple(the_task.generate(level, "test", SEED, cases))
+    return foreigners.foreigners(Study(the_task, the_task.rubric(), the_task.schema, level, own))
+
+
+def _kind(engine: LocalEngine, the_task: task.Task, kind: foreigners.Foreign) -> None:
+    """Ask the cases of a foreign kind, and print how many were answered: none should be."""
+    outcomes = _asked(engine, the_task, kind.cases)
+    given = sum(isinstance(one, Answer) for one in outcomes)
+    print(f"{kind.kind:<30} {given:>4} of {len(outcomes)} answered; {_why(outcomes)}", flush=True)
+
+
+def _asked(engine: LocalEngine, the_task: task.Task, cases: Sequence[Mapping[str, str]]) -> list[Answer | Refusal]:
+    """What came of some cases."""
+    outcomes: list[Answer | Refusal] = []
+    for start in range(0, len(cases), BATCH):
+        outcomes += answers(engine, the_task, [dict(inputs) for inputs in cases[start : start + BATCH]])
+    return outcomes
+
+
+def _why(outcomes: Sequence[Answer | Refusal]) -> str:
+    """Reasons of refusals, the commonest first."""
+    reasons = Counter(one.reason for one in outcomes if isinstance(one, Refusal))
+    return ", ".join(f"{reason} {count}" for reason, count in reasons.most_common())
 
 
 def _right(case: Case, answer: Answer) -> bool:
