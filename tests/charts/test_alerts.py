@@ -69,6 +69,7 @@ STORIES: dict[str, tuple[dict[str, str], list[str]]] = {
         {ANSWERS: "0+60x120", refused("input"): "0+600x120", refused("too_large"): "0+60x120"},
         [],
     ),
+    "callers send foreign cases": ({ANSWERS: "0+60x120", refused("insufficient_evidence"): "0+600x120"}, []),
     "the queue is full": ({ANSWERS: "0+60x120", refused("busy"): "0+5x120"}, ["ProseformFaults"]),
     "the engine is away": ({refused("engine"): "0+60x120"}, ["ProseformFaults"]),
     "a fault that is over": ({ANSWERS: "0+60x120", refused("internal"): "0 5x119"}, []),

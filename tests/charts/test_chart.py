@@ -16,6 +16,7 @@ from prometheus_client import Counter, Gauge, Histogram, generate_latest
 
 from manifests import render
 from proseform import config
+from proseform.infer.refusals import INSUFFICIENT
 from proseform.kube import pods
 from proseform.serve import faults
 from proseform.serve import metrics as serving
@@ -293,7 +294,7 @@ def test_the_documentation_lists_every_metric_with_its_labels():
 def test_the_reasons_that_alerts_tell_apart_are_those_that_serving_gives():
     text = (render.CHART / "templates" / "monitoring.yaml").read_text()
     reasons = {word for alternatives in re.findall(r'reason[!=]~"([^"]+)"', text) for word in alternatives.split("|")}
-    reasons_of_serving = {word for _, _, word in faults._KINDS} | {"busy", "internal"}
+    reasons_of_serving = {word for _, _, word in faults._KINDS} | {"busy", "internal", INSUFFICIENT}
     assert reasons == reasons_of_serving
 
 

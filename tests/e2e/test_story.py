@@ -137,7 +137,8 @@ print(json.dumps([ask(body) for body in json.loads(sys.argv[2])]))
         "input",
         "Input 'job' is missing.",
     )
-    assert (long[0], long[1]["error"]["reason"]) == (413, "too_long")
+    assert (long[0], long[1]["error"]["reason"]) == (422, "insufficient_evidence"), "the bundle knows its kind of case"
+    assert "the cv is longer than theirs" in long[1]["error"]["message"]
 
 
 def warnings(world):

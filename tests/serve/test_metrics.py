@@ -2,14 +2,17 @@
 
 import asyncio
 
+import pytest
 from prometheus_client import REGISTRY
 
 from benchmarks.storm.backend import Backend
 from proseform import testing
-from proseform.errors import ProseformError
+from proseform.abstention import fitted
+from proseform.errors import ProseformError, Refusal
 from proseform.infer.http import HttpEngine
 from proseform.infer.kept import ProseCache
 from proseform.infer.spec import EngineSpec
+from proseform.schema import Schema
 from proseform.serve.admission import Admission
 from proseform.serve.router import Router, Weighted
 
@@ -71,3 +74,31 @@ def test_calls_breakers_texts_stages_the_queue_and_the_cache_are_counted():
     assert counted["first"] + counted["failed"] >= 11
     assert breaker > 0
     assert total("proseform_in_flight") == total("proseform_queue_depth") == 0
+
+
+def test_cases_that_are_turned_away_are_counted_however_that_is_said():
+    """By a refusal, and by an answer of the schema's own."""
+    task = testing.toy_task()
+    train, valid = ([case.inputs for case in task.generate("easy", split, 0, 200)] for split in ("train", "valid"))
+    bundle = testing.toy_bundle(task, abstention=fitted(train, valid, 0.02))
+    engine = testing.ScriptedEngine(bundle, lambda _request: "")
+    own = {"type": "object", "properties": {"note": {"enum": ["none"]}}, "additionalProperties": False}
+    foreign = {**INPUTS, "parcel": "Fold the whites into the batter, and bake it until golden."}
+
+    async def run():
+        admission = Admission(Router([Weighted(engine)]), task)
+        with pytest.raises(Refusal, match="has words that they do not know"), admission.counted():
+            await admission.answer(foreign)
+        return await admission.answer(foreign, schema=Schema({**own, "x-abstain": {"answer": {"note": "none"}}}))
+
+    names = {
+        "abstained": ("proseform_abstentions_total", {"task": "toy"}),
+        "refused": ("proseform_refusals_total", {"reason": "insufficient_evidence"}),
+        "answered": ("proseform_answers_total", {"bundle": bundle.digest}),
+        "texts": ("proseform_texts_total", {}),
+    }
+    before = {name: total(metric, **labels) for name, (metric, labels) in names.items()}
+    assert asyncio.run(run()).value == {"note": "none"}
+    counted = {name: total(metric, **labels) - before[name] for name, (metric, labels) in names.items()}
+    assert counted == {"abstained": 2, "refused": 1, "answered": 1, "texts": 0}
+    assert engine.requests == []

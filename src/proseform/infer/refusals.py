@@ -19,6 +19,8 @@ _STRANGE: Mapping[Why, str] = {
     "too_short": "is shorter than theirs",
     "too_long": "is longer than theirs",
 }
+INSUFFICIENT = "insufficient_evidence"
+"""The reason of a refusal for which no model was asked, because the case is not like those that it learnt from."""
 _NAMED = 3
 """So many keywords that no grammar enforces are named."""
 
@@ -33,7 +35,7 @@ def insufficient(strange: Sequence[Strange]) -> Refusal:
     """A case that is not like those that the models learnt from."""
     named = [f"the {one.input} {_STRANGE[one.why]} ({one.distance:.1f} standard deviations)" for one in strange]
     return Refusal(
-        "insufficient_evidence",
+        INSUFFICIENT,
         f"This is not the kind of case that the models learnt from: {'; '.join(named)}.",
         hint="Look at what was read of each input (proseform read), or train on cases of this kind.",
     )

@@ -10,6 +10,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from proseform.bundle import Role
 from proseform.infer import Completion
 from proseform.infer.answer import Answer, Formatted
+from proseform.infer.refusals import INSUFFICIENT
 from proseform.infer.resilience import observer
 from proseform.infer.resilience.breaker import Condition
 from proseform.infer.resilience.observer import Cached
@@ -21,6 +22,10 @@ ANSWERS = Counter("proseform_answers", "Verified answers.", ["task", "bundle", "
 REFUSALS = Counter(
     "proseform_refusals", "Cases that got an error instead, by reason.", ["task", "bundle", "protocol", "reason"]
 )
+ABSTENTIONS = Counter(
+    "proseform_abstentions", "Cases that are not like those that the models learnt from, answered so or refused.",
+    ["task", "bundle", "protocol"],
+)  # fmt: skip
 REQUESTS = Histogram(
     "proseform_request_seconds", "From a request's first byte to the end of its response.", ["protocol", "outcome"],
     buckets=_SECONDS,
@@ -99,6 +104,8 @@ OBSERVER = Prometheus()
 def answered(task: str, bundle: str, outcome: Answer | Formatted, seconds: float) -> None:
     """Count an answer."""
     ANSWERS.labels(task, bundle, notes.current().protocol).inc()
+    if isinstance(outcome, Answer) and outcome.abstained:
+        ABSTENTIONS.labels(task, bundle, notes.current().protocol).inc()
     SECONDS.labels(task).observe(seconds)
     stages = outcome.seconds if isinstance(outcome, Answer) else {"formatter": outcome.seconds}
     for stage, spent_s in stages.items():
@@ -109,5 +116,7 @@ def refused(task: str, reason: str) -> None:
     """Count a refusal of the case, or of the request, that this task works for."""
     noted = notes.current()
     REFUSALS.labels(task, noted.bundle, noted.protocol, reason).inc()
+    if reason == INSUFFICIENT:
+        ABSTENTIONS.labels(task, noted.bundle, noted.protocol).inc()
     for role, spent_s in noted.seconds.items():
         STAGES.labels(task, role).observe(spent_s)
