@@ -21,10 +21,12 @@ from proseform import task as tasks
 from proseform.abstention import Abstention
 from proseform.case import Case, Split
 from proseform.errors import DocumentError
+from proseform.stages.abstention import CALIBRATED, LEARNT
 from proseform.suites import Study, foreign
 from proseform.task import Task
 
-LEARNT, CALIBRATED, OWN = 5000, 1000, 2000
+OWN = 2000
+"""Held-out cases of a level that are looked at."""
 
 
 def main() -> None:

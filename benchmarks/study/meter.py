@@ -60,13 +60,13 @@ class Meter:
         """The JSON that is answered to each case."""
         prompts = [self._task.evaluator.render(case.inputs) for case in self._cases]
         constrained = self._arm.factors.constrained
-        texts = ask(
-            policy, prompts, self._task.evaluator.prefill, temperature, self._grammar(policy) if constrained else None
-        )
-        if self._formatter is None:
-            return texts
-        formatter = self._task.formatter
-        return ask(self._formatter, [formatter.render({"prose": text}) for text in texts], formatter.prefill, 0.0)
+        grammar = self._grammar(policy) if constrained else None
+        given = sampled(policy, prompts, self._task.evaluator.prefill, temperature, grammar)
+        if self._formatter is not None:
+            formatter = self._task.formatter
+            prompts = [formatter.render({"prose": text}) for text, _ in given]
+            given = sampled(self._formatter, prompts, formatter.prefill, 0.0)
+        return [text for text, _ in given]
 
     def _grammar(self, policy: Model) -> Grammar:
         """The schema's grammar over the tokenizer."""
@@ -114,19 +114,6 @@ def judged(texts: Sequence[str], cases: Sequence[Case], schema: Schema) -> dict[
     }
 
 
-def ask(
-    policy: Model,
-    prompts: Sequence[Any],
-    prefill: str,
-    temperature: float,
-    grammar: Grammar | None = None,
-    *,
-    seed: int = 0,
-) -> list[str]:
-    """A completion a prompt, prefill included; its noise is its own, so that training's dice stay as they are."""
-    return [text for text, _ in sampled(policy, prompts, prefill, temperature, grammar, seed=seed)]
-
-
 def sampled(
     policy: Model,
     prompts: Sequence[Any],
@@ -136,7 +123,7 @@ def sampled(
     *,
     seed: int = 0,
 ) -> list[tuple[str, int]]:
-    """Completions with their tokens, see :func:`ask`."""
+    """A completion a prompt, prefill included, and its tokens; its noise is its own, so that training's dice stay."""
     from proseform.infer import decode, loading, tokens
 
     model, tokenizer = policy.model, policy.tokenizer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -101,10 +102,14 @@ def read_cases(lines: Iterable[str], where: str = "cases.jsonl") -> Iterator[Cas
             yield Case.from_json(line, f"{where}, line {number}")
 
 
-def load_cases(path: Path) -> list[Case]:
+def load_cases(path: Path, most: int | None = None) -> list[Case]:
     """The cases of a file.
+
+    Args:
+        path: The file.
+        most: Read no more than the first so many; None reads all.
 
     Raises:
         RowError: Not JSON Lines in UTF-8, or a line that is not a case.
     """
-    return list(read_cases(jsonl.read(path), path.name))
+    return list(itertools.islice(read_cases(jsonl.read(path), path.name), most))

@@ -9,7 +9,6 @@ metadata states the date on which it is deleted (:mod:`proseform.stages.retentio
 from __future__ import annotations
 
 import datetime as dt
-import itertools
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
@@ -20,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from proseform import config, jsonl
-from proseform.case import Case, read_cases
+from proseform.case import load_cases
 from proseform.errors import RowError, StoreError
 from proseform.outcome import Outcome
 from proseform.schema import Schema
@@ -113,10 +112,13 @@ def study(dataset: Path, task: Task, run: config.Run) -> Study:
         schema=Schema(about["schema"]),
         level=str(about["level"]),
         split=knobs.split,
-        cases=_first(dataset / f"cases-{knobs.split}.jsonl", knobs.cases),
-        harder={level: _first(dataset / f"cases-{knobs.split}-{level}.jsonl", knobs.cases) for level in knobs.levels},
+        cases=tuple(load_cases(dataset / f"cases-{knobs.split}.jsonl", knobs.cases)),
+        harder={
+            level: tuple(load_cases(dataset / f"cases-{knobs.split}-{level}.jsonl", knobs.cases))
+            for level in knobs.levels
+        },
         strange=tuple(Strange(row["id"], Schema(row["schema"]), row["prose"], row["answer"]) for row in strange),
-        train=_first(dataset / "cases-train.jsonl", _TRAIN),
+        train=tuple(load_cases(dataset / "cases-train.jsonl", _TRAIN)),
         samples=knobs.samples,
         temperature=run.grpo.temperature,
         shots=knobs.shots,
@@ -127,11 +129,6 @@ def study(dataset: Path, task: Task, run: config.Run) -> Study:
 def _dated(schema: pa.Schema, until: str) -> pa.Schema:
     """A schema with the date from which on its file is to be deleted; empty is none."""
     return schema.with_metadata({DELETE_AFTER: dt.date.fromisoformat(until).isoformat()}) if until else schema
-
-
-def _first(path: Path, count: int) -> tuple[Case, ...]:
-    """The first cases of a file."""
-    return tuple(itertools.islice(read_cases(jsonl.read(path), path.name), count))
 
 
 def _write(path: Path, rows: list[dict[str, Any]], schema: pa.Schema) -> None:

@@ -2,27 +2,17 @@
 
 import json
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from llguidance import LLMatcher, LLParserLimits
 
 from proseform import verify
-from proseform.infer import decode, loading
-from proseform.infer.grammars.constrain import Constraints
+from proseform.infer import decode
 from proseform.schema import Schema
 from tests.infer.schemas import HARD, USED_UP, closed, use_up
 
 LONG = 320
-
-
-@pytest.fixture(scope="module")
-def model(folder: Path) -> tuple[Any, Any, Constraints]:
-    loaded, words = loading.load_model(folder / "formatter")
-    torch.set_num_threads(1)
-    return loaded, words, Constraints(words, [words.eos_token_id], loaded.get_output_embeddings().weight.shape[0])
 
 
 def row(model: Any, schema: dict[str, Any], most: int, prompt: str = "JSON:", **settings: Any) -> decode.Row:

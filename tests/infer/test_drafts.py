@@ -3,7 +3,6 @@
 import random
 from functools import partial
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from hypothesis import strategies as st
 
 from proseform import testing
 from proseform.infer import cache as caches
-from proseform.infer import decode, loading, passes
+from proseform.infer import decode, passes
 from proseform.infer.drafts import Drafting, Drafts, useful
 from proseform.infer.endings.budget import Budget
 from proseform.infer.grammars.constrain import Constraints
@@ -23,13 +22,6 @@ from tests.infer.schemas import HARD, USED_UP, closed, use_up
 KEYED = closed(recommendation={"enum": ["reject", "interview"]}, candidate={"const": "Tamsin Okorie"})
 NAMES = ("a date among long texts", "one of two keys", "a pattern", "formats", "alternatives", "a tuple")
 MOST = 70
-
-
-@pytest.fixture(scope="module")
-def model(folder: Path) -> tuple[Any, Any, Constraints]:
-    loaded, words = loading.load_model(folder / "formatter")
-    torch.set_num_threads(1)
-    return loaded, words, Constraints(words, [words.eos_token_id], loaded.get_output_embeddings().weight.shape[0])
 
 
 @pytest.fixture(scope="module")

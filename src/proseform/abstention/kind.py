@@ -81,8 +81,8 @@ class Kind:
         """
         words = Counter(word for text in texts for word in set(_words(text)))
         lines = Counter(line for text in texts for line in set(_lines(text)))
-        others = [_features(text, _common(words, _SEVERAL + 1), _common(lines, _SEVERAL + 1)) for text in texts]
-        columns = list(zip(*others, strict=True))
+        beside = _common(words, _SEVERAL + 1), _common(lines, _SEVERAL + 1)
+        columns = list(zip(*(_features(text, *beside) for text in texts), strict=True))
         return cls(
             _packed(_common(words, _SEVERAL)),
             _packed(_common(lines, _SEVERAL)),

@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from proseform.claims.keywords import ABSTAIN
 from proseform.errors import InputError
 from proseform.schema import Schema, pointer
+from proseform.schema.projection import ABSTAIN
 from proseform.verdict import Why
 
 

@@ -10,7 +10,7 @@ from typing import Any, cast
 from proseform.claims.derivations import OPTIONS, REQUIRED, Derivation, Operator, Weight, number
 from proseform.errors import InputError
 
-FROM, SUPPORTS, DERIVE, ABSTAIN = "x-from", "x-supports", "x-derive", "x-abstain"
+FROM, SUPPORTS, DERIVE = "x-from", "x-supports", "x-derive"
 LEAST = 2
 """Letters and digits of a quote that supports nothing but itself, numbers aside; "a" stands in every text."""
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from proseform.schema import pointer
 
-_ABSTAIN = "x-abstain"
+ABSTAIN = "x-abstain"
 
 
 def of(document: Mapping[str, Any], fields: Collection[str]) -> dict[str, Any]:
@@ -22,10 +22,10 @@ def of(document: Mapping[str, Any], fields: Collection[str]) -> dict[str, Any]:
     properties = {name: node for name, node in document["properties"].items() if name in fields}
     required = [name for name in document.get("required", ()) if name in fields]
     projected = {**document, "properties": properties, "required": required}
-    stated = document.get(_ABSTAIN)
+    stated = document.get(ABSTAIN)
     if isinstance(stated, Mapping) and isinstance(stated.get("answer"), Mapping):
         answer = {name: value for name, value in stated["answer"].items() if name in fields}
         reasons = str(stated.get("reasons", ""))
         kept = {"reasons": reasons} if set(pointer.steps(reasons)[:1]) & set(fields) else {}
-        projected[_ABSTAIN] = {"answer": answer, **kept}
+        projected[ABSTAIN] = {"answer": answer, **kept}
     return projected

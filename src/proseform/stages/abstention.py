@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +16,11 @@ from proseform.store import Result, write_json
 from proseform.task import Task
 
 _FILE = "abstention.json"
-_LEARNT = 5000
+LEARNT = 5000
 """Training cases that are looked at; which words are common in them is known by then."""
 _APART = keys.VERIFIER - {"proseform.abstention", "proseform.case"} | {"proseform.task"}
 """Modules that it does not pass through; the task's digests are in its key."""
-_CALIBRATED = 1000
+CALIBRATED = 1000
 """Held-out cases on which the bound is calibrated; of a user's own as many as the split valid has."""
 
 
@@ -45,8 +44,8 @@ def learnt(task: Task, run: config.Run, dataset: cache.Artifact) -> Result | Non
 
     def body(_work: Path, out: Path) -> dict[str, Any]:
         folder = cache.folder(dataset)
-        train = [case.inputs for case in load_cases(folder / "cases-train.jsonl")[:_LEARNT]]
-        held_out = [case.inputs for case in islice(_held_out(task, run, folder), _CALIBRATED)]
+        train = [case.inputs for case in load_cases(folder / "cases-train.jsonl", LEARNT)]
+        held_out = [case.inputs for case in _held_out(task, run, folder)]
         fitted = abstention.fitted(train, held_out, run.abstention.share)
         write_json(out / _FILE, None if fitted is None else asdict(fitted))
         few = f"never: of {abstention.least(run.abstention.share)} held-out cases there are {len(held_out)}"
@@ -66,6 +65,6 @@ def read(result: Result | None) -> Abstention | None:
 def _held_out(task: Task, run: config.Run, folder: Path) -> Iterable[Case]:
     """Cases that nothing was trained on: the user's own, or generated ones of the level that was trained."""
     if run.dataset.file or task.replayed:
-        return load_cases(folder / "cases-valid.jsonl")
+        return load_cases(folder / "cases-valid.jsonl", CALIBRATED)
     level = str(json.loads((folder / "dataset.json").read_text(encoding="utf-8"))["level"])
-    return task.generate(level, "valid", run.dataset.seed, _CALIBRATED)
+    return task.generate(level, "valid", run.dataset.seed, CALIBRATED)
