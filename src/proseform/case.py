@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -43,6 +43,10 @@ class Case:
     def to_json(self) -> str:
         """One line of JSON, keys in order, for ``cases.jsonl`` and dataset files."""
         return json.dumps(asdict(self), ensure_ascii=False)
+
+    def narrowed(self, fields: Iterable[str]) -> Case:
+        """The case with those fields of its gold answer alone, in their order."""
+        return replace(self, answer={name: self.answer[name] for name in fields if name in self.answer})
 
     @classmethod
     def from_json(cls, line: str, where: str = "case") -> Case:

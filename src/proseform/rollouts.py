@@ -41,12 +41,14 @@ class About:
         rubric: The rubric in force; None where JSON was rewarded.
         dataset: The reference of the dataset whose training cases were asked.
         generations: Completions of each prompt: a group.
+        format_name: The named format of JSON that was rewarded; empty for prose, and for the whole schema.
     """
 
     task: str
     rubric: Rubric | None
     dataset: str
     generations: int
+    format_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

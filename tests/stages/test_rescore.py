@@ -72,6 +72,18 @@ def test_prose_earns_nothing_where_json_is_rewarded(recorded: Path) -> None:
     assert (part["reward_after"], part["dead_after"]) == (0.0, 1.0)
 
 
+def test_json_of_a_named_format_is_scored_again_in_its_own_fields(recorded: Path) -> None:
+    case = CASES[0]
+    text = json.dumps(case.narrowed(CV.format("nested").fields).answer)
+    rows = [Rollout(1, 0, place, 60, case.id, text, "", 2.0, {"json": 2.0}) for place in (0, 1)]
+    about, _ = rollouts.read(recorded / rollouts.FILE)
+    rollouts.write(recorded / rollouts.FILE, rows, About("cv", None, about.dataset, 2, "nested"))
+    (explained,) = rescore.explain(recorded / rollouts.FILE, most=1)
+    assert (explained.reward, explained.verdict) == (2.0, "verified")
+    (part,) = rescore.replay(str(recorded), as_reward="json")["parts"]
+    assert (part["reward_before"], part["reward_after"]) == (2.0, 2.0)
+
+
 def test_a_run_is_known_by_its_name(recorded: Path, tmp_path: Path) -> None:
     """Its last grpo stage, which may have been adopted from an earlier run."""
     payload = tmp_path / "payload"

@@ -129,3 +129,14 @@ def test_direct_json_is_one_function_up_to_two(cases: list[str]) -> None:
         answer = json.dumps(json.loads(cases[0])["answer"])
         assert rewards.functions[0](completions=[answer, "{", ""], case=[cases[0]] * 3) == [2.0, 0.1, 0.0]
     assert (rewards.functions[0].__name__, rewards.best) == ("json", 2.0)
+
+
+def test_json_of_a_named_format_is_paid_by_its_own_fields() -> None:
+    """A document of the whole schema is none of the format, and the other way round."""
+    case = next(task.load("cv").generate("starter", "train", 0, 1))
+    narrowed = case.narrowed(task.load("cv").format("nested").fields)
+    brief, whole = json.dumps(narrowed.answer), json.dumps(case.answer)
+    assert brief != whole
+    for name, about, earned in (("nested", narrowed, [2.0, 0.1]), ("", case, [0.1, 2.0])):
+        with Scorer("cv", None, 60, format_name=name) as scorer:
+            assert [one.composite for one in scorer.score([brief, whole], [about.to_json()] * 2)] == earned

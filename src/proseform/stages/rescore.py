@@ -41,11 +41,13 @@ class Recorded:
         task: The task.
         rubric: Its rubric; None where JSON is rewarded.
         pairs: Completion and case, the lowest reward first where rewards are recorded.
+        format_name: The named format of JSON that was rewarded; empty for prose, and for the whole schema.
     """
 
     task: Task
     rubric: Rubric | None
     pairs: list[tuple[str, Case]]
+    format_name: str = ""
 
 
 def explain(
@@ -74,8 +76,10 @@ def explain(
     if not pairs:
         known = ", ".join(dict.fromkeys(one.id for _, one in recorded.pairs[:_BATCH][:5]))
         raise InputError(f"{file}: no completion of case '{case}'; it has cases such as {known or 'none'}.")
-    with Scorer(recorded.task.name, in_force) as scorer:
-        return [_explained(text, about, recorded.task, in_force, scorer) for text, about in pairs]
+    name = recorded.format_name if direct.reads_json(in_force) else ""
+    narrowed = recorded.task.narrowed(name)
+    with Scorer(recorded.task.name, in_force, format_name=name) as scorer:
+        return [_explained(text, _seen(about, narrowed, name), narrowed, in_force, scorer) for text, about in pairs]
 
 
 def replay(run: str, *, rubric: str = "", as_reward: str = "prose") -> dict[str, Any]:
@@ -97,11 +101,13 @@ def replay(run: str, *, rubric: str = "", as_reward: str = "prose") -> dict[str,
     about, rows = rollouts.read(_rollouts(run))
     task, cases = tasks.load(about.task), _cases(about.dataset)
     other = direct.rubric(rubric) if as_reward == "json" else chosen(task, rubric)
+    name = about.format_name if direct.reads_json(other) else ""
+    seen = {id_: _seen(case, task.narrowed(name), name) for id_, case in cases.items()}
     scores: list[Score] = []
-    with Scorer(task.name, other) as scorer:
+    with Scorer(task.name, other, format_name=name) as scorer:
         for start in range(0, len(rows), _BATCH):
             some = rows[start : start + _BATCH]
-            scores += scorer.score([row.text for row in some], [_known(cases, row.case).to_json() for row in some])
+            scores += scorer.score([row.text for row in some], [_known(seen, row.case).to_json() for row in some])
     replayed = [Replayed(row.step, row.group, row.reward, score) for row, score in zip(rows, scores, strict=True)]
     return {
         "task": task.name,
@@ -166,7 +172,8 @@ def _recorded(file: Path, task: str) -> Recorded:
     about, rows = rollouts.read(file)
     cases = _cases(about.dataset)
     worst = sorted(rows, key=lambda row: (row.reward is not None, row.reward or 0.0))
-    return Recorded(tasks.load(about.task), about.rubric, [(row.text, _known(cases, row.case)) for row in worst])
+    pairs = [(row.text, _known(cases, row.case)) for row in worst]
+    return Recorded(tasks.load(about.task), about.rubric, pairs, about.format_name)
 
 
 def _report(file: Path) -> Recorded:
@@ -218,6 +225,11 @@ def _cases(dataset: str) -> dict[str, Case]:
     """Every case of a dataset by its id."""
     folder = fetch(Ref.parse(dataset), cache.home().root / "fetched")
     return {case.id: case for path in sorted(folder.glob("cases-*.jsonl")) for case in load_cases(path)}
+
+
+def _seen(case: Case, task: Task, name: str) -> Case:
+    """A case as the reward of a named format sees it."""
+    return case.narrowed(task.schema.fields) if name else case
 
 
 def _known(cases: Mapping[str, Case], name: str) -> Case:

@@ -84,5 +84,4 @@ def _ask(study: Study, prose: Outcome, decoding: str) -> Ask:
 
 def _gold(case: Case, schema: Schema) -> str:
     """The gold answer of a case in the fields of a schema, as a formatter should write it."""
-    answer = {name: case.answer[name] for name in schema.fields if name in case.answer}
-    return json.dumps(answer, ensure_ascii=False)
+    return json.dumps(case.narrowed(schema.fields).answer, ensure_ascii=False)

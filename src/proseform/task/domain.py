@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -113,3 +113,13 @@ class Task:
         if name not in self.formats:
             raise InputError(f"Task '{self.name}' has no format '{name}'; there are: {', '.join(self.formats)}.")
         return self.schema.project(self.formats[name])
+
+    def narrowed(self, name: str) -> Task:
+        """The task with the schema of a named format; with its own where the name is empty.
+
+        It is for JSON that is asked for directly: terms of prose look at the whole answer.
+
+        Raises:
+            InputError: Unknown format.
+        """
+        return replace(self, schema=self.format(name)) if name else self

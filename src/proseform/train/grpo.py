@@ -50,18 +50,18 @@ def main(job: launch.Job) -> None:
     hazards.check_versions()
     run = weights.read_run(job)
     knobs = run.grpo
-    task = tasks.load(str(job.settings["task"]))
+    task = tasks.load(str(job.settings["task"])).narrowed(format_of(run))
     micro = rows.micro_batch(knobs.prompts * knobs.generations, knobs.micro_batch, job.world_size, "grpo")
     rubric = rubric_of(task, knobs)
     dataset, policy = job.input("dataset"), job.input("policy") / weights.WEIGHTS
     tokenizer = weights.tokenizer(policy)
-    known = load_cases(dataset / "cases-train.jsonl")
+    known = [asked_of(task, case, knobs) for case in load_cases(dataset / "cases-train.jsonl")]
     cases = length.fitting(tokenizer, task, known, run.model.max_length, "grpo")
     hazards.check_decoded(tokenizer, [gold_of(task, case, knobs) for case in cases[:_TRIED]])
 
     folder = Path(job.work) / checkpoints.FOLDER
     last = checkpoints.latest(folder, job.world_size)
-    with Scorer(task.name, rubric) as scorer:
+    with Scorer(task.name, rubric, format_name=format_of(run)) as scorer:
         rewards = Rewards(scorer, rubric)
         rule = StopRule(knobs.generations, knobs.signal_window, rewards.best)
         source = methods.source(knobs, cases, rewards.best)
@@ -106,6 +106,16 @@ def rubric_of(task: Task, knobs: config.Grpo) -> Rubric | None:
     if knobs.reward == "prose":
         return task.rubric(knobs.rubric, knobs.accuracy_exponent)
     return direct.rubric(knobs.rubric)
+
+
+def format_of(run: config.Run) -> str:
+    """The named format of JSON that is asked for directly; empty for prose, whose terms look at the whole answer."""
+    return run.dataset.format if run.grpo.reward == "json" else ""
+
+
+def asked_of(task: Task, case: Case, knobs: config.Grpo) -> Case:
+    """A case as the reward sees it: for JSON, with the gold of the task's format alone."""
+    return case.narrowed(task.schema.fields) if knobs.reward == "json" else case
 
 
 def prefill_of(task: Task, knobs: config.Grpo) -> str:
@@ -218,7 +228,7 @@ def _recorder(
     """Keeps the rollouts; None where the cases are a user's own."""
     if run.dataset.file:
         return None
-    about = About(task.name, rubric, job.inputs["dataset"], run.grpo.generations)
+    about = About(task.name, rubric, job.inputs["dataset"], run.grpo.generations, format_of(run))
     return Recorder(job, about, int(os.environ.get("RANK", "0")), checkpoints.step(last) if last else 0)
 
 

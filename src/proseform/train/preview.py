@@ -75,16 +75,18 @@ def ask(model: Source, task: Task, run: config.Run, groups: int, seed: int) -> S
 
     Raises:
         ConfigError: An unknown rubric.
+        InputError: An unknown format.
         RowError: Most cases are longer than the context, or the run's own file holds none for training.
         StoreError: No model in the folder.
     """
     import torch
 
     torch.set_num_threads(run.launch.threads)
-    knobs = run.grpo
+    knobs, name = run.grpo, grpo.format_of(run)
+    task = task.narrowed(name)
     loaded, tokenizer = loading.load_model(model.base, model.adapter, run.model.dtype)
     weights.pad(tokenizer)
-    cases = _cases(task, run, tokenizer, groups, seed)
+    cases = [grpo.asked_of(task, case, knobs) for case in _cases(task, run, tokenizer, groups, seed)]
     prefill = grpo.prefill_of(task, knobs)
     opening = tokens.continuation(tokenizer, prefill) if prefill else []
     prompts = [[*tokens.encode(tokenizer, grpo.prompt(task, case, knobs)), *opening] for case in cases]
@@ -102,7 +104,7 @@ def ask(model: Source, task: Task, run: config.Run, groups: int, seed: int) -> S
     texts = [prefill + str(tokenizer.decode(row.ids, skip_special_tokens=True)) for row in rows]
     rubric = grpo.rubric_of(task, knobs)
     lines = [case.to_json() for case in cases for _ in range(knobs.generations)]
-    with Scorer(task.name, rubric) as scorer:
+    with Scorer(task.name, rubric, format_name=name) as scorer:
         best, scores = Rewards(scorer, rubric).best, scorer.score(texts, lines)
     size = knobs.generations
     return signal.signal(

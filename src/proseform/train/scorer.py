@@ -43,15 +43,17 @@ class Scorer:
         task: The task's name.
         rubric: The rubric in force; None scores JSON by the gated reward.
         limit_s: Longest time for one completion, in seconds.
+        format_name: The named format of JSON that is rewarded; empty for prose, and for the whole schema.
 
     Raises:
         StageError: From :meth:`score`: the child cannot load the task; with its message.
     """
 
-    def __init__(self, task: str, rubric: Rubric | None, limit_s: float = LIMIT_S) -> None:
+    def __init__(self, task: str, rubric: Rubric | None, limit_s: float = LIMIT_S, format_name: str = "") -> None:
         self._spec = {
             "task": task,
             "rubric": rubric and asdict(rubric),
+            "format": format_name,
         }
         self._limit_s = limit_s
         self._child: Child | None = None
@@ -198,7 +200,7 @@ def _judge() -> None:
     stream = answers()
     spec = json.loads(sys.stdin.readline())
     try:
-        task = tasks.load(spec["task"])
+        task = tasks.load(spec["task"]).narrowed(spec["format"])
     except Exception as error:  # noqa: BLE001 - a task's own modules are run, which may raise anything
         print(json.dumps({"error": str(error)}), file=stream, flush=True)
         return
