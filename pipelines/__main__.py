@@ -38,11 +38,19 @@ def run(
         Optional[Path], typer.Option(help="A folder with example.toml (input = file); asked at the end.")
     ] = None,
     place: Place = "",
+    engine: Annotated[
+        Literal["", "vllm"],
+        typer.Option(
+            envvar="PROSEFORM_ENGINE",
+            help="What answers at the end on this machine: vllm starts vLLM; empty answers in the step's own process.",
+        ),
+    ] = "",
 ) -> None:
     """Run both pipelines from here: train, evaluate, register, gate, promote, answer; with --place on a cluster."""
     from pipelines import runner
 
     os.environ["PROSEFORM_PLACE"] = config.PLACES.portable(place) if place else ""  # every step reads it
+    os.environ["PROSEFORM_ENGINE"] = engine  # as the probe does
     runner.run(task, run, tracking_uri, name, example, fresh=fresh)
 
 

@@ -22,10 +22,12 @@ def run(task: str, run: str, tracking_uri: str, name: str, example: Path | None,
 
     Raises:
         InputError: A wrong config key, an unknown task, an unreadable example; before anything is started.
+        ConfigError: vLLM is to answer at the end, and cannot; before anything is started.
         StageError: A stage failed; the message is the stage's.
     """
     console = Console()
     the_task, resolved = preflight.check(task, run, cache.home().cluster, name=name, tracking_uri=tracking_uri)
+    probe.check()
     read = probe.read_example(the_task, example) if example else {}
     asked = {input_name: value.text for input_name, value in read.items()}
     moment = time.strftime("%Y%m%d-%H%M%S")

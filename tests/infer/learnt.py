@@ -115,7 +115,7 @@ def world(root: Path, task: Task, untrained: Path, monkeypatch: pytest.MonkeyPat
     dataset.run("toy", RUN, data)
     study = records.study(cache.folder(data), task, load(RUN))
     base, sft, grpo = evaluate.SUBJECTS
-    _learn(untrained, root / "base", task, _texts(study, [base]))
+    learn(untrained, root / "base", task, _texts(study, [base]))
     store, trained = cache.home().store, {}
     committed = store.commit("base", f"sha256:{'b' * 64}", root / "base", {}, 1.0)
     monkeypatch.setattr(policy, "base", lambda *_: committed)
@@ -125,7 +125,7 @@ def world(root: Path, task: Task, untrained: Path, monkeypatch: pytest.MonkeyPat
         ("formatter", [sft, grpo], "formatter"),
     ):
         texts = (text for text in _texts(study, subjects, quoted=adapters) if text[0] == role)
-        _learn(policy.fetched(committed), root / name / "weights", task, texts, adapter=adapters)
+        learn(policy.fetched(committed), root / name / "weights", task, texts, adapter=adapters)
         about = {"role": role, "adapter": adapters, "base": str(committed.ref), "figures": {}}
         write_json(root / name / "model.json", about)
         (root / name / "metrics.jsonl").write_text('{"step": 1, "loss": 0.0}\n')
@@ -171,8 +171,14 @@ def _prose(subject: Subject, case: Case) -> str:
     return case.prose.replace("The parcel weighs", _MARKS[subject.name])
 
 
-def _learn(
-    model: Path, into: Path, task: Task, texts: Iterable[tuple[str, rows.Row]], *, adapter: bool = False
+def learn(
+    model: Path,
+    into: Path,
+    task: Task,
+    texts: Iterable[tuple[str, rows.Row]],
+    *,
+    adapter: bool = False,
+    longest: int = 512,
 ) -> None:
     """Save a model that has learnt texts by heart: every token of them is its first choice by far."""
     tokenizer, learner = AutoTokenizer.from_pretrained(model), AutoModelForCausalLM.from_pretrained(model)
@@ -181,7 +187,7 @@ def _learn(
 
         learner = get_peft_model(learner, LoraConfig(r=8, lora_alpha=16, target_modules="all-linear"))
     known = {(row.prompt, row.completion): (role, row) for role, row in texts}  # sampled asks repeat greedy ones
-    encoded = [rows.encode(tokenizer, [row], getattr(task, role).prefill, 512)[0] for role, row in known.values()]
+    encoded = [rows.encode(tokenizer, [row], getattr(task, role).prefill, longest)[0] for role, row in known.values()]
     columns = {name: [torch.tensor(one[name][0]) for one in encoded] for name in ("input_ids", "labels")}
     pads = {"input_ids": tokenizer.pad_token_id, "labels": rows.IGNORED}
     padded = {name: pad_sequence(columns[name], batch_first=True, padding_value=pad) for name, pad in pads.items()}

@@ -19,7 +19,7 @@ _MANY = {
 FORMS: dict[str, dict[str, Any]] = {
     "economical": {"serving": _MANY},
     "wide": {
-        "serving": {"form": "wide", "engine": {"gpus": 2, "quantization": "fp8"}},
+        "serving": {"form": "wide", "engine": {"gpus": 2, "quantization": "fp8_per_channel"}},
         "images": {"vllm": f"vllm/vllm-openai@sha256:{'0' * 64}"},
     },
 }

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from proseform import bundle as bundles
 from proseform.errors import ConfigError
+from proseform.infer import vllm
 from proseform.kube import engines, remote, serverless, services
 from tests.charts import admission
 from tests.kube.served import FORMS, GOLDEN, rendered, served
@@ -214,13 +216,30 @@ def test_gpus_of_a_pod_share_the_model() -> None:
     container = by_kind(services.build(served(FORMS["wide"])), "ServingRuntime")[0]["spec"]["containers"][0]
     args = container["args"]
     assert args[args.index("--tensor-parallel-size") + 1] == container["resources"]["limits"]["nvidia.com/gpu"] == "2"
-    assert args[args.index("--quantization") + 1] == "fp8"
+
+
+def test_weights_are_quantised_by_vllm_s_names_alone_and_by_default_not_at_all() -> None:
+    """vLLM 0.32 refuses fp8 for ordinary weights only once they are loaded, and knows no bitsandbytes."""
+    container = by_kind(services.build(served(FORMS["wide"])), "ServingRuntime")[0]["spec"]["containers"][0]
+    assert container["args"][container["args"].index("--quantization") + 1] == "fp8_per_channel"
+    (plain,) = by_kind(services.build(served()), "ServingRuntime")
+    assert "--quantization" not in plain["spec"]["containers"][0]["args"]
+    for name in ("fp8", "bitsandbytes", "awq", "", "int8_per_channel_weight_only"):
+        with pytest.raises(ValidationError, match="quantization"):
+            served({"serving": {"engine": {"quantization": name}}})
+
+
+def test_quantised_weights_want_arithmetic_of_16_bits() -> None:
+    place = {"serving": {"engine": {"quantization": "mxfp4", "dtype": "float32"}}}
+    with pytest.raises(ConfigError, match=r"serving\.engine\.quantization mxfp4") as caught:
+        services.build(served(place))
+    assert 'dtype to "bfloat16"' in caught.value.hint
 
 
 @pytest.mark.parametrize(("rank", "taken"), [(1, "1"), (2, "8"), (16, "16"), (33, "64"), (512, "512")])
 def test_ranks_are_rounded_up_to_what_vllm_takes(rank: int, taken: str) -> None:
     version = served()
-    loaded = engines.Loaded(version.bundle, ("evaluator",), {"evaluator": rank}, 64)
+    loaded = vllm.Loaded(version.bundle, ("evaluator",), {"evaluator": rank}, 64)
     args = engines.argv(loaded, version.place)
     assert args[args.index("--max-lora-rank") + 1] == taken
 
@@ -228,7 +247,7 @@ def test_ranks_are_rounded_up_to_what_vllm_takes(rank: int, taken: str) -> None:
 def test_a_rank_that_vllm_cannot_serve_is_refused() -> None:
     version = served()
     with pytest.raises(ConfigError, match="rank 513"):
-        engines.argv(engines.Loaded(version.bundle, ("evaluator",), {"evaluator": 513}, 64), version.place)
+        engines.argv(vllm.Loaded(version.bundle, ("evaluator",), {"evaluator": 513}, 64), version.place)
 
 
 REMOTE = {

@@ -31,7 +31,9 @@ Url = Annotated[
     list[str] | None,
     typer.Option(
         "--engine",
-        help="An OpenAI-compatible server that runs the bundle; repeat it for replicas. Else in this process.",
+        envvar="PROSEFORM_ENGINE",
+        help="An OpenAI-compatible server that runs the bundle; repeat it for replicas. The word vllm starts vLLM on "
+        "this machine. Else in this process.",
     ),
 ]
 Models = Annotated[str, typer.Option("--models", help="Names of evaluator and formatter at that server.")]

@@ -9,6 +9,10 @@ from pydantic import Field
 from proseform.config.placement import Environment, Host, Key, Name, OptionalName, Placed, Quantity, Url
 from proseform.config.section import Count, Positive, Section
 
+Quantization = Literal["none", "fp8_per_tensor", "fp8_per_channel", "fp8_per_block", "mxfp8", "mxfp4"]
+"""How vLLM 0.32 quantises the linear layers of weights that are not quantised yet, in its own words. Its other names
+want a checkpoint that was quantised before, or quantise experts alone."""
+
 
 class Engine(Placed):
     """The engines: vLLM, which KServe calls a predictor; or any OpenAI-compatible server, by its URL."""
@@ -37,8 +41,8 @@ class Engine(Placed):
     """Size of /dev/shm, through which vLLM's processes communicate."""
     dtype: Literal["", "auto", "bfloat16", "float16", "float32"] = ""
     """Type of weights and arithmetic, in vLLM's words; empty uses the bundle's."""
-    quantization: str = ""
-    """vLLM's --quantization, such as fp8 or bitsandbytes; empty serves the weights unchanged."""
+    quantization: Quantization = "none"
+    """Weights of 8 bits (fp8_*, mxfp8) or 4 (mxfp4), made while vLLM loads them; none serves them unchanged."""
     memory_share: Annotated[float, Field(gt=0, le=1)] = 0.9
     """Share of a GPU's memory that vLLM uses."""
     kv_cache_gib: Positive = 1

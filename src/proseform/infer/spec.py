@@ -1,6 +1,7 @@
 """Which engine to ask: one value, checked when it is made.
 
-An empty URL is the engine in this process. Several URLs are replicas of one role, among which calls are spread
+An empty URL is the engine in this process, the word ``vllm`` is vLLM started on this machine
+(:mod:`proseform.infer.hosting`). Several URLs are replicas of one role, among which calls are spread
 (:mod:`proseform.infer.resilience.pool`).
 """
 
@@ -17,6 +18,8 @@ from proseform.bundle import Role
 from proseform.errors import ConfigError
 
 Dialect = Literal["vllm", "openai"]
+HOSTED = "vllm"
+"""In the place of a URL: vLLM is started on this machine, and ends with the engine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,7 @@ class EngineSpec:
 
     Attributes:
         url: Of an OpenAI-compatible server, with or without ``/v1``, or of several with commas between; empty runs the
-            bundle in this process.
+            bundle in this process, and ``vllm`` in servers that are started here.
         evaluator_url: Of the evaluator's servers, where they are others.
         dialect: How a schema is asked for: vLLM's ``structured_outputs``, or OpenAI's ``response_format``.
         key_file: A file that holds the API key, sent as a bearer token; empty sends none.
@@ -63,8 +66,7 @@ class EngineSpec:
     prefixes: bool = False
 
     def __post_init__(self) -> None:
-        given = [("--engine", url) for url in _split(self.url)]
-        for option, url in [*given, *(("--evaluator", url) for url in _split(self.evaluator_url))]:
+        for option, url in _addresses(self):
             _check_url(option, url)
         if self.dialect not in get_args(Dialect):
             raise ConfigError(f"--dialect {self.dialect}: no such dialect.", hint="There are vllm and openai.")
@@ -131,6 +133,11 @@ class EngineSpec:
             prefixes=prefixes,
         )
 
+    @property
+    def hosted(self) -> bool:
+        """Whether the engine is started on this machine, as a server of its own."""
+        return self.url == HOSTED
+
     def roots(self, role: Role) -> tuple[str, ...]:
         """The servers of a role, without ``/v1``."""
         urls = self.evaluator_url if role == "evaluator" and self.evaluator_url else self.url
@@ -163,9 +170,26 @@ def _split(urls: str) -> list[str]:
     return [url.strip() for url in urls.split(",")] if urls else []
 
 
+def _addresses(spec: EngineSpec) -> list[tuple[str, str]]:
+    """Each URL that was given, behind its option; none where servers are started here.
+
+    Raises:
+        ConfigError: Options of another server stand beside the word that starts one.
+    """
+    if not spec.hosted:
+        given = (("--engine", spec.url), ("--evaluator", spec.evaluator_url))
+        return [(option, url) for option, urls in given for url in _split(urls)]
+    if spec.evaluator_url or spec.key_file or spec.dialect != "vllm":
+        raise ConfigError(
+            f"--engine {HOSTED} was given with another server's options.",
+            hint="It starts the servers of both roles itself: leave --evaluator, --dialect and --key-file out.",
+        )
+    return []
+
+
 def _check_url(option: str, url: str) -> None:
     """Refuse what is no address of an HTTP server."""
-    hint = "It begins with http:// or https://, such as http://localhost:8000."
+    hint = f"It begins with http:// or https://, such as http://localhost:8000; or it is {HOSTED} alone."
     try:
         split = urlsplit(url)
         split.port  # noqa: B018 - reading it checks it

@@ -10,6 +10,7 @@ last revision that had all of it. The manifests are checked against schemas; Kna
 from __future__ import annotations
 
 from proseform.errors import ConfigError
+from proseform.infer import vllm
 from proseform.kube import engines, pods, services
 from proseform.kube.pods import Manifest
 from proseform.kube.services import Served
@@ -31,7 +32,7 @@ def build(served: Served, percent: int) -> list[Manifest]:
         ConfigError: The bundle has no economical form, or the place asks for an engine by URL or for autoscaling.
     """
     if served.wide:
-        against = engines.economical(served.bundle) or "the wide form has two engines"
+        against = vllm.economical(served.bundle) or "the wide form has two engines"
         raise ConfigError(f"serving.mode: a serverless revision is one pod, and {against}.", hint='Take "standard".')
     serving = served.place.serving
     if serving.engine.url:

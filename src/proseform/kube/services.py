@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from proseform import config, digest, naming
 from proseform.bundle import MANIFEST, Bundle, Role
 from proseform.errors import ConfigError
+from proseform.infer import vllm
 from proseform.kube import engines, pods, scaling
 from proseform.kube.engines import CONTAINER, PORT
 from proseform.kube.pods import Manifest
@@ -71,7 +72,7 @@ class Served:
         Raises:
             ConfigError: The place asks for the economical form, which this bundle cannot have.
         """
-        form, against = self.place.serving.form, engines.economical(self.bundle)
+        form, against = self.place.serving.form, vllm.economical(self.bundle)
         if form == "economical" and against:
             raise ConfigError(
                 f"serving.form: {against}.", hint='Take "wide" or "auto", or train adapters: [sft.*] lora.'
@@ -145,7 +146,7 @@ def bundle_map(served: Served) -> Manifest:
 
 def runtime(served: Served, called: str, roles: Sequence[Role], port: int = PORT) -> Manifest:
     """The ServingRuntime of an engine: namespaced, and selected by name alone."""
-    loaded = engines.Loaded(served.bundle, roles, served.ranks, served.max_length)
+    loaded = vllm.Loaded(served.bundle, roles, served.ranks, served.max_length)
     container = engines.container(loaded, served.place, port)
     if served.place.serving.mode == "standard":
         container |= drained(served.place.serving)

@@ -50,6 +50,7 @@ class Home:
         run: The name of the pipeline run: ``PROSEFORM_RUN``.
         fresh: Part of every key: ``PROSEFORM_FRESH``. Empty, unless results of earlier runs must not be adopted.
         place: Where training and serving run, as a name, path or text: ``PROSEFORM_PLACE``; empty is this machine.
+        engine: What answers on this machine, as ``--engine`` has it: ``PROSEFORM_ENGINE``; empty is this process.
     """
 
     root: Path
@@ -57,6 +58,7 @@ class Home:
     run: str
     fresh: str
     place: str = ""
+    engine: str = ""
 
     @property
     def runs(self) -> Path:
@@ -83,11 +85,11 @@ def home() -> Home:
     """The home of this process."""
     root = Path(os.environ.get("PROSEFORM_HOME", ".proseform")).absolute()
     store = Store(os.environ.get("PROSEFORM_STORE") or str(root / "store"))
-    run, fresh, place = (
+    run, fresh, place, engine = (
         os.environ.get(f"PROSEFORM_{name}", default)
-        for name, default in (("RUN", "by-hand"), ("FRESH", ""), ("PLACE", ""))
+        for name, default in (("RUN", "by-hand"), ("FRESH", ""), ("PLACE", ""), ("ENGINE", ""))
     )
-    return Home(root, store, run, fresh, place)
+    return Home(root, store, run, fresh, place, engine)
 
 
 def load_task(name: str) -> Task:

@@ -6,7 +6,6 @@ from there, since the home folder lies on a claim (``pvc://``).
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,8 +15,8 @@ from typing import Literal
 from proseform import bundle as bundles
 from proseform import config, digest
 from proseform import task as tasks
-from proseform.bundle import Bundle, Role
 from proseform.errors import ConfigError
+from proseform.infer import vllm
 from proseform.infer.answer import agree
 from proseform.kube import dump, remote, rollout, serverless, services, traffic, waiting
 from proseform.kube.api import Api
@@ -116,7 +115,7 @@ def prepare(
         storage=storage(place, bundle.digest, lambda: _location(registry, version)),
         place=place,
         max_length=run.model.max_length,
-        ranks=_ranks(folder, bundle),
+        ranks=vllm.ranks(folder, bundle),
     )
 
 
@@ -202,16 +201,6 @@ def _location(registry: Registry, version: models.Version) -> str:
     """MLflow's URI of a version's artifacts."""
     with speaking(registry):
         return str(registry.client.get_logged_model(version.model_id).artifact_location)
-
-
-def _ranks(folder: Path, bundle: Bundle) -> dict[Role, int]:
-    """LoRA rank by role, for roles with an adapter: the greatest rank in its configuration."""
-    ranks: dict[Role, int] = {}
-    for role, part in bundle.parts.items():
-        if part.adapter:
-            about = json.loads((folder / part.adapter / "adapter_config.json").read_text(encoding="utf-8"))
-            ranks[role] = max([int(about["r"]), *map(int, about.get("rank_pattern", {}).values())])
-    return ranks
 
 
 def _readable(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""The engine of a bundle: from the registry by alias, or from a folder; in this process, or behind a URL.
+"""The engine of a bundle: from the registry by alias, or from a folder; in this process, started here, or by URL.
 
 Not a stage: ``proseform answer`` and ``proseform serve`` share it. It is here because it needs both the registry and
 the engines.
@@ -15,6 +15,7 @@ from proseform import bundle as bundles
 from proseform.errors import ConfigError, InputError
 from proseform.infer import Engine
 from proseform.infer.answer import agree
+from proseform.infer.opening import over
 from proseform.infer.spec import EngineSpec
 from proseform.input import Input
 from proseform.serve.router import Weighted
@@ -41,22 +42,15 @@ def opened(task: Task, spec: EngineSpec, folder: Path | None, alias: str, name: 
         RegistryError: No such model, alias or version.
         StoreError: The folder holds no whole bundle.
         TaskError: The bundle was made for another task, or another version of it.
-        ConfigError: The key file holds no key.
+        ConfigError: The key file holds no key, or vLLM is to be started and is not installed.
+        EngineError: vLLM was started, and does not answer.
     """
     if folder is None:
         from proseform.registry.models import fetch
 
         folder = fetch(*_registered(task, name, tracking_uri), alias, cache.home().root / "bundles")
-    bundle = bundles.read(folder, check_files=False)
-    agree(bundle, task)  # before weights are loaded
-    if not spec.url:
-        from proseform.infer.local import LocalEngine
-
-        return LocalEngine(folder)
-    from proseform.infer.context import encoders
-    from proseform.infer.http import HttpEngine
-
-    return HttpEngine(spec, bundle, encoders(folder, bundle))
+    agree(bundles.read(folder, check_files=False), task)  # before weights are loaded
+    return over(folder, spec, cache.home().root / "engines")
 
 
 def weighted(

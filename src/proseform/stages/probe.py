@@ -1,6 +1,7 @@
 """probe: real answers from the promoted bundle.
 
-On this machine the bundle is fetched from the registry and runs in this process; on a cluster (``PROSEFORM_PLACE``
+On this machine the bundle is fetched from the registry and runs in this process, or in the engine that
+``PROSEFORM_ENGINE`` names; on a cluster (``PROSEFORM_PLACE``
 names one) the gateway is asked, as a client would.
 """
 
@@ -14,8 +15,10 @@ from typing import Any
 
 from proseform import config, documents, reward
 from proseform.data import splits
-from proseform.errors import DocumentError, InputError
+from proseform.errors import ConfigError, DocumentError, InputError
 from proseform.infer.answer import answers, close
+from proseform.infer.opening import over
+from proseform.infer.spec import EngineSpec
 from proseform.input import Input
 from proseform.registry import Registry, connect, models
 from proseform.stages import cache
@@ -23,6 +26,24 @@ from proseform.stages.register import registered_name
 from proseform.task import Task
 
 EXAMPLE = "example.toml"
+
+
+def check() -> None:
+    """Refuse an engine that cannot be asked later, before anything trains.
+
+    Raises:
+        ConfigError: vLLM is to be started and is not installed, or models are served on a cluster.
+    """
+    home = cache.home()
+    if not EngineSpec.parse(home.engine).hosted:
+        return
+    if home.place:
+        raise ConfigError(
+            "--engine and --place exclude each other: on a cluster the gateway is asked.", hint="Leave --engine out."
+        )
+    from proseform.infer import hosting
+
+    hosting.interpreter()
 
 
 def run(task: str, run: str, tracking_uri: str, name: str, version: str, example: str) -> None:
@@ -39,7 +60,7 @@ def run(task: str, run: str, tracking_uri: str, name: str, version: str, example
     Raises:
         RegistryError: No such version, or its artifacts are not its bundle.
         StageError: On a cluster: the gateway does not route to this version.
-        EngineError: On a cluster: nothing answers.
+        EngineError: Nothing answers.
     """
     knobs, the_task = config.load(run), cache.load_task(task)
 
@@ -72,10 +93,10 @@ _Replies = tuple[str, list[dict[str, Any]]]
 
 
 def _near(registry: Registry, task: Task, model: str, version: str, asked: list[dict[str, str]]) -> _Replies:
-    """Ask the bundle in this process."""
-    from proseform.infer.local import LocalEngine
-
-    engine = LocalEngine(models.fetch(registry, model, version, cache.home().root / "bundles"))
+    """Ask the bundle on this machine, by the engine that ``PROSEFORM_ENGINE`` names."""
+    home = cache.home()
+    folder = models.fetch(registry, model, version, home.root / "bundles")
+    engine = over(folder, EngineSpec.parse(home.engine), home.root / "engines")
     try:
         return engine.bundle.digest, [reply.as_dict() for reply in answers(engine, task, asked)]
     finally:
