@@ -33,7 +33,7 @@ from proseform.infer.context import Encoder
 from proseform.infer.http import HttpEngine
 from proseform.infer.spec import EngineSpec
 from proseform.infer.vllm import Loaded, Standing
-from proseform.lifetime import end_with_parent
+from proseform.lifetime import guarded
 
 VARIABLE = "PROSEFORM_VLLM"
 """Names the interpreter of the environment that vLLM is installed in."""
@@ -115,11 +115,15 @@ class Servers:
             f"Starting vLLM for bundle {digest.short(bundle.digest)}, which takes a minute or two; its log is in {logs}"
         )
         self._servers: list[_Server] = []
+        self._ended = ExitStack()
         atexit.register(self.stop)  # a command that fails elsewhere leaves none behind
         with ExitStack() as undone:
             undone.callback(self.stop)
             for group, port in zip(groups, _free_ports(len(groups)), strict=True):
                 self._servers.append(_started(folder.absolute(), bundle, group, chosen, python, port, logs))
+            guard = guarded([server.process.pid for server in self._servers])  # should this process be killed
+            self._ended.callback(guard.wait)
+            self._ended.callback(guard.kill)
             _await(self._servers, chosen.start_s)
             undone.pop_all()
 
@@ -138,6 +142,7 @@ class Servers:
             _signal(server, signal.SIGKILL)  # what is left of its processes
             server.process.wait()
         self._servers = []
+        self._ended.close()
 
 
 class HostedEngine(HttpEngine):
@@ -179,7 +184,6 @@ def _started(
             stderr=file,
             env={**others, **vllm.environment(how)},
             start_new_session=True,  # Ctrl+C is ours to pass on, and its processes end together
-            preexec_fn=end_with_parent,  # noqa: PLW1509 - one prctl, no locks
         )
     return _Server(roles, process, port, log)
 
