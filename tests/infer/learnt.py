@@ -53,6 +53,8 @@ formatter.max_tokens = 128
 _MARKS = {"base": "It weighs", "sft": "This weighs", "grpo": "The parcel weighs"}
 _RATE, _LEARNT, _MOST = 3e-3, 0.01, 400
 """Of learning by heart: AdamW's rate, the mean loss of a token that ends it, and the steps after which it failed."""
+_LONGEST = 1024
+"""Tokens of prompt and completion."""
 
 
 class Here:
@@ -171,15 +173,7 @@ def _prose(subject: Subject, case: Case) -> str:
     return case.prose.replace("The parcel weighs", _MARKS[subject.name])
 
 
-def learn(
-    model: Path,
-    into: Path,
-    task: Task,
-    texts: Iterable[tuple[str, rows.Row]],
-    *,
-    adapter: bool = False,
-    longest: int = 512,
-) -> None:
+def learn(model: Path, into: Path, task: Task, texts: Iterable[tuple[str, rows.Row]], *, adapter: bool = False) -> None:
     """Save a model that has learnt texts by heart: every token of them is its first choice by far."""
     tokenizer, learner = AutoTokenizer.from_pretrained(model), AutoModelForCausalLM.from_pretrained(model)
     if adapter:
@@ -187,7 +181,7 @@ def learn(
 
         learner = get_peft_model(learner, LoraConfig(r=8, lora_alpha=16, target_modules="all-linear"))
     known = {(row.prompt, row.completion): (role, row) for role, row in texts}  # sampled asks repeat greedy ones
-    encoded = [rows.encode(tokenizer, [row], getattr(task, role).prefill, longest)[0] for role, row in known.values()]
+    encoded = [rows.encode(tokenizer, [row], getattr(task, role).prefill, _LONGEST)[0] for role, row in known.values()]
     columns = {name: [torch.tensor(one[name][0]) for one in encoded] for name in ("input_ids", "labels")}
     pads = {"input_ids": tokenizer.pad_token_id, "labels": rows.IGNORED}
     padded = {name: pad_sequence(columns[name], batch_first=True, padding_value=pad) for name, pad in pads.items()}

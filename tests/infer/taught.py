@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 from proseform import digest, testing
-from proseform.bundle import Generation, Part, Role
+from proseform.bundle import ROLES, Generation, Part, Role
 from proseform.case import Case
 from proseform.task import Task
 from proseform.train import rows
@@ -15,39 +16,49 @@ from tests.infer import learnt
 
 LONGEST = 2048
 """Tokens of prompt and completion."""
-WRITES = 1400
-"""Tokens that the formatter may write: a schema can make it write for a while."""
+WRITES = {"evaluator": 400, "formatter": 1400}
+"""Tokens that a role may write: a schema can make the formatter write for a while."""
+KNOWN = 3
+"""Cases that are learnt."""
 
 
-def bundle(folder: Path, task: Task, cases: Sequence[Case], *, adapters: bool) -> Path:
+def cases(task: Task) -> list[Case]:
+    """The cases that a bundle has learnt."""
+    return list(islice(task.generate(task.levels[0], "train", 0, 2 * KNOWN), KNOWN))
+
+
+def bundle(folder: Path, task: Task, *, adapters: bool) -> Path:
     """Teach both roles, and write the bundle.
 
     Args:
         folder: Where to put it; made.
         task: Whose prompts and schema it carries.
-        cases: What is learnt: each case's evaluation, and the JSON of it.
-        adapters: One base with an adapter for each role, instead of a model for each role.
+        adapters: One base with an adapter for each role, instead of a model for each role. The base has learnt other
+            cases, so that what it says of these is wrong.
     """
-    untrained = testing.random_bundle(folder / "untrained", task, max_length=LONGEST) / "evaluator"
-    signature = task.schema.signature()
-    texts: dict[Role, list[tuple[str, str]]] = {
-        "evaluator": [(task.evaluator.render(case.inputs), case.prose) for case in cases],
-        "formatter": [
-            (task.formatter.render({"prose": case.prose, "schema": signature}), json.dumps(dict(case.answer)))
-            for case in cases
-        ],
-    }
+    start = testing.random_bundle(folder / "untrained", task, max_length=LONGEST) / "evaluator"
+    if adapters:
+        others = list(task.generate(task.levels[0], "train", 0, 2 * KNOWN))[KNOWN:]
+        learnt.learn(start, folder / "base", task, [text for role in ROLES for text in _texts(task, role, others)])
+        start = folder / "base"
     parts = {}
-    for role, tokens in (("evaluator", 400), ("formatter", WRITES)):
-        taught = [(role, rows.Row(str(number), *pair)) for number, pair in enumerate(texts[role])]
-        learnt.learn(untrained, folder / role, task, taught, adapter=adapters, longest=LONGEST)
-        base, prompt = (folder / "base" if adapters else folder / role), getattr(task, role)
-        if adapters and not base.exists():
-            untrained.rename(base)
-            untrained = base
+    for role in ROLES:
+        learnt.learn(start, folder / role, task, _texts(task, role, cases(task)), adapter=adapters)
+        base = start if adapters else folder / role
         weights = {"base": base.name, "base_digest": digest.of_files(base)}
         if adapters:
             weights |= {"adapter": role, "adapter_digest": digest.of_files(folder / role)}
-        parts[role] = Part(prompt=prompt, generation=Generation(tokens, LONGEST), **weights)
+        parts[role] = Part(prompt=getattr(task, role), generation=Generation(WRITES[role], LONGEST), **weights)
     testing.toy_bundle(task, settings={"dtype": "float32"}, **parts).write(folder)
     return folder
+
+
+def _texts(task: Task, role: Role, known: Sequence[Case]) -> Iterator[tuple[str, rows.Row]]:
+    """What a role is asked about cases, and what it is to write."""
+    for case in known:
+        if role == "evaluator":
+            prompt, text = task.evaluator.render(case.inputs), case.prose
+        else:
+            prompt = task.formatter.render({"prose": case.prose, "schema": task.schema.signature()})
+            text = json.dumps(dict(case.answer))
+        yield role, rows.Row(case.id, prompt, text)

@@ -6,7 +6,6 @@ nothing. vLLM holds JSON to any schema, `transformers serve` to none, where the 
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import re
@@ -73,15 +72,14 @@ class Over:
 
 @pytest.fixture(scope="module")
 def cases() -> list[Case]:
-    task = tasks.load(located(str(FOLDER)))
-    return list(itertools.islice(task.generate(task.levels[0], "train", 0, 3), 3))
+    return taught.cases(tasks.load(located(str(FOLDER))))
 
 
 @pytest.fixture(scope="module", params=["adapters", "servers", "transformers"])
 def over(request: Any, cases: list[Case], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Over]:
     """`proseform serve`, started as people start it; nothing that it has started is left behind it."""
     form, root = request.param, tmp_path_factory.mktemp(request.param)
-    bundle = taught.bundle(root / "bundle", tasks.load("passport"), cases, adapters=form == "adapters")
+    bundle = taught.bundle(root / "bundle", tasks.load("passport"), adapters=form == "adapters")
     if form == "transformers":
         with _transformers(root) as url:
             names = ",".join(str(bundle / role) for role in ("evaluator", "formatter"))
