@@ -51,8 +51,8 @@ def guarded(groups: Sequence[int]) -> subprocess.Popen[bytes]:
         That process; kill it once the groups are gone, for ids are given again.
     """
     command = [sys.executable, "-m", __name__, str(os.getpid()), *map(str, groups)]
-    quiet = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
-    return subprocess.Popen(command, start_new_session=True, **quiet)
+    none = subprocess.DEVNULL
+    return subprocess.Popen(command, stdin=none, stdout=none, stderr=none, start_new_session=True)
 
 
 def _guard(pid: int, groups: Sequence[int]) -> None:
