@@ -9,7 +9,7 @@ from typing import Any
 
 from proseform import config, digest, task
 from proseform.bundle import Bundle, Generation, Part
-from proseform.kube import jobs, services, traffic
+from proseform.kube import jobs, sampler, services, traffic
 
 _KEY = digest.of_json("a sample")
 _HOME = "/var/lib/proseform"
@@ -21,6 +21,7 @@ def every() -> dict[str, list[dict[str, Any]]]:
     return {
         "pytorchjob": jobs.build(_training("PyTorchJob")),
         "trainjob": jobs.build(_training("TrainJob")),
+        "generation": _sampled(),
         "economical": _served("economical"),
         "wide": _served("wide"),
     }
@@ -34,6 +35,13 @@ def _training(kind: str) -> jobs.Training:
     return jobs.Training(
         f"grpo-{short}", "proseform.train.grpo", f"{work}/job.json", _HOME, place, 16, 4, labels, {jobs.KEY: _KEY}
     )
+
+
+def _sampled() -> list[dict[str, Any]]:
+    """GRPO on two nodes of eight GPUs, and the vLLM server that samples for it on two more."""
+    run = config.load('extends = "default"\n[grpo.generation]\nengine = "vllm-server"\ntensor_parallel = 2\n')
+    training = _training("PyTorchJob")
+    return [*jobs.build(sampler.beside(training)), *sampler.build(training, f"{_HOME}/store/base/model", run)]
 
 
 def _served(form: str) -> list[dict[str, Any]]:

@@ -57,6 +57,41 @@ REFUSED = [
         "two normalisations of one group",
     ),
     ("name = 'x'\n[grpo.signal.skeleton]\n", "grpo.signal.skeleton: prose has no skeleton", "keys of prose"),
+    (
+        "name = 'x'\n[grpo.generation]\ntensor_parallel = 2\n",
+        'grpo.generation.tensor_parallel: is for vLLM, and grpo.generation.engine is "in-process"',
+        "a knob of vLLM without vLLM",
+    ),
+    (
+        "name = 'x'\n[grpo.generation]\nengine = 'vllm-colocate'\nurl = 'http://a'\n",
+        "grpo.generation.url: is for",
+        "the address of what lies within",
+    ),
+    (
+        "name = 'x'\n[grpo]\ngeneration.engine = 'vllm-server'\n[grpo.signal.gold]\n",
+        "grpo.signal.gold: trains on completions that vLLM has not sampled",
+        "gold has no probability by vLLM",
+    ),
+    (
+        "name = 'x'\n[grpo]\ngeneration.engine = 'vllm-server'\n[grpo.signal.replay]\n",
+        "grpo.signal.replay: trains on completions that vLLM has not sampled",
+        "nor has what an earlier step has sampled",
+    ),
+    (
+        "name = 'x'\n[grpo.generation]\nengine = 'vllm-server'\n[launch]\ndevice = 'cpu'\n",
+        'gets its weights by NCCL, from a GPU; launch.device is "cpu"',
+        "weights travel by NCCL",
+    ),
+    (
+        "name = 'x'\n[grpo.generation]\nengine = 'vllm-server'\n[model]\nquantize = '4bit'\n",
+        'gets whole weights; model.quantize is "4bit"',
+        "and whole",
+    ),
+    (
+        "name = 'x'\n[grpo.generation]\nengine = 'vllm-colocate'\ntensor_parallel = 3\n[launch]\nprocesses = 2\n",
+        "grpo.generation.tensor_parallel: the 2 processes of launch.processes do not divide into groups of 3",
+        "a group that lacks one",
+    ),
     ("name = 'x'\n[grpo]\nsteps = '2'\n", "grpo.steps: ", "a text for a count"),
     ("name = 'x'\n[grpo]\nsteps = true\n", "grpo.steps: ", "true is not 1"),
     ("name = 'x'\n[grpo]\ngenerations = 1\n", "grpo.generations: ", "a group of one teaches nothing"),
@@ -153,8 +188,11 @@ def test_the_place_takes_half_of_the_knobs_out_of_run_files():
     """Printed by `proseform knobs run` and `proseform knobs place`; a knob is in one of the two."""
     run, place = (list(config.knobs(kind)) for kind in (config.Run, config.Place))
     methods = [path for path, _, _ in run if path.startswith("grpo.signal.")]  # all off where a run is silent
+    engine = [path for path, _, _ in run if path.startswith("grpo.generation.")]  # and so is vLLM
     assert len(methods) <= 10
-    assert len(run) - len(methods) <= 129  # of which 20 say how sure the five checks of the gate must be
+    assert len(engine) <= 5
+    # Of the rest, 20 say how sure the five checks of the gate must be.
+    assert len(run) - len(methods) - len(engine) <= 129
     assert len({path for path, _, _ in run}) == len(run)
     assert len({path for path, _, _ in place}) == len(place)
     assert all(sentence.endswith((".", ")")) for _, _, sentence in [*run, *place])

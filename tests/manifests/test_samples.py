@@ -67,7 +67,7 @@ def labelled(node: Any) -> Iterator[dict[str, str]]:
 @pytest.mark.parametrize("name", samples.every())
 def test_every_pod_of_a_sample_is_restricted_and_more(name):
     specs = list(pods(samples.every()[name]))
-    assert len(specs) == {"pytorchjob": 2, "trainjob": 1, "economical": 2, "wide": 3}[name]
+    assert len(specs) == {"pytorchjob": 2, "trainjob": 1, "generation": 3, "economical": 2, "wide": 3}[name]
     assert [list(admission.against_pod(pod)) for pod in specs] == [[]] * len(specs)
     assert all(set(pod) & OF_PODS >= {"securityContext", "automountServiceAccountToken"} for pod in specs)
 
@@ -77,7 +77,7 @@ def test_every_object_of_a_sample_lies_in_the_namespace_of_the_chart(name):
     assert {manifest["metadata"]["namespace"] for manifest in samples.every()[name]} == {render.NAME}
 
 
-@pytest.mark.parametrize("name", ["pytorchjob", "trainjob"])
+@pytest.mark.parametrize("name", ["pytorchjob", "trainjob", "generation"])
 def test_training_pods_reach_one_another_and_are_reached_by_nobody_else(name):
     policies = [manifest for manifest in render.objects() if manifest["kind"] == "NetworkPolicy"]
     templates = list(labelled(samples.every()[name]))

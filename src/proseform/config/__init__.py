@@ -16,9 +16,10 @@ from proseform import digest
 from proseform.config.dataset import Dataset
 from proseform.config.files import Files
 from proseform.config.knobs import knobs
-from proseform.config.place import EvaluateEngine, EvaluateJob, Images, Jobs, Place, Steps
+from proseform.config.place import EvaluateEngine, EvaluateJob, GenerationJob, Images, Jobs, Place, Steps
 from proseform.config.placement import Environment, Placed, Toleration
 from proseform.config.release import Abstention, Check, Evaluate, Gate, Probe, Promote, Register
+from proseform.config.sampling import Sampling
 from proseform.config.section import Section, Word
 from proseform.config.serving import Engine, Scaling, Serving, Transformer
 from proseform.config.signal import Curriculum, Gold, Replay, Resample, Rounds, Signal, Skip, ZeroVariance
@@ -51,6 +52,7 @@ __all__ = [
     "Files",
     "Gate",
     "Generation",
+    "GenerationJob",
     "Gold",
     "Grpo",
     "Images",
@@ -67,6 +69,7 @@ __all__ = [
     "Resample",
     "Rounds",
     "Run",
+    "Sampling",
     "Scaling",
     "Section",
     "Serving",
@@ -139,6 +142,24 @@ class Run(Section):
                     f"generation.{role}.max_tokens: {longest} tokens leave no prompt in the {self.model.max_length} of "
                     "model.max_length"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_sampled(self) -> Run:
+        """What vLLM cannot do for this run, whatever the machine."""
+        engine, processes = self.grpo.generation, self.launch.processes
+        if not engine.vllm:
+            return self
+        where = f'grpo.generation.engine: "{engine.engine}"'
+        if self.launch.device == "cpu":
+            raise ValueError(f'{where} gets its weights by NCCL, from a GPU; launch.device is "cpu"')
+        if self.model.quantize != "none":
+            raise ValueError(f'{where} gets whole weights; model.quantize is "{self.model.quantize}"')
+        if engine.engine == "vllm-colocate" and processes % engine.tensor_parallel:
+            raise ValueError(
+                f"grpo.generation.tensor_parallel: the {processes} processes of launch.processes do not divide into "
+                f"groups of {engine.tensor_parallel}"
+            )
         return self
 
     @property

@@ -29,6 +29,8 @@ class Images(Section):
     """Runs the pipeline's steps."""
     vllm: Image = images()["vllm"]
     """Runs the models."""
+    generation: Image = images()["generation"]
+    """Samples for GRPO beside a training job: the newest vLLM that TRL knows."""
     pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
     """When nodes pull images."""
 
@@ -113,6 +115,19 @@ class Jobs(Placed):
     """A Python environment on a claim; absent: the image's."""
 
 
+class GenerationJob(Placed):
+    """The vLLM server beside a GRPO job, where a run asks for one (grpo.generation); its GPUs are the run's to say."""
+
+    cpu: Quantity = "4"
+    """CPU request of the pod; also its limit if cpu_limits is true."""
+    memory: Quantity = "16Gi"
+    """Memory request and limit of the pod."""
+    start_s: Positive = 900
+    """Longest time for the server to load the model, in seconds, before it counts as failed."""
+    arguments: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    """Further arguments of vLLM's server."""
+
+
 class Steps(Placed):
     """The pipeline's steps on a KFP server; training runs in jobs of its own, which the steps start."""
 
@@ -150,5 +165,6 @@ class Place(Section):
     images: Images = Images()
     jobs: Jobs = Jobs()
     evaluate: EvaluateJob = EvaluateJob()
+    generation: GenerationJob = GenerationJob()
     steps: Steps = Steps()
     serving: Serving = Serving()

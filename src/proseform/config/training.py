@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from proseform.config.sampling import Sampling
 from proseform.config.section import Count, Positive, Rate, Section, Share
 from proseform.config.signal import Signal
 
@@ -145,6 +146,7 @@ class Grpo(Training):
     signal_window: Positive = 20
     """Zero-variance steps in a row after which the stage stops; an error, unless all rewards are perfect."""
     signal: Signal = Signal()
+    generation: Sampling = Sampling()
 
     @model_validator(mode="after")
     def _rounds_have_a_baseline(self) -> Grpo:
@@ -161,6 +163,17 @@ class Grpo(Training):
         """Prose has none."""
         if self.signal.skeleton and self.reward != "json":
             raise ValueError('grpo.signal.skeleton: prose has no skeleton; it is for grpo.reward = "json"')
+        return self
+
+    @model_validator(mode="after")
+    def _sampled_by_the_engine(self) -> Grpo:
+        """TRL weighs each completion by the probability that vLLM gave it; what vLLM did not sample has none."""
+        for method in ("gold", "replay"):
+            if self.generation.vllm and getattr(self.signal, method):
+                raise ValueError(
+                    f"grpo.signal.{method}: trains on completions that vLLM has not sampled in the step; it needs "
+                    'grpo.generation.engine = "in-process"'
+                )
         return self
 
 

@@ -51,6 +51,7 @@ class Training:
         threads: Threads of each process.
         labels: Further labels.
         annotations: Whole digests, which are too long for labels.
+        environment: Further variables of the workers.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Training:
     threads: int = 1
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def stage(self) -> str:
@@ -90,13 +92,20 @@ class Training:
         return self.world_size // self.nodes
 
 
-def build(training: Training) -> list[Manifest]:
+def build(training: Training, spec: Manifest | None = None) -> list[Manifest]:
     """The objects of a training job, the job last.
+
+    Args:
+        training: The job.
+        spec: Of its pods; by default that of a worker.
 
     Raises:
         ConfigError: This kind of job cannot do what the place asks for; the field is named.
     """
-    return [pytorch_job(training)] if training.place.jobs.kind == "PyTorchJob" else train_job(training)
+    template = _template(training, spec or _pod(training))
+    if training.place.jobs.kind == "PyTorchJob":
+        return [pytorch_job(training, template)]
+    return train_job(training, template)
 
 
 def argv(training: Training) -> list[str]:
@@ -105,9 +114,10 @@ def argv(training: Training) -> list[str]:
     return [*run, "-m", training.worker, "--job", training.job_file]
 
 
-def pytorch_job(training: Training) -> Manifest:
-    """A PyTorchJob: one master, the rest workers."""
+def pytorch_job(training: Training, template: Manifest) -> Manifest:
+    """A PyTorchJob: one master, the rest workers, all with one template."""
     jobs = training.place.jobs
+    policy = "OnFailure" if jobs.restarts else "Never"
     spec: Manifest = {
         "nprocPerNode": str(training.processes),
         "runPolicy": {
@@ -121,17 +131,18 @@ def pytorch_job(training: Training) -> Manifest:
             "suspend": bool(jobs.queue),
         },
     }
-    spec["pytorchReplicaSpecs"] = {"Master": _replicas(training, 1)}
-    if training.nodes > 1:
-        spec["pytorchReplicaSpecs"]["Worker"] = _replicas(training, training.nodes - 1)
+    replicas = {"Master": 1, **({"Worker": training.nodes - 1} if training.nodes > 1 else {})}
+    spec["pytorchReplicaSpecs"] = {
+        name: {"replicas": count, "restartPolicy": policy, "template": template} for name, count in replicas.items()
+    }
     return {"apiVersion": "kubeflow.org/v1", "kind": "PyTorchJob", "metadata": _metadata(training), "spec": spec}
 
 
-def train_job(training: Training) -> list[Manifest]:
+def train_job(training: Training, template: Manifest) -> list[Manifest]:
     """A TrainJob, and the TrainingRuntime of its own that it refers to."""
     jobs = training.place.jobs
     node = {"metadata": {"labels": {"trainer.kubeflow.org/trainjob-ancestor-step": "trainer"}}}
-    job_spec = {"backoffLimit": 0, "template": _template(training)}
+    job_spec = {"backoffLimit": 0, "template": template}
     replicated = {"name": "node", "replicas": 1, "template": {**node, "spec": job_spec}}
     runtime: Manifest = {
         "apiVersion": "trainer.kubeflow.org/v1alpha1",
@@ -162,19 +173,14 @@ def train_job(training: Training) -> list[Manifest]:
     return [runtime, job]
 
 
-def _replicas(training: Training, replicas: int) -> Manifest:
-    """The replicas of master or workers; both have the same template."""
-    return {"replicas": replicas, "restartPolicy": "OnFailure", "template": _template(training)}
-
-
-def _template(training: Training) -> Manifest:
+def _template(training: Training, spec: Manifest) -> Manifest:
     """The template of every pod, master and worker alike."""
     annotations = {**training.needs.annotations, **training.annotations}
-    return {"metadata": {"labels": _labels(training), "annotations": annotations}, "spec": _pod(training)}
+    return {"metadata": {"labels": _labels(training), "annotations": annotations}, "spec": spec}
 
 
 def _pod(training: Training) -> Manifest:
-    """The pod's spec."""
+    """The spec of a worker's pod."""
     place, jobs, needs = training.place, training.place.jobs, training.needs
     variables, volumes, mounts = pods.environment(jobs.environment)
     if jobs.hub_secret and training.stage == _FETCHES:
@@ -188,6 +194,7 @@ def _pod(training: Training) -> Manifest:
         "PYTHONUNBUFFERED": "1",
         "GLOO_SOCKET_IFNAME": jobs.interface,
         **variables,
+        **training.environment,
     }
     container = pods.container(
         pods.Container(
@@ -202,12 +209,17 @@ def _pod(training: Training) -> Manifest:
         )
     )
     volumes = {"store": pods.claim(place.claim), "shared-memory": pods.shared_memory(jobs.shared_memory), **volumes}
-    spec = pods.pod([container], place, volumes, needs, jobs.account)
-    if jobs.kind == "TrainJob":
-        return {**spec, "restartPolicy": "Never"}
-    # The operator (1.9.4) checks a job's deadline only when it reconciles the job for another reason. The kubelet
-    # enforces a pod's.
-    return {**spec, "activeDeadlineSeconds": jobs.deadline_s}
+    return ended(pods.pod([container], place, volumes, needs, jobs.account), jobs)
+
+
+def ended(spec: Manifest, jobs: config.Jobs) -> Manifest:
+    """A pod's spec with what ends it.
+
+    The operator (1.9.4) checks a job's deadline only when it reconciles the job for another reason. The kubelet
+    enforces a pod's.
+    """
+    more = {"restartPolicy": "Never"} if jobs.kind == "TrainJob" else {"activeDeadlineSeconds": jobs.deadline_s}
+    return {**spec, **more}
 
 
 def _metadata(training: Training) -> Manifest:

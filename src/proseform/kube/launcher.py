@@ -21,7 +21,7 @@ from pathlib import Path
 
 from proseform import config, digest, errors, launch, naming, store
 from proseform.errors import ClusterError, ProseformError, StageError
-from proseform.kube import follow, jobs
+from proseform.kube import follow, jobs, sampler
 from proseform.kube.api import Api
 from proseform.kube.pods import Manifest
 
@@ -62,14 +62,22 @@ class Cluster:
             ClusterError: The API server refused the job, or did not answer.
         """
         api = self.api or Api(self.place.namespace)
-        manifests = jobs.build(self.training(worker, job))
+        training = self.training(worker, job)
+        server = sampler.of(training, job)
+        manifests = jobs.build(sampler.beside(training) if server else training)
         with _interruptible():
             try:
                 _start(api, manifests, job, self.place.user)
+                if server:
+                    _beside(api, manifests[-1], server)
                 _follow(api, manifests, job, self.place.jobs)
             except KeyboardInterrupt:
-                _delete(api, manifests)
+                _delete(api, [*server, *manifests])
                 raise
+            except StageError:
+                _delete(api, server)
+                raise
+            _delete(api, server)
         if not _filled(job):
             raise StageError(
                 f"{job.stage}: its job succeeded and left nothing in {job.out}.",
@@ -129,6 +137,23 @@ def _start(api: Api, manifests: list[Manifest], job: launch.Job, user: int) -> N
         except ClusterError as error:
             if error.status != _CONFLICT:  # another process was quicker; its object is the same
                 raise
+
+
+def _beside(api: Api, job: Manifest, server: list[Manifest]) -> None:
+    """Create a job's server, as its own, so that it goes with the job; one of an earlier job gives way."""
+    owner = api.get(job["apiVersion"], job["kind"], job["metadata"]["name"])
+    if owner is None:
+        return  # deleted meanwhile; whoever follows it says so
+    about = {name: owner[name] for name in ("apiVersion", "kind")}
+    reference = {**about, "name": owner["metadata"]["name"], "uid": owner["metadata"].get("uid", "")}
+    existing = api.get(server[-1]["apiVersion"], server[-1]["kind"], server[-1]["metadata"]["name"])
+    if existing is not None:
+        if reference in existing["metadata"].get("ownerReferences", []):
+            return
+        _delete(api, server)
+        _await_end(api, server[-1])
+    for manifest in server:
+        api.create({**manifest, "metadata": {**manifest["metadata"], "ownerReferences": [reference]}})
 
 
 def _await_end(api: Api, job: Manifest) -> None:

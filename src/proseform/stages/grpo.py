@@ -7,6 +7,8 @@ from proseform.stages import cache, policy
 
 _APART = frozenset({"proseform.abstention"})
 """What a bundle is told beside its models; they do not pass through it."""
+_BESIDE = {"generation": {"url", "timeout_s"}}
+"""Knobs that say where completions are sampled, and not how."""
 
 
 def run(task: str, run: str, dataset: cache.Artifact, evaluator: cache.Artifact, model: cache.Artifact) -> None:
@@ -31,7 +33,7 @@ def run(task: str, run: str, dataset: cache.Artifact, evaluator: cache.Artifact,
         "dataset": cache.ref(dataset).digest,
         "policy": cache.ref(evaluator).digest,
         "base": base.ref.digest,
-        "grpo": resolved.grpo.model_dump(mode="json"),
+        "grpo": resolved.grpo.model_dump(mode="json", exclude=_BESIDE),
         "generation": resolved.generation.evaluator.model_dump(mode="json"),
         "model": resolved.model.model_dump(mode="json"),
     }

@@ -11,7 +11,7 @@ from proseform.errors import ConfigError
 from proseform.registry import await_answer
 from proseform.stages import cache, served
 from proseform.task import Task
-from proseform.train import memory
+from proseform.train import memory, sampling
 
 
 def check(
@@ -47,6 +47,8 @@ def check(
     rubric = the_task.rubric(resolved.grpo.rubric, resolved.grpo.accuracy_exponent)
     splits.check(the_task, resolved.dataset, resolved.evaluate.levels, rubric)
     _model(resolved, place, asked=asked)
+    if place is None:
+        sampling.check(resolved, gpus=memory.installed() is not None)
     if asked:
         await_answer(tracking_uri)
     if place is not None:
@@ -112,12 +114,25 @@ def _fits(run: config.Run, place: config.Place) -> None:
     """Check that the processes divide among the pods, and that the trained models can be served as the place asks.
 
     Raises:
-        ConfigError: They do not divide; or the place serves adapters on one base, and a role has no adapter.
+        ConfigError: They do not divide; the place has no GPU for a vLLM that samples; or it serves adapters on one
+            base, and a role has no adapter.
     """
     nodes, processes = place.jobs.nodes, run.launch.processes
     if processes % nodes:
         raise ConfigError(
             f"launch.processes: {processes} processes do not divide among the {nodes} pods of the place's jobs.nodes."
+        )
+    engine = run.grpo.generation
+    if engine.vllm and not place.jobs.gpus:
+        raise ConfigError(
+            f'grpo.generation.engine: "{engine.engine}" gets its weights by NCCL, from a GPU; '
+            "the place's jobs.gpus is 0.",
+            hint='Give the jobs GPUs, or set grpo.generation.engine = "in-process".',
+        )
+    if engine.url:
+        raise ConfigError(
+            "grpo.generation.url: at a place the server stands beside the job and its address is known.",
+            hint="Leave it out, or train on this machine.",
         )
     serving = place.serving
     whole = [role for role in ("evaluator", "formatter") if getattr(run.sft, role).lora is None]

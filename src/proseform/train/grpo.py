@@ -5,7 +5,7 @@ of the rubric are separate reward functions, weighted as the rubric says, so tha
 divergence is measured against the SFT policy, whole or adapter. With ``reward = "json"`` the model is asked for JSON
 directly and paid by the gated reward: a model that never opens a brace then earns nothing in every group, and the stage
 ends by its stop rule (tests/train/test_grpo.py).
-Left out: vLLM's weight synchronisation, which needs CUDA.
+A vLLM may sample in the place of the trainer's own model (:mod:`proseform.train.sampling`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from proseform.prompt import Rendered
 from proseform.rollouts import About
 from proseform.rubric import Rubric
 from proseform.task import Task
-from proseform.train import checkpoints, hazards, methods, progress, rows, weights
+from proseform.train import checkpoints, hazards, methods, progress, rows, sampling, weights
 from proseform.train.methods import Methods, Sample
 from proseform.train.prompts import Asked, Source
 from proseform.train.recorder import Recorder
@@ -40,7 +40,7 @@ def main(job: launch.Job) -> None:
 
     Raises:
         ConfigError: An unknown rubric, completions that do not divide among the processes, a hazard of
-            :mod:`proseform.train.hazards`.
+            :mod:`proseform.train.hazards`, an engine that cannot sample here.
         RowError: Most cases are longer than the context.
         NoSignalError: No group has carried a signal for ``grpo.signal_window`` steps, and rewards are low.
         StageError: The reward cannot be loaded, or scores nothing.
@@ -50,6 +50,8 @@ def main(job: launch.Job) -> None:
     hazards.check_versions()
     run = weights.read_run(job)
     knobs = run.grpo
+    if knobs.generation.vllm:
+        sampling.check(run, gpus=not weights.on_cpu(run.launch), here=not sampling.url(run))
     task = tasks.load(str(job.settings["task"])).narrowed(format_of(run))
     micro = rows.micro_batch(knobs.prompts * knobs.generations, knobs.micro_batch, job.world_size, "grpo")
     rubric = rubric_of(task, knobs)
@@ -66,7 +68,8 @@ def main(job: launch.Job) -> None:
         rule = StopRule(knobs.generations, knobs.signal_window, rewards.best)
         source = methods.source(knobs, cases, rewards.best)
         recorder = _recorder(job, run, task, rubric, last)
-        trainer = _trainer(job, run, task, micro, policy, tokenizer, source, rule, rewards, recorder, last)
+        with sampling.answered(run):
+            trainer = _trainer(job, run, task, micro, policy, tokenizer, source, rule, rewards, recorder, last)
         trainer.accelerator.wait_for_everyone()
         if trainer.is_world_process_zero():
             checkpoints.sweep(folder, last)
@@ -214,6 +217,7 @@ def _trainer(
             reward_weights=rewards.weights,
             shuffle_dataset=False,
             remove_unused_columns=False,
+            **sampling.arguments(run),
         ),
         train_dataset=Dataset.from_dict({"prompt": [""] * (steps * knobs.prompts)}),  # the source gives the prompts
         processing_class=tokenizer,

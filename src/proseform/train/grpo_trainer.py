@@ -137,11 +137,14 @@ class Trainer(GRPOTrainer):
         asked = [one for case in cases for one in [self.seams.ask(case)] * self.num_generations]
         share = len(asked) // self.accelerator.num_processes
         self._asked = asked[self.accelerator.process_index * share :][:share]
-        _, ids, _, completions, *_ = super()._generate([one.prompt for one in self._asked])
+        _, ids, _, completions, engine, *_ = super()._generate([one.prompt for one in self._asked])
         whole = [self.seams.prefill + text for text in hazards.texts(completions)]
         scores = self.seams.rewards.score(whole, [one.case for one in self._asked])
-        rows = gather_object(list(zip(whole, ids, scores, strict=True)))
-        return [Sample(text, tuple(map(int, some)), score, at) for at, (text, some, score) in enumerate(rows, place)]
+        rows = gather_object(list(zip(whole, ids, scores, engine or [[]] * len(ids), strict=True)))
+        return [
+            Sample(text, tuple(map(int, some)), score, at, engine=tuple(logs))
+            for at, (text, some, score, logs) in enumerate(rows, place)
+        ]
 
     def _generate(self, prompts: list[Any]) -> Any:
         """What was chosen for this rank, in TRL's form."""
@@ -149,7 +152,8 @@ class Trainer(GRPOTrainer):
             raise RuntimeError(f"TRL generates for {len(prompts)} prompts that were not sampled beforehand")
         prompt_ids = [list(one.ids) for one in self._asked]
         texts = [one.text.removeprefix(self.seams.prefill) for one in self._given]
-        return prompt_ids, [list(one.ids) for one in self._given], None, texts, None, {}, None, []
+        engine = [list(one.engine) for one in self._given] if self.use_vllm else None
+        return prompt_ids, [list(one.ids) for one in self._given], None, texts, engine, {}, None, []
 
     def _note(
         self, drawn: list[Drawn], asks: list[Ask], sampled: list[Sample], golden: list[Drawn], groups: list[Drawn]

@@ -152,6 +152,11 @@ def gpu_bytes(run: config.Run, *, here: bool) -> float | None:
     """
     if run.launch.gpu_memory_gb or not here:
         return run.launch.gpu_memory_gb * _GB or None
+    return installed()
+
+
+def installed() -> float | None:
+    """Memory of this machine's smallest GPU, in bytes; None where it shows none."""
     program = shutil.which("nvidia-smi")
     if program is None:
         return None

@@ -23,6 +23,8 @@ class Sample:
         score: What it earned.
         place: Its place among all that was sampled in this step, from 0, or :data:`NOT_SAMPLED`.
         logs: The log-probability that each token was sampled with, where that was in an earlier step; else empty.
+        engine: The log-probability that each token has by the engine that sampled it, where that is not the trainer's
+            own model; else empty. None where the engine gives none.
     """
 
     text: str
@@ -30,6 +32,7 @@ class Sample:
     score: Score
     place: int = NOT_SAMPLED
     logs: tuple[float, ...] = ()
+    engine: tuple[float | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
