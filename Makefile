@@ -98,7 +98,7 @@ test-fast: setup ## within a minute: the pure floors, and the whole way once on 
 	@HYPOTHESIS_PROFILE=fast $(PY) -m pytest -m "not cluster and not vllm" $(PARALLEL) $(FAST) tests/schema tests/suites tests/tasks tests/data src
 
 .PHONY: test-vllm
-test-vllm: setup $(NEEDS_VLLM) ## the whole chain over real vLLM on this machine, as adapters on one base and as two servers (10 minutes)
+test-vllm: setup $(NEEDS_VLLM) ## the whole chain over real vLLM on this machine, as adapters on one base and as two servers, and over transformers serve (some minutes)
 	@$(PY) -m pytest -m vllm
 
 .PHONY: e2e
