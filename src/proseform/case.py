@@ -14,6 +14,8 @@ from proseform.errors import RowError
 
 Split = Literal["train", "valid", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
+ATTACKED = "+injected:"
+"""What stands in the id of a case that is another one under attack (:mod:`proseform.injection.attacks`)."""
 
 
 @dataclass(frozen=True, slots=True)

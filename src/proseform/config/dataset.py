@@ -34,3 +34,5 @@ class Dataset(Section):
     """Inputs whose texts may stand in several splits of the file, such as a job that is advertised twice."""
     random_schemas: Share = 0.3
     """Share of the formatter's training rows that are random schemas of 3 to 10 fields instead of the task's."""
+    injected: Share = 0.0
+    """Share of the evaluator's training cases with text in an input that speaks to the model; their gold stays."""

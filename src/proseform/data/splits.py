@@ -17,7 +17,7 @@ from typing import Any
 
 from proseform import config, verify
 from proseform.case import SPLITS, Case, Split
-from proseform.data import own, schemas, spliced
+from proseform.data import injected, own, schemas, spliced
 from proseform.errors import InputError
 from proseform.rubric import Rubric
 from proseform.schema import Schema
@@ -84,6 +84,8 @@ def write(
 
     for split in SPLITS:
         cases = list(_cases(task, sources, split, dataset))
+        if split == "train" and dataset.injected:
+            cases = injected.with_attacks(task, cases, dataset)
         put(f"cases-{split}", (case.to_json() for case in cases))
         if split != "test":
             put(f"evaluator-{split}", _dumped(evaluator_rows(task, cases, dataset)))

@@ -35,6 +35,7 @@ from proseform.documents.jsontext import parse_json
 from proseform.documents.kinds import READABLE, Kind
 from proseform.documents.normal import as_input
 from proseform.errors import DocumentError
+from proseform.injection import noticed
 from proseform.input import Input, Origin
 
 __all__ = ["MAX_BYTES", "MAX_CHARS", "MAX_PAGES", "SIDE_BY_SIDE", "Document", "read", "read_bytes"]
@@ -148,11 +149,10 @@ def read_bytes(
     kind, extract = apart.extract(data, suffix, where, Limits(max_pages, max_chars), deadline)
     origin = Origin(where, kind, extract.encoding or "", extract.pages or 0)
     if kind == "json":  # as it stands: blanks of its own are none of a layout's
-        document = Document(
-            Input.of(extract.raw, origin=origin, findings=extract.findings), parse_json(extract.raw, where)
-        )
+        given = Input.of(extract.raw, origin=origin, findings=extract.findings)
+        document = Document(noticed(given), parse_json(extract.raw, where))
     else:
-        document = Document(as_input(extract.raw, origin, extract.findings))
+        document = Document(noticed(as_input(extract.raw, origin, extract.findings)))
     if not document.text:
         raise DocumentError(f"{where} holds no text.", hint="Save it again with its content.")
     if len(document.text) > max_chars:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from proseform import digest, verify
+from proseform import digest, injection, verify
 from proseform.bundle import Bundle
 from proseform.claims import claims
 from proseform.errors import InputError, ProseformError, Refusal, TaskError
@@ -217,10 +217,11 @@ def read_inputs(task: Task, inputs: Mapping[str, Any]) -> dict[str, Input]:
     return values
 
 
-def _marked(engine: Engine, value: Input) -> Input:
-    """An input with a finding for each control token of the evaluator that it spells."""
-    spelt = tokens.findings(value, engine.tokenizer)
-    return value.with_findings(spelt) if spelt else value
+def _marked(engine: Engine, task: Task, value: Input) -> Input:
+    """An input with findings: where it speaks to the model, and each control token of the evaluator that it spells."""
+    told = injection.noticed(value, task.speech)
+    spelt = tokens.findings(told, engine.tokenizer)
+    return told.with_findings(spelt) if spelt else told
 
 
 def _plans(
@@ -239,7 +240,7 @@ def _plans(
             engine.bundle,
             target,
             task,
-            {name: _marked(engine, value) for name, value in read_inputs(task, inputs).items()},
+            {name: _marked(engine, task, value) for name, value in read_inputs(task, inputs).items()},
             deadline=deadline,
             own=own,
             narrows=not engine.ends,

@@ -10,7 +10,7 @@ from typing import Any
 
 from proseform import abstention, config
 from proseform.abstention import Abstention
-from proseform.case import Case, load_cases
+from proseform.case import ATTACKED, Case, load_cases
 from proseform.stages import cache, keys, policy
 from proseform.store import Result, write_json
 from proseform.task import Task
@@ -44,7 +44,8 @@ def learnt(task: Task, run: config.Run, dataset: cache.Artifact) -> Result | Non
 
     def body(_work: Path, out: Path) -> dict[str, Any]:
         folder = cache.folder(dataset)
-        train = [case.inputs for case in load_cases(folder / "cases-train.jsonl", LEARNT)]
+        known = load_cases(folder / "cases-train.jsonl", LEARNT)
+        train = [case.inputs for case in known if ATTACKED not in case.id]
         held_out = [case.inputs for case in _held_out(task, run, folder)]
         fitted = abstention.fitted(train, held_out, run.abstention.share)
         write_json(out / _FILE, None if fitted is None else asdict(fitted))

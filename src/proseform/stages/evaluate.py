@@ -34,7 +34,8 @@ SUBJECTS = (Subject("base", trained=False), Subject("sft"), Subject("grpo", ship
 RECORDED = ("proseform.infer.measure", "proseform.stages.assembly")
 """Modules that records pass through: the worker that generates, and the assembly of bundles."""
 JUDGED = frozenset(
-    f"proseform.{name}" for name in ("reward", "rubric", "stats", "abstention", "suites.foreign", "suites.strangers")
+    f"proseform.{name}"
+    for name in ("reward", "rubric", "stats", "abstention", "injection", "suites.foreign", "suites.strangers")
 )
 """Modules that judge records later; records do not pass through them."""
 LOADED = frozenset({"proseform.infer.local"})

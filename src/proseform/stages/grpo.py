@@ -5,8 +5,8 @@ from __future__ import annotations
 from proseform import config
 from proseform.stages import cache, policy
 
-_APART = frozenset({"proseform.abstention"})
-"""What a bundle is told beside its models; they do not pass through it."""
+_APART = frozenset({"proseform.abstention", "proseform.injection"})
+"""What a bundle and its answers are told beside its models; they do not pass through it."""
 _BESIDE = {"generation": {"url", "timeout_s"}}
 """Knobs that say where completions are sampled, and not how."""
 

@@ -31,6 +31,7 @@ BESIDE = frozenset(
         *("cli", "commands", "display", "testing", "serve", "kube", "documents", "registry"),
         *("launch", "lifetime", "warm", "store", "machine", "naming", "versions", "redact"),
         *("config", "runs", "places", "tasks", "errors", "laws", "hostile", "checklist", "digest", "closure"),
+        *("injection.rule", "injection.noticed"),
         *("stages.cache", "stages.keys", "stages.policy", "stages.preflight", "stages.retention", "stages.served"),
     )
 )
@@ -49,6 +50,7 @@ VERIFIER = frozenset(
         "case",
         "leaks",
         "abstention",
+        "injection",
         "verbal",
     )
 )

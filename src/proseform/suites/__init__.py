@@ -9,6 +9,7 @@ Each suite is one module with ``plan(study, subject) -> list[Ask]``, ``judge(out
 - :mod:`~proseform.suites.levels`: levels that were not trained on
 - :mod:`~proseform.suites.blind`: what is earned without reading an input, and by chance
 - :mod:`~proseform.suites.foreign`: from which cases the bundle abstains, its own and foreign ones; asks no model
+- :mod:`~proseform.suites.injection`: what attacks do; asked by ``benchmarks.injection``, no part of a run's report
 
 A further suite (a comparison with the champion, swapped names, replayed traffic) is a further module of this kind,
 named in :mod:`~proseform.suites.plans`.

@@ -11,6 +11,7 @@ from typing import Any
 from proseform.case import Case
 from proseform.claims import Claims, Synonyms, claims
 from proseform.errors import InputError
+from proseform.injection import Patterns
 from proseform.input import Input
 from proseform.prompt import Prompt
 from proseform.rubric import Rubric
@@ -49,6 +50,7 @@ class Task:
             every case; None where the task knows none. The report's blind baseline takes the best of them.
         exploits: Completions that game this domain's reward; what any domain's can be gamed by is known without.
         synonyms: Other names of things, by which a quote may support its field.
+        speech: What speaks to the model in this domain's own words, beside what does in any; None where nothing does.
         write: Any answer of the whole schema to the evaluation that states it; None where only cases have prose.
         replayed: True if ``generate`` gives again what cases there are, at most as many as are asked for, whatever the
             seed.
@@ -78,6 +80,7 @@ class Task:
     unread: Callable[[Case], Sequence[str]] | None = None
     exploits: tuple[Planted, ...] = ()
     synonyms: Synonyms = field(default_factory=dict)
+    speech: Patterns | None = None
     write: Callable[[Any], str] | None = None
     replayed: bool = False
 

@@ -10,12 +10,14 @@ from typing import Any
 
 from proseform.claims import claims
 from proseform.errors import InputError, TaskError
+from proseform.injection import Patterns
 from proseform.prompt import Prompt, Style
 from proseform.schema import Schema
 from proseform.task import planted
 
 GUIDE = "guide.md"
 SYNONYMS = "synonyms.toml"
+SPEECH = "injection.toml"
 
 
 def named(path: Path) -> str:
@@ -77,6 +79,19 @@ def synonyms(folder: Path) -> dict[str, tuple[str, ...]]:
         if not isinstance(others, list) or not all(isinstance(other, str) for other in others):
             raise TaskError(f'{folder.name}/{SYNONYMS}: a line is NAME = "OTHER NAME", or a list of them.')
     return {name: tuple(others) for name, others in names.items()}
+
+
+def speech(folder: Path) -> Patterns | None:
+    """What speaks to the model in this domain's own words; None without a file.
+
+    Raises:
+        TaskError: See :meth:`proseform.injection.Patterns.of`.
+    """
+    path = folder / SPEECH
+    try:
+        return Patterns.of(toml(path), named(path)) if path.is_file() else None
+    except InputError as error:
+        raise TaskError(error.message, hint=error.hint) from error
 
 
 def exploits(folder: Path, inputs: Collection[str]) -> tuple[planted.Planted, ...]:

@@ -67,6 +67,7 @@ def from_package(package: ModuleType) -> Task:
             unread=getattr(source, "unread", None),
             exploits=files.exploits(folder, head["inputs"]),
             synonyms=files.synonyms(folder),
+            speech=files.speech(folder),
         )
     except KeyError as error:
         raise TaskError(

@@ -96,6 +96,7 @@ def read(folder: Path, name: str = "") -> Task:
         guide=files.guide(folder) or verbal.described(schema, form.labels),
         exploits=files.exploits(folder, inputs),
         synonyms=synonyms,
+        speech=files.speech(folder),
         write=form.write,
         replayed=True,
     )
@@ -181,7 +182,7 @@ def _contract(
 
 def _data(folder: Path, title: str, cases: Sequence[Case], rubrics: Mapping[str, Any]) -> str:
     """The digest of all else."""
-    described = [name for name in (files.GUIDE, planted.FILE, "README.md") if (folder / name).is_file()]
+    described = [name for name in (files.GUIDE, files.SPEECH, planted.FILE, "README.md") if (folder / name).is_file()]
     return digest.of_json({
         "title": title,
         "cases": [case.to_json() for case in cases],
