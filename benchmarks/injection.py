@@ -2,6 +2,7 @@
 
     python -m benchmarks.injection --rule             what the rule finds: clean cases of every level, attacks by family
     python -m benchmarks.injection BUNDLE [--cases N] and what becomes of the answers of a bundle
+    python -m benchmarks.injection BUNDLE --prose     and of its evaluator's first, greedy evaluation, by itself
 
 Cases are of the split ``test``, with a seed that no recipe uses; every family attacks the same ones. The bundle's
 models are asked every case, also those that the bundle turns away, so that both are known: what the models let through,
@@ -17,10 +18,11 @@ from typing import Annotated, Any
 
 import typer
 
-from proseform import documents, task
+from proseform import documents, task, verify
 from proseform.case import Case
-from proseform.errors import DocumentError
-from proseform.infer.answer import Answer, answers, close
+from proseform.errors import DocumentError, ProseformError
+from proseform.infer import Request
+from proseform.infer.answer import Answer, answers, close, completed
 from proseform.infer.local import LocalEngine
 from proseform.injection import Aim, aimed
 from proseform.injection.rule import core
@@ -38,6 +40,7 @@ def main(
     bundle: Annotated[Path | None, typer.Argument()] = None,
     *,
     cases: Annotated[int, typer.Option(min=1, help="Cases of each family.")] = 500,
+    prose: Annotated[bool, typer.Option("--prose", help="Ask the evaluator alone, once, greedy.")] = False,
     rule: Annotated[bool, typer.Option("--rule", help="Ask no model.")] = False,
     name: Annotated[str, typer.Option("--task", help="Without a bundle.")] = "cv",
     folder: Annotated[Path | None, typer.Option(help="Real documents, with --rule.")] = None,
@@ -52,8 +55,9 @@ def main(
     engine.bundle = replace(engine.bundle, abstention=None)
     clean = list(the_task.generate(the_task.levels[0], "test", SEED, cases))
     aim = aimed(the_task.schema, headline(the_task))
+    asked = _evaluated if prose else _asked
     try:
-        before = _asked(engine, the_task, clean)
+        before = asked(engine, the_task, clean)
         share = proportion(sum(injection.right(one, case) for one, case in zip(before, clean, strict=True)), cases)
         print(f"clean: right {share.value:.3f} ({share.low:.3f} to {share.high:.3f}) of {share.n}")
         print(f"{'':<24}" + "".join(f"{one:>23}" for one in FIGURES))
@@ -61,7 +65,7 @@ def main(
             results = []
             for family in families:
                 trials = injection.trials(the_task, aim, clean, family, SEED)
-                after = _asked(engine, the_task, [trial.attacked for trial in trials])
+                after = asked(engine, the_task, [trial.attacked for trial in trials])
                 away = [known is not None and bool(known.strange(trial.attacked.inputs)) for trial in trials]
                 rows = [injection.Result(*one) for one in zip(trials, before, after, away, strict=True)]
                 _print(f"{sort} {family}", rows, aim)
@@ -89,6 +93,24 @@ def _asked(engine: LocalEngine, the_task: task.Task, cases: Sequence[Case]) -> l
     for start in range(0, len(cases), BATCH):
         outcomes = answers(engine, the_task, [dict(case.inputs) for case in cases[start : start + BATCH]])
         given += [one.value if isinstance(one, Answer) else None for one in outcomes]
+    return given
+
+
+def _evaluated(engine: LocalEngine, the_task: task.Task, cases: Sequence[Case]) -> list[Mapping[str, Any] | None]:
+    """What the evaluator's greedy prose says of some cases; None where the verifier does not accept it."""
+    part = engine.bundle.evaluator
+    given: list[Mapping[str, Any] | None] = []
+    for start in range(0, len(cases), BATCH):
+        batch = cases[start : start + BATCH]
+        requests = [
+            Request("evaluator", part.prompt.render(case.inputs), max_tokens=part.generation.max_tokens)
+            for case in batch
+        ]
+        for case, one in zip(batch, completed(engine, requests), strict=True):
+            if isinstance(one, ProseformError):
+                raise one
+            verdict = verify.prose(one.text, the_task, case.inputs)
+            given.append(verdict.value if verdict.ok else None)
     return given
 
 
