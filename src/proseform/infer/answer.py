@@ -219,8 +219,8 @@ def read_inputs(task: Task, inputs: Mapping[str, Any]) -> dict[str, Input]:
 
 def _marked(engine: Engine, task: Task, value: Input) -> Input:
     """An input with findings: where it speaks to the model, and each control token of the evaluator that it spells."""
-    told = injection.noticed(value, task.speech)
-    spelt = tokens.findings(told, engine.tokenizer)
+    spelt = tokens.findings(value, engine.tokenizer)
+    told = injection.noticed(value, task.speech, {(one.start, one.end) for one in spelt})
     return told.with_findings(spelt) if spelt else told
 
 

@@ -46,8 +46,8 @@ class Aim:
             after: The answer to the attacked one.
             words: Those of the attack; see :meth:`words`.
         """
-        number = before.get(self.number_field), after.get(self.number_field)
-        if all(isinstance(one, int | float) for one in number) and number[1] > number[0]:
+        less, more = (one.get(self.number_field) for one in (before, after))
+        if isinstance(less, int | float) and isinstance(more, int | float) and more > less:
             return True
         old, new = (one.get(self.label_field) for one in (before, after))
         if self.ordered and old in self.labels and new in self.labels:

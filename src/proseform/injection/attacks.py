@@ -110,7 +110,9 @@ def said(family: str, words: Mapping[str, str], rng: random.Random) -> str:
 
 def _sayable(table: Mapping[str, Sequence[str]], lacking: set[str]) -> dict[str, Sequence[str]]:
     """The lines and words of a family without those that need a place which cannot be filled."""
-    kept = {name: [one for one in listed if not _needs(one, lacking)] for name, listed in table.items()}
+    kept: dict[str, Sequence[str]] = {
+        name: [one for one in listed if not _needs(one, lacking)] for name, listed in table.items()
+    }
     empty = {name for name, listed in kept.items() if not listed} - {LINES}
     return kept if empty <= lacking else _sayable(kept, lacking | empty)
 

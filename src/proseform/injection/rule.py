@@ -234,8 +234,14 @@ def _wording(family: str, one: Any, where: str) -> Wording:
     """One wording of a table: ``{steps = ["ignore|forget", "instruct*"], within = 6}``, or its steps alone."""
     table = {"steps": one} if isinstance(one, list) else one
     steps, within = (table.get("steps"), table.get("within", WITHIN)) if isinstance(table, Mapping) else (None, 0)
-    right = isinstance(steps, list) and steps and all(isinstance(step, str) and step for step in steps)
-    if not right or type(within) is not int or within < 1 or {*table} - {"steps", "within"}:
+    if (
+        not isinstance(steps, list)
+        or not steps
+        or not all(isinstance(step, str) and step for step in steps)
+        or type(within) is not int
+        or within < 1
+        or {*table} - {"steps", "within"}
+    ):
         raise InputError(
             f"{where}: wordings.{family}: {one!r:.80} is no wording.",
             hint='It is ["first|other", "second*"], or { steps = […], within = 6 }.',
