@@ -34,8 +34,9 @@ def by_role(folder):
 def test_the_ids_are_those_of_the_engine_in_this_process(engine, by_role, role, inputs):
     values = inputs if role == "evaluator" else {"prose": inputs["parcel"], "schema": "{a: text}"}
     request = ask(engine.bundle, role, values)
-    prompt, prefill = engine._role_models[role].encode(request)
-    assert by_role[role].ids(request) == [*prompt, *prefill]
+    given, prefill = engine._role_models[role].encode(request)
+    assert by_role[role].ids(request) == given
+    assert given[len(given) - len(prefill) :] == prefill
     assert by_role[role].room(request) == engine._role_models[role].room(request)
     assert frozenset(by_role[role].stop()) == engine._role_models[role].stop
 

@@ -111,6 +111,9 @@ class Bundle:
             return self.stored
         fields = asdict(self)
         del fields["stored"], fields["task_data"]
+        for role in ROLES:
+            if not fields[role]["prompt"]["form"]:
+                del fields[role]["prompt"]["form"]  # a bundle without one states what it always did
         return {**fields, "format": FORMAT}
 
     @property

@@ -44,7 +44,7 @@ def file(task: Task, name: str) -> str:
 
 def _markdown(prompt: Prompt) -> str:
     """A prompt as :meth:`Prompt.from_markdown` reads it."""
-    sections = {"system": prompt.system, "user": prompt.user, "prefill": prompt.prefill}
+    sections = {"form": prompt.form, "system": prompt.system, "user": prompt.user, "prefill": prompt.prefill}
     return "".join(f"# {name}\n{text}\n" for name, text in sections.items() if text)
 
 

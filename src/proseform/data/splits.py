@@ -191,7 +191,7 @@ def formatter_rows(
 
 def _formatter_row(task: Task, name: str, prose: str, answer: Any, schema: Schema) -> dict[str, Any]:
     """One row of the formatter."""
-    prompt = task.formatter.render({"prose": prose, "schema": schema.signature()})
+    prompt = task.formatter.render({"prose": prose, "schema": task.formatter.shown(schema)})
     return {"id": name, "prompt": prompt.to_json(), "completion": json.dumps(answer, ensure_ascii=False)}
 
 

@@ -30,7 +30,7 @@ def formatting(plan: Plan, prose: str, attempt: int) -> Request:
 
     A prefill that begins an object is left out for other shapes.
     """
-    values = {"prose": prose, "schema": plan.schema.signature()}
+    values = {"prose": prose, "schema": plan.bundle.formatter.prompt.shown(plan.schema)}
     request = ask(plan.bundle, "formatter", values, schema=plan.schema.grammar, deadline=plan.deadline)
     if not (plan.schema.grammar.get("type") == "object" and plan.schema.fields):
         request = replace(request, prefill="")

@@ -2,7 +2,7 @@
 
 The image that serves has no transformers, yet counts prompts and sends token ids. What is read are the files that
 ``save_pretrained`` writes: ``tokenizer.json``, ``tokenizer_config.json``, ``special_tokens_map.json`` and
-``chat_template.jinja``. Templates see what transformers shows them (its ``render_jinja_template``), without tools and
+``chat_template.jinja``. Templates see what transformers shows them (its ``render_jinja_template``), without
 documents. Left out: tokenizers that have no ``tokenizer.json``.
 """
 
@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -20,7 +20,6 @@ from jinja2.ext import loopcontrols
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from proseform.errors import ConfigError, StoreError
-from proseform.prompt import Message
 
 _NAMED = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 
@@ -30,11 +29,12 @@ class BundleTokenizer:
 
     Args:
         backend: A ``tokenizers.Tokenizer``.
-        chat_template: Jinja source; empty where the tokenizer has none.
+        chat_template: Jinja source, or several by name of which ``tool_use`` is taken where there are tools, else
+            ``default``; empty where the tokenizer has none.
         named: ``bos_token`` and the like to their text.
     """
 
-    def __init__(self, backend: Any, chat_template: str, named: Mapping[str, str]) -> None:
+    def __init__(self, backend: Any, chat_template: str | Mapping[str, str], named: Mapping[str, str]) -> None:
         self.backend_tokenizer = backend
         self.chat_template = chat_template
         self.special_tokens_map = dict(named)
@@ -82,29 +82,48 @@ class BundleTokenizer:
         """The text of ids."""
         return str(self.backend_tokenizer.decode(list(ids), skip_special_tokens=skip_special_tokens))
 
-    def apply_chat_template(self, messages: Sequence[Message], *, add_generation_prompt: bool = True, **_: Any) -> str:
+    def apply_chat_template(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        *,
+        add_generation_prompt: bool = True,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        **_: Any,
+    ) -> str:
         """Messages as text by the chat template.
 
         Raises:
             jinja2.TemplateError: The template refuses them.
         """
-        return self._template.render(
-            messages=[dict(message) for message in messages], tools=None, documents=None,
+        return self._template(with_tools=tools is not None).render(
+            messages=[dict(message) for message in messages], tools=tools, documents=None,
             add_generation_prompt=add_generation_prompt, **self.special_tokens_map,
         )  # fmt: skip
 
-    @cached_property
-    def _template(self) -> jinja2.Template:
+    def _template(self, *, with_tools: bool) -> jinja2.Template:
         """The compiled template."""
+        if isinstance(self.chat_template, str):
+            return self._compiled(self.chat_template)
+        named = self.chat_template
+        return self._compiled(named[_TOOLS] if with_tools and _TOOLS in named else named.get(_DEFAULT, ""))
+
+    @cached_property
+    def _compiled(self) -> Callable[[str], jinja2.Template]:
+        """Compiles sources, each once."""
         environment = ImmutableSandboxedEnvironment(
             trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, loopcontrols]
         )
         environment.filters["tojson"] = _tojson
         environment.globals |= {"raise_exception": _refuse, "strftime_now": _now}
-        try:
-            return environment.from_string(self.chat_template)
-        except jinja2.TemplateSyntaxError as error:
-            raise ConfigError(f"The chat template cannot be compiled: {error}.") from error
+
+        @cache
+        def compiled(source: str) -> jinja2.Template:
+            try:
+                return environment.from_string(source)
+            except jinja2.TemplateSyntaxError as error:
+                raise ConfigError(f"The chat template cannot be compiled: {error}.") from error
+
+        return compiled
 
 
 class _Offsets(Sequence[tuple[int, int]]):
@@ -172,12 +191,20 @@ def _content(token: Any) -> str | None:
     return token.get("content") if isinstance(token, dict) else token if isinstance(token, str) else None
 
 
-def _chat_template(folder: Path, config: Mapping[str, Any]) -> str:
-    """The default chat template: a file of its own, or in the configuration, alone or one of several by name."""
-    path = folder / "chat_template.jinja"
-    if path.is_file():
-        return path.read_text(encoding="utf-8")
+def _chat_template(folder: Path, config: Mapping[str, Any]) -> str | dict[str, str]:
+    """The chat template: a file of its own, or in the configuration; the one for tools beside it where there is one."""
+    own, further = folder / "chat_template.jinja", folder / "additional_chat_templates" / f"{_TOOLS}.jinja"
     template = config.get("chat_template") or ""
+    named = {_DEFAULT: template}
     if isinstance(template, list):
-        return next((str(one["template"]) for one in template if one.get("name") == "default"), "")
-    return str(template)
+        named = {str(one.get("name")): str(one["template"]) for one in template}
+    if own.is_file():
+        named[_DEFAULT] = own.read_text(encoding="utf-8")
+    if further.is_file():
+        named[_TOOLS] = further.read_text(encoding="utf-8")
+    default = str(named.get(_DEFAULT, ""))
+    return {_DEFAULT: default, _TOOLS: named[_TOOLS]} if _TOOLS in named else default
+
+
+_DEFAULT, _TOOLS = "default", "tool_use"
+"""Names of chat templates, as transformers has them."""

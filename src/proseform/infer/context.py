@@ -15,7 +15,7 @@ from typing import Any
 
 from proseform.bundle import Bundle, Role
 from proseform.errors import StoreError
-from proseform.infer import Request, tokens
+from proseform.infer import Request, calls, tokens
 from proseform.prompt import Rendered
 
 _END_OF_TURN = "<|im_end|>"
@@ -44,7 +44,8 @@ class Encoder:
             ConfigError: The chat template refuses the conversation.
             InputError: Text of theirs cannot be kept apart from control tokens.
         """
-        given = request.prefill if prefill else ""
+        frame = calls.frame(self.tokenizer, request.prompt)
+        given = frame.opening + (request.prefill if prefill else "")
         try:
             prompt = self._encoded(request.prompt)
         except _LongError as error:
@@ -54,6 +55,10 @@ class Encoder:
     def room(self, request: Request) -> int:
         """Tokens that are left for the completion; below 1 the prompt is too long."""
         return self.limit - len(self.ids(request))
+
+    def bare(self, request: Request, text: str) -> str:
+        """A completion's text without the end of a call's frame."""
+        return calls.bare(text, calls.frame(self.tokenizer, request.prompt))
 
     def stop(self) -> list[int]:
         """The ids that end a completion: the tokenizer's, and the end of a ChatML turn."""

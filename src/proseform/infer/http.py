@@ -211,7 +211,7 @@ class HttpEngine:
             )
         except EngineError as error:
             raise PassingError("malformed", error.message, hint=error.hint) from error
-        held = self.spec.dialect == "vllm" or "response_format" in sent.body
+        held = self.spec.dialect == "vllm" or bool(sent.body.keys() & {"response_format", "tools"})
         return replace(given, constrained=held)
 
     async def _asked(self, root: str, request: Request, on_text: OnText | None) -> tuple[_Response, wire.Call]:

@@ -3,7 +3,8 @@
 A template may trim, strip or move what it is given, so positions cannot be computed from the messages. The template is
 rendered with every character of theirs replaced by a placeholder (white space stays, so that trimming is the same), and
 the placeholders are filled in again: what the template does cannot depend on what they wrote. A template without a
-system turn gets the system's words at the head of the user's.
+system turn gets the system's words at the head of the user's. A function to call is the template's to write
+(:mod:`proseform.infer.calls`), and is no place where text of theirs is looked for.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 import jinja2
 
 from proseform.errors import ConfigError
+from proseform.infer import calls
 from proseform.offsets import Edit, Offsets, edited
 from proseform.prompt import Message, Rendered, Turn
 
@@ -56,43 +58,45 @@ def laid_out(tokenizer: Any, rendered: Rendered) -> Layout:
         masks = dict(zip(_theirs(rendered.turns), _free(turn.content), strict=False))
         veils = _veils(masks)
         return _filled(turn.content, "".join(_masked(turn, veils)), masks, veils)
-    turns, own = _accepted(tokenizer, rendered)
+    tools, rendered = calls.tools(rendered), rendered.spoken
+    turns, own = _accepted(tokenizer, rendered, tools)
     masks = dict(zip(_theirs(turns), _free(own + "".join(turn.content for turn in turns)), strict=False))
     veils = _veils(masks)
-    masked = _written(tokenizer, [{"role": turn.role, "content": "".join(_masked(turn, veils))} for turn in turns])
+    messages = [{"role": turn.role, "content": "".join(_masked(turn, veils))} for turn in turns]
+    masked = _written(tokenizer, messages, tools)
     return _filled(own, masked, masks, veils)
 
 
-def _accepted(tokenizer: Any, rendered: Rendered) -> tuple[tuple[Turn, ...], str]:
+def _accepted(tokenizer: Any, rendered: Rendered, tools: dict[str, Any]) -> tuple[tuple[Turn, ...], str]:
     """The turns that the template takes, the system's folded where it refuses or drops that, and what it writes."""
     if not getattr(tokenizer, "chat_template", None):
         raise ConfigError("The tokenizer has no chat template.", hint="Name an instruction-tuned model, or add one.")
     turns = rendered.turns
     if turns[0].role == "system" and len(turns) > 1:
         with suppress(jinja2.TemplateError):
-            text = _rendered(tokenizer, _messages(turns))
+            text = _rendered(tokenizer, _messages(turns), tools)
             if turns[0].content.strip() in text:
                 return turns, text
         turns = rendered.folded().turns
-    return turns, _written(tokenizer, _messages(turns))
+    return turns, _written(tokenizer, _messages(turns), tools)
 
 
-def _written(tokenizer: Any, messages: list[Message]) -> str:
+def _written(tokenizer: Any, messages: list[Message], tools: dict[str, Any]) -> str:
     """What the template writes.
 
     Raises:
         ConfigError: It refuses the conversation.
     """
     try:
-        return _rendered(tokenizer, messages)
+        return _rendered(tokenizer, messages, tools)
     except jinja2.TemplateError as error:
         roles = ", ".join(message["role"] for message in messages)
         raise ConfigError(f"The chat template refuses a conversation of {roles}: {error}.") from error
 
 
-def _rendered(tokenizer: Any, messages: list[Message]) -> str:
+def _rendered(tokenizer: Any, messages: list[Message], tools: dict[str, Any]) -> str:
     """The template's text, with the opening of the model's turn."""
-    return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+    return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True, **tools))
 
 
 def _messages(turns: Sequence[Turn]) -> list[Message]:

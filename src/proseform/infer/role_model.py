@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from proseform.errors import ProseformError, Refusal
-from proseform.infer import Completion, Request, decode, loading, tokens
+from proseform.infer import Completion, Request, calls, decode, loading, tokens
 from proseform.infer.drafts import Drafting
 from proseform.infer.grammars.constrain import Constraints
 from proseform.infer.worker import Job
@@ -61,14 +61,13 @@ class RoleModel:
         return cls(model, tokenizer, limit=min(own, limit or own), stop=stop, **settings)
 
     def encode(self, request: Request) -> tuple[list[int], list[int]]:
-        """Token ids of the prompt and of the prefill."""
+        """Token ids of all that is given, and of the prefill at its end."""
         prefill = tokens.continuation(self.tokenizer, request.prefill) if request.prefill else []
-        return tokens.encode(self.tokenizer, request.prompt), prefill
+        return tokens.given(self.tokenizer, request.prompt, request.prefill), prefill
 
     def room(self, request: Request) -> int:
         """Tokens that are left for the completion; below 1 the prompt is too long."""
-        prompt, prefill = self.encode(request)
-        return self.limit - len(prompt) - len(prefill)
+        return self.limit - len(self.encode(request)[0])
 
     def check(self, request: Request) -> None:
         """Compile a request's schema, and what its endings need: here rather than while a batch is decoded.
@@ -88,7 +87,7 @@ class RoleModel:
         return [order[start : start + size] for start in range(0, len(order), size)]
 
     def _length(self, request: Request) -> int:
-        """Tokens of a prompt; none where it cannot be encoded, which its own completion tells."""
+        """Tokens of all that is given; none where it cannot be encoded, which its own completion tells."""
         try:
             return len(self.encode(request)[0])
         except ProseformError:
@@ -100,8 +99,8 @@ class RoleModel:
         rows: dict[int, tuple[decode.Row, list[int]]] = {}
         for index, job in enumerate(jobs):
             try:
-                prompt, prefill = self.encode(job.request)
-                row = self._row(job.request, prompt, prefill)
+                given, prefill = self.encode(job.request)
+                row = self._row(job.request, given, prefill)
             except ProseformError as error:
                 outcomes[index] = error
                 continue
@@ -157,11 +156,11 @@ class RoleModel:
                 self.constraints = Constraints(self.tokenizer, sorted(self.stop), size)
             return self.constraints
 
-    def _row(self, request: Request, prompt: list[int], prefill: list[int]) -> decode.Row:
+    def _row(self, request: Request, given: list[int], prefill: list[int]) -> decode.Row:
         """The row of a request."""
-        room = self.limit - len(prompt) - len(prefill)
+        room = self.limit - len(given)
         if room < 1:
-            raise too_long(request.role, len(prompt) + len(prefill), self.limit)
+            raise too_long(request.role, len(given), self.limit)
         most = min(request.max_tokens, room)
         matcher = budget = renew = None
         if request.schema is not None:
@@ -169,18 +168,18 @@ class RoleModel:
             renew = partial(constraints.own, request.schema, prefill)
             matcher = constraints.matcher(request.schema, prefill, deadline=request.deadline)
             budget = constraints.budget(request.schema, prefill, most, deadline=request.deadline)
-        row = decode.Row([*prompt, *prefill], most, request.temperature, request.seed, matcher, request.deadline)
+        row = decode.Row(given, most, request.temperature, request.seed, matcher, request.deadline)
         row.budget, row.renew = budget, renew
         return row
 
     def _text(self, request: Request, prefill: list[int], row: decode.Row) -> str:
-        """The completion's text, prefill included."""
+        """The completion's text, prefill included, without the end of a call's frame."""
         if row.matcher is not None and self.constraints is not None:
             return request.prefill + self.constraints.text(row.ids)
         whole = str(self.tokenizer.decode([*prefill, *row.ids], skip_special_tokens=True))
-        if whole.startswith(request.prefill):
-            return whole
-        return request.prefill + str(self.tokenizer.decode(row.ids, skip_special_tokens=True))
+        if not whole.startswith(request.prefill):
+            whole = request.prefill + str(self.tokenizer.decode(row.ids, skip_special_tokens=True))
+        return calls.bare(whole, calls.frame(self.tokenizer, request.prompt))
 
     @contextmanager
     def _switched(self) -> Iterator[None]:

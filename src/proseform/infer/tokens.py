@@ -1,7 +1,7 @@
 """Prompts and completions as token ids: one function for training, measurement and serving.
 
 :func:`encode` gives the ids of a rendered prompt, :func:`continuation` those of a prefill or a completion, which
-follow.
+follow; :func:`given` those of both.
 
 Two rules hold. The ids are the chat template's own wherever text of theirs spells no control token. And no
 control token ever covers a character of theirs: what spells one is read as ordinary text.
@@ -20,14 +20,14 @@ from functools import partial
 from typing import Any
 
 from proseform.errors import InputError
-from proseform.infer import controls
+from proseform.infer import calls, controls
 from proseform.infer.bundled import BundleTokenizer
 from proseform.infer.layout import Layout, laid_out
 from proseform.input import MOST_FINDINGS, Finding, Input
 from proseform.offsets import edited
-from proseform.prompt import Rendered, Segment, Turn
+from proseform.prompt import TOOLS, Rendered, Segment, Turn
 
-__all__ = ["BundleTokenizer", "broken", "continuation", "encode", "findings", "prepare", "special", "text"]
+__all__ = ["BundleTokenizer", "broken", "continuation", "encode", "findings", "given", "prepare", "special", "text"]
 
 _ANCHOR = "\n"
 """Text that a blank is put before in the place of what follows it."""
@@ -45,17 +45,19 @@ def text(tokenizer: Any, rendered: Rendered) -> str:
 def encode(tokenizer: Any, rendered: Rendered) -> list[int]:
     """The token ids of a prompt. A chat template writes its own special tokens; plain text gets the tokenizer's (BOS).
 
-    These ids are what an engine that takes ids is sent (vLLM's ``/v1/completions`` takes a list of ids as ``prompt``),
-    followed by :func:`continuation` of the prefill.
+    Behind them stands what the model is given of its own turn, see :func:`given`.
 
     Raises:
         ConfigError: No chat template, or one that refuses the conversation.
         InputError: Text of theirs spells a control token and cannot be kept apart from it.
     """
+    rendered = _parted(rendered, tokenizer) if rendered.arguments else rendered
     layout, added = laid_out(tokenizer, rendered), rendered.style == "plain"
     if not hasattr(tokenizer, "backend_tokenizer"):
         return _slow(tokenizer, rendered, layout, added=added)
     known = controls.of(tokenizer)
+    if rendered.arguments:
+        _check_function(tokenizer, rendered, known.read(layout.own, added=added))
     due = tuple(
         (one, *layout.offsets.locate(start, end)) if start < end else (one, start, end)
         for one, start, end in known.frame(layout.frame, added=added).controls
@@ -70,6 +72,16 @@ def encode(tokenizer: Any, rendered: Rendered) -> list[int]:
     if not _same(visible.controls, due):
         raise _inseparable()
     return visible.ids
+
+
+def given(tokenizer: Any, rendered: Rendered, prefill: str = "") -> list[int]:
+    """The ids of all that a model is given: the prompt, and the beginning of its own turn.
+
+    They are what an engine that takes ids is sent: vLLM's ``/v1/completions`` takes a list of ids as ``prompt``.
+    Errors are those of :func:`encode`.
+    """
+    opening = calls.frame(tokenizer, rendered).opening + prefill
+    return [*encode(tokenizer, rendered), *(continuation(tokenizer, opening) if opening else ())]
 
 
 def prepare(tokenizer: Any) -> None:
@@ -138,12 +150,39 @@ def broken(rendered: Rendered, tokenizer: Any = None) -> Rendered:
     Raises:
         InputError: A string stays a control token however it is broken.
     """
+    rendered = _parted(rendered, tokenizer) if rendered.arguments else rendered
     for _ in range(_MOST_BREAKS):
         turns = tuple(Turn(turn.role, tuple(_broken(turn, tokenizer))) for turn in rendered.turns)
         if turns == rendered.turns:
             return rendered
         rendered = replace(rendered, turns=turns)
     raise _inseparable()
+
+
+def _parted(rendered: Rendered, tokenizer: Any = None) -> Rendered:
+    """The prompt with control tokens in the schema of a function's arguments broken visibly."""
+
+    def spans(text: str) -> list[tuple[int, int]]:
+        return [*special(text), *(special(text, tokenizer) if tokenizer is not None else ())]
+
+    return _with_arguments(rendered, calls.parted(rendered.arguments, spans))
+
+
+def _with_arguments(rendered: Rendered, schema: str) -> Rendered:
+    """The prompt with another schema of a function's arguments."""
+    tools = Turn(TOOLS, (Segment(schema, ours=False),))
+    return replace(rendered, turns=tuple(tools if turn.role == TOOLS else turn for turn in rendered.turns))
+
+
+def _check_function(tokenizer: Any, rendered: Rendered, own: controls.Read) -> None:
+    """Refuse a function in which a template writes a control token, whatever the schema of its arguments is.
+
+    Raises:
+        InputError: It does.
+    """
+    without = laid_out(tokenizer, _with_arguments(rendered, "{}")).own
+    if not _same(own.controls, controls.of(tokenizer).read(without, added=False).controls):
+        raise _inseparable()
 
 
 def _broken(turn: Turn, tokenizer: Any) -> Iterator[Segment]:

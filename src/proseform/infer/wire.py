@@ -1,22 +1,25 @@
 """OpenAI's protocol, as vLLM and others speak it: requests as JSON bodies, responses as completions or errors.
 
 Pure; :mod:`proseform.infer.http` sends and receives. HTTP 200 proves nothing: shapes are checked here, and JSON is
-verified by the chain. Left out: tools, log probabilities, several choices.
+verified by the chain. Where a prompt has a function called (:mod:`proseform.infer.calls`), the arguments of that call
+are the text. Left out: log probabilities, several choices, several calls.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any
 
 from proseform.errors import EngineError, EngineFaultError, InputError, ProseformError, Refusal
-from proseform.infer import Completion, Request, tokens
+from proseform.infer import Completion, Request, calls, tokens
 from proseform.infer.context import Encoder
 from proseform.infer.grammars.compile import form
 from proseform.infer.spec import Dialect
+from proseform.prompt import Rendered
 
 CHAT, PLAIN = "/v1/chat/completions", "/v1/completions"
 BUSY = frozenset({429, 502, 503, 504})
@@ -39,11 +42,13 @@ class Call:
         path: Of the endpoint.
         body: The JSON body.
         given: The prefill, which the server does not repeat; empty where the completion begins without it.
+        bare: Takes the end of a call's frame from a text.
     """
 
     path: str
     body: Mapping[str, Any]
     given: str
+    bare: Callable[[str], str] = str
 
 
 def call(
@@ -80,12 +85,15 @@ def call(
     }
     if stream:
         body |= {"stream": True, "stream_options": {"include_usage": True}}
-    if schema is not None:
+    ids = encoder is not None and dialect == "vllm"
+    if schema is not None and (ids or not request.prompt.arguments):
         body |= _structured(schema, dialect)
-    if encoder is not None and dialect == "vllm":
+    if encoder is not None and ids:
         body |= {"prompt": encoder.ids(request, prefill=bool(given)), "stop_token_ids": encoder.stop()}
-        return Call(PLAIN, body, given)
+        return Call(PLAIN, body, given, partial(encoder.bare, request) if request.prompt.arguments else str)
     prompt = tokens.broken(request.prompt, encoder.tokenizer if encoder else None)
+    if prompt.arguments:
+        return Call(CHAT, {**body, "messages": prompt.messages, **_called(prompt, schema, dialect)}, "", calls.read)
     if prompt.style == "plain":
         return Call(PLAIN, {**body, "prompt": prompt.text + given}, given)
     messages = prompt.messages
@@ -95,6 +103,14 @@ def call(
         messages.append({"role": "assistant", "content": given})
         body |= {"add_generation_prompt": False, "continue_final_message": True}
     return Call(CHAT, {**body, "messages": messages}, given)
+
+
+def _called(prompt: Rendered, schema: Mapping[str, Any] | None, dialect: Dialect) -> dict[str, Any]:
+    """The function that is to be called, whose arguments the server holds to the schema, in the server's words."""
+    held = json.loads(prompt.arguments) if schema is None else dict(schema)
+    strict = {"strict": True} if schema is not None and dialect == "openai" else {}
+    named = {"type": "function", "function": {"name": calls.NAME}}
+    return {"tools": calls.function(held, **strict), "tool_choice": named}
 
 
 def _structured(schema: Mapping[str, Any], dialect: Dialect) -> dict[str, Any]:
@@ -111,8 +127,8 @@ def count(request: Request, model: str) -> Call:
     if prompt.style == "plain":
         return Call("/tokenize", {"model": model, "prompt": prompt.text + request.prefill}, "")
     messages = prompt.messages
-    body: dict[str, Any] = {"model": model, "messages": messages}
-    if request.prefill:
+    body: dict[str, Any] = {"model": model, "messages": messages, **calls.tools(prompt)}
+    if request.prefill and not prompt.arguments:
         messages.append({"role": "assistant", "content": request.prefill})
         body |= {"add_generation_prompt": False, "continue_final_message": True}
     return Call("/tokenize", body, "")
@@ -144,11 +160,17 @@ def completion(data: bytes, sent: Call, seconds: float) -> Completion:
     try:
         body = json.loads(data)
         choice = body["choices"][0]
-        text = choice["message"]["content"] if sent.path == CHAT else choice["text"]
+        text = _said(choice["message"]) if sent.path == CHAT else choice["text"]
         finish = choice["finish_reason"]
     except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise EngineError(f"The engine's answer is no completion ({type(error).__name__}: {error}).") from error
     return _ended(text, finish, body.get("usage"), sent, seconds)
+
+
+def _said(message: Mapping[str, Any]) -> Any:
+    """What a message says: the arguments of its one function call, or its content."""
+    called = message.get("tool_calls")
+    return called[0]["function"]["arguments"] if called and len(called) == 1 else message["content"]
 
 
 @dataclass(slots=True)
@@ -213,11 +235,12 @@ def _ended(text: Any, finish: Any, usage: Any, sent: Call, seconds: float) -> Co
     """A completion out of its parts, or what is wrong with them."""
     if not isinstance(text, str):
         raise EngineError(f"The engine's answer has no text (its content is {type(text).__name__}).")
+    finish = "stop" if finish == "tool_calls" else finish
     if finish not in ("stop", "length"):
         raise EngineError(f"The engine's answer ended by '{finish!s:.40}', expected stop or length.")
     generated, prompted = _counted(usage, "completion_tokens"), _counted(usage, "prompt_tokens")
     known = None if generated is None else prompted
-    return Completion(sent.given + text, finish, generated or 0, seconds, prompt_tokens=known)
+    return Completion(sent.given + sent.bare(text), finish, generated or 0, seconds, prompt_tokens=known)
 
 
 def _counted(usage: Any, name: str) -> int | None:

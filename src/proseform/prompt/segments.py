@@ -18,6 +18,8 @@ TOKENISATION = "segments/1"
 
 Style = Literal["chat", "plain"]
 Message = dict[str, str]
+TOOLS = "tools"
+"""The role of a turn that nobody speaks: the JSON Schema of a function's arguments, which a chat template writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class Turn:
     """One message of a conversation, or the whole of a plain prompt.
 
     Attributes:
-        role: ``system``, ``user`` or ``assistant``; empty in a plain prompt.
+        role: ``system``, ``user`` or ``assistant``; :data:`TOOLS`; empty in a plain prompt.
         segments: Its content, in order.
     """
 
@@ -65,8 +67,18 @@ class Rendered:
 
     @property
     def messages(self) -> list[Message]:
-        """Role and content of every turn, for chat templates and chat APIs; a plain prompt is one user message."""
-        return [{"role": turn.role or "user", "content": turn.content} for turn in self.turns]
+        """Role and content of every turn that somebody speaks; a plain prompt is one user message."""
+        return [{"role": turn.role or "user", "content": turn.content} for turn in self.spoken.turns]
+
+    @property
+    def arguments(self) -> str:
+        """The JSON Schema of the arguments of the function that is to be called; empty where none is."""
+        return "".join(turn.content for turn in self.turns if turn.role == TOOLS)
+
+    @property
+    def spoken(self) -> Rendered:
+        """The prompt without what nobody speaks."""
+        return replace(self, turns=tuple(turn for turn in self.turns if turn.role != TOOLS))
 
     @property
     def text(self) -> str:
@@ -90,11 +102,12 @@ class Rendered:
 
     def folded(self) -> Rendered:
         """The same chat without a system turn: its text, and a blank line, begin the first user's turn."""
-        if len(self.turns) < 2 or self.turns[0].role != "system":  # noqa: PLR2004 - one to fold, one to fold it into
+        turns = self.spoken.turns
+        if len(turns) < 2 or turns[0].role != "system":  # noqa: PLR2004 - one to fold, one to fold it into
             return self
-        system, user, *rest = self.turns
+        system, user, *rest = turns
         first = Turn(user.role, joined((*system.segments, Segment("\n\n"), *user.segments)))
-        return replace(self, turns=(first, *rest))
+        return replace(self, turns=(*(turn for turn in self.turns if turn.role == TOOLS), first, *rest))
 
     def to_json(self) -> list[dict[str, Any]] | list[str | list[str]]:
         """As JSON, for dataset rows: text of ours as a string, text of theirs as a list of one string.

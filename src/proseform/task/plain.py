@@ -174,7 +174,7 @@ def _contract(
     return digest.of_json({
         "task": {"name": name, "inputs": inputs, "formats": formats},
         "schema": schema.document,
-        "prompts": [[one.style, one.system, one.user, one.prefill] for one in prompts],
+        "prompts": [[one.style, one.system, one.user, one.prefill, *filter(None, [one.form])] for one in prompts],
         "synonyms": synonyms,
         "form": verbal.VERSION,
     })  # fmt: skip

@@ -38,13 +38,13 @@ def vocabulary(texts: Sequence[str], entries: int = 400) -> Any:
     return core
 
 
-def tokenizer(texts: Sequence[str], entries: int = 400) -> Any:
-    """:func:`vocabulary` as transformers' tokenizer, with a ChatML template."""
+def tokenizer(texts: Sequence[str], entries: int = 400, template: str | dict[str, str] = CHATML) -> Any:
+    """:func:`vocabulary` as transformers' tokenizer, with a chat template: ChatML's unless one is given."""
     from transformers import PreTrainedTokenizerFast
 
     named = {name: SPECIAL[name] for name in ("pad_token", "eos_token")}
     fast = PreTrainedTokenizerFast(tokenizer_object=vocabulary(texts, entries), **named)
-    fast.chat_template = CHATML
+    fast.chat_template = template
     return fast
 
 

@@ -9,6 +9,7 @@ prompts, and that its weights can fit the GPU.
 from __future__ import annotations
 
 import importlib.util
+import json
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from jinja2 import TemplateError
 from proseform import config, launch
 from proseform import task as tasks
 from proseform.errors import ConfigError, InputError, StageError
-from proseform.infer import tokens
+from proseform.infer import calls, tokens
+from proseform.prompt import TOOL_CALL
 from proseform.task import Task
 from proseform.train import memory, rows, tiny, weights
 
@@ -26,6 +28,16 @@ CHATML = (
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 """The chat template of models that bring none."""
+
+CHATML_TOOLS = (
+    "{% if tools %}<|im_start|>system\nCall the function.\n<tools>\n"
+    "{% for tool in tools %}{{ tool | tojson }}\n{% endfor %}</tools><|im_end|>\n{% endif %}"
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}"
+    "{% for call in message['tool_calls'] %}<tool_call>\n{\"name\": {{ call['function']['name'] | tojson }}, "
+    "\"arguments\": {{ call['function']['arguments'] | tojson }}}\n</tool_call>{% endfor %}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+"""The same, where the formatter's prompt has a function called."""
 
 _TEMPLATE = (
     "Take a model whose chat template writes a system and a user turn, or a user turn alone, or mend its template."
@@ -48,7 +60,7 @@ def main(job: launch.Job) -> None:
     job.progress(0, 1)
     out = Path(job.out)
     if run.model.source == "tiny":
-        _tiny(run, job.input("dataset"), out)
+        _tiny(run, _template(tasks.load(str(job.settings["task"]))), job.input("dataset"), out)
     elif run.model.source == "smollm2":
         _smollm2(run, out)
     else:
@@ -56,11 +68,16 @@ def main(job: launch.Job) -> None:
     job.progress(1, 1)
 
 
-def _tiny(run: config.Run, dataset: Path, out: Path) -> None:
+def _template(task: Task) -> str:
+    """The chat template of a model that brings none."""
+    return CHATML_TOOLS if task.formatter.form == TOOL_CALL else CHATML
+
+
+def _tiny(run: config.Run, template: str, dataset: Path, out: Path) -> None:
     """Tokenizer and model from nothing."""
     read = [row for role in ("evaluator", "formatter") for row in rows.read(dataset / f"{role}-train.jsonl")]
     tokenizer = tiny.train_tokenizer(rows.texts(read), run.model.tiny.vocabulary)
-    tokenizer.chat_template = CHATML
+    tokenizer.chat_template = template
     _save(tiny.build_model(run.model.tiny, tokenizer, run.model.max_length), tokenizer, out)
 
 
@@ -102,13 +119,17 @@ def check_prompts(tokenizer: Any, task: Task, name: str) -> None:
         )
     for role, prompt in (("evaluator", task.evaluator), ("formatter", task.formatter)):
         values = {place: f"(the {place} stands here)" for place in prompt.placeholders}
-        rendered = prompt.render(values)
+        if prompt.form == TOOL_CALL:
+            values["schema"] = json.dumps(calls.SAMPLE)
         try:
+            rendered = prompt.render(values)
             text = tokens.text(tokenizer, rendered)
-            tokens.encode(tokenizer, rendered)
+            tokens.given(tokenizer, rendered, prompt.prefill)
         except (ConfigError, InputError, TemplateError) as error:
             raise ConfigError(f"The {role}'s prompt cannot be asked of '{name}': {error}", hint=_TEMPLATE) from error
-        lost = [piece for piece in (prompt.system.strip(), *values.values()) if piece not in text]
+        stated = [value for place, value in values.items() if not (prompt.form == TOOL_CALL and place == "schema")]
+        said = [turn["content"].strip() for turn in rendered.messages if turn["role"] == "system"]
+        lost = [piece for piece in (*said, *stated) if piece not in text]
         if lost:
             raise ConfigError(
                 f"The {role}'s prompt cannot be asked of '{name}': its chat template leaves out \"{lost[0][:60]}\".",
@@ -133,7 +154,7 @@ def _hub(run: config.Run, task: Task, out: Path) -> None:
         source = str(folder) if folder.is_dir() else _repository(name)
         tokenizer = AutoTokenizer.from_pretrained(source)
         if not tokenizer.chat_template:
-            tokenizer.chat_template = CHATML
+            tokenizer.chat_template = _template(task)
         check_prompts(tokenizer, task, name)
         limit = memory.gpu_bytes(run, here=True)
         if limit is not None:

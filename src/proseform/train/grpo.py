@@ -139,7 +139,7 @@ def prompt(task: Task, case: Case, knobs: config.Grpo) -> Rendered:
     if knobs.reward == "prose" or rendered.style == "plain":
         return rendered
     words = tagged.THINK if knobs.rubric == "think" else ""
-    return rendered.with_ours(f"\n{task.formatter.system}\n{task.schema.signature()}{words}")
+    return rendered.with_ours(f"\n{task.formatter.instruction(task.schema)}{words}")
 
 
 def _asker(task: Task, knobs: config.Grpo, tokenizer: Any, prefill: str) -> Callable[[Case], Asked]:

@@ -16,7 +16,7 @@ from typing import Any
 
 from proseform import jsonl
 from proseform.errors import ConfigError, RowError
-from proseform.infer import length, tokens
+from proseform.infer import calls, length, tokens
 from proseform.prompt import Rendered
 
 IGNORED = -100
@@ -74,6 +74,8 @@ def _row(line: str, where: str) -> Row:
 def completion_ids(tokenizer: Any, rows: Sequence[Row], prefill: str = "") -> list[list[int]]:
     """Token ids of completions: prefill and rest tokenised apart, the end-of-turn token last.
 
+    Where a function is to be called they are the whole call, whose frame the tokenizer's template gives.
+
     Raises:
         RowError: A completion that does not begin with the prefill.
     """
@@ -82,9 +84,14 @@ def completion_ids(tokenizer: Any, rows: Sequence[Row], prefill: str = "") -> li
             raise RowError(
                 f"Row '{row.id}': the completion begins with {row.completion[:12]!r}, not with the prefill {prefill!r}."
             )
-    head = tokens.continuation(tokenizer, prefill) if prefill else []
+    frames = [calls.frame(tokenizer, row.prompt) for row in rows]
+    heads = {text: tokens.continuation(tokenizer, text) for text in {frame.opening + prefill for frame in frames}}
+    tails = {text: tokens.continuation(tokenizer, text) for text in {frame.closing for frame in frames}}
     rests = (tokens.continuation(tokenizer, row.completion.removeprefix(prefill)) for row in rows)
-    return [[*head, *rest, tokenizer.eos_token_id] for rest in rests]
+    return [
+        [*heads[frame.opening + prefill], *rest, *tails[frame.closing], tokenizer.eos_token_id]
+        for frame, rest in zip(frames, rests, strict=True)
+    ]
 
 
 def encode(
