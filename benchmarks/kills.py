@@ -2,8 +2,9 @@
 
 Run it as `python -m benchmarks.kills --kills 200`. A run of SFT or GRPO on the frozen task of `benchmarks.signal` is
 done once undisturbed. Then runs are killed at moments drawn from its duration, and start again, until they end; each
-must end with the same weights, byte by byte. GRPO has every method of `[grpo.signal]` on. Workers are forked from this
-process, so that a start costs no imports. The exit code is 1 where a run ended with other weights.
+must end with the same weights, byte by byte. GRPO has every method of `[grpo.signal]` on; `grpo-json` has those for
+JSON too, by the rubric `additive`. Workers are forked from this process, so that a start costs no imports. The exit
+code is 1 where a run ended with other weights.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from proseform.launch import Job
 from proseform.machine import machine
 
 EVERYTHING = {name: {} for name in ("resample", "rounds", "zero_variance", "curriculum", "skip", "replay", "gold")}
+STAGES = ("sft", "grpo", "grpo-json")
+OF_JSON = {"reward": "json", "rubric": "additive", "signal": {**EVERYTHING, "skeleton": {}, "form": {}}}
 STEPS, SAVE_EVERY = 12, 2
 
 
@@ -50,7 +53,7 @@ def main() -> None:
     """Kill, go on, compare, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=200, help="kills of each stage")
-    parser.add_argument("--stages", nargs="+", choices=("sft", "grpo"), default=["sft", "grpo"])
+    parser.add_argument("--stages", nargs="+", choices=STAGES, default=[*STAGES])
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     parser.add_argument("--folder", type=Path, default=Path(".proseform/benchmarks/kills"))
     given = parser.parse_args()
@@ -67,18 +70,21 @@ def main() -> None:
     recipe = leg.run(0, STEPS, EVERYTHING).model_dump(mode="json", by_alias=True)
     recipe["grpo"]["save_every"] = SAVE_EVERY
     recipe["sft"]["evaluator"] |= {"steps": 40, "save_every": 5}
-    run = config.Run.model_validate(recipe)
-    inputs = {"sft": {name: made[name] for name in ("dataset", "base")}, "grpo": made}
-    mains = {"sft": sft.main, "grpo": grpo.main}
+    of_json = {**recipe, "grpo": {**recipe["grpo"], **OF_JSON}}
+    runs = {stage: config.Run.model_validate(of_json if stage == "grpo-json" else recipe) for stage in STAGES}
+    inputs = {"sft": {name: made[name] for name in ("dataset", "base")}, "grpo": made, "grpo-json": made}
+    mains = {"sft": sft.main, "grpo": grpo.main, "grpo-json": grpo.main}
     tallies = {}
     for stage in given.stages:
         tallies[stage] = tally(
-            lambda name, stage=stage: leg.job(stage, folder / name, run, **inputs[stage]),
+            lambda name, stage=stage: leg.job(stage, folder / name, runs[stage], **inputs[stage]),
             mains[stage], folder, given.kills, random.Random(f"{stage}/{given.seed}"),
         )  # fmt: skip
     print(machine())
     for stage, one in tallies.items():
-        print(f"{stage:<6}{one.kills:>5} kills{one.runs:>5} runs{one.equal:>5} with the weights of the undisturbed one")
+        print(
+            f"{stage:<10}{one.kills:>5} kills{one.runs:>5} runs{one.equal:>5} with the weights of the undisturbed one"
+        )
     if any(one.equal < one.runs for one in tallies.values()):
         raise SystemExit(1)
 

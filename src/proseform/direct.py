@@ -9,7 +9,8 @@ The *gated* reward pays for content once the form is right. The others are sums 
   the key-value pairs that match and by its length, in tenths; the tags by themselves.
 
 Partial credit for form has a price: under scaling by group a credit that all failing completions can earn counts as
-much as success, however small it is (arXiv 2607.21273). Left out: credit for form by batch.
+much as success, however small it is (arXiv 2607.21273). Credit for form by the batch, which has no such price, is a
+method of GRPO (:mod:`proseform.train.methods.form`), since one completion alone does not say what it is.
 """
 
 from __future__ import annotations
@@ -42,6 +43,9 @@ RUBRICS: Mapping[str, Rubric] = {
     "think": Rubric({"json_pairs": 0.5, "json_tags": 0.5}, {}),
 }
 """The rubrics of JSON that is asked for directly."""
+
+FORM = frozenset({"json_parses", "json_valid", "json_tags"})
+"""The terms that look at form alone."""
 
 _PREFIX = "json_"
 """How names of terms of JSON begin."""

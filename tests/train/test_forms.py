@@ -79,7 +79,7 @@ def test_trained_on_a_few_calls_it_answers_and_the_answer_is_verified(
 
     engine = LocalEngine(tmp_path / "bundle")
     try:
-        case = next(iter(the_task.generate("cases", "test", 0, 1)))
+        case = next(iter(the_task.generate(the_task.levels[0], "test", 0, 1)))
         (answer,) = formatted(engine, [case.prose], the_task.schema)
         assert isinstance(answer, Formatted)
         assert the_task.schema.fault(answer.value) is None

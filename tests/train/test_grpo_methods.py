@@ -53,6 +53,15 @@ def _changes(**signal: Any) -> dict[str, Any]:
     }
 
 
+def _documents(self: Any, prompt_ids: list[list[int]], *_: Any, **__: Any) -> tuple[list[list[int]], None]:
+    """Completions that are documents by chance, which a row's place in the run says; a small policy writes none."""
+    self.rows_so_far = self.__dict__.get("rows_so_far", self.state.global_step * len(prompt_ids)) + len(prompt_ids)
+    firsts = range(self.rows_so_far - len(prompt_ids), self.rows_so_far)
+    some = ['{"word": "amber", "tree": false}', '{"word": "cedar", "tree": true}', '{"word": "onyx"']
+    texts = [random.Random(at).choice(some) for at in firsts]
+    return [[*self._tokenizer(text)["input_ids"], self._tokenizer.eos_token_id] for text in texts], None
+
+
 @pytest.fixture(scope="module")
 def few(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The dataset with six training cases, which come round within a run."""
@@ -152,16 +161,7 @@ def test_two_processes_are_one_process_with_the_same_completions(
 def test_a_shared_skeleton_gets_no_advantage_and_an_interrupted_run_ends_with_the_same_bytes(
     make_job: MakeJob, few: Path, tiny_base: Path, policy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Completions are documents by chance, a row's place in the run says which; else a small policy writes none."""
-
-    def written(self: Any, prompt_ids: list[list[int]], *_: Any, **__: Any) -> tuple[list[list[int]], None]:
-        self.rows_so_far = self.__dict__.get("rows_so_far", self.state.global_step * len(prompt_ids)) + len(prompt_ids)
-        firsts = range(self.rows_so_far - len(prompt_ids), self.rows_so_far)
-        some = ['{"word": "amber", "tree": false}', '{"word": "cedar", "tree": true}', '{"word": "onyx"']
-        texts = [random.Random(at).choice(some) for at in firsts]
-        return [[*self._tokenizer(text)["input_ids"], self._tokenizer.eos_token_id] for text in texts], None
-
-    monkeypatch.setattr("trl.GRPOTrainer._generate_single_turn", written)
+    monkeypatch.setattr("trl.GRPOTrainer._generate_single_turn", _documents)
     ends = []
     for signal in ({}, {"skeleton": {}}):
         changes = _changes(**signal)
@@ -178,6 +178,28 @@ def test_a_shared_skeleton_gets_no_advantage_and_an_interrupted_run_ends_with_th
     grpo.main(job)
     assert _weights(job) == ends[1]
     assert [line["skeleton"] for line in _metrics(job)] == shares
+
+
+def test_form_is_paid_by_the_batch_and_an_interrupted_run_ends_with_the_same_bytes(
+    make_job: MakeJob, few: Path, tiny_base: Path, policy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With gold in dead groups, which is paid as the step's own completions are."""
+    monkeypatch.setattr("trl.GRPOTrainer._generate_single_turn", _documents)
+    changes = _changes(form={"weight": 0.5}, gold={"groups": 4})
+    changes["grpo"] |= {"reward": "json", "rubric": "additive", "generations": 4}
+    job = make_job("grpo", name="form", dataset=few, base=tiny_base, policy=policy, changes=changes)
+    grpo.main(job)
+    end, lines = _weights(job), _metrics(job)
+    _, rows = rollouts.read(Path(job.out) / rollouts.FILE)
+    for line in lines:
+        step = [row for row in rows if row.step == line["step"]]
+        assert line["form"] == pytest.approx(sum(row.terms["json_valid"] for row in step) / len(step), abs=1e-5)
+        assert {row.reward for row in step} == {row.terms["json_content"] for row in step}  # here all JSON is valid
+    assert any(0 < line["form"] < 1 for line in lines)
+    (Path(job.work) / checkpoints.FOLDER / "checkpoint-4" / "seal.json").unlink()
+    grpo.main(job)
+    assert _weights(job) == end
+    assert [line["form"] for line in _metrics(job)] == [line["form"] for line in lines]
 
 
 def test_json_by_a_rubric_of_terms_is_scaled_and_masked_as_the_run_says(

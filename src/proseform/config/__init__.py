@@ -22,7 +22,7 @@ from proseform.config.release import Abstention, Check, Evaluate, Gate, Probe, P
 from proseform.config.sampling import Sampling
 from proseform.config.section import Section, Word
 from proseform.config.serving import Engine, Scaling, Serving, Transformer
-from proseform.config.signal import Curriculum, Gold, Replay, Resample, Rounds, Signal, Skip, ZeroVariance
+from proseform.config.signal import Curriculum, Form, Gold, Replay, Resample, Rounds, Signal, Skip, ZeroVariance
 from proseform.config.training import (
     Completions,
     Generation,
@@ -50,6 +50,7 @@ __all__ = [
     "EvaluateEngine",
     "EvaluateJob",
     "Files",
+    "Form",
     "Gate",
     "Generation",
     "GenerationJob",

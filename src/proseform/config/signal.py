@@ -68,6 +68,13 @@ class Skeleton(Section):
     """No gradient for keys and punctuation of a JSON document that a group's winners and losers share."""
 
 
+class Form(Section):
+    """Credit for form by the batch: a share of right content, which shrinks as the batch complies."""
+
+    weight: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """Share of a completion's reward that hangs on its form while no completion of the batch is in form."""
+
+
 class Signal(Section):
     """Methods that give groups a signal; each is off where its table is absent, and they can be combined."""
 
@@ -87,3 +94,5 @@ class Signal(Section):
     """Gold completions in dead groups."""
     skeleton: Skeleton | None = None
     """No gradient for what a document has in any case; for reward = "json"."""
+    form: Form | None = None
+    """Credit for form by the batch; for reward = "json" with the rubric additive or think."""

@@ -176,6 +176,16 @@ class Grpo(Training):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _form_is_told_from_content(self) -> Grpo:
+        """What hangs on form has to be a reward for content, and one number."""
+        if self.signal.form and (self.reward != "json" or self.rubric not in ("additive", "think") or self.decoupled):
+            raise ValueError(
+                'grpo.signal.form: form has to be told from content; set grpo.reward to "json", grpo.rubric to '
+                '"additive" or "think", and grpo.decoupled to false'
+            )
+        return self
+
 
 class Completions(Section):
     """The completions of one role."""

@@ -201,7 +201,7 @@ class Schema:
     def stated(self) -> str:
         """The schema as JSON in one line, as models are shown it that know JSON Schema: without keywords of our own.
 
-        >>> Schema({"type": "object", "properties": {"x-y": {"type": "null", "x-from": "cv"}}}).stated()
+        >>> Schema({"type": "object", "properties": {"x-y": {"type": "null", "x-from": "note"}}}).stated()
         '{"type": "object", "properties": {"x-y": {"type": "null"}}}'
         """
         return self._stated

@@ -64,7 +64,7 @@ def main(job: launch.Job) -> None:
     folder = Path(job.work) / checkpoints.FOLDER
     last = checkpoints.latest(folder, job.world_size)
     with Scorer(task.name, rubric, format_name=format_of(run)) as scorer:
-        rewards = Rewards(scorer, rubric)
+        rewards = Rewards(scorer, rubric, whole=knobs.signal.form is not None)
         rule = StopRule(knobs.generations, knobs.signal_window, rewards.best)
         source = methods.source(knobs, cases, rewards.best)
         recorder = _recorder(job, run, task, rubric, last)
@@ -188,7 +188,8 @@ def _trainer(
 
     knobs, prefill = run.grpo, prefill_of(task, run.grpo)
     ask = _asker(task, knobs, tokenizer, prefill)
-    acting = Methods(knobs, source, rewards.best, _writer(task, run, tokenizer, prefill, rewards))
+    rubric = rubric_of(task, knobs)
+    acting = Methods(knobs, source, rewards.best, _writer(task, run, tokenizer, prefill, rewards), rubric)
     seams = Seams(source, acting, rule, rewards, ask, prefill, knobs.prompts, recorder)
     steps = max(knobs.steps, 1)
     if last:

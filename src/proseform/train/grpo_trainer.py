@@ -141,9 +141,10 @@ class Trainer(GRPOTrainer):
         whole = [self.seams.prefill + text for text in hazards.texts(completions)]
         scores = self.seams.rewards.score(whole, [one.case for one in self._asked])
         rows = gather_object(list(zip(whole, ids, scores, engine or [[]] * len(ids), strict=True)))
+        paid = self.seams.methods.paid([score for _, _, score, _ in rows], first=not place)
         return [
             Sample(text, tuple(map(int, some)), score, at, engine=tuple(logs))
-            for at, (text, some, score, logs) in enumerate(rows, place)
+            for at, ((text, some, _, logs), score) in enumerate(zip(rows, paid, strict=True), place)
         ]
 
     def _generate(self, prompts: list[Any]) -> Any:
@@ -179,6 +180,7 @@ class Trainer(GRPOTrainer):
             "faulted": faults / len(sampled),
             **signal.record(by_group, self.seams.methods.best),
             **figures(sampled, groups, self.seams.source),
+            **({"form": self.seams.methods.form.compliance} if self.seams.methods.form else {}),
             **({"sampled_reward": fmean(earned)} if self.seams.methods.active else {}),  # TRL's is of what was chosen
         }
         for name, value in row.items():

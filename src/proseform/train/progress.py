@@ -36,6 +36,7 @@ _NAMES = {
     "trained_tokens": "trained_tokens",
     "trained_mixed": "trained_mixed",
     "skeleton": "skeleton",
+    "form": "form",
     "golden": "golden",
     "replayed": "replayed",
     "skipped": "skipped",

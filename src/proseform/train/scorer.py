@@ -132,6 +132,7 @@ class Rewards:
     Args:
         scorer: Scores a batch, whichever function is called first.
         rubric: The scorer's own.
+        whole: One function for all terms, which gives what the scores say, since a method may have changed that.
 
     Attributes:
         functions: As TRL wants them, named by their terms.
@@ -140,11 +141,13 @@ class Rewards:
         last: The scores of the last batch.
     """
 
-    def __init__(self, scorer: Scorer, rubric: Rubric | None) -> None:
+    def __init__(self, scorer: Scorer, rubric: Rubric | None, *, whole: bool = False) -> None:
         self._scorer, self._rubric = scorer, rubric
         self._key: tuple[tuple[str, ...], tuple[str, ...]] | None = None
         self.last: list[Score] = []
-        if rubric is None:
+        if whole:
+            self.functions, self.weights, self.best = [self._whole()], [1.0], 1.0
+        elif rubric is None:
             self.functions, self.weights, self.best = [self._function(reward.JSON)], [1.0], 2.0
         else:
             self.functions = [self._function(term) for term in rubric.weights]
@@ -159,6 +162,15 @@ class Rewards:
 
         function.__name__ = term
         return function
+
+    def _whole(self) -> RewardFunction:
+        """The one function of all terms."""
+
+        def paid(completions: list[str], case: list[str], **_: Any) -> list[float | None]:
+            self.score(completions, case)
+            return [score.composite for score in self.last]
+
+        return paid
 
     def score(self, completions: Sequence[str], cases: Sequence[str]) -> list[Score]:
         """Score a batch, unless it is the last one again.

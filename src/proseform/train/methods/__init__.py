@@ -6,7 +6,8 @@ Before sampling, a source chooses prompts: :mod:`~proseform.train.methods.curric
 groups are chosen, and dead ones give way: :mod:`~proseform.train.methods.gold`, then
 :mod:`~proseform.train.methods.replay`. Last, tokens of groups that are still dead may get an advantage:
 :mod:`~proseform.train.methods.zero_variance`, and those that made no difference none:
-:mod:`~proseform.train.methods.skeleton`.
+:mod:`~proseform.train.methods.skeleton`. What completions earn is changed by one of them, as soon as they are scored:
+:mod:`~proseform.train.methods.form`.
 
 All of it but the tensors of the last two is pure, over values of :mod:`~proseform.train.methods.drawn`. Every rank does
 the same with the same gathered completions, and what a method remembers is saved with the checkpoint.
@@ -15,12 +16,16 @@ the same with the same gathered completions, and what a method remembers is save
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from proseform import config
 from proseform.case import Case
+from proseform.reward import Score
+from proseform.rubric import Rubric
 from proseform.train.methods.curriculum import Curriculum
 from proseform.train.methods.drawn import Ask, Drawn, Sample
+from proseform.train.methods.form import Form
 from proseform.train.methods.gold import Gold
 from proseform.train.methods.replay import Replay
 from proseform.train.methods.resample import Resample
@@ -83,6 +88,7 @@ class Methods:
         prompts: The source that they ask.
         best: The highest reward there is.
         write: The gold completion of each case, scored; None where it cannot be used.
+        rubric: In force; None for the gated reward of JSON.
     """
 
     def __init__(
@@ -91,15 +97,18 @@ class Methods:
         prompts: Source,
         best: float,
         write: Callable[[Sequence[Case]], Sequence[Sample | None]],
+        rubric: Rubric | None = None,
     ) -> None:
         signal = knobs.signal
+        self.form = Form(signal.form, rubric) if signal.form and rubric else None
         self.prompts, self.generations, self.best = knobs.prompts, knobs.generations, best
         self.zero_variance = signal.zero_variance
         self.skeleton = signal.skeleton
         self.replay = Replay(signal.replay) if signal.replay else None
         self._rounds = Rounds(signal.rounds, knobs.generations) if signal.rounds else None
         self._resample = Resample(signal.resample, knobs.prompts, prompts) if signal.resample else None
-        self._gold = Gold(signal.gold, best, write) if signal.gold else None
+        self._write = write
+        self._gold = Gold(signal.gold, best, self._golden) if signal.gold else None
         self.active = signal != config.Signal()
 
     def more(self, drawn: Sequence[Drawn]) -> list[Ask]:
@@ -108,6 +117,26 @@ class Methods:
             if method is not None and (asks := method.more(drawn)):
                 return asks
         return []
+
+    def paid(self, scores: Sequence[Score], *, first: bool) -> list[Score]:
+        """What completions earn that were just scored.
+
+        Args:
+            scores: Of all ranks.
+            first: Whether they are the first of their step.
+        """
+        if self.form is None:
+            return [*scores]
+        if first:
+            self.form.begin(scores)
+        return [self.form.paid(one) for one in scores]
+
+    def _golden(self, cases: Sequence[Case]) -> list[Sample | None]:
+        """The gold completion of each case, paid as the step's own."""
+        written = self._write(cases)
+        if self.form is None:
+            return [*written]
+        return [one and replace(one, score=self.form.paid(one.score)) for one in written]
 
     def chosen(self, drawn: Sequence[Drawn]) -> list[Drawn]:
         """The prompts that are trained on: mixed ones first, then the first others; in the order of sampling."""
