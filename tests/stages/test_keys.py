@@ -192,6 +192,8 @@ RUN = [
     ("[sft.evaluator]\nsteps = 9\n", {"sft-evaluator"}, "a knob of one role"),
     ("[grpo]\nbeta = 0.5\n", {"grpo"}, "a knob of GRPO"),
     ("[launch]\ndevice = 'auto'\n[grpo.generation]\nengine = 'vllm-colocate'\n", {"grpo"}, "what samples"),
+    ("[launch]\nattention = 'eager'\n", {*TRAINED} - {"base"}, "how attention is computed"),
+    ("[launch]\nrecompute = 'always'\n", frozenset(), "when activations are computed"),
     ("[generation]\nformatter.max_tokens = 300\n", {"records"}, "the formatter's budget"),
     ("[generation]\nevaluator.max_tokens = 300\n", {"grpo", "records"}, "the evaluator's budget"),
     ("[model.tiny]\nwidth = 64\n", TRAINED, "the model"),

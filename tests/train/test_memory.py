@@ -49,7 +49,11 @@ ONE = {"layers.0.q_proj.weight": (10_000, 100_000)}
         ({"grpo": {"micro_batch": 8}}, (16, 16, 22), "64 completions in eight passes"),
         ({"launch": {"processes": 2}}, (20, 20, 24), "DDP holds gradients in buckets as well"),
         ({"launch": {"processes": 2}, "sft": {"evaluator": {"micro_batch": 8}}}, (20, 20, 24), "one pass of each"),
+        ({"launch": {"processes": 2, "sharding": "fsdp"}}, (8, 8, 10), "each holds half of all of it"),
+        ({"launch": {"processes": 2, "sharding": "zero3"}}, (8, 8, 10), "and here"),
+        ({"launch": {"processes": 2, "sharding": "zero2"}}, (10, 10, 14), "the weights are whole"),
         (LORA, (2, 2, 2), "a frozen base in bfloat16, and a small adapter"),
+        ({**LORA, "launch": {"processes": 2, "sharding": "fsdp"}}, (1, 1, 1), "half of a frozen base"),
         ({**LORA, "model": {"dtype": "float32"}}, (4, 4, 4), "the base in fp32"),
         ({**LORA, "model": {"quantize": "8bit"}}, (1, 1, 1), "the base in 8 bits"),
         ({**LORA, "model": {"quantize": "4bit"}}, (0.5, 0.5, 0.5), "the base in 4 bits"),
@@ -71,6 +75,15 @@ def test_seven_billion_parameters_trained_whole_are_refused_on_one_gpu_with_the_
     with pytest.raises(ConfigError, match="a frozen base of"):
         memory.check(SEVEN, run(**LORA), 12e9)
     memory.check(SEVEN, run(**LORA, model={"quantize": "4bit"}), 12e9)
+
+
+def test_what_vllm_is_lent_is_not_there_for_grpo() -> None:
+    colocated = {**LORA, "grpo": {"generation": {"engine": "vllm-colocate", "memory_share": 0.5}}}
+    memory.check(SEVEN, run(**colocated), 32e9)
+    with pytest.raises(
+        ConfigError, match=r"grpo: needs at least 14\.\d GB on each GPU, which has 24.0 GB, 50% of it lent"
+    ):
+        memory.check(SEVEN, run(**colocated), 24e9)
 
 
 def test_muon_keeps_two_moments_of_what_is_no_matrix() -> None:

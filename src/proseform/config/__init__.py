@@ -146,6 +146,22 @@ class Run(Section):
         return self
 
     @model_validator(mode="after")
+    def _can_be_shared(self) -> Run:
+        """What cannot be divided among processes."""
+        sharding = self.launch.sharding
+        if sharding == "none":
+            return self
+        if self.launch.processes == 1:
+            raise ValueError(f'launch.sharding: "{sharding}" is for several processes; launch.processes is 1')
+        if self.model.quantize != "none":
+            raise ValueError(f'launch.sharding: "{sharding}" divides whole weights; model.quantize is set')
+        stages = {"sft.evaluator": self.sft.evaluator, "sft.formatter": self.sft.formatter, "grpo": self.grpo}
+        for name, trained in stages.items():
+            if trained.optimizer == "muon":
+                raise ValueError(f'{name}.optimizer: "muon" needs whole matrices; launch.sharding is "{sharding}"')
+        return self
+
+    @model_validator(mode="after")
     def _can_be_sampled(self) -> Run:
         """What vLLM cannot do for this run, whatever the machine."""
         engine, processes = self.grpo.generation, self.launch.processes

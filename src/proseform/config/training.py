@@ -99,6 +99,8 @@ class Sft(Training):
     """Rows of an optimiser step, over all processes."""
     micro_batch: Positive = 16
     """Rows of a forward pass, in each process."""
+    packing: bool = False
+    """The rows of a forward pass lie in one sequence, without padding; none attends to another."""
     lora: Lora | None = None
     """Train an adapter of this shape; absent trains all weights."""
 
@@ -212,6 +214,12 @@ class Launch(Section):
     """torchrun processes on this machine."""
     threads: Positive = 1
     """Threads of each process."""
+    sharding: Literal["none", "fsdp", "zero2", "zero3"] = "none"
+    """What processes share: nothing (DDP); weights, gradients and optimiser (fsdp, zero3); all but weights (zero2)."""
+    attention: Literal["auto", "sdpa", "eager", "flash_attention_2"] = "auto"
+    """How attention is computed; auto is transformers' choice (sdpa); flash_attention_2 needs CUDA and flash-attn."""
+    recompute: Literal["auto", "always", "never"] = "auto"
+    """Gradient checkpointing: activations are computed again in the backward pass; auto does so on a GPU alone."""
     device: Literal["auto", "cpu"] = "auto"
     """auto: a GPU for each process where the machine has GPUs, else the CPU; cpu: always the CPU."""
     gpu_memory_gb: Annotated[float, Field(ge=0)] = 0.0

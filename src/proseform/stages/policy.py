@@ -103,10 +103,19 @@ def train(
         figures = dict(json.loads(about.read_text())["figures"]) if about.exists() else {}
         return {"key": _key(figures), **figures}
 
-    done = cache.once(stage, {**inputs, "processes": world}, body, roots=roots, apart=apart, also=also)
+    rounding = {} if stage == "base" else _rounding(run.launch)
+    everything = {**inputs, "processes": world, **rounding}
+    done = cache.once(stage, everything, body, roots=roots, apart=apart, also=also)
     for follower in followers:
         follower.became(done.ref.digest)
     return done
+
+
+def _rounding(knobs: config.Launch) -> dict[str, Any]:
+    """What of a launch, beside the number of processes, decides how sums are rounded; nothing if it is as ever."""
+    defaults = config.Launch()
+    names = ("attention", "sharding")
+    return {name: getattr(knobs, name) for name in names if getattr(knobs, name) != getattr(defaults, name)}
 
 
 def work_off(worker: str, job: Job, out: Path, *, here: bool = False) -> None:

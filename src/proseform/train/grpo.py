@@ -24,7 +24,7 @@ from proseform.prompt import Rendered
 from proseform.rollouts import About
 from proseform.rubric import Rubric
 from proseform.task import Task
-from proseform.train import checkpoints, hazards, methods, progress, rows, sampling, weights
+from proseform.train import checkpoints, hazards, methods, progress, rows, sampling, sharding, weights
 from proseform.train.methods import Methods, Sample
 from proseform.train.prompts import Asked, Source
 from proseform.train.recorder import Recorder
@@ -78,7 +78,7 @@ def main(job: launch.Job) -> None:
             trainer.train(resume_from_checkpoint=str(last) if last else None)
         trainer.accelerator.wait_for_everyone()
 
-    model = trainer.accelerator.unwrap_model(trainer.model)
+    model = sharding.whole(trainer)
     past, steps = progress.history(job), trainer.state.global_step
     figures = {
         "reward_first": progress.mean(past[:5], "reward"),
@@ -197,7 +197,8 @@ def _trainer(
         if rule.decision is Decision.CONVERGED:  # interrupted between its last step and its commit
             steps = checkpoints.step(last)
     adapter = weights.is_adapter(policy)
-    model: Any = weights.load(policy if not adapter else job.input("base"), run.model, whole=not adapter)
+    start = job.input("base") if adapter else policy
+    model: Any = weights.load(start, run.model, whole=not adapter, attention=run.launch.attention)
     if adapter:
         model = weights.with_adapter(model, policy)
     accumulate = knobs.prompts * knobs.generations // (micro * job.world_size)

@@ -22,7 +22,8 @@ def loss(
 
     Args:
         model: A causal LM, wrapped or not.
-        inputs: ``input_ids``, ``attention_mask`` and ``labels``, each of shape (rows, length), padded on the right.
+        inputs: ``input_ids``, ``attention_mask`` and ``labels``, each of shape (rows, length), padded on the right; or
+            all rows in one, of shape (1, tokens), with ``position_ids`` that begin anew with each row, and no mask.
         tokens: What the sum is divided by; the labelled tokens that are here by default.
 
     Returns:
@@ -32,9 +33,8 @@ def loss(
     scored = labels != IGNORED
     first = int(scored.any(dim=0).int().argmax())
     kept = torch.arange(first, labels.shape[1], device=labels.device)
-    logits = model(
-        input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], logits_to_keep=kept, use_cache=False
-    ).logits
+    apart = "position_ids" if "position_ids" in inputs else "attention_mask"
+    logits = model(input_ids=inputs["input_ids"], **{apart: inputs[apart]}, logits_to_keep=kept, use_cache=False).logits
     mask = scored[:, first:]
     logits, labelled = logits[mask].float(), labels[:, first:][mask]
     total = functional.cross_entropy(logits, labelled, reduction="sum")

@@ -1,14 +1,15 @@
 """Whether a run's weights can fit its GPUs, by arithmetic and before anything starts. Pure, and without torch.
 
 Counted is what each stage must hold at once: the weights, and for those that are trained the gradients and the
-optimiser's state; every process holds a copy of its own. Activations, the KV cache and fragmentation come on top, so
-this is a lower bound: what it refuses cannot work, and what it lets pass may still be too large. docs/results/gpu.md
-sets it beside an H100.
+optimiser's state; every process holds a copy of its own, or its part. Activations, the KV cache and fragmentation come
+on top, so this is a lower bound: what it refuses cannot work, and what it lets pass may still be too large.
+docs/results/gpu.md sets it beside an H100.
 
 Bytes a parameter: AdamW keeps two moments in fp32 beside weights and gradients (16 where all of them are trained, in
 fp32), Muon one for matrices (12); a frozen base has its dtype's 2 or 4, or about 1 and .5 quantised. Where gradients
 of several forward passes are added up, they stand beside autocast's copies of the matrices in bfloat16 (2). Of several
-processes each holds its gradients once more, in DDP's buckets (4; ``gradient_as_bucket_view`` in PyTorch's docs).
+processes each holds its gradients once more, in DDP's buckets (4; ``gradient_as_bucket_view`` in PyTorch's docs),
+unless they share the model: then each holds its part, under ZeRO-2 of all but the weights.
 """
 
 from __future__ import annotations
@@ -61,12 +62,15 @@ def needs(shapes: Shapes, run: config.Run) -> Iterator[Need]:
     count = sum(math.prod(shape) for shape in shapes.values())
     matrices = sum(math.prod(shape) for name, shape in shapes.items() if is_matrix(name, shape))
     frozen = count * _FROZEN[run.model.quantize if run.model.quantize != "none" else run.model.dtype]
-    buckets = _BUCKETS if run.launch.processes > 1 else 0.0
+    sharding, shares = run.launch.sharding, run.launch.processes
+    buckets = _BUCKETS if shares > 1 and sharding == "none" else 0.0
+    held = 1 / shares if sharding in {"fsdp", "zero3"} else 1.0  # of the weights
+    kept = 1 / shares if sharding != "none" else 1.0  # of gradients and the optimiser's state
     for stage, knobs, lora, rows in _stages(run):
         if lora is not None:
             own = adapter_parameters(shapes, lora.r)
             words = f"a frozen base of {frozen / _GB:.1f} GB and an adapter of {own / 1e6:.0f} million parameters"
-            yield Need(stage, frozen + own * (_MATRIX[knobs.optimizer] + buckets), words)
+            yield Need(stage, frozen * held + own * (_MATRIX[knobs.optimizer] * kept + buckets), words)
             continue
         several = rows // run.launch.processes > knobs.micro_batch
         cast = _CAST if several and run.model.dtype == "bfloat16" else 0.0
@@ -75,9 +79,11 @@ def needs(shapes: Shapes, run: config.Run) -> Iterator[Need]:
             f"{count / 1e9:.2f} billion trained parameters, {trained / count:.0f} bytes each for weights, gradients "
             f"and {knobs.optimizer}"
         )
+        trained = trained * kept + count * _FROZEN["float32"] * (held - kept)
+        among = f", divided among {shares} processes" if sharding != "none" else ""
         reference = stage == "grpo" and run.grpo.beta > 0
         extra = " and a reference to measure KL against" if reference else ""
-        yield Need(stage, trained + (count * _FROZEN["float32"] if reference else 0), words + extra)
+        yield Need(stage, trained + (count * _FROZEN["float32"] * held if reference else 0), words + extra + among)
 
 
 def _stages(run: config.Run) -> Iterator[tuple[str, config.Sft | config.Grpo, config.Lora | None, int]]:
@@ -100,12 +106,16 @@ def check(shapes: Shapes, run: config.Run, gpu_bytes: float) -> None:
     Raises:
         ConfigError: The first stage that cannot fit, with the arithmetic.
     """
+    sampler = run.grpo.generation
     for need in needs(shapes, run):
-        if need.bytes > gpu_bytes:
+        lent = sampler.share if sampler.engine == "vllm-colocate" and need.stage == "grpo" else 0.0
+        if need.bytes > gpu_bytes * (1 - lent):
+            beside = f", {lent:.0%} of it lent to vLLM" if lent else ""
             raise ConfigError(
                 f"{need.stage}: needs at least {need.bytes / _GB:.1f} GB on each GPU, which has "
-                f"{gpu_bytes / _GB:.1f} GB: {need.words}; activations come on top.",
-                hint="Give the role a lora table, quantise the base (model.quantize), or take a smaller model.",
+                f"{gpu_bytes / _GB:.1f} GB{beside}: {need.words}; activations come on top.",
+                hint="Give the role a lora table, quantise the base (model.quantize), let processes share it "
+                "(launch.sharding), or take a smaller model.",
             )
 
 

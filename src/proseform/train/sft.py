@@ -13,7 +13,7 @@ from typing import Any
 from proseform import config, launch, task
 from proseform.case import load_cases
 from proseform.errors import ConfigError
-from proseform.train import checkpoints, hazards, progress, rows, weights
+from proseform.train import checkpoints, hazards, progress, rows, sharding, weights
 
 _VALID = 200
 """Most validation rows; their loss is only reported, and nothing is chosen by it."""
@@ -62,7 +62,7 @@ def main(job: launch.Job) -> None:
     trainer.train(resume_from_checkpoint=str(last) if last else None)
     valid_loss = trainer.evaluate()["eval_loss"]
 
-    model = trainer.accelerator.unwrap_model(trainer.model)
+    model = sharding.whole(trainer)
     past = progress.history(job)
     figures = {
         "loss": progress.mean(past[-20:], "loss"),
@@ -112,7 +112,7 @@ def _trainer(
             )  # DDP averages what was counted over all ranks
 
     whole = knobs.lora is None
-    model = weights.load(base, run.model, whole=whole)
+    model = weights.load(base, run.model, whole=whole, attention=run.launch.attention)
     if knobs.lora is not None:
         import torch
 
@@ -125,6 +125,7 @@ def _trainer(
             **weights.arguments(run, knobs, job, micro=micro, accumulate=knobs.batch // (micro * job.world_size)),
             max_length=None,
             train_sampling_strategy="sequential",
+            padding_free=knobs.packing,
             dataset_kwargs={"skip_prepare_dataset": True},
             per_device_eval_batch_size=micro,
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import logging
 import os
@@ -11,7 +12,7 @@ from typing import Any
 
 from proseform import config, launch, store
 from proseform.errors import ConfigError, StageError
-from proseform.train import checkpoints, progress
+from proseform.train import checkpoints, progress, sharding
 
 WEIGHTS = "weights"
 MANIFEST = "model.json"
@@ -66,7 +67,7 @@ def dtype(model: config.Model, *, whole: bool) -> Any:
     return torch.float32 if whole else getattr(torch, model.dtype)
 
 
-def load(folder: Path, model: config.Model, *, whole: bool) -> Any:
+def load(folder: Path, model: config.Model, *, whole: bool, attention: str = "auto") -> Any:
     """A causal LM out of a model folder, ready to train; attention never goes through cuDNN in this process again.
 
     Its backward pass gives NaN on Hopper in half precision where there is a mask, the length is an odd multiple of 64
@@ -77,9 +78,10 @@ def load(folder: Path, model: config.Model, *, whole: bool) -> Any:
         folder: An ordinary Hugging Face folder.
         model: dtype and quantisation.
         whole: All weights are to be trained.
+        attention: How attention is computed, by transformers' names; auto leaves it to them.
 
     Raises:
-        ConfigError: Quantisation is asked for and not available.
+        ConfigError: Quantisation or an attention is asked for and not available.
     """
     import torch
     from transformers import AutoModelForCausalLM
@@ -89,8 +91,24 @@ def load(folder: Path, model: config.Model, *, whole: bool) -> Any:
         raise ConfigError(
             "model.quantize: a quantised base cannot be trained whole.", hint="Give the role a lora table."
         )
-    extra = {"quantization_config": quantization(model)} if model.quantize != "none" else {}
+    extra: dict[str, Any] = {"quantization_config": quantization(model)} if model.quantize != "none" else {}
+    if attention != "auto":
+        check_attention(attention, gpus=torch.cuda.is_available())
+        extra["attn_implementation"] = attention
     return AutoModelForCausalLM.from_pretrained(folder, dtype=dtype(model, whole=whole), **extra)
+
+
+def check_attention(attention: str, *, gpus: bool) -> None:
+    """Refuse an attention that cannot be computed here.
+
+    Raises:
+        ConfigError: FlashAttention without a GPU, or without its package.
+    """
+    if attention != "flash_attention_2":
+        return
+    lacking = "a GPU; this machine shows none" if not gpus else "the package flash-attn"
+    if not gpus or importlib.util.find_spec("flash_attn") is None:
+        raise ConfigError(f'attention = "{attention}" wants {lacking}.', hint='Set attention = "sdpa".')
 
 
 def quantization(model: config.Model) -> Any:
@@ -99,8 +117,6 @@ def quantization(model: config.Model) -> Any:
     Raises:
         ConfigError: No GPU, or bitsandbytes is not installed.
     """
-    import importlib.util
-
     import torch
     from transformers import BitsAndBytesConfig
 
@@ -182,10 +198,12 @@ def arguments(
         accumulate: Forward passes of one process in one step.
 
     Raises:
-        ConfigError: This machine has GPUs, but fewer than processes.
+        ConfigError: This machine has GPUs, but fewer than processes; or what shares a model among them is not there.
     """
     cpu = on_cpu(run.launch)
     half = run.model.dtype == "bfloat16"
+    recompute = run.launch.recompute == "always" or (run.launch.recompute == "auto" and not cpu)
+    shared = sharding.arguments(run.launch.sharding, gpus=not cpu, recompute=recompute)
     return {
         "output_dir": str(Path(job.work) / checkpoints.FOLDER),
         "max_steps": knobs.steps,
@@ -199,7 +217,7 @@ def arguments(
         "per_device_train_batch_size": micro,
         "gradient_accumulation_steps": accumulate,
         "bf16": half,
-        "gradient_checkpointing": not cpu,
+        "gradient_checkpointing": recompute,
         "use_cpu": cpu,
         "ddp_backend": ("gloo" if cpu else "nccl") if job.world_size > 1 else None,
         "ddp_find_unused_parameters": False,
@@ -211,6 +229,7 @@ def arguments(
         "save_total_limit": 2,
         "report_to": "none",
         "disable_tqdm": True,
+        **shared,
     }
 
 
