@@ -165,5 +165,5 @@ bench-documents: setup ## documents of known text by every writer that is instal
 	@$(PY) -m benchmarks.documents measure .cache/documents
 
 .PHONY: study
-study: setup ## when GRPO on JSON collapses: 30 arms over seeds, and docs/study.md (3 hours, a quiet machine); interrupt it and call it again
+study: setup ## when GRPO on JSON collapses: 34 arms over seeds, and docs/study.md (2 hours on two quiet cores); interrupt it and call it again
 	@$(PY) -m benchmarks.study

@@ -1,7 +1,8 @@
 """Figures of the study from its records. Pure.
 
-Seeds are the unit: each figure of an arm is a mean over its seeds, with the interval of :func:`proseform.stats` for so
-few values, which is wide. A run that never gets somewhere is *censored*: it counts as slower than any other.
+Seeds are the unit: each figure of an arm is a mean over its seeds, with the lowest and the highest of them. Intervals
+of :mod:`proseform.stats` for so few values in [0, 1] are wide, and stand in a picture alone. A run that never gets
+somewhere is *censored*: it counts as slower than any other.
 """
 
 from __future__ import annotations
@@ -13,11 +14,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.signal.figures import ratio, tokens_to
-from proseform.stats import Estimate, bounded_mean
 
 Record = Mapping[str, Any]
 EDGE = 10
 """Steps at the beginning and at the end whose mixed groups are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """A figure over seeds: ``low ≤ value ≤ high``, the mean between the lowest and the highest seed."""
+
+    value: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +56,7 @@ class Row:
         value: Share of the words that are right, of valid sampled answers; None where no seed has one.
         right: Share of sampled answers that are wholly right.
         held_out: The held-out reward, of 1.
-        talk: The loss on small talk, in nats a token: mean, lowest and highest seed.
+        talk: The loss on small talk, in nats a token.
         mixed: Share of mixed groups in the first :data:`EDGE` steps and in the last; None where nothing is sampled.
         first: Sampled tokens to the first sampled answer that is wholly right: median, infinite where censored.
         to: Sampled tokens to each target.
@@ -55,12 +64,12 @@ class Row:
     """
 
     seeds: int
-    valid_greedy: Estimate
-    valid_sampled: Estimate
-    value: Estimate | None
-    right: Estimate
-    held_out: Estimate
-    talk: tuple[float, float, float]
+    valid_greedy: Spread
+    valid_sampled: Spread
+    value: Spread | None
+    right: Spread
+    held_out: Spread
+    talk: Spread
     mixed: tuple[float, float] | None
     first: float
     to: tuple[To, ...]
@@ -90,14 +99,13 @@ def _row(legs: Mapping[int, Record], centre: Mapping[int, Record], targets: Sequ
     """One arm's figures."""
     finals = [record["final"] for record in legs.values()]
 
-    def share(name: str) -> Estimate | None:
+    def share(name: str) -> Spread | None:
         values = [final[name] for final in finals if final[name] is not None]
-        return bounded_mean(values, 0.0, 1.0) if values else None
+        return _spread(values) if values else None
 
-    def certain(name: str) -> Estimate:
-        return bounded_mean([final[name] for final in finals], 0.0, 1.0)
+    def certain(name: str) -> Spread:
+        return _spread([final[name] for final in finals])
 
-    talk = [final["talk"] for final in finals]
     both = legs.keys() & centre.keys()
     first = [record["first"]["tokens"] if record["first"] else math.inf for record in legs.values()]
     return Row(
@@ -107,12 +115,17 @@ def _row(legs: Mapping[int, Record], centre: Mapping[int, Record], targets: Sequ
         value=share("value_sampled"),
         right=certain("right_sampled"),
         held_out=certain("held_out"),
-        talk=(statistics.fmean(talk), min(talk), max(talk)),
+        talk=certain("talk"),
         mixed=mixed([record["mixed"] for record in legs.values()]),
         first=statistics.median_high(first),
         to=tuple(_to(legs, centre, target) for target in targets),
         ahead=(sum(legs[seed]["final"]["held_out"] > centre[seed]["final"]["held_out"] for seed in both), len(both)),
     )
+
+
+def _spread(values: Sequence[float]) -> Spread:
+    """A figure of some seeds."""
+    return Spread(statistics.fmean(values), min(values), max(values))
 
 
 def _to(legs: Mapping[int, Record], centre: Mapping[int, Record], target: float) -> To:

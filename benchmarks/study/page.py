@@ -8,12 +8,11 @@ from pathlib import Path
 
 from benchmarks.study import figures, plots, rejection
 from benchmarks.study.arms import Plan
-from benchmarks.study.figures import Record, Row, To
+from benchmarks.study.figures import Record, Row, Spread, To
 from benchmarks.study.sections import Factors
-from proseform.stats import Estimate
 
 TEMPLATE = Path(__file__).parent / "page.md"
-HOURS = "2 to 3"
+HOURS = "1.5 to 2.5"
 """What the whole study may take on two quiet cores; `--size` says what it does."""
 _NAMES = {
     "reward": "reward", "scale": "scaling", "sft": "steps of SFT", "prompt": "prompt", "beta": "β",
@@ -103,22 +102,23 @@ def _results(plan: Plan, records: Mapping[tuple[str, int], Record]) -> list[str]
 
 def _ends(row: Row) -> tuple[str, ...]:
     """An arm's figures at the end."""
-    estimates = (row.valid_greedy, row.valid_sampled, row.value, row.right, row.held_out)
+    spreads = (row.valid_greedy, row.valid_sampled, row.value, row.right, row.held_out)
     ahead = f"{row.ahead[0]} of {row.ahead[1]}" if row.ahead[1] else "-"
-    return (str(row.seeds), *map(_figure, estimates), ahead)
+    return (str(row.seeds), *map(_figure, spreads), ahead)
 
 
 def _ways(row: Row) -> tuple[str, ...]:
     """An arm's figures on the way."""
     mixed = [f"{share:.2f}" for share in row.mixed] if row.mixed else ["-", "-"]
     first = "never" if math.isinf(row.first) else f"{row.first:,.0f}"
-    talk = f"{row.talk[0]:.2f} ({row.talk[1]:.2f} to {row.talk[2]:.2f})"
-    return (*mixed, first, *(_tokens(to, row.seeds) for to in row.to), *(_ratio(to) for to in row.to), talk)
+    return (
+        *mixed, first, *(_tokens(to, row.seeds) for to in row.to), *(_ratio(to) for to in row.to), _figure(row.talk)
+    )  # fmt: skip
 
 
-def _figure(estimate: Estimate | None) -> str:
-    """A figure with its interval."""
-    return "-" if estimate is None else f"{estimate.value:.3f} [{estimate.low:.2f}, {estimate.high:.2f}]"
+def _figure(spread: Spread | None) -> str:
+    """A figure with its lowest and its highest seed."""
+    return "-" if spread is None else f"{spread.value:.3f} ({spread.low:.2f} to {spread.high:.2f})"
 
 
 def _tokens(to: To, seeds: int) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.study import figures
 from benchmarks.study.arms import Plan
 from benchmarks.study.figures import Record
+from proseform.stats import bounded_mean
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -104,7 +105,7 @@ def _compliance(path: Path, legs: Legs) -> None:
         axes = figure.subplots()
         for place, some in enumerate(legs.values()):
             values = [leg["final"]["valid_sampled"] for leg in some]
-            estimate = figures.bounded_mean(values, 0.0, 1.0)
+            estimate = bounded_mean(values, 0.0, 1.0)
             axes.plot([estimate.low, estimate.high], [place, place], color=CENTRE, linewidth=1.2)
             axes.plot(values, [place] * len(values), "|", color=COLOURS[0], markersize=8)
             axes.plot([estimate.value], [place], "o", color=COLOURS[1], markersize=5)
