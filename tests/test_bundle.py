@@ -73,6 +73,23 @@ def test_the_digest_covers(change):
     assert replace(whole, **change).digest != whole.digest
 
 
+def test_a_bundle_says_that_a_model_is_an_encoder_decoder_and_is_else_written_as_before(folder):
+    """Earlier versions refuse format 3 in words; what they can serve stays in the format that they read."""
+    causal = json.loads((folder / "bundle.json").read_text())
+    assert causal["format"] == 2
+    assert all("kind" not in causal[role] for role in bundle.ROLES)
+    whole = bundle.read(folder)
+    replace(whole, formatter=replace(whole.formatter, kind="seq2seq")).write(folder)
+    raw, stored = json.loads((folder / "bundle.json").read_text()), bundle.read(folder)
+    assert (raw["format"], raw["formatter"]["kind"], stored.encoder_decoders) == (3, "seq2seq", ["formatter"])
+    assert stored.format == 3
+    assert stored.digest == raw["digest"] != whole.digest
+    raw["formatter"]["kind"] = "diffusion"
+    (folder / "bundle.json").write_text(json.dumps(raw))
+    with pytest.raises(StoreError, match="its kind of model is 'diffusion'; known are causal and seq2seq"):
+        bundle.read(folder)
+
+
 def test_swapping_the_roles_is_another_bundle():
     """A pair can never be mixed."""
     whole = toy_bundle(toy_task())
@@ -164,11 +181,11 @@ def test_a_bundle_agrees_by_the_contract_alone():
         agree(stored, replace(toy_task(), contract=digest.of_json("other")))
 
 
-@pytest.mark.parametrize("number", [3, -1, "1", None, 1.5, [], {}])
+@pytest.mark.parametrize("number", [4, -1, "1", None, 1.5, [], {}])
 def test_an_unknown_format_is_refused_in_words(folder, number):
     raw = json.loads((folder / "bundle.json").read_text())
     (folder / "bundle.json").write_text(json.dumps({**raw, "format": number}))
-    with pytest.raises(StoreError, match=r"a bundle of format .*; this Proseform reads formats 0 to 2"):
+    with pytest.raises(StoreError, match=r"a bundle of format .*; this Proseform reads formats 0 to 3"):
         bundle.read(folder)
 
 

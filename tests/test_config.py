@@ -51,6 +51,12 @@ REFUSED = [
         "grpo.signal.resample.budget: input should be greater than or equal to 1",
         "a budget that leaves a step without its prompts",
     ),
+    ("name = 'x'\n[formatter]\nname = './t5'\n", "formatter.name: a causal formatter starts from", "a base of no kind"),
+    (
+        "name = 'x'\n[formatter]\nkind = 'rnn'\n",
+        "formatter.kind: input should be 'causal' or 'seq2seq'",
+        "a third kind",
+    ),
     (
         "name = 'x'\n[grpo]\ndecoupled = true\n[grpo.signal.rounds]\n",
         "grpo.signal.rounds: its advantages are a prompt's own",
@@ -205,7 +211,7 @@ def test_the_place_takes_half_of_the_knobs_out_of_run_files():
     assert len(methods) <= 11
     assert len(engine) <= 5
     # Of the rest, 20 say how sure the five checks of the gate must be.
-    assert len(run) - len(methods) - len(engine) <= 135
+    assert len(run) - len(methods) - len(engine) <= 137
     assert len({path for path, _, _ in run}) == len(run)
     assert len({path for path, _, _ in place}) == len(place)
     assert all(sentence.endswith((".", ")")) for _, _, sentence in [*run, *place])

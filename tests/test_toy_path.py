@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from proseform import config, task, thresholds
+from proseform.bundle import Bundle
 from proseform.case import load_cases
 from proseform.data import new
 from proseform.data.forms import Columns
@@ -38,8 +39,19 @@ def test_from_ones_own_schema_and_cases_to_a_valid_answer(tmp_path: Path, monkey
     whole_way("mine", str(RUNS / "micro-own.toml"))
 
 
-def whole_way(name: str, run: str) -> None:
-    """Every stage up to the report, the gate's judgement of it, and an answer by the bundle that was measured."""
+@pytest.mark.usefixtures("warmed")
+def test_with_an_encoder_decoder_as_formatter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The formatter has a base of its own; the bundle says what it is, and answers in process."""
+    monkeypatch.setenv("PROSEFORM_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv(task.FOLDERS, str(tmp_path / "tasks"))
+    new.write("mine", TICKETS / "schema.json", TICKETS / "cases.jsonl", Columns())
+    bundle = whole_way("mine", str(RUNS / "micro-seq2seq.toml"))
+    assert bundle.encoder_decoders == ["formatter"]
+    assert bundle.evaluator.base_digest != bundle.formatter.base_digest
+
+
+def whole_way(name: str, run: str) -> Bundle:
+    """Every stage up to the report, the gate's judgement of it, and an answer by the bundle that was measured: that."""
     data, imitator, evaluator, formatter, report = (cache.Slot() for _ in range(5))
     dataset.run(name, run, data)
     sft.run(name, run, "evaluator", data, imitator)
@@ -60,3 +72,4 @@ def whole_way(name: str, run: str) -> None:
     result = answer(LocalEngine(folder), the_task, inputs)
     assert result.bundle == bundle.digest
     assert bundle.compiled().fault(result.value) is None
+    return bundle

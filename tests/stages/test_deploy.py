@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from proseform import config, digest, registry, testing, thresholds
 from proseform import task as tasks
 from proseform.bundle import Generation, Part
 from proseform.errors import ClusterError, ConfigError, RegistryError, StageError
+from proseform.infer import vllm
 from proseform.kube.api import Api
 from proseform.registry import attachments, models
 from proseform.stages import cache, deploy, gateway, preflight, promote
@@ -223,3 +225,14 @@ def test_a_gateway_that_never_leads_to_the_promoted_bundle_is_told(
 def test_a_form_that_the_models_cannot_have_is_refused_before_anything_is_trained(knob: str, field: str) -> None:
     with pytest.raises(ConfigError, match=field):
         preflight.check("toy", run(), config.PLACES.parse(PLACE + knob))
+
+
+def test_an_encoder_decoder_is_refused_before_anything_is_trained_or_deployed() -> None:
+    """VLLM serves none; an engine by URL is somebody else's."""
+    with pytest.raises(ConfigError, match=r"formatter\.kind: the place serves by vLLM"):
+        preflight.check("toy", f"{run()}[formatter]\nkind = 'seq2seq'\n", config.PLACES.parse(PLACE))
+    whole = testing.toy_bundle(testing.toy_task())
+    bundle = replace(whole, formatter=replace(whole.formatter, kind="seq2seq"))
+    with pytest.raises(ConfigError, match="The formatter of this bundle is an encoder-decoder"):
+        vllm.check(bundle)
+    vllm.check(whole)

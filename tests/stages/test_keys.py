@@ -205,6 +205,13 @@ def test_what_a_change_of_the_run_moves(computed, text, steps, why):
     assert moved(computed(), computed(run=SMALL + text)) == steps, why
 
 
+def test_an_encoder_decoder_has_a_base_of_its_own(computed):
+    """It moves what comes of the formatter, and nothing of the evaluator."""
+    before, after = computed(), computed(run=f"{SMALL}[formatter]\nkind = 'seq2seq'\n")
+    assert after.keys() - before.keys() == {"base-formatter"}
+    assert moved(before, {step: after[step] for step in before}) == {"sft-formatter", "records"}
+
+
 def test_no_key_depends_on_where_it_is_computed(computed):
     assert computed() == computed(place="default")
 

@@ -5,6 +5,6 @@
 """
 
 from proseform.bundle.manifest import of, read
-from proseform.bundle.value import FORMAT, MANIFEST, ROLES, Bundle, Generation, Part, Role
+from proseform.bundle.value import FORMAT, MANIFEST, ROLES, Bundle, Generation, Kind, Part, Role
 
-__all__ = ["FORMAT", "MANIFEST", "ROLES", "Bundle", "Generation", "Part", "Role", "of", "read"]
+__all__ = ["FORMAT", "MANIFEST", "ROLES", "Bundle", "Generation", "Kind", "Part", "Role", "of", "read"]

@@ -26,10 +26,12 @@ from proseform.schema import Schema
 
 Role = Literal["evaluator", "formatter"]
 Accept = Literal["verified", "valid"]
+Kind = Literal["causal", "seq2seq"]
 ROLES: tuple[Role, ...] = ("evaluator", "formatter")
 MANIFEST = "bundle.json"
-FORMAT = 2
-"""The format that is written."""
+FORMAT = 3
+"""The last format. A bundle of causal models alone is written as format 2, as it was before there were others."""
+_CAUSAL = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class Part:
         base_digest: Digest of that folder's files.
         adapter: Folder of the LoRA adapter inside the bundle; empty where the base is the whole model.
         adapter_digest: Digest of that folder's files; empty likewise.
+        kind: The model's: ``causal``, or ``seq2seq``, an encoder-decoder.
         prompt: The role's prompt.
         generation: How the role generates.
     """
@@ -66,6 +69,7 @@ class Part:
     generation: Generation
     adapter: str = ""
     adapter_digest: str = ""
+    kind: Kind = "causal"
 
 
 @dataclass(frozen=True)
@@ -93,11 +97,16 @@ class Bundle:
     formatter: Part
     schema: Mapping[str, Any]
     settings: Mapping[str, Any] = field(default_factory=dict)
-    format: int = FORMAT
+    format: int = _CAUSAL
     tokenisation: str = TOKENISATION
     abstention: Abstention | None = None
     task_data: str = field(default="", compare=False)
     stored: Mapping[str, Any] | None = field(init=False, default=None, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """A bundle with an encoder-decoder is of the last format."""
+        if self.encoder_decoders:
+            object.__setattr__(self, "format", FORMAT)
 
     @cached_property
     def digest(self) -> str:
@@ -114,12 +123,19 @@ class Bundle:
         for role in ROLES:
             if not fields[role]["prompt"]["form"]:
                 del fields[role]["prompt"]["form"]  # a bundle without one states what it always did
-        return {**fields, "format": FORMAT}
+            if fields[role]["kind"] == "causal":
+                del fields[role]["kind"]
+        return {**fields, "format": FORMAT if self.encoder_decoders else _CAUSAL}
 
     @property
     def parts(self) -> dict[Role, Part]:
         """The parts by role."""
         return {"evaluator": self.evaluator, "formatter": self.formatter}
+
+    @property
+    def encoder_decoders(self) -> list[Role]:
+        """The roles whose model is an encoder-decoder, which the in-process engine alone runs."""
+        return [role for role, part in self.parts.items() if part.kind == "seq2seq"]
 
     @property
     def accept(self) -> Accept:

@@ -25,8 +25,10 @@ from proseform.config.serving import Engine, Scaling, Serving, Transformer
 from proseform.config.signal import Curriculum, Form, Gold, Replay, Resample, Rounds, Signal, Skip, ZeroVariance
 from proseform.config.training import (
     Completions,
+    Formatter,
     Generation,
     Grpo,
+    Kind,
     Launch,
     Lora,
     Model,
@@ -51,6 +53,7 @@ __all__ = [
     "EvaluateJob",
     "Files",
     "Form",
+    "Formatter",
     "Gate",
     "Generation",
     "GenerationJob",
@@ -58,6 +61,7 @@ __all__ = [
     "Grpo",
     "Images",
     "Jobs",
+    "Kind",
     "Launch",
     "Lora",
     "Model",
@@ -110,6 +114,7 @@ class Run(Section):
     description: str = ""
     """One sentence for people."""
     model: Model = Model()
+    formatter: Formatter = Formatter()
     dataset: Dataset = Dataset()
     sft: SftRoles = SftRoles()
     grpo: Grpo = Grpo()

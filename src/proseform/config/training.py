@@ -65,6 +65,26 @@ class Model(Section):
     tiny: Tiny = Tiny()
 
 
+Kind = Literal["causal", "seq2seq"]
+"""What a language model is: one stack that goes on from its prompt, or an encoder and a decoder."""
+
+
+class Formatter(Section):
+    """The model that the formatter starts from, where it is not the evaluator's."""
+
+    kind: Kind = "causal"
+    """causal: the evaluator's base; seq2seq: an encoder-decoder of its own (T5, BART), served in process alone."""
+    name: str = ""
+    """For seq2seq: a repository name or a folder; empty makes one from nothing, of the shape of model.tiny."""
+
+    @model_validator(mode="after")
+    def _named(self) -> Formatter:
+        """A causal formatter has no base of its own."""
+        if self.name and self.kind == "causal":
+            raise ValueError('formatter.name: a causal formatter starts from [model]; set formatter.kind = "seq2seq"')
+        return self
+
+
 class Training(Section):
     """Settings that SFT and GRPO have in common."""
 

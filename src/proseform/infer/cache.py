@@ -9,7 +9,7 @@ import inspect
 from typing import Any
 
 import torch
-from transformers import DynamicCache
+from transformers import DynamicCache, EncoderDecoderCache
 from transformers.cache_utils import DynamicLayer
 
 _SPARE = 64
@@ -57,6 +57,11 @@ def of(config: Any) -> DynamicCache:
     cache = DynamicCache(config=config)
     cache.layers = [_Layer() if type(layer) is DynamicLayer else layer for layer in cache.layers]
     return cache
+
+
+def of_encoder_decoder(config: Any) -> EncoderDecoderCache:
+    """An empty cache of an encoder-decoder's decoder; what it makes of the encoder's states is written once."""
+    return EncoderDecoderCache(of(config.get_text_config(decoder=True)), DynamicCache())
 
 
 def croppable(model: Any, cache: DynamicCache) -> bool:

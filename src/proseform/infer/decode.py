@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 
 from proseform.errors import InputError, Refusal
+from proseform.infer import encoded, passes
 from proseform.infer.grammars.constrain import exhausted
-from proseform.infer.passes import Batch
 
 if TYPE_CHECKING:
     from llguidance import LLMatcher
@@ -40,6 +40,7 @@ class Row:
 
     Attributes:
         prompt: Token ids, prefill included.
+        given: How many of them, the last ones, an encoder-decoder has as what it has written; nothing to others.
         max_tokens: The longest completion.
         temperature: 0 is greedy.
         seed: Of this row's own noise.
@@ -60,6 +61,7 @@ class Row:
     seed: int = 0
     matcher: LLMatcher | None = None
     deadline: float | None = None
+    given: int = 0
     watch: Callable[[Row], bool] | None = None
     budget: Budget | None = None
     renew: Callable[[], LLMatcher] | None = None
@@ -158,17 +160,22 @@ def run(
     """Complete the rows in place.
 
     Args:
-        model: A causal language model, in evaluation mode.
+        model: A causal language model or an encoder-decoder, in evaluation mode.
         rows: At least one; prompts not empty.
         constraints: Gives the masks; needed where a row has a matcher.
         pad: A token id to fill with; it is masked.
         stop: The ids that end a completion.
-        drafting: What is drafted; None has a pass for each token. Changes no row but for the rounding of its logits.
+        drafting: What is drafted; None has a pass for each token, as an encoder-decoder always has. Changes no row but
+            for the rounding of its logits.
 
     Returns:
         How many passes the model made.
     """
-    batch = Batch(model, rows, pad, constraints, drafting)
+    batch = (
+        encoded.Batch(model, rows, pad)
+        if model.config.is_encoder_decoder
+        else passes.Batch(model, rows, pad, constraints, drafting)
+    )
     with torch.inference_mode():
         while batch.rows:
             logits, drafts = batch.read()

@@ -106,6 +106,7 @@ class Servers:
         *,
         how: Engine | None = None,
     ) -> None:
+        vllm.check(bundle)
         python, roles = interpreter(), tuple(bundle.parts)
         groups = [(role,) for role in roles] if vllm.economical(bundle) else [roles]
         chosen = how or knobs()

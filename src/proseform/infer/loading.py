@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
+from proseform.bundle import Kind
 from proseform.errors import StoreError
 
 _END_OF_TURN = "<|im_end|>"
@@ -19,7 +20,11 @@ speed (SmolLM2-135M, r = 32, 32 at once: 211 tokens/s, merged 430). Larger bases
 
 
 def load_model(
-    base: Path, adapter: Path | None = None, dtype: str = "float32", device: str | None = None
+    base: Path,
+    adapter: Path | None = None,
+    dtype: str = "float32",
+    device: str | None = None,
+    kind: Kind = "causal",
 ) -> tuple[Any, Any]:
     """A model and its tokenizer from local folders, in evaluation mode.
 
@@ -28,6 +33,7 @@ def load_model(
         adapter: A PEFT adapter folder.
         dtype: ``float32`` or ``bfloat16``.
         device: Where to put it; a GPU where there is one by default.
+        kind: ``seq2seq`` for an encoder-decoder.
 
     Raises:
         StoreError: No model in the folder.
@@ -35,7 +41,8 @@ def load_model(
     transformers_logging.disable_progress_bar()  # its bars would stand between ours
     try:
         tokenizer: Any = AutoTokenizer.from_pretrained(str(base), local_files_only=True)
-        model: Any = AutoModelForCausalLM.from_pretrained(str(base), dtype=getattr(torch, dtype), local_files_only=True)
+        auto: Any = AutoModelForSeq2SeqLM if kind == "seq2seq" else AutoModelForCausalLM
+        model: Any = auto.from_pretrained(str(base), dtype=getattr(torch, dtype), local_files_only=True)
     except (OSError, ValueError) as error:
         raise StoreError(f"{base}: no model can be loaded from here ({str(error).splitlines()[0]}).") from error
     if adapter is not None:

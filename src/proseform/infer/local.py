@@ -112,7 +112,7 @@ class LocalEngine:
         for role, part in self.bundle.parts.items():
             if part.base not in loaded:
                 loaded[part.base] = loading.load_model(
-                    folder / part.base, dtype=str(settings.get("dtype", "float32")), device=device
+                    folder / part.base, dtype=str(settings.get("dtype", "float32")), device=device, kind=part.kind
                 )
             model, tokenizer = loaded[part.base]
             if part.adapter and model.device.type == "cpu" and model.num_parameters() < loading.MERGED:

@@ -58,6 +58,19 @@ class Standing:
     python: str = "python3"
 
 
+def check(bundle: Bundle) -> None:
+    """Refuse a bundle that vLLM cannot serve.
+
+    Raises:
+        ConfigError: One of its models is an encoder-decoder.
+    """
+    if bundle.encoder_decoders:
+        raise ConfigError(
+            f"The {bundle.encoder_decoders[0]} of this bundle is an encoder-decoder, which vLLM does not serve.",
+            hint="Answer in process (the engine local), or train a causal formatter (formatter.kind).",
+        )
+
+
 def economical(bundle: Bundle) -> str:
     """Why one engine cannot serve both roles; empty if it can.
 

@@ -61,7 +61,9 @@ def assemble(
         generation = Generation(
             getattr(run.generation, role).max_tokens, run.model.max_length, run.generation.retry_temperature
         )
-        parts[role] = Part(name, base_digest, prompt, generation, role if policy.adapter else "", adapter_digest)
+        kind = run.formatter.kind if role == "formatter" else "causal"
+        adapter = role if policy.adapter else ""
+        parts[role] = Part(name, base_digest, prompt, generation, adapter, adapter_digest, kind)
     bundle = Bundle(
         task=task.name,
         task_contract=task.contract,

@@ -105,6 +105,8 @@ def prepare(
     folder = models.fetch(registry, model, version.version, cache.home().root / "bundles")
     bundle = bundles.read(folder, check_files=False)
     agree(bundle, tasks.load(task))
+    if not place.serving.engine.url:
+        vllm.check(bundle)
     _readable(folder)
     if place.serving.storage.startswith("s3://"):
         models.complete(registry, version, folder)  # engines mount MLflow's artifacts, which lack the bases

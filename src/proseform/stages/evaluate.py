@@ -162,10 +162,16 @@ def _records(
 ) -> Result:
     """The texts of all variants, by a worker that is launched as training is (here, or as a job), or by URL."""
     base = policy.base(run, task.name, dataset)
+    own = run.formatter.kind == "seq2seq"  # the formatter has a base of its own
+    formatter_base = policy.base(run, task.name, dataset, "formatter") if own else base
     inputs = {
         "asks": {subject.name: plan_digest(plan(study, subject)) for subject in SUBJECTS},
         "task": task.contract,
-        "models": {"base": base.ref.digest, **{name: cache.ref(artifact).digest for name, artifact in trained.items()}},
+        "models": {
+            "base": base.ref.digest,
+            **({"formatter_base": formatter_base.ref.digest} if own else {}),
+            **{name: cache.ref(artifact).digest for name, artifact in trained.items()},
+        },
         "generation": run.generation.model_dump(mode="json"),
         "max_length": run.model.max_length,
         "dtype": run.model.dtype,
@@ -182,9 +188,10 @@ def _records(
 
     def body(work: Path, out: Path) -> dict[str, Any]:
         untrained = policy.Policy(policy.fetched(base), None)
+        unshaped = policy.Policy(policy.fetched(formatter_base), None)
         policies = {name: policy.of(artifact) for name, artifact in trained.items()}
         pairs = {
-            "base": (untrained, untrained),
+            "base": (untrained, unshaped),
             "sft": (policies["sft"], policies["formatter"]),
             "grpo": (policies["grpo"], policies["formatter"]),
         }

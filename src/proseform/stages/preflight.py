@@ -114,8 +114,8 @@ def _fits(run: config.Run, place: config.Place) -> None:
     """Check that the processes divide among the pods, and that the trained models can be served as the place asks.
 
     Raises:
-        ConfigError: They do not divide; the place has no GPU for a vLLM that samples; or it serves adapters on one
-            base, and a role has no adapter.
+        ConfigError: They do not divide; the place has no GPU for a vLLM that samples; the formatter is an
+            encoder-decoder, which its engines do not serve; or it serves adapters on one base, and a role has none.
     """
     nodes, processes = place.jobs.nodes, run.launch.processes
     if processes % nodes:
@@ -135,6 +135,11 @@ def _fits(run: config.Run, place: config.Place) -> None:
             hint="Leave it out, or train on this machine.",
         )
     serving = place.serving
+    if run.formatter.kind == "seq2seq" and not serving.engine.url:
+        raise ConfigError(
+            "formatter.kind: the place serves by vLLM, which serves no encoder-decoder.",
+            hint="Take formatter.kind 'causal', or run without a place and answer in process.",
+        )
     whole = [role for role in ("evaluator", "formatter") if getattr(run.sft, role).lora is None]
     if whole and not serving.engine.url and (serving.form == "economical" or serving.mode == "serverless"):
         field = "form" if serving.form == "economical" else "mode"

@@ -21,7 +21,7 @@ def run(task: str, run: str, role: Role, dataset: cache.Artifact, model: cache.A
         StageError: The worker failed; the message is the worker's.
     """
     resolved, the_task = config.load(run), cache.load_task(task)
-    base = policy.base(resolved, task, dataset)
+    base = policy.base(resolved, task, dataset, role)
     inputs = {
         "task": the_task.contract,
         "role": role,

@@ -63,7 +63,7 @@ def toy_task() -> Task:
 
 def toy_bundle(task: Task, **changes: Any) -> Bundle:
     """A bundle of a task that has no files, for scripted engines."""
-    part = {"base": "base", "base_digest": digest.of_json("none")}
+    part: dict[str, Any] = {"base": "base", "base_digest": digest.of_json("none")}
     known = {
         "task": task.name,
         "task_contract": task.contract,

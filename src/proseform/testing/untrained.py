@@ -85,7 +85,7 @@ def random_bundle(folder: Path, task: Task, *, seed: int = 0, adapters: bool = F
         pad_token_id=words.pad_token_id,
     )
 
-    def save(name: str, at: int) -> dict[str, str]:
+    def save(name: str, at: int) -> dict[str, Any]:
         torch.manual_seed(at)
         Qwen3ForCausalLM(config).save_pretrained(folder / name)
         words.save_pretrained(folder / name)
@@ -109,7 +109,7 @@ def random_bundle(folder: Path, task: Task, *, seed: int = 0, adapters: bool = F
     return folder
 
 
-def _adapter(folder: Path, role: str, seed: int) -> dict[str, str]:
+def _adapter(folder: Path, role: str, seed: int) -> dict[str, Any]:
     """A LoRA adapter of random weights over ``base``."""
     import torch
     from peft import LoraConfig, get_peft_model

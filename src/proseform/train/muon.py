@@ -88,11 +88,12 @@ def optimizer(model: Any, rate: float, matrix_rate: float, beta2: float, weight_
                 params = [p for p in group["params"] if p.grad is not None]
                 (_step_matrices if group["matrices"] else _step_rest)(params, group, self.state)
 
+    embeddings = {id(module.weight) for module in model.modules() if isinstance(module, torch.nn.Embedding)}
     matrices: list[torch.Tensor] = []
     rest: list[torch.Tensor] = []
     for name, p in model.named_parameters():
         if p.requires_grad:
-            (matrices if _is_matrix(name, p) else rest).append(p)
+            (matrices if _is_matrix(name, p) and id(p) not in embeddings else rest).append(p)
     groups = [
         {"params": matrices, "lr": matrix_rate, "weight_decay": weight_decay, "matrices": True, "betas": (0.9, beta2)},
         {"params": rest, "lr": rate, "weight_decay": 0.0, "matrices": False, "betas": (0.9, beta2)},

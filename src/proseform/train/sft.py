@@ -1,5 +1,7 @@
 """The sft worker: supervised fine-tuning of one role, whole weights or LoRA, by TRL's SFTTrainer.
 
+A formatter that is an encoder-decoder is trained by :mod:`proseform.train.seq2seq`, and all else is the same.
+
 Rows are tokenised and ordered beforehand (:mod:`proseform.train.rows`); the loss is on completions only. A run
 that is interrupted at any moment resumes from the last sealed checkpoint and ends with the same weights.
 """
@@ -88,7 +90,7 @@ def _trainer(
     from datasets.utils import logging as talk
     from trl import SFTConfig, SFTTrainer
 
-    from proseform.train import head
+    from proseform.train import head, seq2seq
 
     talk.disable_progress_bar()
 
@@ -112,13 +114,16 @@ def _trainer(
             )  # DDP averages what was counted over all ranks
 
     whole = knobs.lora is None
-    model = weights.load(base, run.model, whole=whole, attention=run.launch.attention)
+    kind = run.formatter.kind if job.settings["role"] == "formatter" else "causal"
+    model = weights.load(base, run.model, whole=whole, kind=kind, attention=run.launch.attention)
     if knobs.lora is not None:
         import torch
 
         torch.manual_seed(knobs.seed)
         model = weights.with_new_adapter(model, knobs.lora)
     order = rows.order([len(ids) for ids in train["input_ids"]], knobs.batch, knobs.steps, knobs.seed)
+    if kind == "seq2seq":
+        return seq2seq.trainer(job, run, knobs, micro, tokenizer, model, train, valid, order)
     return Trainer(
         model=model,
         args=SFTConfig(

@@ -67,8 +67,10 @@ def dtype(model: config.Model, *, whole: bool) -> Any:
     return torch.float32 if whole else getattr(torch, model.dtype)
 
 
-def load(folder: Path, model: config.Model, *, whole: bool, attention: str = "auto") -> Any:
-    """A causal LM out of a model folder, ready to train; attention never goes through cuDNN in this process again.
+def load(
+    folder: Path, model: config.Model, *, whole: bool, kind: config.Kind = "causal", attention: str = "auto"
+) -> Any:
+    """A language model out of a model folder, ready to train; attention never goes through cuDNN in this process again.
 
     Its backward pass gives NaN on Hopper in half precision where there is a mask, the length is an odd multiple of 64
     and a row's log-sum-exp lies below -88 (since torch 2.11; github.com/pytorch/pytorch/issues/196678). That of a row
@@ -78,13 +80,14 @@ def load(folder: Path, model: config.Model, *, whole: bool, attention: str = "au
         folder: An ordinary Hugging Face folder.
         model: dtype and quantisation.
         whole: All weights are to be trained.
+        kind: ``seq2seq`` for an encoder-decoder.
         attention: How attention is computed, by transformers' names; auto leaves it to them.
 
     Raises:
         ConfigError: Quantisation or an attention is asked for and not available.
     """
     import torch
-    from transformers import AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
     torch.backends.cuda.enable_cudnn_sdp(False)
     if whole and model.quantize != "none":
@@ -95,7 +98,8 @@ def load(folder: Path, model: config.Model, *, whole: bool, attention: str = "au
     if attention != "auto":
         check_attention(attention, gpus=torch.cuda.is_available())
         extra["attn_implementation"] = attention
-    return AutoModelForCausalLM.from_pretrained(folder, dtype=dtype(model, whole=whole), **extra)
+    auto: Any = AutoModelForSeq2SeqLM if kind == "seq2seq" else AutoModelForCausalLM
+    return auto.from_pretrained(folder, dtype=dtype(model, whole=whole), **extra)
 
 
 def check_attention(attention: str, *, gpus: bool) -> None:
@@ -158,8 +162,9 @@ def with_new_adapter(base: Any, lora: config.Lora) -> Any:
     if getattr(base, "is_quantized", False):
         base = prepare_model_for_kbit_training(base)
     targets = lora.targets if "," not in lora.targets else [name.strip() for name in lora.targets.split(",")]
+    task = "SEQ_2_SEQ_LM" if base.config.is_encoder_decoder else "CAUSAL_LM"
     shape = LoraConfig(
-        r=lora.r, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=targets, task_type="CAUSAL_LM"
+        r=lora.r, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=targets, task_type=task
     )
     return get_peft_model(base, shape)
 
