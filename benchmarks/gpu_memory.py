@@ -204,7 +204,7 @@ def measure(case: Case, folder: Path, limit_s: float, gpu: float | None) -> dict
     place = folder / case.name.replace(" ", "-").replace(",", "")
     began = time.monotonic()
     try:
-        with _limit(limit_s):
+        with limited(limit_s):
             if not (base / "config.json").exists():
                 for other in folder.glob("base-*"):
                     shutil.rmtree(other)
@@ -274,7 +274,7 @@ def ranks(job: launch.Job) -> list[int]:
 
 
 @contextlib.contextmanager
-def _limit(seconds: float) -> Iterator[None]:
+def limited(seconds: float) -> Iterator[None]:
     """A limit on time, by an alarm.
 
     Raises:

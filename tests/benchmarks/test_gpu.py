@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmarks import gpu_memory, gpu_worker
-from proseform import launch
+from benchmarks import gpu_check, gpu_memory, gpu_worker
+from proseform import config, launch
 from proseform.errors import StageError
 from proseform.train import weights
 
@@ -84,3 +88,42 @@ def test_the_cases_of_a_gpu_are_runs_that_can_be() -> None:
             assert (case.shape, case.lora) in adapters
         if case.lora:
             adapters.add((case.shape, case.lora))
+
+
+def test_the_check_for_a_gpu_goes_through_all_its_stages_on_a_cpu(tmp_path: Path) -> None:
+    """The script itself, dry: no registry, a wheel and no weights in its folder, both parts, adapters kept."""
+    wheel = tmp_path / "wheels" / "somewhere-1-py3-none-any.whl"
+    wheel.parent.mkdir()
+    with zipfile.ZipFile(wheel, "w") as file:
+        file.writestr("somewhere.py", "")
+        file.writestr("somewhere-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: somewhere\nVersion: 1\n")
+        file.writestr("somewhere-1.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        file.writestr("somewhere-1.dist-info/RECORD", "")
+    done = subprocess.run(
+        ["tools/gpu/check.sh", str(tmp_path), "--dry", "--level", "junior", "--seconds", "7200"],
+        cwd=Path(__file__).parents[2], env={**os.environ, "PYTHON": sys.executable}, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:] + done.stdout[-3000:]
+    lines = json.loads((tmp_path / "out" / "gpu_check.json").read_text())
+    assert [(line["part"], line["level"], line["stage"]) for line in lines] == [
+        ("measured", "starter", "sft-evaluator"), ("measured", "starter", "grpo"),
+        ("trained", "junior", "sft-evaluator"), ("trained", "junior", "sft-formatter"), ("trained", "junior", "grpo"),
+    ]  # fmt: skip
+    assert [line["steps"] for line in lines] == [2, 2, 1, 1, 1]
+    assert all(line["outcome"] == "done" for line in lines)
+    assert "no GPU: nothing is measured" in (tmp_path / "out" / "gpu_check.txt").read_text()
+    assert (tmp_path / "out" / "packages" / "somewhere.py").exists()
+    for role in ("evaluator", "formatter"):
+        assert list((tmp_path / "out" / "adapters" / role).glob("*.safetensors"))
+
+
+def test_the_second_part_of_the_check_takes_as_many_steps_as_fit() -> None:
+    first = gpu_check.Plan("starter", {"sft": 20, "grpo": 5})
+    lines = [{"stage": "sft-evaluator", "step_s": 0.5}, {"stage": "grpo", "step_s": 4.0}]
+    plan = gpu_check.second(first, lines, "expert", 200.0)
+    assert plan.steps == {"sft": 100, "grpo": 20}
+    run = config.load(plan.text)
+    assert (run.model.dtype, run.dataset.level, run.grpo.steps) == ("bfloat16", "expert", 20)
+    weights_of = gpu_check.Plan("starter", {"sft": 1, "grpo": 1}, '[model]\nsource = "hub"\nname = "/w"\n')
+    assert config.load(weights_of.text).model.name == "/w"

@@ -1,16 +1,19 @@
-"""How a forward pass is computed changes no loss: packed rows, by each attention that runs on a CPU."""
+"""How a forward pass is computed changes no weight: packed rows, activations that are computed again, attention."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from proseform import config
 from proseform.errors import ConfigError
-from proseform.train import head, rows, weights
+from proseform.launch import Job
+from proseform.train import head, rows, sft, weights
 
 ROWS = [([5, 6, 7, 8, 9], 2), ([10, 11, 12], 1), ([13, 14, 15, 16, 17, 18, 19], 4)]
 """Token ids of a row, and how many of them are its prompt."""
@@ -53,6 +56,24 @@ def test_a_packed_row_does_not_see_what_stands_before_it(tiny_base: Path, attent
         here, there = (model(input_ids=one, position_ids=positions, use_cache=False).logits for one in (ids, other))
     assert torch.allclose(here[0, 5:], there[0, 5:], atol=1e-6)
     assert not torch.allclose(here[0, :5], there[0, :5], atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("table", "knob", "value"),
+    [("sft", "packing", True), ("launch", "recompute", "always"), ("launch", "attention", "eager")],
+)
+def test_sft_ends_with_the_same_weights_however_a_pass_is_computed(
+    table: str, knob: str, value: Any, make_job: Callable[..., Job], dataset: Path, tiny_base: Path
+) -> None:
+    ends = []
+    for name, more in (("plain", {}), ("other", {knob: value})):
+        short = {"steps": 4, "save_every": 4, "micro_batch": 4, **(more if table == "sft" else {})}
+        changes = {"sft": {"evaluator": short}, "launch": more if table == "launch" else {}}
+        job = make_job("sft", name=name, dataset=dataset, base=tiny_base, changes=changes)
+        sft.main(job)
+        ends.append(load_file(next((Path(job.out) / weights.WEIGHTS).glob("*.safetensors"))))
+    plain, other = ends
+    assert all(torch.allclose(plain[name], other[name], atol=1e-4) for name in plain)
 
 
 def test_flash_attention_without_a_gpu_is_refused_in_words() -> None:
