@@ -45,7 +45,17 @@ def test_a_good_report_opens_it_and_every_threshold_has_a_row():
 
 
 def test_a_gate_checks_the_figures_of_the_report_and_no_others():
-    assert [name for name in Gate.model_fields if name != "above_blind"] == list(FIGURES)
+    beside = {"above_blind", "agreement"}
+    assert [name for name in Gate.model_fields if name not in beside] == list(FIGURES)
+
+
+def test_of_free_prose_the_second_formatters_agreement_is_asked_for_too():
+    free = {**META, "prose": "free"}
+    assert judge(report(free, agreement=figure(1.0))).open
+    for low in (figure(0.8), None):
+        closed = judge(report(free, agreement=low))
+        assert [reason.partition(":")[0] for reason in closed.reasons] == ["agreement"]
+    assert judge(report(agreement=figure(0.1))).open
 
 
 @pytest.mark.parametrize("name", FIGURES)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,6 +23,7 @@ from proseform.stages import abstention, cache, dataset, evaluate, grpo, policy,
 
 RUNS = Path(__file__).parent / "runs"
 TICKETS = Path(__file__).parents[1] / "examples/tasks/tickets"
+BICYCLES = Path(__file__).parents[1] / "examples/tasks/bicycles"
 
 
 @pytest.mark.usefixtures("warmed")
@@ -45,18 +47,30 @@ def test_with_an_encoder_decoder_as_formatter(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("PROSEFORM_HOME", str(tmp_path / "home"))
     monkeypatch.setenv(task.FOLDERS, str(tmp_path / "tasks"))
     new.write("mine", TICKETS / "schema.json", TICKETS / "cases.jsonl", Columns())
-    bundle = whole_way("mine", str(RUNS / "micro-seq2seq.toml"))
+    bundle, _ = whole_way("mine", str(RUNS / "micro-seq2seq.toml"))
     assert bundle.encoder_decoders == ["formatter"]
     assert bundle.evaluator.base_digest != bundle.formatter.base_digest
 
 
-def whole_way(name: str, run: str) -> Bundle:
-    """Every stage up to the report, the gate's judgement of it, and an answer by the bundle that was measured: that."""
+@pytest.mark.usefixtures("warmed")
+def test_from_free_prose_to_a_valid_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """GRPO is rewarded by a formatter that nobody has trained before it, and a second one reads what it writes."""
+    monkeypatch.setenv("PROSEFORM_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv(task.FOLDERS, str(BICYCLES))
+    _, summary = whole_way("bicycles", str(RUNS / "micro-own.toml"))
+    assert 0 < summary["round_trip"]["blind"] < 1
+    assert summary["figures"]["agreement"] == summary["round_trip"]["agreement"]
+    trained = {folder.parent.name for folder in (tmp_path / "home/store").glob("*/*")}
+    assert {"sft-formatter", "sft-second"} <= trained
+
+
+def whole_way(name: str, run: str) -> tuple[Bundle, dict[str, Any]]:
+    """Every stage up to the report, the gate's judgement of it, and an answer by the bundle that was measured: both."""
     data, imitator, evaluator, formatter, report = (cache.Slot() for _ in range(5))
     dataset.run(name, run, data)
     sft.run(name, run, "evaluator", data, imitator)
-    sft.run(name, run, "formatter", data, formatter)
     grpo.run(name, run, data, imitator, evaluator)
+    sft.run(name, run, "formatter", data, formatter)
     evaluate.run(name, run, data, imitator, evaluator, formatter, report)
     summary = json.loads((cache.folder(report) / "report.json").read_text())
     assert summary["figures"]["schema_valid"]["value"] == 1.0
@@ -72,4 +86,4 @@ def whole_way(name: str, run: str) -> Bundle:
     result = answer(LocalEngine(folder), the_task, inputs)
     assert result.bundle == bundle.digest
     assert bundle.compiled().fault(result.value) is None
-    return bundle
+    return bundle, summary

@@ -21,9 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 from proseform import verify
 from proseform.errors import ConfigError
-from proseform.leaves import leaves
+from proseform.leaves import content_share
 from proseform.rubric import Rubric
-from proseform.strict import same
 from proseform.tagged import NOTHING, TAGS, between, pairs, value
 
 if TYPE_CHECKING:
@@ -136,20 +135,6 @@ def gated_json(text: str, gold: Any, schema: Schema) -> float:
     if verdict.ok:
         return 1.0 + content_share(verdict.value, gold)
     return ATTEMPTED if "{" in text else 0.0
-
-
-def content_share(value: Any, gold: Any) -> float:
-    """The share of leaves on which two JSON values agree, in [0, 1]; 1 exactly where they are equal.
-
-    Leaves are compared by path, list items by position; a leaf that only one side has counts against.
-
-    >>> content_share({"a": 1, "b": ["x", "y"]}, {"a": 1, "b": ["x", "z"]}) == 2 / 3
-    True
-    """
-    ours, theirs = dict(leaves(value)), dict(leaves(gold))
-    paths = ours.keys() | theirs.keys()
-    agreed = sum(path in ours and path in theirs and same(ours[path], theirs[path]) for path in paths)
-    return agreed / len(paths)
 
 
 def content(text: str, gold: Any) -> float:

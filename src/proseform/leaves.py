@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from proseform.strict import same
+
 Path = tuple[str | int, ...]
 """The keys and indices that lead to a part of a JSON value."""
 
@@ -26,3 +28,21 @@ def leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
             yield place, child
         else:
             yield from leaves(child, place)
+
+
+def content_share(value: Any, gold: Any) -> float:
+    """The share of leaves on which two JSON values agree, in [0, 1]; 1 exactly where they are equal.
+
+    Leaves are compared by path, list items by position; a leaf that only one side has counts against.
+
+    >>> content_share({"a": 1, "b": ["x", "y"]}, {"a": 1, "b": ["x", "z"]}) == 2 / 3
+    True
+    """
+    return agreement(dict(leaves(value)), dict(leaves(gold)))
+
+
+def agreement(ours: Mapping[Path, Any], theirs: Mapping[Path, Any]) -> float:
+    """:func:`content_share` of two values whose leaves are known already, by path."""
+    paths = ours.keys() | theirs.keys()
+    agreed = sum(path in ours and path in theirs and same(ours[path], theirs[path]) for path in paths)
+    return agreed / len(paths) if paths else 1.0

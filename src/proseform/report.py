@@ -18,7 +18,19 @@ import jinja2
 from proseform import curves, histogram, verify
 from proseform.claims import marked
 from proseform.outcome import FIELD, Outcome, headline
-from proseform.suites import Study, answers, blind, evaluations, figure, foreign, formatter, levels, lift, where
+from proseform.suites import (
+    Study,
+    answers,
+    blind,
+    evaluations,
+    figure,
+    foreign,
+    formatter,
+    levels,
+    lift,
+    readings,
+    where,
+)
 
 FIGURES = ("schema_valid", "formatter_exact", "evaluator_reward", "recommendation_right", "lift")
 """The figures that a gate can check."""
@@ -45,13 +57,17 @@ def summarise(
 
     Returns:
         ``meta figures baseline variants lifts answers formatter fields confusion levels blind abstention training
-        examples``. ``figures`` has the names of :data:`FIGURES`, and ``baseline`` those of them that could be earned
-        without reading an input (``recommendation_right`` is the headline's, or the whole answer's where a task has
+        examples``, and ``round_trip`` of free prose, whose ``figures`` have ``agreement`` too. ``figures`` has the
+        names of :data:`FIGURES`, and ``baseline`` those of them that could be earned without reading an input
+        (``recommendation_right`` is the headline's, or the whole answer's where a task has
         none). An estimate is ``{"value", "low", "high", "n"}``, or None where nothing was measured.
     """
     by_suite = {
-        suite.SUITE: where(outcomes, suite=suite.SUITE) for suite in (evaluations, answers, formatter, levels, blind)
+        suite.SUITE: where(outcomes, suite=suite.SUITE)
+        for suite in (evaluations, answers, formatter, levels, blind, readings)
     }
+    study = readings.applied(by_suite["readings"], study)
+    read = readings.summarise(by_suite["readings"], study)
     prose = where(by_suite["evaluations"], subject=shipped, variant="", decoding="greedy")
     ends = where(by_suite["answers"], subject=shipped, decoding="constrained")
     unread = blind.summarise(by_suite["blind"], study)
@@ -66,10 +82,14 @@ def summarise(
         "level": study.level,
         "shipped": shipped,
         "headline": headline(study.task),
+        **({"prose": "free"} if study.task.free else {}),
     }
     return {
         "meta": {**own, **meta},
-        "figures": _figures(outcomes, by_suite, shipped, right),
+        "figures": {
+            **_figures(outcomes, by_suite, shipped, right),
+            **({"agreement": read["round_trip"]["agreement"]} if read else {}),
+        },
         "baseline": {"evaluator_reward": best.get("reward"), "recommendation_right": best.get(right)},
         **evaluations.summarise(by_suite["evaluations"], study),
         **answers.summarise(by_suite["answers"], study),
@@ -78,6 +98,7 @@ def summarise(
         "confusion": answers.confusion(ends or prose, study),
         **levels.summarise(by_suite["levels"], study),
         **unread,
+        **read,
         **foreign.summarise(ends, study),
         "training": {name: [_finite(row) for row in rows] for name, rows in (metrics or {}).items()},
         "examples": _examples(prose, ends, study) if texts else [],

@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from proseform import direct
-from proseform.direct import ATTEMPTED, JSON, content_share, gated_json
+from proseform.direct import ATTEMPTED, JSON, gated_json
+from proseform.leaves import content_share
 
 if TYPE_CHECKING:
     from proseform.case import Case

@@ -132,9 +132,10 @@ def judge(report: Mapping[str, Any], gate: config.Gate, bundle_digest: str, task
             ``report["meta"]["split"]`` must be ``test``.
     """
     figures = report.get("figures", {})
-    rows = {name: getattr(gate, name) for name in type(gate).model_fields if name != "above_blind"}
-    checks = tuple(_check(name, row, figures.get(name)) for name, row in rows.items())
     meta = report.get("meta", {})
+    beside = {"above_blind"} if meta.get("prose") == "free" else {"above_blind", "agreement"}
+    rows = {name: getattr(gate, name) for name in type(gate).model_fields if name not in beside}
+    checks = tuple(_check(name, row, figures.get(name)) for name, row in rows.items())
     stated = {"task": meta.get("task_contract", ""), "bundle": meta.get("digests", {}).get("bundle", "")}
     faults = [
         f"the report is of {name} {digest.short(stated[name]) or '(none)'}, not of {digest.short(own)}"

@@ -56,7 +56,7 @@ class Verdict:
         value: What the text says, as JSON; meaningful where ``ok``.
         reason: The first reason against; None where the text is accepted.
         where: A JSON pointer or a section of the prose.
-        detail: One clause for people.
+        detail: One clause for people; of a text that is accepted, what else there is to say.
         evidence: Where what the text quotes stands, in order of the value; empty where nothing is quoted.
     """
 
@@ -77,7 +77,7 @@ class Verdict:
         return f"{self.reason}{f' at {self.where}' if self.where else ''}"
 
     def __str__(self) -> str:
-        """``verified``, or the reason in words."""
+        """``verified``, ``unread`` where nobody reads such a text, or the reason in words."""
         if self.ok:
-            return "verified"
+            return self.detail or "verified"
         return f"{self.reason}{f' at {self.where}' if self.where else ''}{f': {self.detail}' if self.detail else ''}"

@@ -93,6 +93,15 @@ def form(text: str, task: Task, inputs: Mapping[str, str | Input]) -> Verdict:
     return Verdict(reason=Reason.SCHEMA, where=fault[0], detail=fault[1]) if fault else verdict
 
 
+def unread(text: str) -> Verdict:
+    """Verify free prose, which no reader knows: that there is some. What is made of it is held against the inputs.
+
+    >>> str(unread("A fine old bicycle.")), str(unread(" "))
+    ('unread', 'empty: no text')
+    """
+    return Verdict(detail="unread") if text.strip() else Verdict(reason=Reason.EMPTY, detail="no text")
+
+
 def stated(
     value: Any, judged: Verdict, task: Task, claims: Claims, inputs: Mapping[str, Input], *, cut: Collection[str] = ()
 ) -> Verdict:

@@ -59,7 +59,7 @@ def _subject(spec: Mapping[str, Any], tell: Callable[..., None], loaded: Any = N
     if loaded is not None:
         task = replace(task, terms=loaded)
     name = spec["rubric"]
-    rubric = task.rubric(name) if spec["reward"] == "prose" else direct.rubric(name)
+    rubric = task.readable().rubric(name) if spec["reward"] == "prose" else direct.rubric(name)
     return _announced(by_task.subject(task, rubric, lambda call, arguments: tell(call=call + arguments)), tell)
 
 

@@ -84,6 +84,8 @@ class Gate(Section):
     """Share of held-out cases whose headline field is right, end to end."""
     lift: Check = Check(at_least=0.0)
     """What GRPO adds to the sampled reward over SFT, paired by case."""
+    agreement: Check = Check(at_least=0.9)
+    """Of free prose alone: share of leaves on which a second formatter of another seed agrees with the bundle's."""
     above_blind: bool = True
     """Close the gate where a threshold is within the interval of the report's blind baseline, or below it."""
 

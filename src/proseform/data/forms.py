@@ -2,7 +2,7 @@
 
 A file is JSON Lines, a JSON array, CSV or Parquet. Which form a record has is told by its columns:
 
-    inputs, answer           a case as it is
+    inputs, answer           a case as it is, with its ``prose`` where that is somebody's own
     messages                 Hugging Face: one user's turn, one assistant's, whose content is the answer
     prompt, completion       Hugging Face, as text or as messages
     conversations            ShareGPT: from and value; an answer may be a <tool_call>, in JSON or as Python prints it
@@ -113,8 +113,11 @@ def _row(
         raise RowError("field 'groups' is a list of texts")
     if columns.group:
         groups = [f"{columns.group}:{_grouped(record, inputs, answer, columns.group)}", *groups]
+    prose = record.get("prose") if isinstance(record.get("inputs"), dict) else None
+    if prose is not None and not isinstance(prose, str):
+        raise RowError(f"field 'prose' is {jsonl.kind(prose)}, expected text")
     identity = record.get("id")
-    return Row(number, inputs, answer, "" if identity is None else str(identity), split, tuple(groups))
+    return Row(number, inputs, answer, "" if identity is None else str(identity), split, tuple(groups), prose or "")
 
 
 def _split(stated: Any) -> Split | None:

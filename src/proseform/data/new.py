@@ -93,12 +93,14 @@ def _document(path: Path) -> dict[str, Any]:
 
 def _fits(given: Sequence[Row], schema: Schema, name: str) -> None:
     """Refuse rows that are no cases of the schema, by their lines in the file that was given."""
-    placed = replay.cases(given, Form(schema, tuple(given[0].inputs)), name)
+    inputs = tuple(given[0].inputs)
+    form = None if replay.free(given) else Form(schema, inputs)
+    placed = replay.cases(given, inputs, schema, form, name)
     if faults := [*leaks.across(placed, ())]:
         raise jsonl.refusal(name, faults, hint="Name by --group the column of what belongs together.")
 
 
 def _line(row: Row) -> Mapping[str, Any]:
     """A row as a line of the folder's cases.jsonl."""
-    stated = {"id": row.id, "split": row.split, "groups": list(row.groups)}
+    stated = {"id": row.id, "split": row.split, "groups": list(row.groups), "prose": row.prose}
     return {**{key: value for key, value in stated.items() if value}, "inputs": row.inputs, "answer": row.answer}

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from proseform import config, verify
+from proseform import config, roundtrip, verify
 from proseform.case import SPLITS, Case, Split
 from proseform.data import injected, own, schemas, spliced
 from proseform.errors import InputError
@@ -143,6 +143,11 @@ def check(task: Task, dataset: config.Dataset, tests: Iterable[str] = (), rubric
     schema = task.format(dataset.format) if dataset.format else task.schema
     if not dataset.file:
         return Sources(level, schema)
+    if task.free:
+        raise InputError(
+            f"dataset.file: task '{task.name}' has free prose, which is read in its own cases alone.",
+            hint="Put the cases into the task's folder.",
+        )
     cases = own.load(task, dataset, rubric or task.rubric())
     return Sources(dataset.level or cases.level, schema, cases)
 
@@ -163,7 +168,8 @@ def formatter_rows(
     A third of the task's rows are careless annotations that are complete, with the JSON that they state: the
     formatter repeats what the prose says, right or wrong. A user's own prose is left as it is, unless careless
     annotations are asked for. Where the task can write any answer as prose, a share state answers that nobody gave
-    (:mod:`proseform.data.spliced`). A share of all rows are random schemas.
+    (:mod:`proseform.data.spliced`). Where the prose is free, a share state nothing
+    (:mod:`proseform.roundtrip.nothing`). A share of all rows are random schemas.
     """
     varied = not dataset.file or dataset.annotations == "careless"
     rng = random.Random(f"formatter-{dataset.seed}-{split}")
@@ -176,6 +182,10 @@ def formatter_rows(
             yield _formatter_row(task, f"schema-{case.id}", row.prose, row.answer, Schema(row.schema))
             continue
         prose, value = case.prose, case.answer
+        if task.free and rng.random() < roundtrip.nothing.SHARE:
+            prose = roundtrip.nothing.prose(case, next(strange).prose, rng)
+            yield _formatter_row(task, f"nothing-{case.id}", prose, dict(roundtrip.NOTHING), schema)
+            continue
         if task.write is not None and rng.random() < _SPLICED:
             value = spliced.spliced(value, known, task.schema, rng)
             prose = task.write(value)

@@ -18,7 +18,8 @@ def read(plan: Plan, prose: str) -> Verdict:
         return Verdict()
     if prose not in plan.verdicts:
         with _span("evaluator") as span:
-            plan.verdicts[prose] = verify.prose(prose, plan.task, plan.inputs)
+            free = plan.task.free
+            plan.verdicts[prose] = verify.unread(prose) if free else verify.prose(prose, plan.task, plan.inputs)
             span.set(_facts(plan.verdicts[prose]))
     return plan.verdicts[prose]
 

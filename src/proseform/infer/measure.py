@@ -44,14 +44,15 @@ class _Came:
 def main(job: launch.Job) -> None:
     """Measure the subjects of a job into ``job.out``.
 
-    The job's settings: ``task`` and ``run``; ``subjects``, each with ``name``, ``trained``, ``shipped`` and ``bundle``
-    (a folder); ``delete_after``, where the cases are a user's own: the date from which on their texts are to go;
+    The job's settings: ``task`` and ``run``; ``subjects``, each with ``name``, ``trained``, ``shipped``, ``second`` and
+    ``bundle`` (a folder); ``delete_after``, where the cases are a user's own: the date on which their texts are to go;
     ``engine``, where the models are asked by URL: subject to fields of an :class:`~proseform.infer.spec.EngineSpec`.
     """
     task, run = tasks.load(str(job.settings["task"])), config.Run.model_validate(job.settings["run"])
     study = records.study(job.input("dataset"), task, run)
     subjects = [
-        (Subject(row["name"], row["trained"], row["shipped"]), Path(row["bundle"])) for row in job.settings["subjects"]
+        (Subject(row["name"], row["trained"], row["shipped"], row["second"]), Path(row["bundle"]))
+        for row in job.settings["subjects"]
     ]
     until = str(job.settings["delete_after"])
     left_out = too_long(study, subjects[0][1])

@@ -23,7 +23,7 @@ from proseform.errors import StoreError
 from proseform.launch import Job
 from proseform.outcome import Outcome
 from proseform.registry import track
-from proseform.stages import abstention, cache, keys, policy, retention, served
+from proseform.stages import abstention, cache, frozen, keys, policy, retention, served
 from proseform.store import Ref, Result, fetch, there, write_json
 from proseform.suites import Study, Subject
 from proseform.suites.plans import judge, plan, plan_digest
@@ -31,6 +31,8 @@ from proseform.task import Task
 
 SUBJECTS = (Subject("base", trained=False), Subject("sft"), Subject("grpo", shipped=True))
 """The variants: the base without training, the evaluator after SFT, and after GRPO, which goes into the bundle."""
+SECOND = Subject("second", second=True)
+"""Of free prose: the evaluator that goes into the bundle, with a formatter of another seed."""
 RECORDED = ("proseform.infer.measure", "proseform.stages.assembly")
 """Modules that records pass through: the worker that generates, and the assembly of bundles."""
 JUDGED = frozenset(
@@ -164,8 +166,10 @@ def _records(
     base = policy.base(run, task.name, dataset)
     own = run.formatter.kind == "seq2seq"  # the formatter has a base of its own
     formatter_base = policy.base(run, task.name, dataset, "formatter") if own else base
+    second = frozen.second(task, run, dataset) if frozen.wanted(task, run) else None
+    subjects = SUBJECTS if second is None else (*SUBJECTS, SECOND)
     inputs = {
-        "asks": {subject.name: plan_digest(plan(study, subject)) for subject in SUBJECTS},
+        "asks": {subject.name: plan_digest(plan(study, subject)) for subject in subjects},
         "task": task.contract,
         "models": {
             "base": base.ref.digest,
@@ -180,6 +184,8 @@ def _records(
         "processes": run.evaluate.processes,
         "own": bool(run.dataset.file),
     }
+    if second is not None:
+        inputs["second"] = second.ref.digest
     place = cache.home().cluster
     engine = place.evaluate.engine if place is not None and place.evaluate.engine.url else None
     if engine is not None:
@@ -195,6 +201,8 @@ def _records(
             "sft": (policies["sft"], policies["formatter"]),
             "grpo": (policies["grpo"], policies["formatter"]),
         }
+        if second is not None:
+            pairs[SECOND.name] = (policies["grpo"], policy.made(second))
         bundles = {name: policy.assemble(work / "bundles" / name, task, run, *pair) for name, pair in pairs.items()}
         until = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=run.evaluate.retention_days)
         settings = {
@@ -205,9 +213,10 @@ def _records(
                     "name": subject.name,
                     "trained": subject.trained,
                     "shipped": subject.shipped,
+                    "second": subject.second,
                     "bundle": str(work / "bundles" / subject.name),
                 }
-                for subject in SUBJECTS
+                for subject in subjects
             ],
             "delete_after": until.isoformat() if run.dataset.file else "",
             "engine": served.specs(engine, bundles, work / "bundles") if engine is not None else {},

@@ -32,7 +32,15 @@ BESIDE = frozenset(
         *("launch", "lifetime", "warm", "store", "machine", "naming", "versions", "redact"),
         *("config", "runs", "places", "tasks", "errors", "laws", "hostile", "checklist", "digest", "closure"),
         *("injection.rule", "injection.noticed"),
-        *("stages.cache", "stages.keys", "stages.policy", "stages.preflight", "stages.retention", "stages.served"),
+        *(
+            "stages.cache",
+            "stages.frozen",
+            "stages.keys",
+            "stages.policy",
+            "stages.preflight",
+            "stages.retention",
+            "stages.served",
+        ),
     )
 )
 """Modules and packages that no result passes through, unless they are roots."""
@@ -52,6 +60,7 @@ VERIFIER = frozenset(
         "abstention",
         "injection",
         "verbal",
+        "roundtrip",
     )
 )
 """Modules that judge texts: the dataset's rows pass through them, SFT on those rows does not."""

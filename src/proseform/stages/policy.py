@@ -20,7 +20,7 @@ from proseform.stages import cache, keys
 from proseform.stages.assembly import Policy, assemble
 from proseform.store import Ref, Result, fetch
 
-__all__ = ["OUTPUT", "Policy", "assemble", "base", "cancel", "fetched", "launcher", "of", "train", "work_off"]
+__all__ = ["OUTPUT", "Policy", "assemble", "base", "cancel", "fetched", "launcher", "made", "of", "train", "work_off"]
 
 OUTPUT = "made"
 """The folder below a stage's work that its job fills."""
@@ -165,6 +165,8 @@ def _key(figures: Mapping[str, Any]) -> str:
         words.append(f"{'converged after ' if figures.get('stopped') else ''}{figures['steps']} steps")
     elif "valid_loss" in figures:
         words.append(f"loss {figures['loss']:.3f}, on held-out rows {figures['valid_loss']:.3f}")
+    if figures.get("reading_s") is not None:
+        words.append(f"{figures['reading_s']:.2f} s a step to read the prose")
     if figures.get("dropped"):
         words.append(f"{figures['dropped']} rows too long and left out")
     if figures.get("faulted"):
@@ -179,7 +181,16 @@ def fetched(result: Result) -> Path:
 
 def of(artifact: cache.Artifact) -> Policy:
     """The policy that an artifact carries, fetched and verified."""
-    payload = cache.folder(artifact)
+    return _policy(cache.folder(artifact))
+
+
+def made(result: Result) -> Policy:
+    """The policy that a result of sft or grpo is, fetched and verified."""
+    return _policy(fetched(result))
+
+
+def _policy(payload: Path) -> Policy:
+    """The policy in a payload's folder."""
     about = json.loads((payload / "model.json").read_text())
     if not about["adapter"]:
         return Policy(payload / "weights", None)

@@ -72,6 +72,8 @@ def explain(
         in_force = direct.rubric(rubric) if as_reward == "json" else chosen(recorded.task, rubric)
     else:
         in_force = recorded.rubric
+    if not direct.reads_json(in_force):
+        recorded.task.readable()
     pairs = [pair for pair in recorded.pairs if case in {"", pair[1].id}][:most]
     if not pairs:
         known = ", ".join(dict.fromkeys(one.id for _, one in recorded.pairs[:_BATCH][:5]))
@@ -132,7 +134,7 @@ def chosen(task: Task, rubric: str) -> Rubric:
     """
     path = Path(rubric)
     if not rubric or not path.is_file():
-        return task.rubric(rubric)
+        return task.readable().rubric(rubric)
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from proseform import config
 from proseform.bundle import Role
 from proseform.stages import cache, policy
+from proseform.store import Result
 
 
 def run(task: str, run: str, role: Role, dataset: cache.Artifact, model: cache.Artifact) -> None:
@@ -20,7 +21,20 @@ def run(task: str, run: str, role: Role, dataset: cache.Artifact, model: cache.A
     Raises:
         StageError: The worker failed; the message is the worker's.
     """
-    resolved, the_task = config.load(run), cache.load_task(task)
+    cache.hand_over(trained(task, config.load(run), role, dataset), model)
+
+
+def trained(task: str, resolved: config.Run, role: Role, dataset: cache.Artifact, step: str = "") -> Result:
+    """One role as a result: made once, by whichever stage needs it first.
+
+    Args:
+        task: The task's name.
+        resolved: The run.
+        role: The role.
+        dataset: The dataset.
+        step: The step's name; empty takes the role's own.
+    """
+    the_task = cache.load_task(task)
     base = policy.base(resolved, task, dataset, role)
     inputs = {
         "task": the_task.contract,
@@ -31,5 +45,5 @@ def run(task: str, run: str, role: Role, dataset: cache.Artifact, model: cache.A
         "model": resolved.model.model_dump(mode="json"),
     }
     refs = {"dataset": cache.ref(dataset), "base": base.ref}
-    done = policy.train(f"sft-{role}", "proseform.train.sft", resolved, inputs, refs, {"task": task, "role": role})
-    cache.hand_over(done, model)
+    name, settings = step or f"sft-{role}", {"task": task, "role": role}
+    return policy.train(name, "proseform.train.sft", resolved, inputs, refs, settings)

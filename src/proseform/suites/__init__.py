@@ -8,6 +8,7 @@ Each suite is one module with ``plan(study, subject) -> list[Ask]``, ``judge(out
 - :mod:`~proseform.suites.formatter`: the formatter by itself, on gold prose, on the evaluator's own, on random schemas
 - :mod:`~proseform.suites.levels`: levels that were not trained on
 - :mod:`~proseform.suites.blind`: what is earned without reading an input, and by chance
+- :mod:`~proseform.suites.readings`: what formatters make of free prose, and whether two of them agree
 - :mod:`~proseform.suites.foreign`: from which cases the bundle abstains, its own and foreign ones; asks no model
 - :mod:`~proseform.suites.injection`: what attacks do; asked by ``benchmarks.injection``, no part of a run's report
 
@@ -42,11 +43,13 @@ class Subject:
         name: Such as ``base``, ``sft`` or ``grpo``.
         trained: Whether it was trained on the task; one that was not is asked with examples too.
         shipped: Whether it goes into the bundle; all suites are asked of it.
+        second: Whether it is the shipped evaluator with a second formatter, which reads what that one writes.
     """
 
     name: str
     trained: bool = True
     shipped: bool = False
+    second: bool = False
 
 
 @dataclass(frozen=True, slots=True)

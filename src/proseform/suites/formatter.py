@@ -42,7 +42,7 @@ def plan(study: Study, subject: Subject) -> list[Ask]:
 def judge(outcome: Outcome, study: Study) -> Outcome:
     """The outcome with verdict and scores; ``exact`` where it says just what the prose says.
 
-    Prose that cannot be read counts for validity alone.
+    Prose that cannot be read counts for validity alone; of free prose it is the formatter itself that reads it.
     """
     schema, gold = _expected(outcome, study)
     judged = judged_json(outcome, schema, gold)
@@ -70,6 +70,8 @@ def _expected(outcome: Outcome, study: Study) -> tuple[Schema, Mapping[str, Any]
         return row.schema, row.answer
     if outcome.variant == GOLD:
         return study.schema, study.by_id[outcome.case].answer
+    if study.task.free:
+        return study.schema, None
     verdict = verify.form(outcome.texts.get("given", ""), study.task, study.by_id[outcome.case].inputs)
     return study.schema, verdict.value if verdict.ok else None
 

@@ -9,22 +9,26 @@ from typing import Any
 
 from proseform import digest
 from proseform.outcome import Outcome
-from proseform.suites import Ask, Study, Subject, answers, blind, evaluations, foreign, formatter, levels
+from proseform.suites import Ask, Study, Subject, answers, blind, evaluations, foreign, formatter, levels, readings
 
 SUITES: Mapping[str, ModuleType] = {
-    suite.SUITE: suite for suite in (evaluations, answers, formatter, levels, blind, foreign)
+    suite.SUITE: suite for suite in (evaluations, answers, formatter, levels, blind, readings, foreign)
 }
 """The suites by name, in the order in which they are asked."""
 
 
 def plan(study: Study, subject: Subject) -> list[Ask]:
     """What all suites ask of one subject; a request that needs the text of another comes after it."""
+    if subject.second:
+        return readings.plan(study, subject)
     return [ask for suite in SUITES.values() for ask in suite.plan(study, subject)]
 
 
 def judge(outcomes: Iterable[Outcome], study: Study) -> list[Outcome]:
     """Outcomes with verdicts and scores, each by its own suite."""
-    return [SUITES[outcome.suite].judge(outcome, study) for outcome in outcomes]
+    known = list(outcomes)
+    study = readings.applied(known, study)
+    return [SUITES[outcome.suite].judge(outcome, study) for outcome in known]
 
 
 def plan_digest(asks: Iterable[Ask]) -> str:

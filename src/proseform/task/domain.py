@@ -14,6 +14,7 @@ from proseform.errors import InputError
 from proseform.injection import Patterns
 from proseform.input import Input
 from proseform.prompt import Prompt
+from proseform.roundtrip import Readings
 from proseform.rubric import Rubric
 from proseform.schema import Schema
 from proseform.task.planted import Planted
@@ -54,6 +55,7 @@ class Task:
         write: Any answer of the whole schema to the evaluation that states it; None where only cases have prose.
         replayed: True if ``generate`` gives again what cases there are, at most as many as are asked for, whatever the
             seed.
+        readings: What is known of prose that no reader knows (:meth:`reading`); None where ``read`` reads any prose.
     """
 
     name: str
@@ -83,6 +85,36 @@ class Task:
     speech: Patterns | None = None
     write: Callable[[Any], str] | None = None
     replayed: bool = False
+    readings: Readings | None = None
+
+    @property
+    def free(self) -> bool:
+        """Whether the prose is somebody's own free text, which a frozen formatter reads and no reader does."""
+        return self.readings is not None
+
+    def reading(self, known: Mapping[str, Any]) -> Task:
+        """This task with what a formatter made of free prose; another task than one of free prose as it is.
+
+        Args:
+            known: Prose to the JSON that was made of it; None where nothing was.
+        """
+        if self.readings is None:
+            return self
+        readings = self.readings.with_more(known)
+        return replace(self, readings=readings, read=readings.read, terms=readings.terms)
+
+    def readable(self) -> Task:
+        """This task, where its reward is a pure function of prose.
+
+        Raises:
+            InputError: Its prose is free: what that earns is what a formatter makes of it.
+        """
+        if self.free:
+            raise InputError(
+                f"Task '{self.name}' has free prose, which no reward can score without the formatter of its run.",
+                hint="A run's report tells what was earned, and whether a second formatter agrees (docs/own-task.md).",
+            )
+        return self
 
     @cached_property
     def claims(self) -> Claims:

@@ -7,7 +7,8 @@
     evaluator.md formatter.md guide.md rubric.toml synonyms.toml exploits.toml    in the place of what is derived
 
 The folder's name is the task's. Its prose is the form of its schema (:mod:`proseform.verbal`), and so are its reader
-and its reward terms. It generates nothing: its cases are those that are there.
+and its reward terms; where its cases state their own prose, that is free, and rewarded by round trip
+(:mod:`proseform.roundtrip`). It generates nothing: its cases are those that are there.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from proseform import digest, jsonl, leaks, naming, verbal
+from proseform import digest, jsonl, leaks, naming, roundtrip, verbal
 from proseform.case import Case
 from proseform.errors import TaskError
 from proseform.prompt import Prompt
+from proseform.roundtrip import Readings
 from proseform.schema import Schema
 from proseform.task import files, planted, replay
 from proseform.task.domain import Task
@@ -63,17 +65,20 @@ def read(folder: Path, name: str = "") -> Task:
     _named(inputs, folder.name)
     schema, synonyms = files.schema(folder / SCHEMA, inputs), files.synonyms(folder)
     _bounded(schema)
-    form = Form(schema, inputs, synonyms)
+    form = None if replay.free(rows) else Form(schema, inputs, synonyms)
     where = f"{folder.name}/{replay.FILE}"
-    placed = replay.cases(rows, form, where)
+    placed = replay.cases(rows, inputs, schema, form, where)
     if faults := [*leaks.across(placed, ())]:
         raise jsonl.refusal(where, faults, hint="Cases that share a group or a text of their own belong to one split.")
     cases = [case for _, case in placed]
-    rubrics = files.toml(folder / RUBRIC) if (folder / RUBRIC).is_file() else form.rubric
+    prose = form or Readings.of(cases)
+    rubrics = (
+        files.toml(folder / RUBRIC) if (folder / RUBRIC).is_file() else dict(form.rubric if form else roundtrip.RUBRIC)
+    )
     title = head.get("title") or str(schema.document.get("title") or name)
     formats = {key: tuple(fields) for key, fields in head.get("formats", {"full": schema.fields}).items()}
     evaluator = _prompt(folder / EVALUATOR) or Prompt("chat", f"{title}. Evidence first.", _asked(inputs))
-    formatter = _prompt(folder / FORMATTER) or _formatter(schema, formats)
+    formatter = _prompt(folder / FORMATTER) or _formatter(schema, formats, free=form is None)
     return Task(
         name=name,
         title=title,
@@ -88,17 +93,18 @@ def read(folder: Path, name: str = "") -> Task:
         gold=tuple(cases[:GOLD]),
         generate=replay.replay(cases),
         annotate=_as_it_is,
-        read=form.read,
-        terms=form.terms,
+        read=prose.read,
+        terms=prose.terms,
         from_json=None,
-        contract=_contract(name, inputs, formats, schema, (evaluator, formatter), synonyms),
+        contract=_contract(name, inputs, formats, schema, (evaluator, formatter), synonyms, form),
         data=_data(folder, title, cases, rubrics),
-        guide=files.guide(folder) or verbal.described(schema, form.labels),
+        guide=files.guide(folder) or (verbal.described(schema, form.labels) if form else ""),
         exploits=files.exploits(folder, inputs),
         synonyms=synonyms,
         speech=files.speech(folder),
-        write=form.write,
+        write=form.write if form else None,
         replayed=True,
+        readings=None if isinstance(prose, Form) else prose,
     )
 
 
@@ -150,10 +156,10 @@ def _asked(inputs: Sequence[str]) -> str:
     return "\n\n".join(f"{name.replace('_', ' ').capitalize()}\n{{{name}}}" for name in inputs)
 
 
-def _formatter(schema: Schema, formats: Mapping[str, Sequence[str]]) -> Prompt:
-    """The formatter's prompt; its prefill opens the first key where none of the formats has an empty document."""
+def _formatter(schema: Schema, formats: Mapping[str, Sequence[str]], *, free: bool) -> Prompt:
+    """The formatter's prompt; its prefill opens the first key where nobody may be answered by an empty document."""
     required = schema.document.get("required", ())
-    opened = all(any(field in required for field in fields) for fields in formats.values())
+    opened = not free and all(any(field in required for field in fields) for fields in formats.values())
     return Prompt("plain", "Output only the JSON. No explanation.", "{prose}\n{schema}\nJSON:", '{"' if opened else "{")
 
 
@@ -169,6 +175,7 @@ def _contract(
     schema: Schema,
     prompts: Sequence[Prompt],
     synonyms: Mapping[str, Sequence[str]],
+    form: Form | None,
 ) -> str:
     """The digest of what a bundle must agree with; see :mod:`proseform.task.contract`."""
     return digest.of_json({
@@ -176,7 +183,7 @@ def _contract(
         "schema": schema.document,
         "prompts": [[one.style, one.system, one.user, one.prefill, *filter(None, [one.form])] for one in prompts],
         "synonyms": synonyms,
-        "form": verbal.VERSION,
+        "form": verbal.VERSION if form else "free",
     })  # fmt: skip
 
 

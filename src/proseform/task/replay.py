@@ -1,8 +1,9 @@
 """The cases of a task without code: read from its ``cases.jsonl``, checked line by line, and given again by split.
 
-A line has ``inputs`` and ``answer``, and may have ``id``, ``split`` and ``groups``. A case that states no split gets
-one by a hash of its first group; where it has none, of the texts that identify it. The same cases stay in the same
-splits, whatever rows are added. The prose is the answer's, as the task's form writes it.
+A line has ``inputs`` and ``answer``, and may have ``id``, ``split``, ``groups`` and ``prose``. A case that states no
+split gets one by a hash of its first group; where it has none, of the texts that identify it. The same cases stay in
+the same splits, whatever rows are added. The prose is the answer's, as the task's form writes it; where the lines state
+it, all of them do, and it is somebody's own free text.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from zlib import crc32
 from proseform import jsonl, leaks
 from proseform.case import SPLITS, Case, Split, shaped
 from proseform.errors import InputError, RowError
+from proseform.schema import Schema
 from proseform.strict import same
 from proseform.verbal import Form
 
@@ -26,7 +28,7 @@ LEVEL = "own"
 _HELD_OUT: Mapping[int, Split] = {0: "test", 1: "valid"}
 """Of ten parts by hash, which are held out."""
 _REQUIRED = {"inputs": dict, "answer": dict}
-_OPTIONAL = {"id": str, "split": str, "groups": list}
+_OPTIONAL = {"id": str, "split": str, "groups": list, "prose": str}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class Row:
         id: Empty where the line states none.
         split: None where the line states none.
         groups: Identities that may not cross splits.
+        prose: The evaluation in free prose; empty where the line states none.
     """
 
     number: int
@@ -48,6 +51,7 @@ class Row:
     id: str = ""
     split: Split | None = None
     groups: tuple[str, ...] = ()
+    prose: str = ""
 
 
 def rows(path: Path) -> list[Row]:
@@ -65,19 +69,29 @@ def rows(path: Path) -> list[Row]:
     return read
 
 
-def cases(rows: Sequence[Row], form: Form, name: str = FILE) -> list[leaks.Placed]:
+def free(rows: Sequence[Row]) -> bool:
+    """Whether the prose of some rows is somebody's own free text."""
+    return any(row.prose for row in rows)
+
+
+def cases(
+    rows: Sequence[Row], inputs: Sequence[str], schema: Schema, form: Form | None, name: str = FILE
+) -> list[leaks.Placed]:
     """The cases of some rows, with prose and splits.
 
     Args:
         rows: As :func:`rows` reads them.
-        form: The form of the task's schema.
+        inputs: The names of the task's inputs.
+        schema: The task's.
+        form: The form of the schema; None where the rows state their prose.
         name: What to call the file.
 
     Raises:
         RowError: Inputs that are not the task's, blank ones, or answers that do not conform or cannot be written; the
             first lines are named, each with its field.
     """
-    if faults := [(row.number, words) for row in rows for words in islice(_faults(row, form), 1)]:
+    faults = [(row.number, words) for row in rows for words in islice(_faults(row, inputs, schema, form), 1)]
+    if faults or (faults := [*_ambiguous(rows)]):
         raise jsonl.refusal(name, faults)
     watched = leaks.identifying([row.inputs for row in rows])
     return [(row.number, _case(row, form, watched)) for row in rows]
@@ -107,26 +121,40 @@ def _row(table: Mapping[str, Any], number: int, where: str) -> Row:
     split = table.get("split")
     if split is not None and split not in SPLITS:
         raise RowError(f"{where}: field 'split' is '{split}', expected one of {', '.join(SPLITS)}.")
-    return Row(number, table["inputs"], table["answer"], table.get("id", ""), split, tuple(groups))
+    identity, prose = table.get("id", ""), table.get("prose", "")
+    return Row(number, table["inputs"], table["answer"], identity, split, tuple(groups), prose)
 
 
-def _faults(row: Row, form: Form) -> Iterator[str]:
+def _faults(row: Row, inputs: Sequence[str], schema: Schema, form: Form | None) -> Iterator[str]:
     """What is wrong with a row, in words."""
-    if set(row.inputs) != set(form.inputs):
-        yield f"field 'inputs': it has {', '.join(sorted(row.inputs)) or 'none'}, expected {', '.join(form.inputs)}"
+    if set(row.inputs) != set(inputs):
+        yield f"field 'inputs': it has {', '.join(sorted(row.inputs)) or 'none'}, expected {', '.join(inputs)}"
         return
     for name, text in row.inputs.items():
         if not text.strip():
             yield f"field 'inputs.{name}': the input is blank"
-    if fault := form.schema.fault(row.answer):
+    if fault := schema.fault(row.answer):
         yield f"field 'answer{fault[0].rstrip('/').replace('/', '.')}': {fault[1]}"
+        return
+    if form is None:
+        if not row.prose.strip():
+            yield "field 'prose': there is none, and other lines state theirs"
         return
     verdict = form.read(form.write(row.answer), {})
     if not verdict.ok or not same(verdict.value, dict(row.answer)):
         yield f"field 'answer': it cannot be read back from its prose ({verdict})"
 
 
-def _case(row: Row, form: Form, watched: set[str]) -> Case:
+def _ambiguous(rows: Sequence[Row]) -> Iterator[tuple[int, str]]:
+    """Free prose that stands beside two answers, which nobody could tell from it."""
+    said: dict[str, Row] = {}
+    for row in rows:
+        first = said.setdefault(row.prose, row) if row.prose else row
+        if not same(dict(first.answer), dict(row.answer)):
+            yield row.number, f"field 'prose': line {first.number} has the same, and another answer"
+
+
+def _case(row: Row, form: Form | None, watched: set[str]) -> Case:
     """A row as a case."""
     key = row.groups[0] if row.groups else "\n".join(row.inputs[name] for name in sorted(watched or row.inputs))
     return Case(
@@ -134,7 +162,7 @@ def _case(row: Row, form: Form, watched: set[str]) -> Case:
         level=LEVEL,
         split=row.split or _HELD_OUT.get(crc32(leaks.plain(key).encode()) % 10, "train"),
         inputs=row.inputs,
-        prose=form.write(row.answer),
+        prose=row.prose if form is None else form.write(row.answer),
         answer=row.answer,
         groups=row.groups,
     )

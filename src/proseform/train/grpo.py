@@ -4,7 +4,8 @@ GRPO here does not teach a new skill: it makes a policy that imitates careless a
 of the rubric are separate reward functions, weighted as the rubric says, so that each has a curve of its own. The KL
 divergence is measured against the SFT policy, whole or adapter. With ``reward = "json"`` the model is asked for JSON
 directly and paid by the gated reward: a model that never opens a brace then earns nothing in every group, and the stage
-ends by its stop rule (tests/train/test_grpo.py).
+ends by its stop rule (tests/train/test_grpo.py). Free prose is rewarded by round trip, through a frozen formatter
+(:mod:`proseform.train.reader`).
 A vLLM may sample in the place of the trainer's own model (:mod:`proseform.train.sampling`).
 """
 
@@ -27,6 +28,7 @@ from proseform.task import Task
 from proseform.train import checkpoints, hazards, methods, progress, rows, sampling, sharding, weights
 from proseform.train.methods import Methods, Sample
 from proseform.train.prompts import Asked, Source
+from proseform.train.reader import Reader
 from proseform.train.recorder import Recorder
 from proseform.train.scorer import Rewards, Scorer
 from proseform.train.stopping import Decision, StopRule
@@ -63,7 +65,9 @@ def main(job: launch.Job) -> None:
 
     folder = Path(job.work) / checkpoints.FOLDER
     last = checkpoints.latest(folder, job.world_size)
-    with Scorer(task.name, rubric, format_name=format_of(run)) as scorer:
+    reader = _reader(job, run, task)
+    read = reader.read if reader is not None else None
+    with Scorer(task.name, rubric, format_name=format_of(run), read=read) as scorer:
         rewards = Rewards(scorer, rubric, whole=knobs.signal.form is not None)
         rule = StopRule(knobs.generations, knobs.signal_window, rewards.best)
         source = methods.source(knobs, cases, rewards.best)
@@ -89,6 +93,7 @@ def main(job: launch.Job) -> None:
         "stopped": rule.sentence(steps) if rule.decision is Decision.CONVERGED else "",
         "completions": steps * knobs.prompts * knobs.generations,
         "faulted": progress.mean(past, "faulted"),
+        **({"reading_s": progress.mean(past, "reading_s")} if reader is not None else {}),
         "cases": len(cases),
         "dropped": len(known) - len(cases),
         "seconds": round(time.monotonic() - began, 1),
@@ -98,6 +103,13 @@ def main(job: launch.Job) -> None:
         recorder.finish()
     trainer.accelerator.wait_for_everyone()
     trainer.accelerator.end_training()
+
+
+def _reader(job: launch.Job, run: config.Run, task: Task) -> Reader | None:
+    """The frozen formatter that reads free prose; None where a reader of the task's own does, or JSON is rewarded."""
+    if not task.free or run.grpo.reward == "json":
+        return None
+    return Reader.load(run, task, job.input("formatter") / weights.WEIGHTS, job.input("base"))
 
 
 def rubric_of(task: Task, knobs: config.Grpo) -> Rubric | None:

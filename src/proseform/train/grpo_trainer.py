@@ -174,6 +174,7 @@ class Trainer(GRPOTrainer):
             for some in (sampled[at : at + size] for at in range(0, len(sampled), size))
         ]
         earned = [one for one in rewards if one is not None]
+        reading_s = self.seams.rewards.reading_s()
         row = {
             "frac_zero_variance": reward.zero_variance_share(rewards, size),
             "frac_cancelled": hazards.cancelled([one.scores for one in by_group]),
@@ -182,6 +183,7 @@ class Trainer(GRPOTrainer):
             **figures(sampled, groups, self.seams.source),
             **({"form": self.seams.methods.form.compliance} if self.seams.methods.form else {}),
             **({"sampled_reward": fmean(earned)} if self.seams.methods.active else {}),  # TRL's is of what was chosen
+            **({} if reading_s is None else {"reading_s": reading_s}),
         }
         for name, value in row.items():
             self._log_metric(name, value)

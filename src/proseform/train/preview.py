@@ -119,7 +119,8 @@ def ask(model: Source, task: Task, run: config.Run, groups: int, seed: int) -> S
 def asked(folder: Path, task: str, run: config.Run, groups: int, seed: int, fetched: Path) -> Signal:
     """:func:`ask` of the model in a folder; see :func:`source`."""
     weights.quiet()
-    return ask(source(folder, fetched), tasks.load(task), run, groups, seed)
+    known = tasks.load(task)
+    return ask(source(folder, fetched), known if run.grpo.reward == "json" else known.readable(), run, groups, seed)
 
 
 def _cases(task: Task, run: config.Run, tokenizer: Any, groups: int, seed: int) -> list[Case]:

@@ -40,6 +40,7 @@ _NAMES = {
     "golden": "golden",
     "replayed": "replayed",
     "skipped": "skipped",
+    "reading_s": "reading_s",
     "completions/mean_length": "completion_tokens",
     "completions/clipped_ratio": "clipped",
 }

@@ -6,6 +6,9 @@ one batch a call: it answers completion by completion, and where an answer is ov
 is a fault, and a fresh child goes on with the rest. The child lives as long as its scorer; a batch costs one line each
 way. The report and GRPO may both use it, with the same rubric in force.
 
+Free prose is read by a model before (:mod:`proseform.train.reader`), in the process that holds it and all of a batch
+together; the child gets what was made of each completion beside it.
+
 Left out: a limit on memory (the rank's own pod or machine has one).
 """
 
@@ -13,6 +16,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Self
@@ -34,6 +38,8 @@ HANGS = 3
 """Overdue completions in one batch after which the rest of it is not tried."""
 
 RewardFunction = Callable[..., list[float | None]]
+Read = Callable[[Sequence[str]], Mapping[str, Any]]
+"""Makes JSON of free prose: texts to what is made of each, None where nothing is."""
 
 
 class Scorer:
@@ -44,18 +50,28 @@ class Scorer:
         rubric: The rubric in force; None scores JSON by the gated reward.
         limit_s: Longest time for one completion, in seconds.
         format_name: The named format of JSON that is rewarded; empty for prose, and for the whole schema.
+        read: Reads free prose; None where the task has a reader.
 
     Raises:
         StageError: From :meth:`score`: the child cannot load the task; with its message.
     """
 
-    def __init__(self, task: str, rubric: Rubric | None, limit_s: float = LIMIT_S, format_name: str = "") -> None:
+    def __init__(
+        self,
+        task: str,
+        rubric: Rubric | None,
+        limit_s: float = LIMIT_S,
+        format_name: str = "",
+        read: Read | None = None,
+    ) -> None:
         self._spec = {
             "task": task,
             "rubric": rubric and asdict(rubric),
             "format": format_name,
         }
         self._limit_s = limit_s
+        self._read = read
+        self._reading_s = 0.0
         self._child: Child | None = None
 
     def __enter__(self) -> Self:
@@ -72,6 +88,9 @@ class Scorer:
             cases: The case of each, as its line of JSON.
         """
         scores: list[Score] = []
+        began = time.monotonic()
+        made = self._read(completions) if self._read is not None else {}
+        self._reading_s += time.monotonic() - began
         hangs = 0
         while len(scores) < len(completions):
             if hangs == HANGS:
@@ -79,7 +98,8 @@ class Scorer:
                 return scores + [Score(fault=words)] * (len(completions) - len(scores))
             child = self._start()
             rest = slice(len(scores), None)
-            child.send({"completions": completions[rest], "cases": cases[rest]})
+            known = {"made": {text: made[text] for text in completions[rest]}} if made else {}
+            child.send({"completions": completions[rest], "cases": cases[rest], **known})
             for _ in completions[rest]:
                 try:
                     scores.append(_score(child.receive(self._limit_s)))
@@ -95,6 +115,11 @@ class Scorer:
                 return scores
             self.close()
         return scores
+
+    def reading_s(self) -> float | None:
+        """Seconds that free prose took to be read since this was last asked; None where a reader of the task's does."""
+        spent, self._reading_s = self._reading_s, 0.0
+        return None if self._read is None else spent
 
     def close(self) -> None:
         """End the child."""
@@ -185,6 +210,10 @@ class Rewards:
             self._key = key
         return self.last
 
+    def reading_s(self) -> float | None:
+        """See :meth:`Scorer.reading_s`."""
+        return self._scorer.reading_s()
+
     def recall(self, completions: Sequence[str], cases: Sequence[str], scores: Sequence[Score]) -> None:
         """Take scores that are known for the next batch, which other ranks or earlier steps have scored."""
         self._key, self.last = (tuple(completions), tuple(cases)), list(scores)
@@ -220,11 +249,12 @@ def _judge() -> None:
     print(json.dumps({"error": ""}), file=stream, flush=True)
     for line in sys.stdin:
         batch = json.loads(line)
+        reading = task.reading(batch.get("made", {}))
         known: dict[str, Case] = {}
         for text, about in zip(batch["completions"], batch["cases"], strict=True):
             case = known.get(about) or known.setdefault(about, Case.from_json(about))
-            score = reward.score(text, case, task, rubric)
-            right = None if score.fault else _right(text, case, task, rubric)
+            score = reward.score(text, case, reading, rubric)
+            right = None if score.fault else _right(text, case, reading, rubric)
             row = {"terms": dict(score.terms), "composite": score.composite, "fault": score.fault, "right": right}
             print(json.dumps(row), file=stream, flush=True)
 
