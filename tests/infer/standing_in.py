@@ -9,14 +9,6 @@ import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
-words = sys.argv[1:]
-bundle = Path(words[words.index("--model") + 1]).parent
-with (bundle / "calls.jsonl").open("a") as file:
-    file.write(json.dumps(words) + "\n")
-if (bundle / "broken").exists():
-    sys.exit("RuntimeError: no such weights")
-child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)", str(bundle)])
-
 
 class Server(BaseHTTPRequestHandler):
     def do_GET(self):
@@ -25,4 +17,16 @@ class Server(BaseHTTPRequestHandler):
         self.wfile.write(b'{"data": []}')
 
 
-HTTPServer((words[words.index("--host") + 1], int(words[words.index("--port") + 1])), Server).serve_forever()
+def main(words: list[str]) -> None:
+    """Play vLLM with a command line's words, until it is ended."""
+    bundle = Path(words[words.index("--model") + 1]).parent
+    with (bundle / "calls.jsonl").open("a") as file:
+        file.write(json.dumps(words) + "\n")
+    if (bundle / "broken").exists():
+        sys.exit("RuntimeError: no such weights")
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)", str(bundle)]):
+        HTTPServer((words[words.index("--host") + 1], int(words[words.index("--port") + 1])), Server).serve_forever()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
