@@ -128,7 +128,8 @@ REFUSED: dict[str, tuple[list[Row] | str, str]] = {
     "no JSON": ('{"inputs": {"parcel": "x"}, "answer"\n', r"cases.jsonl, line 1: not a line of JSON"),
     "an empty file": ("\n", r"cases.jsonl: there is no case in it"),
     "no answer": ([{"inputs": {"parcel": "x"}}], r"line 1: field 'answer' is missing"),
-    "a field too many": (changed(2, prose="x"), r"line 3: unknown field 'prose'"),
+    "a field too many": (changed(2, verdict="x"), r"line 3: unknown field 'verdict'"),
+    "prose in one line alone": (changed(2, prose="x"), r"line 1: field 'prose': there is none, and other lines state"),
     "an input of another name": (
         changed(3, inputs={"letter": "x"}),
         r"line 4: field 'inputs': it has letter, expected",

@@ -30,9 +30,8 @@ def _unchecked(*_: Any, **__: Any) -> None:
     """No GPU is here, and none is needed."""
 
 
-AcceleratorState.__init__ = _told  # type: ignore[method-assign]
-sharding.check = _unchecked  # type: ignore[assignment]
-
-if __name__ == "__main__":
+if __name__ == "__main__":  # pytest imports every module, and is to stay as it is
+    AcceleratorState.__init__ = _told  # type: ignore[method-assign]
+    sharding.check = _unchecked  # type: ignore[assignment]
     work = sys.argv[sys.argv.index("--job") + 1]
     launch.worker(grpo.main if "/grpo" in work else sft.main)

@@ -167,8 +167,15 @@ def completion(data: bytes, sent: Call, seconds: float) -> Completion:
     return _ended(text, finish, body.get("usage"), sent, seconds)
 
 
-def _said(message: Mapping[str, Any]) -> Any:
-    """What a message says: the arguments of its one function call, or its content."""
+def _said(message: Any) -> Any:
+    """What a message says: the arguments of its one function call, or its content.
+
+    Raises:
+        TypeError: It is no message.
+        LookupError: It says nothing.
+    """
+    if not isinstance(message, Mapping):
+        raise TypeError(f"the message is {type(message).__name__}")
     called = message.get("tool_calls")
     return called[0]["function"]["arguments"] if called and len(called) == 1 else message["content"]
 
