@@ -1,6 +1,6 @@
 """A real Kubernetes of one node on a bare machine.
 
-    python -m tests.cluster up | down | status
+    python -m tests.cluster up | down | status | build
 
 Exit codes: 0 done; 1 a part failed, with the end of its log; 2 no such command; 3 this machine cannot run a cluster.
 """
@@ -21,7 +21,7 @@ from tests.cluster.runtime import RuntimeRefusedError
 
 def main(words: list[str]) -> int:
     """Run a command; returns the exit code."""
-    verbs = {"up": _up, "down": _down, "status": _status}
+    verbs = {"up": _up, "down": _down, "status": _status, "build": _build}
     if len(words) != 1 or words[0] not in verbs:
         print(__doc__)
         return 2
@@ -47,6 +47,12 @@ def _up() -> int:
 def _down() -> int:
     """Take the cluster down."""
     cluster.down()
+    return 0
+
+
+def _build() -> int:
+    """Build what a cluster is made of, and start nothing."""
+    cluster.build()
     return 0
 
 

@@ -94,23 +94,42 @@ def up(say: Say = write) -> Path | None:
     return KUBECONFIG
 
 
+def build(say: Say = write) -> None:
+    """Build the programs that are not built yet: on a new machine that takes many minutes, which are no test's.
+
+    Raises:
+        machine.CannotError: This machine cannot run a cluster.
+        BuildError: A program cannot be built.
+    """
+    if foreign():
+        return
+    machine.check()
+    with machine.alone():
+        for words, step in _made(say):
+            _timed(words, step, say)
+
+
 def steps(say: Say) -> list[tuple[str, Callable[[], object]]]:
     """The steps of :func:`up`, with their titles."""
-    builds = []
-    for program in programs.ALL:
-        if program.provided:
-            say(f"  {program.name} of KUBEBUILDER_ASSETS is used: {program.path}\n")
-        elif not program.built:
-            builds.append((f"build {program.name}", partial(programs.build, program)))
     return [
-        ("Debian packages", machine.install),
-        *builds,
+        *_made(say),
         (f"network {BRIDGE}", lambda: (machine.remember(), network.up())),
         ("etcd, API server, controllers, scheduler", control_plane.up),
         ("containerd, kubelet, kube-proxy, CoreDNS", node.up),
         ("Gateway API by Traefik", gateway.up),
         ("training operator and KServe", addons.up),
     ]
+
+
+def _made(say: Say) -> list[tuple[str, Callable[[], object]]]:
+    """The steps that install and build."""
+    builds = []
+    for program in programs.ALL:
+        if program.provided:
+            say(f"  {program.name} of KUBEBUILDER_ASSETS is used: {program.path}\n")
+        elif not program.built:
+            builds.append((f"build {program.name}", partial(programs.build, program)))
+    return [("Debian packages", machine.install), *builds]
 
 
 def restart(name: str) -> None:
