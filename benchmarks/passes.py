@@ -60,7 +60,7 @@ def requests(bundle: Bundle, role: Role, cases: Sequence[Case]) -> list[Request]
     if role == "evaluator":
         return [ask(bundle, role, case.inputs) for case in cases]
     schema = Schema(bundle.schema)
-    signature = schema.signature()
+    signature = bundle.formatter.prompt.shown(schema)
     return [ask(bundle, role, {"prose": case.prose, "schema": signature}, schema=schema.grammar) for case in cases]
 
 

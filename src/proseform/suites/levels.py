@@ -16,7 +16,7 @@ def plan(study: Study, subject: Subject) -> list[Ask]:
     cases = [case for level in study.harder.values() for case in level] if subject.shipped else []
     records = [Outcome(SUITE, subject.name, "greedy", case.id, case.level) for case in cases]
     prose = [Ask(record, "evaluator", case.inputs) for record, case in zip(records, cases, strict=True)]
-    values = {"schema": study.schema.signature()}
+    values = {"schema": study.task.formatter.shown(study.schema)}
     return prose + [
         Ask(
             Outcome(SUITE, subject.name, "constrained", record.case, record.level),
