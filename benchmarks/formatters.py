@@ -25,6 +25,7 @@ from benchmarks.forked import forked, wait
 from proseform import config, records, stats
 from proseform import task as tasks
 from proseform.infer import Completion, Request
+from proseform.leaves import picked
 from proseform.machine import machine
 from proseform.stages import cache, dataset, policy, sft
 from proseform.suites import Study
@@ -71,15 +72,11 @@ def asked(study: Study, run: config.Run) -> dict[str, list[Asked]]:
     prompt, most = study.task.formatter, run.generation.formatter.max_tokens
 
     def one(prose: str, schema: Any, answer: Mapping[str, Any]) -> Asked:
-        rendered = prompt.render({"prose": prose, "schema": schema.signature()})
+        rendered = prompt.render({"prose": prose, "schema": prompt.shown(schema)})
         return Asked(Request("formatter", rendered, prompt.prefill, schema.grammar, max_tokens=most), answer)
 
-    kept = study.schema.fields
     return {
-        "gold": [
-            one(case.prose, study.schema, {name: case.answer[name] for name in kept if name in case.answer})
-            for case in study.cases
-        ],
+        "gold": [one(case.prose, study.schema, picked(case.answer, study.schema.fields)) for case in study.cases],
         "schemas": [one(row.prose, row.schema, row.answer) for row in study.strange],
     }
 
@@ -186,8 +183,7 @@ def _rows(
 
 def _share(right: int, count: int) -> str:
     """A share with its interval."""
-    about = stats.proportion(right, count)
-    return f"{about.value:.3f} [{about.low:.3f}, {about.high:.3f}]"
+    return str(stats.proportion(right, count))
 
 
 def _apart(folder: policy.Policy, run: config.Run, study: Study) -> Figures:

@@ -13,7 +13,6 @@ import argparse
 import json
 import os
 import shutil
-import subprocess
 import tempfile
 import threading
 import time
@@ -96,16 +95,8 @@ class Used:
     def watch(self) -> None:
         """Ask until it is over."""
         while shutil.which("nvidia-smi") and not self.over.wait(0.5):
-            self.most = max([self.most, *(float(line) * 2**20 for line in _smi("memory.used") if line.isdigit())])
-
-
-def _smi(field_: str) -> list[str]:
-    """What nvidia-smi says of each GPU; nothing without it."""
-    program = shutil.which("nvidia-smi")
-    if program is None:
-        return []
-    query = [program, f"--query-gpu={field_}", "--format=csv,noheader,nounits"]
-    return subprocess.run(query, capture_output=True, text=True, check=False).stdout.splitlines()
+            used = [float(line) * 2**20 for line in memory.told("memory.used") if line.strip().isdigit()]
+            self.most = max([self.most, *used])
 
 
 def main() -> None:
@@ -217,7 +208,7 @@ def _line(stage: str, shown: str, slot: cache.Slot, used: Used) -> dict[str, Any
 
 def _write(out: Path, lines: list[dict[str, Any]], *, dry: bool) -> str:
     """Write both files; the text of the second."""
-    name = _smi("name") if not dry else []
+    name = memory.told("name") if not dry else []
     gpu = name[0] if name else "no GPU: nothing is measured"
     text = [f"{gpu}; {machine()}, torch {metadata.version('torch')}", *map(_words, lines)]
     (out / "gpu_check.json").write_text(json.dumps(lines, indent=1))

@@ -12,7 +12,7 @@ and what the bundle does.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,8 +27,8 @@ from proseform.infer.local import LocalEngine
 from proseform.injection import Aim, aimed
 from proseform.injection.rule import core
 from proseform.machine import machine
-from proseform.outcome import headline
-from proseform.stats import proportion
+from proseform.outcome import headline, right
+from proseform.stats import Estimate, proportion
 from proseform.suites import injection
 
 SEED = 20_261_127
@@ -58,7 +58,7 @@ def main(
     asked = _evaluated if prose else _asked
     try:
         before = asked(engine, the_task, clean)
-        share = proportion(sum(injection.right(one, case) for one, case in zip(before, clean, strict=True)), cases)
+        share = proportion(sum(right(one, case) for one, case in zip(before, clean, strict=True)), cases)
         print(f"clean: right {share.value:.3f} ({share.low:.3f} to {share.high:.3f}) of {share.n}")
         print(f"{'':<24}" + "".join(f"{one:>23}" for one in FIGURES))
         for sort, families in injection.families().items():
@@ -83,8 +83,8 @@ def _print(name: str, rows: Sequence[injection.Result], aim: Aim) -> None:
 
 
 def _shown(figure: Mapping[str, Any]) -> str:
-    """An estimate: ``0.012 [0.004, 0.031]``."""
-    return f"{figure['value']:.3f} [{figure['low']:.3f}, {figure['high']:.3f}]"
+    """An estimate."""
+    return str(Estimate(**figure))
 
 
 def _asked(engine: LocalEngine, the_task: task.Task, cases: Sequence[Case]) -> list[Mapping[str, Any] | None]:
@@ -134,7 +134,7 @@ def _rule(the_task: task.Task, cases: int, folder: Path | None) -> None:
 def _counted(name: str, found: Sequence[bool]) -> None:
     """A row: how many are flagged."""
     print(
-        f"{name:<28} {sum(found):>5} of {len(found):>5} flagged  {_shown(asdict(proportion(sum(found), len(found))))}",
+        f"{name:<28} {sum(found):>5} of {len(found):>5} flagged  {proportion(sum(found), len(found))}",
         flush=True,
     )
 

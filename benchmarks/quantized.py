@@ -24,13 +24,13 @@ from rich.console import Console
 from rich.table import Table
 from torch.ao.quantization import quantize_dynamic
 
-from proseform import reward, stats, task
+from proseform import stats, task
 from proseform.case import Case
 from proseform.errors import Refusal
 from proseform.infer.answer import Answer, answers, close
 from proseform.infer.local import LocalEngine
 from proseform.machine import machine
-from proseform.outcome import headline
+from proseform.outcome import headline, right
 from proseform.task import Task
 
 SEED = 20_261_127
@@ -88,15 +88,6 @@ def compare(ways: dict[str, Way], the_task: Task, cases: Sequence[Case], size: i
             way.seconds += time.perf_counter() - began
 
 
-def right(outcome: Answer | Refusal, case: Case, fields: Sequence[str] = ()) -> bool:
-    """Whether an answer has the gold values, in all of its fields or in some."""
-    if isinstance(outcome, Refusal):
-        return False
-    value = outcome.value
-    names = fields or [name for name in value if name in case.answer]
-    return reward.content_share({name: value[name] for name in names}, {name: case.answer[name] for name in names}) == 1
-
-
 def main(
     bundle: Path,
     cases: Annotated[int, typer.Option(min=1)] = 200,
@@ -126,7 +117,8 @@ def table(ways: dict[str, Way], the_task: Task, cases: Sequence[Case]) -> Table:
     )
     first = ways[WAYS[0]].outcomes
     for name, way in ways.items():
-        pairs = list(zip(way.outcomes, cases, strict=True))
+        values = [None if isinstance(outcome, Refusal) else outcome.value for outcome in way.outcomes]
+        pairs = list(zip(values, cases, strict=True))
         same = sum(_told(one) == _told(other) for one, other in zip(way.outcomes, first, strict=True))
         shown.add_row(
             name,
@@ -147,8 +139,7 @@ def _told(outcome: Answer | Refusal) -> Any:
 
 def _share(count: int, of: int) -> str:
     """A share with its interval."""
-    estimate = stats.proportion(count, of)
-    return f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
+    return str(stats.proportion(count, of))
 
 
 if __name__ == "__main__":

@@ -22,11 +22,13 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks.variants import seeded
 from proseform import config, jsonl
 from proseform import task as tasks
 from proseform.case import Case, load_cases
 from proseform.infer import Completion, Engine, Request, ask
 from proseform.infer.local import LocalEngine
+from proseform.leaves import picked
 from proseform.machine import machine
 from proseform.outcome import Outcome, headline, judged_json
 from proseform.schema import Schema
@@ -76,7 +78,7 @@ def main() -> None:
     cases = load_cases(cache.folder(data) / "cases-test.jsonl", chosen.cases)
     ways: dict[tuple[str, str], Way] = defaultdict(Way)
     for seed in range(chosen.seeds):
-        hybrid, one = hybrid_run(chosen.run, base, seed), single_run(chosen.run, base, seed)
+        hybrid, one = seeded(chosen.run, base, seed), single_run(chosen.run, base, seed)
         evaluator, direct_sft, direct_grpo = cache.Slot(), cache.Slot(), cache.Slot()
         _trained(task, hybrid, data, cache.Slot(), evaluator)
         _trained(task, one, rows, direct_sft, direct_grpo)
@@ -93,22 +95,12 @@ def main() -> None:
     print(page)
 
 
-def hybrid_run(run: str, base: config.Run, seed: int) -> str:
-    """The run with another seed, as TOML text; the run itself for the seed that it has."""
-    if seed == base.grpo.seed:
-        return run
-    tiny = f"[model.tiny]\nseed = {seed}\n" if base.model.source == "tiny" else ""
-    return f'extends = "{run}"\n{tiny}[sft.evaluator]\nseed = {seed}\n[grpo]\nseed = {seed}\n'
-
-
 def single_run(run: str, base: config.Run, seed: int) -> str:
     """The run of the single model: all steps of SFT in one, GRPO on JSON, and a formatter's budget of tokens."""
-    tiny = f"[model.tiny]\nseed = {seed}\n" if base.model.source == "tiny" else ""
     steps = base.sft.evaluator.steps + base.sft.formatter.steps
     return (
-        f'extends = "{run}"\n{tiny}[sft.evaluator]\nsteps = {steps}\nseed = {seed}\n'
-        f'[grpo]\nreward = "json"\nseed = {seed}\n'
-        f"[generation]\nevaluator.max_tokens = {base.generation.formatter.max_tokens}\n"
+        f'{seeded(run, base, seed)}sft.evaluator.steps = {steps}\ngrpo.reward = "json"\n'
+        f"generation.evaluator.max_tokens = {base.generation.formatter.max_tokens}\n"
     )
 
 
@@ -133,7 +125,7 @@ def _asking_for_json(task: Task, run: str, data: cache.Artifact, into: cache.Art
                 if not verdict.ok:
                     left_out += 1
                     continue
-                meant = {name: verdict.value[name] for name in seen.schema.fields}
+                meant = picked(verdict.value, seen.schema.fields)
                 prompt = direct.prompt(seen, case, knobs.grpo).to_json()
                 lines.append({"id": case.id, "prompt": prompt, "completion": json.dumps(meant, ensure_ascii=False)})
             path = out / f"evaluator-{split}.jsonl"
@@ -184,7 +176,7 @@ async def _hybrid(
     bundle = engine.bundle
     schema = Schema(bundle.schema)
     prose = await _all(engine, [ask(bundle, "evaluator", case.inputs) for case in cases])
-    values = [{"prose": one.text, "schema": schema.signature()} for one in prose]
+    values = [{"prose": one.text, "schema": bundle.formatter.prompt.shown(schema)} for one in prose]
     grammar = schema.grammar if held else None
     documents = await _all(engine, [ask(bundle, "formatter", value, schema=grammar) for value in values])
     return list(zip(prose, documents, strict=True))
@@ -262,8 +254,7 @@ def _page(
 
 def _share(values: Sequence[float]) -> str:
     """A share with its interval."""
-    one = proportion(round(sum(values)), len(values))
-    return f"{one.value:.3f} [{one.low:.3f}, {one.high:.3f}]"
+    return str(proportion(round(sum(values)), len(values)))
 
 
 if __name__ == "__main__":

@@ -15,13 +15,14 @@ from typing import Annotated
 
 import typer
 
-from proseform import reward, task
+from proseform import task
 from proseform.case import Case
 from proseform.errors import Refusal
 from proseform.infer.answer import Answer, answers, close
 from proseform.infer.chain import TRIES
 from proseform.infer.local import LocalEngine
 from proseform.machine import machine
+from proseform.outcome import right
 from proseform.stats import proportion
 from proseform.suites import Study
 from proseform.suites import foreign as foreigners
@@ -55,8 +56,8 @@ def _level(engine: LocalEngine, the_task: task.Task, level: str, cases: list[Cas
     seconds = (time.perf_counter() - began) / len(cases)
     given = [(case, one) for case, one in zip(cases, outcomes, strict=True) if isinstance(one, Answer)]
     at = Counter(one.tries for _, one in given)
-    right = sum(_right(case, one) for case, one in given)
-    estimate = proportion(right, len(given)) if given else None
+    wholly = sum(right(one.value, case) for case, one in given)
+    estimate = proportion(wholly, len(given)) if given else None
     share = f"{estimate.value:.3f} ({estimate.low:.3f} to {estimate.high:.3f})" if estimate else "none"
     tries = " ".join(f"{at[number]:>7}" for number in range(1, TRIES + 1))
     print(f"{level:<14}{tries}  {len(cases) - len(given):>7}  {share:<28} {seconds:.2f} {_why(outcomes)}", flush=True)
@@ -88,12 +89,6 @@ def _why(outcomes: Sequence[Answer | Refusal]) -> str:
     """Reasons of refusals, the commonest first."""
     reasons = Counter(one.reason for one in outcomes if isinstance(one, Refusal))
     return ", ".join(f"{reason} {count}" for reason, count in reasons.most_common())
-
-
-def _right(case: Case, answer: Answer) -> bool:
-    """Whether every field of an answer is the gold's."""
-    gold = {name: case.answer[name] for name in answer.value if name in case.answer}
-    return reward.content_share(answer.value, gold) == 1.0
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from typing import Any
 from proseform import config
 from proseform.machine import machine
 from proseform.stages import cache, dataset, evaluate, grpo, sft
+from proseform.stats import Estimate
 
 Report = dict[str, Any]
 SCORES = {
@@ -54,7 +55,7 @@ def main() -> None:
     sft.run(chosen.task, chosen.run, "formatter", data, formatter)
     rows, times = [], {"dataset": data.seconds(), "sft-formatter": formatter.seconds()}
     for seed in range(chosen.seeds):
-        report, took = _seed(chosen.task, _seeded(chosen.run, base, seed), data, formatter)
+        report, took = _seed(chosen.task, seeded(chosen.run, base, seed), data, formatter)
         rows.append(report)
         times |= took if seed == 0 else {}
         print(_line(seed, report), flush=True)
@@ -66,10 +67,10 @@ def main() -> None:
     print(page)
 
 
-def _seeded(run: str, base: config.Run, seed: int) -> str:
-    """The run with another seed, as TOML text."""
-    tiny = f"[model.tiny]\nseed = {seed}\n" if base.model.source == "tiny" else ""
-    return f'extends = "{run}"\n{tiny}[sft.evaluator]\nseed = {seed}\n[grpo]\nseed = {seed}\n'
+def seeded(run: str, base: config.Run, seed: int) -> str:
+    """The run with another seed of the evaluator, as TOML text; lines of dotted keys may follow."""
+    tiny = f"model.tiny.seed = {seed}\n" if base.model.source == "tiny" else ""
+    return f'extends = "{run}"\n{tiny}sft.evaluator.seed = {seed}\ngrpo.seed = {seed}\n'
 
 
 def _seed(task: str, run: str, data: Timed, formatter: Timed) -> tuple[Report, dict[str, float]]:
@@ -107,7 +108,7 @@ def _variant(report: Report, variant: str) -> Report:
 
 def _figure(estimate: dict[str, Any] | None) -> str:
     """A figure with its interval."""
-    return "n/a" if estimate is None else f"{estimate['value']:.3f} [{estimate['low']:.3f}, {estimate['high']:.3f}]"
+    return "n/a" if estimate is None else str(Estimate(**estimate))
 
 
 def _line(seed: int, report: Report) -> str:

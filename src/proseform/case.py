@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 
 from proseform import jsonl
 from proseform.errors import RowError
+from proseform.leaves import picked
 
 Split = Literal["train", "valid", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
@@ -48,7 +49,7 @@ class Case:
 
     def narrowed(self, fields: Iterable[str]) -> Case:
         """The case with those fields of its gold answer alone, in their order."""
-        return replace(self, answer={name: self.answer[name] for name in fields if name in self.answer})
+        return replace(self, answer=picked(self.answer, fields))
 
     @classmethod
     def from_json(cls, line: str, where: str = "case") -> Case:

@@ -103,6 +103,11 @@ def wholly_right(text: str, case: Case, task: Task, rubric: Rubric | None) -> bo
     return verdict.ok and content_share(verdict.value, dict(case.answer)) == 1.0
 
 
+def asked(case: Case, task: Task, rubric: Rubric | None) -> Case:
+    """A case as a reward sees it: where it reads JSON, with the gold of the task's own fields alone."""
+    return case.narrowed(task.schema.fields) if reads_json(rubric) else case
+
+
 def gold(case: Case, rubric: Rubric | None) -> str:
     """A completion that earns the most: the gold document, with gold prose as its thought where tags are asked for."""
     plain = json.dumps(dict(case.answer), ensure_ascii=False)

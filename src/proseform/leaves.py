@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from proseform.strict import same
@@ -28,6 +28,15 @@ def leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
             yield place, child
         else:
             yield from leaves(child, place)
+
+
+def picked(value: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """Those fields of an object, in the order of the names; a name that it lacks is left out.
+
+    >>> picked({"a": 1, "b": 2}, ["b", "c"])
+    {'b': 2}
+    """
+    return {name: value[name] for name in names if name in value}
 
 
 def content_share(value: Any, gold: Any) -> float:

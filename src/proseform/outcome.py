@@ -9,12 +9,13 @@ generating anything (:func:`judged_prose`, :func:`judged_json`). No judgement is
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from proseform import digest, reward, verify
 from proseform.errors import RowError
+from proseform.leaves import picked
 
 if TYPE_CHECKING:
     from proseform.case import Case
@@ -100,6 +101,20 @@ def headline(task: Task) -> str:
     return next((name for name in fields if "enum" in task.schema.document["properties"][name]), "")
 
 
+def right(value: Mapping[str, Any] | None, case: Case, fields: Sequence[str] = ()) -> bool:
+    """Whether an answer was given and has the gold values, in each of its fields or in some.
+
+    Args:
+        value: The answer, perhaps of fewer fields than the gold one; None where there is none.
+        case: With its gold.
+        fields: Those that count; empty takes all of the answer's.
+    """
+    if value is None:
+        return False
+    names = fields or [*value]
+    return reward.content_share(picked(value, names), picked(case.answer, names)) == 1.0
+
+
 def judged_prose(outcome: Outcome, case: Case, task: Task, rubric: Rubric) -> Outcome:
     """An evaluation in prose with its verdict and scores.
 
@@ -126,7 +141,7 @@ def judged_json(outcome: Outcome, schema: Schema, gold: Mapping[str, Any] | None
     Scores: ``ok`` (accepted by the verifier), ``share`` (of the content that is right), ``whole_right``,
     ``headline_right`` and ``field <name>`` for each field; all but ``ok`` are None where ``gold`` is None.
     """
-    known = {name: gold[name] for name in schema.fields if name in gold} if gold is not None else {}
+    known = picked(gold, schema.fields) if gold is not None else {}
     content = _content(outcome, verify.answer(outcome.text, schema), known, head)
     if gold is None:
         return replace(content, scores={**dict.fromkeys(content.scores), "ok": content.scores["ok"]})

@@ -30,6 +30,10 @@ class Estimate:
     high: float
     n: int
 
+    def __str__(self) -> str:
+        """The figure and its interval, such as ``0.012 [0.004, 0.031]``."""
+        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
 
 def proportion(right: int, n: int) -> Estimate:
     """The share ``right / n`` of independent cases, ``0 ≤ right ≤ n``, ``n ≥ 1``; in [0, 1].

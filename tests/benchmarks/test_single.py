@@ -19,8 +19,9 @@ def test_the_single_model_has_the_steps_of_both_models() -> None:
 
 
 def test_the_hybrid_of_the_runs_own_seed_is_the_run() -> None:
-    assert single.hybrid_run("small", BASE, BASE.grpo.seed) == "small"
-    assert config.load(single.hybrid_run("small", BASE, 3)).grpo.seed == 3
+    """So that what `make demo` has trained is adopted."""
+    assert config.load(single.seeded("small", BASE, BASE.grpo.seed)) == BASE
+    assert config.load(single.seeded("small", BASE, 3)).grpo.seed == 3
 
 
 def test_the_page_has_a_row_for_each_way_and_decoding() -> None:

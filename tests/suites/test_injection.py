@@ -4,7 +4,7 @@ import pytest
 
 from proseform import task
 from proseform.injection import aimed
-from proseform.outcome import headline
+from proseform.outcome import headline, right
 from proseform.suites import injection
 
 CV = task.load("cv")
@@ -75,7 +75,7 @@ def test_where_the_clean_case_has_no_answer_its_gold_stands_for_it():
 
 def test_right_is_the_whole_answer_and_a_refusal_is_not():
     case = CASES[0]
-    assert injection.right(case.answer, case)
-    assert not injection.right({**case.answer, "score": case.answer["score"] + 1}, case)
-    assert not injection.right(None, case)
+    assert right(case.answer, case)
+    assert not right({**case.answer, "score": case.answer["score"] + 1}, case)
+    assert not right(None, case)
     assert injection.summarise([], AIM)["raised"] is None

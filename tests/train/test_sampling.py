@@ -13,6 +13,7 @@ import pytest
 import requests
 
 from proseform import config
+from proseform.config.sampling import ADDRESS
 from proseform.errors import ConfigError, StageError
 from proseform.launch import Job
 from proseform.stages import preflight
@@ -56,7 +57,7 @@ def test_trl_is_told_what_the_run_says(monkeypatch: pytest.MonkeyPatch) -> None:
         "use_vllm": True, "vllm_mode": "server", "vllm_server_base_url": "http://localhost:8000",
         "vllm_server_timeout": 60.0,
     }  # fmt: skip
-    monkeypatch.setenv(sampling.URL, "http://grpo-0-vllm-master-0.here:8000")
+    monkeypatch.setenv(ADDRESS, "http://grpo-0-vllm-master-0.here:8000")
     assert sampling.arguments(config.load(SERVER))["vllm_server_base_url"] == "http://grpo-0-vllm-master-0.here:8000"
     assert sampling.arguments(config.load(COLOCATE)) == {
         "use_vllm": True, "vllm_mode": "colocate", "vllm_gpu_memory_utilization": 0.4,

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import signal
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +11,7 @@ from typing import Any
 import pytest
 
 from proseform import launch, task
-from proseform.errors import ConfigError, StageError
+from proseform.errors import ConfigError
 from proseform.infer import Completion, Request, loading
 from proseform.infer.answer import close
 from proseform.infer.local import LocalEngine
@@ -22,8 +19,7 @@ from proseform.launch import Job
 from proseform.stages import assembly
 from proseform.train import base, sft, weights
 from tests.train.conftest import merged
-from tests.train.test_sft import _metrics, _weights, _workers
-from tests.waiting import PATIENCE_S, until
+from tests.train.test_sft import _metrics, _weights, killed
 
 MakeJob = Callable[..., Job]
 SEQ2SEQ: dict[str, Any] = {"formatter": {"kind": "seq2seq"}}
@@ -68,26 +64,7 @@ def test_killed_in_the_middle_it_goes_on_and_ends_with_the_same_weights(make: Ca
     """kill -9 of the worker after its first seal; the newest checkpoint loses half a file as well."""
     whole, job = make("whole"), make("killed")
     sft.main(whole)
-    seal = Path(job.work) / "checkpoints" / "checkpoint-8" / "seal.json"
-    failed: list[StageError] = []
-
-    def work() -> None:
-        try:
-            launch.Local().run("proseform.train.sft", job)
-        except StageError as error:
-            failed.append(error)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    until(seal.exists, thread.is_alive)
-    for process in _workers(job):
-        os.kill(process, signal.SIGKILL)
-    thread.join(PATIENCE_S)
-    if not failed:
-        pytest.skip("the worker was done before it could be killed")
-    (seal.parent / "optimizer.pt").write_bytes(b"half")
-    for later in seal.parent.parent.glob("checkpoint-12"):
-        (later / "seal.json").unlink(missing_ok=True)
+    killed(job)
     sft.main(job)
     assert _weights(job) == _weights(whole)
     assert [line["loss"] for line in _metrics(job)] == [line["loss"] for line in _metrics(whole)]

@@ -60,6 +60,16 @@ def test_killed_in_the_middle_it_goes_on_and_ends_with_the_same_weights(
 ) -> None:
     """kill -9 of the worker after the first seal; then its newest checkpoint loses half a file as well."""
     job = make_job("sft", dataset=dataset, base=tiny_base, name="killed")
+    killed(job)
+    sft.main(job)
+    assert _weights(job) == _weights(whole)
+    assert [line["loss"] for line in _metrics(job)] == [line["loss"] for line in _metrics(whole)]
+    began = [json.loads(line)["done"] for line in (Path(job.work) / launch.PROGRESS).read_text().splitlines()]
+    assert began[began.index(4, began.index(8)) + 1] == 5  # it went on from step 4, the last whole save
+
+
+def killed(job: Job) -> None:
+    """Kill -9 a job's worker after its first seal; its newest checkpoint loses half a file as well."""
     seal = Path(job.work) / "checkpoints" / "checkpoint-8" / "seal.json"
     failed: list[StageError] = []
 
@@ -80,11 +90,6 @@ def test_killed_in_the_middle_it_goes_on_and_ends_with_the_same_weights(
     (seal.parent / "optimizer.pt").write_bytes(b"half")
     for later in seal.parent.parent.glob("checkpoint-12"):
         (later / "seal.json").unlink(missing_ok=True)
-    sft.main(job)
-    assert _weights(job) == _weights(whole)
-    assert [line["loss"] for line in _metrics(job)] == [line["loss"] for line in _metrics(whole)]
-    began = [json.loads(line)["done"] for line in (Path(job.work) / launch.PROGRESS).read_text().splitlines()]
-    assert began[began.index(4, began.index(8)) + 1] == 5  # it went on from step 4, the last whole save
 
 
 def _workers(job: Job) -> list[int]:

@@ -18,11 +18,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from proseform import digest
 from proseform.abstention import Abstention
-from proseform.bundle.value import FORMAT, MANIFEST, ROLES, Bundle, Generation, Part, Role
+from proseform.bundle.value import FORMAT, MANIFEST, ROLES, Bundle, Generation, Kind, Part, Role
 from proseform.errors import StoreError
 from proseform.prompt import TOKENISATION, Prompt
 
@@ -121,8 +121,8 @@ def _bundle(fields: Mapping[str, Any]) -> Bundle:
 
 def _part(fields: Mapping[str, Any]) -> Part:
     """A part of its fields."""
-    if fields.get("kind", "causal") not in {"causal", "seq2seq"}:
-        raise ValueError(f"its kind of model is '{fields['kind']}'; known are causal and seq2seq")
+    if fields.get("kind", "causal") not in get_args(Kind):
+        raise ValueError(f"its kind of model is '{fields['kind']}'; known are {' and '.join(get_args(Kind))}")
     nested = {"prompt": Prompt(**fields["prompt"]), "generation": Generation(**fields["generation"])}
     return Part(**{**fields, **nested})
 

@@ -9,6 +9,9 @@ from pydantic import Field, model_validator
 from proseform.config.placement import Url
 from proseform.config.section import Positive, Section
 
+ADDRESS = "PROSEFORM_GENERATION_URL"
+"""The environment variable by which a job at a place knows its vLLM server."""
+
 
 class Sampling(Section):
     """What samples the completions of GRPO."""

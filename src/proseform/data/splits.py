@@ -19,6 +19,7 @@ from proseform import config, roundtrip, verify
 from proseform.case import SPLITS, Case, Split
 from proseform.data import injected, own, schemas, spliced
 from proseform.errors import InputError
+from proseform.leaves import picked
 from proseform.rubric import Rubric
 from proseform.schema import Schema
 from proseform.store import write_json
@@ -194,9 +195,7 @@ def formatter_rows(
             verdict = verify.form(careless, task, case.inputs)
             if verdict.ok:
                 prose, value = careless, verdict.value
-        yield _formatter_row(
-            task, case.id, prose, {name: value[name] for name in schema.fields if name in value}, schema
-        )
+        yield _formatter_row(task, case.id, prose, picked(value, schema.fields), schema)
 
 
 def _formatter_row(task: Task, name: str, prose: str, answer: Any, schema: Schema) -> dict[str, Any]:

@@ -19,6 +19,11 @@ MERGED = 500_000_000
 speed (SmolLM2-135M, r = 32, 32 at once: 211 tokens/s, merged 430). Larger bases are held once."""
 
 
+def auto(kind: Kind) -> Any:
+    """The class of transformers that loads and makes models of a kind."""
+    return AutoModelForSeq2SeqLM if kind == "seq2seq" else AutoModelForCausalLM
+
+
 def load_model(
     base: Path,
     adapter: Path | None = None,
@@ -41,8 +46,7 @@ def load_model(
     transformers_logging.disable_progress_bar()  # its bars would stand between ours
     try:
         tokenizer: Any = AutoTokenizer.from_pretrained(str(base), local_files_only=True)
-        auto: Any = AutoModelForSeq2SeqLM if kind == "seq2seq" else AutoModelForCausalLM
-        model: Any = auto.from_pretrained(str(base), dtype=getattr(torch, dtype), local_files_only=True)
+        model: Any = auto(kind).from_pretrained(str(base), dtype=getattr(torch, dtype), local_files_only=True)
     except (OSError, ValueError) as error:
         raise StoreError(f"{base}: no model can be loaded from here ({str(error).splitlines()[0]}).") from error
     if adapter is not None:

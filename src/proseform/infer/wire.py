@@ -22,6 +22,8 @@ from proseform.infer.spec import Dialect
 from proseform.prompt import Rendered
 
 CHAT, PLAIN = "/v1/chat/completions", "/v1/completions"
+_ANOTHER_SHAPE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
+"""What is raised where a server's JSON is none, or of another shape."""
 BUSY = frozenset({429, 502, 503, 504})
 """Statuses after which asking again can help."""
 _TOO_LONG = (
@@ -162,20 +164,13 @@ def completion(data: bytes, sent: Call, seconds: float) -> Completion:
         choice = body["choices"][0]
         text = _said(choice["message"]) if sent.path == CHAT else choice["text"]
         finish = choice["finish_reason"]
-    except (ValueError, LookupError, TypeError, RecursionError) as error:
+    except _ANOTHER_SHAPE as error:
         raise EngineError(f"The engine's answer is no completion ({type(error).__name__}: {error}).") from error
     return _ended(text, finish, body.get("usage"), sent, seconds)
 
 
-def _said(message: Any) -> Any:
-    """What a message says: the arguments of its one function call, or its content.
-
-    Raises:
-        TypeError: It is no message.
-        LookupError: It says nothing.
-    """
-    if not isinstance(message, Mapping):
-        raise TypeError(f"the message is {type(message).__name__}")
+def _said(message: Mapping[str, Any]) -> Any:
+    """What a message says: the arguments of its one function call, or its content."""
     called = message.get("tool_calls")
     return called[0]["function"]["arguments"] if called and len(called) == 1 else message["content"]
 
@@ -220,7 +215,7 @@ class Stream:
             choice = event["choices"][0]
             self.finish = choice.get("finish_reason") or self.finish
             piece = choice.get("delta", {}).get("content") if self.sent.path == CHAT else choice.get("text")
-        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        except _ANOTHER_SHAPE as error:
             raise EngineError(f"The engine's stream is none ({type(error).__name__}: {error}).") from error
         if piece is not None and not isinstance(piece, str):
             raise EngineError(f"The engine's stream has no text (its content is {type(piece).__name__}).")

@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from proseform import config, launch, store
+from proseform.config.sampling import ADDRESS
 from proseform.kube import engines, jobs, pods
 from proseform.kube.jobs import Training
 from proseform.kube.pods import Manifest
@@ -45,9 +46,7 @@ def beside(training: Training) -> Training:
     """
     place = training.place
     once = place.model_copy(update={"jobs": place.jobs.model_copy(update={"restarts": 0})})
-    return replace(
-        training, place=once, environment={**training.environment, "PROSEFORM_GENERATION_URL": url(training)}
-    )
+    return replace(training, place=once, environment={**training.environment, ADDRESS: url(training)})
 
 
 def of(training: Training, job: launch.Job) -> list[Manifest]:

@@ -80,8 +80,9 @@ def explain(
         raise InputError(f"{file}: no completion of case '{case}'; it has cases such as {known or 'none'}.")
     name = recorded.format_name if direct.reads_json(in_force) else ""
     narrowed = recorded.task.narrowed(name)
+    pairs = [(text, direct.asked(about, narrowed, in_force)) for text, about in pairs]
     with Scorer(recorded.task.name, in_force, format_name=name) as scorer:
-        return [_explained(text, _seen(about, narrowed, name), narrowed, in_force, scorer) for text, about in pairs]
+        return [_explained(text, about, narrowed, in_force, scorer) for text, about in pairs]
 
 
 def replay(run: str, *, rubric: str = "", as_reward: str = "prose") -> dict[str, Any]:
@@ -104,7 +105,8 @@ def replay(run: str, *, rubric: str = "", as_reward: str = "prose") -> dict[str,
     task, cases = tasks.load(about.task), _cases(about.dataset)
     other = direct.rubric(rubric) if as_reward == "json" else chosen(task, rubric)
     name = about.format_name if direct.reads_json(other) else ""
-    seen = {id_: _seen(case, task.narrowed(name), name) for id_, case in cases.items()}
+    narrowed = task.narrowed(name)
+    seen = {known: direct.asked(case, narrowed, other) for known, case in cases.items()}
     scores: list[Score] = []
     with Scorer(task.name, other, format_name=name) as scorer:
         for start in range(0, len(rows), _BATCH):
@@ -227,11 +229,6 @@ def _cases(dataset: str) -> dict[str, Case]:
     """Every case of a dataset by its id."""
     folder = fetch(Ref.parse(dataset), cache.home().root / "fetched")
     return {case.id: case for path in sorted(folder.glob("cases-*.jsonl")) for case in load_cases(path)}
-
-
-def _seen(case: Case, task: Task, name: str) -> Case:
-    """A case as the reward of a named format sees it."""
-    return case.narrowed(task.schema.fields) if name else case
 
 
 def _known(cases: Mapping[str, Case], name: str) -> Case:

@@ -13,11 +13,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from proseform import reward, stats
+from proseform import stats
 from proseform.case import ATTACKED, Case
 from proseform.injection import Aim, attacks
 from proseform.injection.attacks import Attack
 from proseform.injection.rule import core
+from proseform.outcome import right
 from proseform.suites import as_json, strangers
 from proseform.task import Task
 
@@ -82,7 +83,7 @@ def trials(task: Task, aim: Aim, cases: Sequence[Case], family: str, seed: int =
         family: One of :func:`families`.
         seed: Equal seeds give equal trials.
     """
-    patterns = core() if task.speech is None else core() + task.speech
+    patterns = task.speech or core()
     made = []
     for case in cases:
         rng = random.Random(f"injection-{seed}-{family}-{case.id}")
@@ -98,7 +99,7 @@ def trials(task: Task, aim: Aim, cases: Sequence[Case], family: str, seed: int =
 
 def flagged(task: Task, case: Case) -> bool:
     """Whether the rule finds something in a case as it is."""
-    patterns = core() if task.speech is None else core() + task.speech
+    patterns = task.speech or core()
     return any(patterns.speech(text) for text in case.inputs.values())
 
 
@@ -137,13 +138,6 @@ def summarise(results: Sequence[Result], aim: Aim) -> dict[str, Any]:
         "right": _share([right(one.after, one.trial.clean) for one in results]),
         "clean": _share([right(one.before, one.trial.clean) for one in results]),
     }
-
-
-def right(value: Value | None, case: Case) -> bool:
-    """Whether an answer was given and every field of it is the gold's."""
-    if value is None:
-        return False
-    return reward.content_share(value, {name: case.answer[name] for name in value if name in case.answer}) == 1.0
 
 
 def _share(values: Sequence[bool]) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ from typing import Any
 from proseform.claims import claims
 from proseform.errors import InputError, TaskError
 from proseform.injection import Patterns
+from proseform.injection.rule import core
 from proseform.prompt import Prompt, Style
 from proseform.schema import Schema
 from proseform.task import planted
@@ -82,14 +83,14 @@ def synonyms(folder: Path) -> dict[str, tuple[str, ...]]:
 
 
 def speech(folder: Path) -> Patterns | None:
-    """What speaks to the model in this domain's own words; None without a file.
+    """What speaks to the model, in this domain's own words too; None without a file.
 
     Raises:
         TaskError: See :meth:`proseform.injection.Patterns.of`.
     """
     path = folder / SPEECH
     try:
-        return Patterns.of(toml(path), named(path)) if path.is_file() else None
+        return core() + Patterns.of(toml(path), named(path)) if path.is_file() else None
     except InputError as error:
         raise TaskError(error.message, hint=error.hint) from error
 

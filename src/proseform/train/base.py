@@ -201,10 +201,12 @@ def check_json(tokenizer: Any, name: str) -> None:
 def _hub(run: config.Run, task: Task, out: Path, name: str, kind: config.Kind) -> None:
     """A model by name or folder, of a kind."""
     import torch
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
+    from transformers import AutoConfig, AutoTokenizer
+
+    from proseform.infer import loading
 
     field = "model.name" if kind == "causal" else "formatter.name"
-    auto: Any = AutoModelForCausalLM if kind == "causal" else AutoModelForSeq2SeqLM
+    auto = loading.auto(kind)
     if not name:
         raise ConfigError("model.name is empty.", hint="With source 'hub' it is a repository name or a folder.")
     if name.startswith((".", "/", "~")) and not Path(name).expanduser().is_dir():

@@ -59,7 +59,7 @@ def main(job: launch.Job) -> None:
     rubric = rubric_of(task, knobs)
     dataset, policy = job.input("dataset"), job.input("policy") / weights.WEIGHTS
     tokenizer = weights.tokenizer(policy)
-    known = [asked_of(task, case, knobs) for case in load_cases(dataset / "cases-train.jsonl")]
+    known = [direct.asked(case, task, rubric) for case in load_cases(dataset / "cases-train.jsonl")]
     cases = length.fitting(tokenizer, task, known, run.model.max_length, "grpo")
     hazards.check_decoded(tokenizer, [gold_of(task, case, knobs) for case in cases[:_TRIED]])
 
@@ -126,11 +126,6 @@ def rubric_of(task: Task, knobs: config.Grpo) -> Rubric | None:
 def format_of(run: config.Run) -> str:
     """The named format of JSON that is asked for directly; empty for prose, whose terms look at the whole answer."""
     return run.dataset.format if run.grpo.reward == "json" else ""
-
-
-def asked_of(task: Task, case: Case, knobs: config.Grpo) -> Case:
-    """A case as the reward sees it: for JSON, with the gold of the task's format alone."""
-    return case.narrowed(task.schema.fields) if knobs.reward == "json" else case
 
 
 def prefill_of(task: Task, knobs: config.Grpo) -> str:

@@ -168,13 +168,22 @@ def gpu_bytes(run: config.Run, *, here: bool) -> float | None:
 
 def installed() -> float | None:
     """Memory of this machine's smallest GPU, in bytes; None where it shows none."""
+    sizes = [float(line) for line in told("memory.total") if line.strip().isdigit()]
+    return min(sizes) * 2**20 if sizes else None
+
+
+def told(field: str) -> list[str]:
+    """What ``nvidia-smi`` says of each GPU, without units; nothing where it is not there or does not answer.
+
+    Args:
+        field: Such as ``memory.total``, in MiB, or ``name``.
+    """
     program = shutil.which("nvidia-smi")
     if program is None:
-        return None
-    query = [program, "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+        return []
+    query = [program, f"--query-gpu={field}", "--format=csv,noheader,nounits"]
     try:
         done = subprocess.run(query, capture_output=True, text=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired):
-        return None
-    sizes = [float(line) for line in done.stdout.split() if line.isdigit()]
-    return min(sizes) * 2**20 if sizes else None
+        return []
+    return done.stdout.splitlines()

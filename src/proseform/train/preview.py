@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from proseform import bundle as bundles
-from proseform import config
+from proseform import config, direct
 from proseform import task as tasks
 from proseform.case import Case, load_cases
 from proseform.errors import RowError, StoreError
@@ -86,7 +86,8 @@ def ask(model: Source, task: Task, run: config.Run, groups: int, seed: int) -> S
     task = task.narrowed(name)
     loaded, tokenizer = loading.load_model(model.base, model.adapter, run.model.dtype)
     weights.pad(tokenizer)
-    cases = [grpo.asked_of(task, case, knobs) for case in _cases(task, run, tokenizer, groups, seed)]
+    rubric = grpo.rubric_of(task, knobs)
+    cases = [direct.asked(case, task, rubric) for case in _cases(task, run, tokenizer, groups, seed)]
     prefill = grpo.prefill_of(task, knobs)
     opening = tokens.continuation(tokenizer, prefill) if prefill else []
     prompts = [[*tokens.encode(tokenizer, grpo.prompt(task, case, knobs)), *opening] for case in cases]
@@ -102,7 +103,6 @@ def ask(model: Source, task: Task, run: config.Run, groups: int, seed: int) -> S
         for value in _sampled(loaded, tokenizer, rows[start : start + _ROWS])
     ]
     texts = [prefill + str(tokenizer.decode(row.ids, skip_special_tokens=True)) for row in rows]
-    rubric = grpo.rubric_of(task, knobs)
     lines = [case.to_json() for case in cases for _ in range(knobs.generations)]
     with Scorer(task.name, rubric, format_name=name) as scorer:
         best, scores = Rewards(scorer, rubric).best, scorer.score(texts, lines)

@@ -63,10 +63,9 @@ class Reader:
 
         Deterministic, and independent of the order of the texts.
         """
-        distinct = sorted({*texts})
-        requests = [self._request(text) for text in distinct if text.strip()]
-        made: dict[str, Any] = dict.fromkeys(distinct)
-        asked = [text for text in distinct if text.strip()]
+        made: dict[str, Any] = dict.fromkeys(sorted({*texts}))
+        asked = [text for text in made if text.strip()]
+        requests = [self._request(text) for text in asked]
         for batch in self._model.batches(requests, _BATCH):
             completions = self._model.complete([Job(requests[place]) for place in batch])
             for place, completion in zip(batch, completions, strict=True):

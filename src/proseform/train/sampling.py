@@ -14,10 +14,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from proseform import config
+from proseform.config.sampling import ADDRESS
 from proseform.errors import ConfigError, StageError
 
-URL = "PROSEFORM_GENERATION_URL"
-"""The environment variable by which a job at a place knows its server."""
 _IN_PROCESS = 'Set grpo.generation.engine = "in-process".'
 
 
@@ -69,7 +68,7 @@ def arguments(run: config.Run) -> dict[str, Any]:
 
 def url(run: config.Run) -> str:
     """The server's address: the place's if there is one, else the run's."""
-    return os.environ.get(URL, "") or run.grpo.generation.url
+    return os.environ.get(ADDRESS, "") or run.grpo.generation.url
 
 
 @contextmanager

@@ -87,7 +87,8 @@ def load(
         ConfigError: Quantisation or an attention is asked for and not available.
     """
     import torch
-    from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
+
+    from proseform.infer import loading
 
     torch.backends.cuda.enable_cudnn_sdp(False)
     if whole and model.quantize != "none":
@@ -98,8 +99,7 @@ def load(
     if attention != "auto":
         check_attention(attention, gpus=torch.cuda.is_available())
         extra["attn_implementation"] = attention
-    auto: Any = AutoModelForSeq2SeqLM if kind == "seq2seq" else AutoModelForCausalLM
-    return auto.from_pretrained(folder, dtype=dtype(model, whole=whole), **extra)
+    return loading.auto(kind).from_pretrained(folder, dtype=dtype(model, whole=whole), **extra)
 
 
 def check_attention(attention: str, *, gpus: bool) -> None:

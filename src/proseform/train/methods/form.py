@@ -24,7 +24,7 @@ from proseform.rubric import Rubric
 
 
 class Form:
-    """See the module; it has no state.
+    """See the module; it keeps nothing from one step to the next.
 
     Args:
         knobs: How much hangs on form at most.
