@@ -85,14 +85,10 @@ def checked(folder: Path | None, *arguments: str) -> tuple[int, dict[str, dict[s
     return code, {row["check"]: row for row in json.loads(out)["checks"]}
 
 
-def test_the_shipped_task_keeps_every_check_but_pays_for_form_without_reading() -> None:
-    """What is known to fail is stated here by name, and in docs/rewards.md: nothing else may, and this may not hide."""
+def test_the_shipped_task_keeps_every_check() -> None:
     code, rows = checked(None, "--task", "cv")
-    assert code == 1
-    assert {name for name, row in rows.items() if row["result"] not in {"holds", "shown"}} == {"exploits"}
-    reason = rows["exploits"]["reason"]
-    assert reason.count(" earns ") == reason.count("'written unread, ") == 2
-    assert len(rows) == 11
+    assert {name for name, row in rows.items() if row["result"] not in {"holds", "shown"}} == set()
+    assert (code, len(rows)) == (0, 11)
 
 
 @pytest.mark.parametrize(("name", "cases"), [("sound", "cases.jsonl"), ("talk", "turns.jsonl")])

@@ -84,13 +84,13 @@ def half_right(text: str, read: Read, pool: Mapping[Path, Sequence[Any]]) -> str
 
 
 def _statement(path: Path) -> Path:
-    """The innermost item of a list that a leaf belongs to; the leaf itself outside of lists.
+    """The outermost item of a list that a leaf belongs to, with all lists in it; the leaf itself outside of lists.
 
-    >>> _statement(("items", 3, "dates", "from")), _statement(("score",))
+    >>> _statement(("items", 3, "dates", 0, "from")), _statement(("score",))
     (('items', 3), ('score',))
     """
-    ends = [place for place, step in enumerate(path, 1) if isinstance(step, int)]
-    return path[: ends[-1]] if ends else path
+    ends = (place for place, step in enumerate(path, 1) if isinstance(step, int))
+    return path[: next(ends, len(path))]
 
 
 def all_set(text: str, read: Read, chosen: Mapping[Path, Any]) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from functools import cache
 from statistics import mean
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +14,8 @@ from hypothesis import strategies as st
 
 from proseform import laws, reward, task
 from proseform.case import Case
+from proseform.checklist import restate
+from proseform.claims.dates import duration
 from proseform.tasks.cv import form, judgement, rewards, source
 
 CV = task.load("cv")
@@ -88,13 +92,14 @@ def _drop(section: str) -> Callable[[Case], str]:
 
 @pytest.mark.parametrize("section", form.SECTIONS)
 def test_a_missing_section_costs_coverage_and_format_and_leaves_the_rest_its_worth(section: str) -> None:
+    """Without requirements nothing is left but a part of ``format``: the other sections follow from them."""
     for case in ALL[::7]:
         text = _drop(section)(case)
         terms = reward.prose_terms(text, case, CV, RUBRIC)
-        assert 0 < terms["coverage"] < 1
+        assert (0 < terms["coverage"] < 1) == (section != "requirements")
         assert 0 < terms["format"] <= rewards.ATTEMPT
         assert (terms["accuracy"] == 1) == (section in {"header", "strengths", "gaps", "met"})
-        assert terms["accuracy"] > 0
+        assert (terms["accuracy"] == 0) == (section == "requirements")
         assert (terms["explanation"] == 1) == (section == "header")
 
 
@@ -131,8 +136,11 @@ def _quoted(case: Case, quote: Callable[[str], str]) -> str:
 def test_a_quote_that_is_not_in_the_cv_costs_its_verdict_too() -> None:
     terms = reward.prose_terms(_quoted(TYPICAL, lambda _: "advanced everything"), TYPICAL, CV, RUBRIC)
     assert terms["explanation"] < 0.8
-    quoted = sum(bool(item["quotes"]) for item in TYPICAL.answer["requirements"])
-    assert terms["accuracy"] == pytest.approx(1 - quoted / (len(TYPICAL.answer["requirements"]) + 2))
+    items = TYPICAL.answer["requirements"]
+    quoted, there = (sum(bool(item[name]) for item in items) for name in ("quotes", "periods"))
+    absent = len(items) - quoted - there
+    worth = there + absent * there / (quoted + there)  # only the periods are found, and absence is believed accordingly
+    assert terms["accuracy"] == pytest.approx((worth + 2 * worth / len(items)) / (len(items) + 2 + quoted))
     assert terms["coverage"] < 1
     assert terms["format"] == 1
 
@@ -160,7 +168,74 @@ def test_judging_unread_earns_less_than_judging_carelessly(level: str) -> None:
     rng = random.Random(5)
     careless = mean(_reward(source.annotate(case, rng), case) for case in CASES[level])
     for index in (0, 1):
-        assert mean(_reward(source.unread(case)[index], case) for case in CASES[level]) < 0.6 * careless
+        assert mean(_reward(source.unread(case)[index], case) for case in CASES[level]) < 0.4 * careless
+
+
+Rows = list[dict[str, Any]]
+
+
+def _evaluation(case: Case, rows: Rows) -> str:
+    """An evaluation of these requirement lines, with the summary that follows from them."""
+    head = {name: case.answer[name] for name in ("candidate", "role", "as_of")}
+    return form.write({**head, "requirements": rows, **judgement.summary(rows)})
+
+
+def _absent(item: dict[str, Any], verdict: str = "") -> dict[str, Any]:
+    unsaid = "unclear" if item["kind"] in judgement.UNSAID else "missing"
+    return {**item, "quotes": [], "periods": [], "months": 0, "verdict": verdict or unsaid}
+
+
+def _as_asked(item: dict[str, Any], verdict: str = "met") -> dict[str, Any]:
+    """The job's words in the place of the CV's."""
+    words = " ".join(filter(None, (item["needs"], item.get("subject", ""))))
+    if item["kind"] == judgement.EXPERIENCE:
+        return {**item, "periods": [words], "months": duration(words) or 0, "verdict": verdict}
+    return {**item, "quotes": [words], "periods": [], "months": 0, "verdict": verdict}
+
+
+def _looked_up(item: dict[str, Any], case: Case) -> dict[str, Any]:
+    """The thing's name alone, where it stands anywhere in the CV."""
+    names = [name for name in item.get("subject", "").split(" or ") if name and name in case.inputs["cv"]]
+    return {**item, "quotes": names[:1], "periods": [], "months": 0, "verdict": "met"} if names else _absent(item)
+
+
+UNREAD: dict[str, Callable[[Rows, Case], Rows]] = {
+    "nothing is found": lambda rows, _: [_absent(item) for item in rows],
+    "nothing is found, all the same met": lambda rows, _: [_absent(item, "met") for item in rows],
+    "nothing is found, which is unclear": lambda rows, _: [_absent(item, "unclear") for item in rows],
+    "as asked": lambda rows, _: [_as_asked(item) for item in rows],
+    "as asked, and partly": lambda rows, _: [_as_asked(item, "partly") for item in rows],
+    "as asked, and missing": lambda rows, _: [_as_asked(item, "missing") for item in rows],
+    "every second as asked": lambda rows, _: [(_absent, _as_asked)[at % 2](item) for at, item in enumerate(rows)],
+    "the name of each thing": lambda rows, case: [_looked_up(item, case) for item in rows],
+    "the candidate's name as the evidence": lambda rows, case: [
+        {**_absent(item, "met"), "quotes": [] if item["kind"] == "experience" else [case.answer["candidate"]]}
+        for item in rows
+    ],
+    "half of the lines, and nothing found": lambda rows, _: [_absent(item) for item in rows[::2]],
+    "one line is read": lambda rows, _: [rows[0], *map(_absent, rows[1:])],
+}
+
+
+@pytest.mark.parametrize("way", UNREAD)
+@pytest.mark.parametrize("level", CASES)
+def test_judging_unread_earns_less_than_half_right(level: str, way: str) -> None:
+    """Evaluations in full form, true to themselves, that leave the work undone, against honest mediocrity."""
+    cases = CASES[level]
+    earned = mean(_reward(_evaluation(case, UNREAD[way](case.answer["requirements"], case)), case) for case in cases)
+    assert earned < mean(_mediocrity(level))
+
+
+@cache
+def _mediocrity(level: str) -> list[float]:
+    """What the gold text of which every second statement is wrong earns."""
+
+    def reads(case: Case) -> Callable[[str], Any]:
+        return lambda text: CV.read(text, case.inputs).value
+
+    cases = CASES[level]
+    pool = restate.values(reads(case)(case.prose) for case in cases)
+    return [_reward(restate.half_right(case.prose, reads(case), pool), case) for case in cases]
 
 
 def _lines(case: Case) -> list[str]:

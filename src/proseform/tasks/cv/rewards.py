@@ -3,8 +3,12 @@
 Every term takes the text and the case and gives a score in [0, 1]: 1 for the gold text, 0 for text that is no
 evaluation. Terms score what was recognised (:func:`.form.scan`), so that careless prose earns what its sound parts are
 worth. A section stated twice scores as absent, and a requirement that the job does not have counts as one more error:
-contradicting oneself, repeating and listing everything do not pay. Nor does judging unread: a verdict counts only with
-its evidence, quoted as it stands in the CV, or rightly with none.
+contradicting oneself, repeating and listing everything do not pay.
+
+Nor does judging unread. A line counts only with its evidence, quoted as it stands in the CV, or rightly with none
+(:func:`_worth`); that there is none counts as far as the evaluation has found what is there, since who looks for
+nothing finds nothing. What follows from the lines counts as far as they do, and a quote that stands nowhere in the CV
+is one more error.
 """
 
 from __future__ import annotations
@@ -18,7 +22,7 @@ from proseform.schema import Schema
 from proseform.tasks.cv import form, judgement
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from proseform.case import Case
     from proseform.input import Input
@@ -38,37 +42,37 @@ def read(prose: str, _inputs: Mapping[str, Input]) -> Verdict:
 
 
 def accuracy(prose: str, case: Case) -> float:
-    """The share of verdicts that are right, each with its evidence; score and recommendation count as one each."""
+    """The share of verdicts that are right, each with its evidence.
+
+    Score and recommendation count as one each, as far as the lines that they follow from have their evidence.
+    """
     scanned, gold = _scan(prose), case.answer
-    claims = _claims(scanned)
+    worths, claims = _lines(scanned, case)
     right = sum(
-        _agree(claim := claims.get(form.key(item)), item, "importance", "verdict") and _shown(claim, item, case)
-        for item in gold["requirements"]
+        worth
+        for worth, claim, item in zip(worths, claims, gold["requirements"], strict=True)
+        if _agree(claim, item, "importance", "verdict")
     )
-    right += sum(scanned.only(name) == gold[name] for name in ("score", "recommendation"))
-    return float(right / (len(gold["requirements"]) + 2 + _surplus(scanned, case)))
+    right += _share(worths) * sum(scanned.only(name) == gold[name] for name in ("score", "recommendation"))
+    return float(right / (len(worths) + 2 + _surplus(scanned, case)))
 
 
 def explanation(prose: str, case: Case) -> float:
     """How well the verdicts are supported: evidence on each line, and a summary that follows from the lines.
 
-    A line's evidence is :data:`ASKED` for what the job asks for, the rest for what the CV shows, quoted word for word.
-    The summary (strengths, gaps, counts, and score with recommendation) is compared with the evaluation's own lines,
-    true or not, and weighs as much as the share of lines with the right evidence. A strength or gap that contradicts
-    its line counts as one more error.
+    Of a line with the right evidence (:func:`_worth`), :data:`ASKED` is for the job's words. The summary (strengths,
+    gaps, counts, and score with recommendation) is compared with the evaluation's own lines, true or not, and weighs
+    as much as the square of the share of lines with the right evidence: that a text follows from itself says little.
+    A strength or gap that contradicts its line counts as one more error.
     """
     scanned, gold = _scan(prose), case.answer
-    claims = _claims(scanned)
-    evidence, supported = 0.0, 0
-    for item in gold["requirements"]:
-        claim = claims.get(form.key(item))
-        shown = _shown(claim, item, case)
-        evidence += ASKED * _agree(claim, item, "importance", "needs") + (1 - ASKED) * shown
-        supported += shown
-    items = len(gold["requirements"])
-    return (evidence + supported / items * _consistency(scanned)) / (
-        items + _SUMMARY + _surplus(scanned, case) + _unfounded(scanned)
+    worths, claims = _lines(scanned, case)
+    evidence = sum(
+        worth * (1.0 if _agree(claim, item, "importance", "needs") else 1 - ASKED)
+        for worth, claim, item in zip(worths, claims, gold["requirements"], strict=True)
     )
+    summary = _share(worths) ** 2 * _consistency(scanned)
+    return (evidence + summary) / (len(worths) + _SUMMARY + _surplus(scanned, case) + _unfounded(scanned))
 
 
 def format(prose: str, case: Case) -> float:  # noqa: A001 - the rubric's word
@@ -87,14 +91,15 @@ def format(prose: str, case: Case) -> float:  # noqa: A001 - the rubric's word
 
 
 def coverage(prose: str, case: Case) -> float:
-    """The share of the due parts that are present: candidate and role, requirements with their evidence, sections."""
-    scanned, gold = _scan(prose), case.answer
-    claims = _claims(scanned)
-    present = _named(scanned, case) + sum(
-        _shown(claims.get(form.key(item)), item, case) for item in gold["requirements"]
-    )
-    present += sum(bool(scanned.claims[name]) for name in form.SECTIONS[2:])
-    return present / (len(gold["requirements"]) + len(form.SECTIONS) - 1)
+    """The share of the due parts that are present: candidate and role, requirements with their evidence, sections.
+
+    Names are copied, and sections sum the requirements up: both count as far as those have their evidence.
+    """
+    scanned = _scan(prose)
+    worths, _ = _lines(scanned, case)
+    sections = sum(bool(scanned.claims[name]) for name in form.SECTIONS[2:])
+    present = sum(worths) + _share(worths) * (_named(scanned, case) + sections)
+    return present / (len(worths) + len(form.SECTIONS) - 1 + _invented(scanned, case))
 
 
 def concision(prose: str, case: Case) -> float:
@@ -148,11 +153,47 @@ def _agree(claim: Mapping[str, Any] | None, truth: Mapping[str, Any], *names: st
     return claim is not None and all(claim[name] == truth[name] for name in names)
 
 
+def _lines(scanned: form.Scan, case: Case) -> tuple[list[float], list[Mapping[str, Any] | None]]:
+    """What each requirement's line is worth (:func:`_worth`), and the line itself where there is one."""
+    claims, due = _claims(scanned), case.answer["requirements"]
+    lines = [claims.get(form.key(item)) for item in due]
+    shown = [_shown(line, item, case) for line, item in zip(lines, due, strict=True)]
+    return _worth(shown, [bool(item["quotes"] or item["periods"]) for item in due]), lines
+
+
+def _worth(shown: Sequence[bool], there: Sequence[bool]) -> list[float]:
+    """What each line's evidence is worth, 0 to 1.
+
+    Args:
+        shown: Whether each line has the evidence that is due, which may be none.
+        there: Whether the CV has any for it.
+
+    >>> _worth([True, False, True, True], there=[True, True, False, False])
+    [1.0, 0.0, 0.5, 0.5]
+    """
+    found = [one for one, any_ in zip(shown, there, strict=True) if any_]
+    share = sum(found) / len(found) if found else 1.0
+    return [one * (1.0 if any_ else share) for one, any_ in zip(shown, there, strict=True)]
+
+
+def _share(worths: Sequence[float]) -> float:
+    """The share of lines that have their evidence."""
+    return sum(worths) / len(worths)
+
+
 def _surplus(scanned: form.Scan, case: Case) -> int:
-    """Requirement lines beyond one for each requirement of the job."""
+    """Errors beyond the due lines: lines of what the job does not ask for, or twice, and lines with invented quotes."""
     asked = {form.key(item) for item in case.answer["requirements"]}
     claims = [form.key(item) for item in scanned.claims["requirements"]]
-    return len(claims) - len(asked & {*claims})
+    return len(claims) - len(asked & {*claims}) + _invented(scanned, case)
+
+
+def _invented(scanned: form.Scan, case: Case) -> int:
+    """Requirement lines with a quote that stands nowhere in the CV."""
+    cv = case.inputs["cv"]
+    return sum(
+        any(quote not in cv for quote in (*line["quotes"], *line["periods"])) for line in scanned.claims["requirements"]
+    )
 
 
 def _named(scanned: form.Scan, case: Case) -> bool:
