@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any, Literal
 
 Kind = Literal["skill", "experience", "degree", "language", "certificate", "permit", "place"]
@@ -26,8 +25,8 @@ CONSIDER = 50
 """Lowest score that is recommended for consideration."""
 REQUIRED_WEIGHT = 2
 """What a required item weighs against a preferred one."""
-CREDIT = {"met": Fraction(1), "partly": Fraction(1, 2)}
-"""What part of its weight a verdict earns; none unless it stands here."""
+HALVES = {"met": 2, "partly": 1}
+"""How many halves of its weight a verdict earns; none unless it stands here."""
 EXPERIENCE = "experience"
 """What the requirement of experience is called among strengths and gaps."""
 UNSAID: frozenset[Kind] = frozenset({"permit", "place"})
@@ -110,12 +109,12 @@ def score(verdicts: Iterable[tuple[Importance, Verdict]]) -> int:
     >>> score([("required", "met"), ("required", "partly"), ("preferred", "missing")])
     60
     """
-    earned = whole = Fraction()
+    halves = whole = 0
     for importance, one in verdicts:
         weight = REQUIRED_WEIGHT if importance == "required" else 1
         whole += weight
-        earned += weight * CREDIT.get(one, 0)
-    return int(100 * earned / whole + Fraction(1, 2)) if whole else 0
+        halves += weight * HALVES.get(one, 0)
+    return (100 * halves + whole) // (2 * whole) if whole else 0
 
 
 def recommendation(points: int) -> str:

@@ -6,7 +6,7 @@ worth. A section stated twice scores as absent, and a requirement that the job d
 contradicting oneself, repeating and listing everything do not pay.
 
 Nor does judging unread. A line counts only with its evidence, quoted as it stands in the CV, or rightly with none
-(:func:`_worth`); that there is none counts as far as the evaluation has found what is there, since who looks for
+(:func:`_worths`); that there is none counts as far as the evaluation has found what is there, since who looks for
 nothing finds nothing. What follows from the lines counts as far as they do, and a quote that stands nowhere in the CV
 is one more error.
 """
@@ -14,6 +14,7 @@ is one more error.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -46,48 +47,43 @@ def accuracy(prose: str, case: Case) -> float:
 
     Score and recommendation count as one each, as far as the lines that they follow from have their evidence.
     """
-    scanned, gold = _scan(prose), case.answer
-    worths, claims = _lines(scanned, case)
+    held, gold = _held(prose, case), case.answer
     right = sum(
         worth
-        for worth, claim, item in zip(worths, claims, gold["requirements"], strict=True)
-        if _agree(claim, item, "importance", "verdict")
+        for worth, line, item in zip(held.worths, held.lines, gold["requirements"], strict=True)
+        if _agree(line, item, "importance", "verdict")
     )
-    right += _share(worths) * sum(scanned.only(name) == gold[name] for name in ("score", "recommendation"))
-    return float(right / (len(worths) + 2 + _surplus(scanned, case)))
+    right += held.share * sum(held.scanned.only(name) == gold[name] for name in ("score", "recommendation"))
+    return float(right / (len(held.lines) + 2 + held.errors))
 
 
 def explanation(prose: str, case: Case) -> float:
     """How well the verdicts are supported: evidence on each line, and a summary that follows from the lines.
 
-    Of a line with the right evidence (:func:`_worth`), :data:`ASKED` is for the job's words. The summary (strengths,
+    Of a line with the right evidence (:func:`_worths`), :data:`ASKED` is for the job's words. The summary (strengths,
     gaps, counts, and score with recommendation) is compared with the evaluation's own lines, true or not, and weighs
     as much as the square of the share of lines with the right evidence: that a text follows from itself says little.
     A strength or gap that contradicts its line counts as one more error.
     """
-    scanned, gold = _scan(prose), case.answer
-    worths, claims = _lines(scanned, case)
+    held = _held(prose, case)
     evidence = sum(
-        worth * (1.0 if _agree(claim, item, "importance", "needs") else 1 - ASKED)
-        for worth, claim, item in zip(worths, claims, gold["requirements"], strict=True)
+        worth * (1.0 if _agree(line, item, "importance", "needs") else 1 - ASKED)
+        for worth, line, item in zip(held.worths, held.lines, case.answer["requirements"], strict=True)
     )
-    summary = _share(worths) ** 2 * _consistency(scanned)
-    return (evidence + summary) / (len(worths) + _SUMMARY + _surplus(scanned, case) + _unfounded(scanned))
+    summary = held.share**2 * _consistency(held.scanned) if held.share else 0.0
+    return (evidence + summary) / (len(held.lines) + _SUMMARY + held.errors + _unfounded(held.scanned))
 
 
 def format(prose: str, case: Case) -> float:  # noqa: A001 - the rubric's word
     """1 where the verifier accepts the text; else at most :data:`ATTEMPT`, by the share of sections stated once."""
-    verdict = form.read(prose)
+    held = _held(prose, case)
+    scanned = held.scanned
+    verdict = form.read(prose, scanned)
     if verdict.ok and _schema().fault(verdict.value) is None:
         return 1.0
-    scanned = _scan(prose)
-    once = (
-        sum(scanned.only(name) is not None for name in form.SECTIONS[2:])
-        + _named(scanned, case)
-        + bool(_claims(scanned))
-    )
+    once = sum(scanned.only(name) is not None for name in form.SECTIONS[2:]) + held.named + bool(_claims(scanned))
     repeats = len(scanned.kinds) - len({*scanned.kinds}) - max(0, len(scanned.claims["requirements"]) - 1)
-    return ATTEMPT * once / (len(form.SECTIONS) + len(scanned.strange) + repeats + _surplus(scanned, case))
+    return ATTEMPT * once / (len(form.SECTIONS) + len(scanned.strange) + repeats + held.errors)
 
 
 def coverage(prose: str, case: Case) -> float:
@@ -95,11 +91,10 @@ def coverage(prose: str, case: Case) -> float:
 
     Names are copied, and sections sum the requirements up: both count as far as those have their evidence.
     """
-    scanned = _scan(prose)
-    worths, _ = _lines(scanned, case)
-    sections = sum(bool(scanned.claims[name]) for name in form.SECTIONS[2:])
-    present = sum(worths) + _share(worths) * (_named(scanned, case) + sections)
-    return present / (len(worths) + len(form.SECTIONS) - 1 + _invented(scanned, case))
+    held = _held(prose, case)
+    sections = sum(bool(held.scanned.claims[name]) for name in form.SECTIONS[2:])
+    present = sum(held.worths) + held.share * (held.named + sections)
+    return present / (len(held.lines) + len(form.SECTIONS) - 1 + held.invented)
 
 
 def concision(prose: str, case: Case) -> float:
@@ -107,11 +102,10 @@ def concision(prose: str, case: Case) -> float:
 
     The factor is 1 up to :data:`SLACK` times the gold's length and falls to 0 at twice that length.
     """
-    scanned = _scan(prose)
     lines = [line.strip() for line in prose.split("\n") if line.strip()]
     if not lines:
         return 0.0
-    fresh = len({*lines}) - len({number for number, _ in scanned.strange})
+    fresh = len({*lines}) - len({number for number, _ in _held(prose, case).scanned.strange})
     ratio = len(prose.strip()) / len(case.prose)
     within = min(1.0, max(0.0, (2 - ratio) / (2 - SLACK)))
     return coverage(prose, case) * max(0.0, fresh / len(lines)) * within
@@ -135,10 +129,61 @@ def _schema() -> Schema:
     return Schema(json.loads((resources.files(__package__) / "schema.json").read_text()), "cv/schema.json")
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """An evaluation held against its case.
+
+    Attributes:
+        scanned: What it states.
+        lines: The line of each of the job's requirements, where there is one.
+        worths: What each is worth; see :func:`_worths`.
+        share: Their mean.
+        named: Whether it is of this candidate for this role.
+        invented: Requirement lines with a quote that stands nowhere in the CV.
+        errors: Those, and lines of what the job does not ask for, or twice.
+    """
+
+    scanned: form.Scan
+    lines: list[Mapping[str, Any] | None]
+    worths: list[float]
+    share: float
+    named: bool
+    invented: int
+    errors: int
+
+
+class _Same:
+    """A case, equal to itself alone; it can be a key of a cache, as a case cannot."""
+
+    __slots__ = ("case",)
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.case is other.case
+
+    def __hash__(self) -> int:
+        return id(self.case)
+
+
+def _held(prose: str, case: Case) -> _Held:
+    """An evaluation held against its case, once for all terms: they ask one after the other, and change nothing."""
+    return _held_once(prose, _Same(case))
+
+
 @lru_cache(maxsize=1)
-def _scan(prose: str) -> form.Scan:
-    """What a text states; scanned once for all terms, which ask one after the other and change nothing in it."""
-    return form.scan(prose)
+def _held_once(prose: str, same: _Same) -> _Held:
+    case, scanned = same.case, form.scan(prose)
+    claims, due, cv = _claims(scanned), case.answer["requirements"], case.inputs["cv"]
+    lines = [claims.get(form.key(item)) for item in due]
+    stated = scanned.claims["requirements"]
+    surplus = len(stated) - len({*map(form.key, due)} & {*map(form.key, stated)})
+    invented = sum(any(quote not in cv for quote in (*line["quotes"], *line["periods"])) for line in stated)
+    shown = [_shown(line, item, cv) for line, item in zip(lines, due, strict=True)]
+    worths = _worths(shown, [bool(item["quotes"] or item["periods"]) for item in due])
+    named = scanned.only("header") == tuple(case.answer[name] for name in ("candidate", "role", "as_of"))
+    return _Held(scanned, lines, worths, sum(worths) / len(worths), named, invented, surplus + invented)
 
 
 def _claims(scanned: form.Scan) -> dict[tuple[str, str], Mapping[str, Any]]:
@@ -153,62 +198,29 @@ def _agree(claim: Mapping[str, Any] | None, truth: Mapping[str, Any], *names: st
     return claim is not None and all(claim[name] == truth[name] for name in names)
 
 
-def _lines(scanned: form.Scan, case: Case) -> tuple[list[float], list[Mapping[str, Any] | None]]:
-    """What each requirement's line is worth (:func:`_worth`), and the line itself where there is one."""
-    claims, due = _claims(scanned), case.answer["requirements"]
-    lines = [claims.get(form.key(item)) for item in due]
-    shown = [_shown(line, item, case) for line, item in zip(lines, due, strict=True)]
-    return _worth(shown, [bool(item["quotes"] or item["periods"]) for item in due]), lines
+def _shown(line: Mapping[str, Any] | None, truth: Mapping[str, Any], cv: str) -> bool:
+    """Whether a line has the evidence of the CV: the same quotes, or wider ones that stand there, and the same time."""
+    if line is None or not _agree(line, truth, "periods", "months"):
+        return False
+    pairs = zip(line["quotes"], truth["quotes"], strict=False)
+    return len(line["quotes"]) == len(truth["quotes"]) and all(
+        quote == gold or (gold in quote and quote in cv) for quote, gold in pairs
+    )
 
 
-def _worth(shown: Sequence[bool], there: Sequence[bool]) -> list[float]:
+def _worths(shown: Sequence[bool], there: Sequence[bool]) -> list[float]:
     """What each line's evidence is worth, 0 to 1.
 
     Args:
         shown: Whether each line has the evidence that is due, which may be none.
         there: Whether the CV has any for it.
 
-    >>> _worth([True, False, True, True], there=[True, True, False, False])
+    >>> _worths([True, False, True, True], there=[True, True, False, False])
     [1.0, 0.0, 0.5, 0.5]
     """
     found = [one for one, any_ in zip(shown, there, strict=True) if any_]
     share = sum(found) / len(found) if found else 1.0
     return [one * (1.0 if any_ else share) for one, any_ in zip(shown, there, strict=True)]
-
-
-def _share(worths: Sequence[float]) -> float:
-    """The share of lines that have their evidence."""
-    return sum(worths) / len(worths)
-
-
-def _surplus(scanned: form.Scan, case: Case) -> int:
-    """Errors beyond the due lines: lines of what the job does not ask for, or twice, and lines with invented quotes."""
-    asked = {form.key(item) for item in case.answer["requirements"]}
-    claims = [form.key(item) for item in scanned.claims["requirements"]]
-    return len(claims) - len(asked & {*claims}) + _invented(scanned, case)
-
-
-def _invented(scanned: form.Scan, case: Case) -> int:
-    """Requirement lines with a quote that stands nowhere in the CV."""
-    cv = case.inputs["cv"]
-    return sum(
-        any(quote not in cv for quote in (*line["quotes"], *line["periods"])) for line in scanned.claims["requirements"]
-    )
-
-
-def _named(scanned: form.Scan, case: Case) -> bool:
-    """Whether the evaluation is of this candidate for this role."""
-    return bool(scanned.only("header") == tuple(case.answer[name] for name in ("candidate", "role", "as_of")))
-
-
-def _shown(claim: Mapping[str, Any] | None, truth: Mapping[str, Any], case: Case) -> bool:
-    """Whether a line has the evidence of the CV: the same quotes, or wider ones that stand there, and the same time."""
-    if claim is None or not _agree(claim, truth, "periods", "months"):
-        return False
-    pairs = zip(claim["quotes"], truth["quotes"], strict=False)
-    return len(claim["quotes"]) == len(truth["quotes"]) and all(
-        quote == gold or (gold in quote and quote in case.inputs["cv"]) for quote, gold in pairs
-    )
 
 
 def _unfounded(scanned: form.Scan) -> int:
