@@ -157,14 +157,11 @@ def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """
     named = [(str(one.get("subject", EXPERIENCE)), one["importance"], one["verdict"]) for one in rows]
     points = score((importance, judged) for _, importance, judged in named)
-    counts = {
-        kind: {
-            "met": sum(importance == kind and judged == "met" for _, importance, judged in named),
-            "partly": sum(importance == kind and judged == "partly" for _, importance, judged in named),
-            "of": sum(importance == kind for _, importance, _ in named),
-        }
-        for kind in ("required", "preferred")
-    }
+    counts = {kind: {"met": 0, "partly": 0, "of": 0} for kind in ("required", "preferred")}
+    for _, importance, judged in named:
+        counts[importance]["of"] += 1
+        if judged in HALVES:
+            counts[importance][judged] += 1
     return {
         "strengths": [name for name, _, judged in named if judged == "met"],
         "gaps": [name for name, _, judged in named if judged != "met"],
