@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
 
-Why = Literal["unknown_words", "unknown_lines", "too_short", "too_long"]
-"""In which way an input is not like those that the models learnt from; see :mod:`proseform.abstention`."""
+Why = Literal["unknown_words", "unknown_lines", "too_short", "too_long", "contradictory_dates"]
+"""In which way an input is not like those that the models learnt from (:mod:`proseform.abstention`), or contradicts
+itself."""
 
 
 class Reason(StrEnum):

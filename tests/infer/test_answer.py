@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from proseform import testing
-from proseform.abstention import fitted
+from proseform.abstention import Strange, fitted
 from proseform.errors import EngineError, InputError, Refusal, TaskError
+from proseform.infer import refusals
 from proseform.infer.answer import Answer, answer, answers, formatted
 from proseform.infer.grounding import grounding
 from proseform.schema import Schema
@@ -305,6 +306,24 @@ def test_a_case_of_its_own_is_answered(task):
     engine = testing.ScriptedEngine(learnt(task), lambda request: said[request.role])
     given = answer(engine, task, INPUTS).as_dict()
     assert (given["verdict"], given["abstained"]) == ("verified", [])
+
+
+def test_a_case_that_contradicts_itself_is_not_answered(task):
+    """Where the task says that an input is dated; with or without what the bundle knows of its cases."""
+    dated = replace(task, dated=("parcel",))
+    inputs = {**INPUTS, "parcel": f"{INPUTS['parcel']}, on its way 2021-05 to 2019-03"}
+    for bundle in (testing.toy_bundle(dated), learnt(dated)):
+        engine = testing.ScriptedEngine(bundle, lambda _request: PROSE)
+        with pytest.raises(Refusal) as caught:
+            answer(engine, dated, inputs)
+        assert caught.value.reason == "insufficient_evidence"
+        assert "the parcel has a period that ends before it begins" in caught.value.message
+        assert "2019" not in str(caught.value)
+        assert engine.requests == []
+    assert (
+        "This case contradicts itself: the parcel has a period"
+        in refusals.insufficient([Strange("parcel", "contradictory_dates")]).message
+    )
 
 
 def test_a_schema_may_have_an_answer_of_its_own_for_it(task):

@@ -174,6 +174,7 @@ def test_what_is_no_case_is_refused_by_line_and_field(
 HEADS: dict[str, tuple[dict[str, str], str]] = {
     "no TOML": ({"task_toml": "title ="}, "parcels/task.toml: not TOML"),
     "an unknown key": ({"task_toml": "levels = ['a']"}, "unknown key 'levels'"),
+    "a dated input that is none": ({"task_toml": "dated = ['diary']"}, "dated: 'diary' is no input of this task"),
     "a title that is none": ({"task_toml": "title = 7"}, "title is 7"),
     "inputs that are none": ({"task_toml": "inputs = [1]"}, "inputs is"),
     "a name that no placeholder has": ({"task_toml": "inputs = ['Parcel 1']"}, "'Parcel 1' names no input"),

@@ -10,7 +10,7 @@ them, no more than the stated share lies beyond it. It promises nothing of forei
 noticed is measured (:mod:`proseform.suites.foreign`). Pure.
 
 Left out: features of what the models write, which the verifier judges; whether two statements of an input contradict
-one another, which is the task's to know.
+one another, but for periods that end before they begin, where a task says that an input has any (``dated``).
 """
 
 from proseform.abstention.kind import Kind

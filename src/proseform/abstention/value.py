@@ -13,17 +13,17 @@ from proseform.verdict import Why
 
 @dataclass(frozen=True, slots=True)
 class Strange:
-    """Why a case lies beyond the bound.
+    """Why a case is not answered.
 
     Attributes:
-        input: The input that does.
-        why: In which way.
-        distance: How far it lies from the training cases, in standard deviations.
+        input: The input for which it is not.
+        why: In which way it lies beyond the bound, or contradicts itself.
+        distance: How far it lies from the training cases, in standard deviations; 0 where that is not why.
     """
 
     input: str
     why: Why
-    distance: float
+    distance: float = 0.0
 
     def __str__(self) -> str:
         """``letter: unknown_words``."""

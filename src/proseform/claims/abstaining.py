@@ -2,7 +2,8 @@
 
 It stands at the root: ``{"answer": …, "reasons": "/why"}``. The answer is given as it is, with the reasons in the list
 at that place; without ``reasons`` it says nothing of them. It is checked when the schema is read, with every reason
-that may come, so that an abstaining answer is always valid.
+that may come, alone and together (an input is not too short and too long at once), so that an abstaining answer is
+always valid.
 """
 
 from __future__ import annotations
@@ -64,7 +65,8 @@ def read(schema: Schema, inputs: Sequence[str]) -> Abstaining | None:
     ):
         raise InputError(f"{where}: 'reasons' is the JSON pointer of a list in the answer.")
     every = [f"{name}: {why}" for name, why in itertools.product(inputs, get_args(Why))]
-    for reasons in ([], *([reason] for reason in every), every) if abstaining.reasons else ([],):
+    together = [[one for one in every if not one.endswith(f": {size}")] for size in ("too_short", "too_long")]
+    for reasons in ([], *([reason] for reason in every), *together) if abstaining.reasons else ([],):
         fault = schema.fault(abstaining.given(reasons))
         if fault is not None:
             with_ = f" with the reasons {reasons}" if reasons else ""

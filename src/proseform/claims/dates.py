@@ -5,6 +5,7 @@ Knowingly left out: days (a period counts the months that it touches), seasons, 
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable
 
@@ -34,6 +35,7 @@ _FORMS = (
     _YEAR.format("y6"),
 )
 _DATE = re.compile(rf"(?<![\w/.])(?:{'|'.join(_FORMS)})(?!\w)(?![/.]\d)", re.IGNORECASE)
+_UNTIL = re.compile(r"[^\S\n]*(?:to|until|till|bis|à|au|hasta|al?|até|[-\u2013\u2014\u2192])[^\S\n]*", re.IGNORECASE)
 _LAST = 12
 _PRESENT = re.compile(
     r"\b(?:present|now|today|current|currently|ongoing|heute|aktuell|jetzt|aujourd['\u2019]hui|présent|actuel|actuellement|hoy"
@@ -95,6 +97,22 @@ def period(text: str, until: str = "") -> Period | None:
         ends += now
     first, last = ends[0][0], ends[-1][1]
     return (first, last) if first <= last else None
+
+
+def backwards(text: str) -> list[str]:
+    r"""The periods of a text that end before they begin, each in its words; what can be read in two ways is none.
+
+    >>> backwards("2021-05 to 2019-03, Cook\nMay 2015 to 2016, Baker; 2015 - 2012")
+    ['2021-05 to 2019-03', '2015 - 2012']
+    """
+    found = []
+    for start, end in itertools.pairwise(_DATE.finditer(text)):
+        if not _UNTIL.fullmatch(text, start.end(), end.start()):
+            continue
+        first, last = dates(start[0]), dates(end[0])
+        if first and last and first[0][0] > last[0][1]:
+            found.append(text[start.start() : end.end()])
+    return found
 
 
 def duration(text: str) -> int | None:

@@ -73,7 +73,8 @@ def answered(answer: dict[str, Any], *, as_json: bool) -> None:
     if answer["prose"]:
         console.print(answer["prose"], markup=False, highlight=False)
     for one in answer["abstained"]:
-        words = f"abstained: {one['input']}, {one['why'].replace('_', ' ')}, {one['distance']} standard deviations off"
+        far = f", {one['distance']} standard deviations off" if one["distance"] else ""
+        words = f"abstained: {one['input']}, {one['why'].replace('_', ' ')}{far}"
         console.print(words, style="yellow", markup=False, highlight=False)
     console.print_json(json.dumps(answer["answer"], ensure_ascii=False))
     for one in answer["evidence"]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from proseform.abstention import Strange
 from proseform.bundle import ROLES
+from proseform.claims.dates import backwards
 from proseform.infer import refusals
 from proseform.infer.moves import Done, Plan, Refuse
 from proseform.infer.verified import Answer
@@ -16,10 +17,15 @@ _UNWRITTEN = Verdict(reason=Reason.EMPTY)
 
 
 def strange(plan: Plan) -> tuple[Strange, ...]:
-    """Why the bundle abstains from a case; empty where it does not, or where no case is known."""
-    if plan.bundle.abstention is None or plan.task is None:
+    """Why a case is not answered; empty where it is, or where no case is known.
+
+    Either the bundle does not know such cases, or an input has a period that ends before it begins.
+    """
+    if plan.task is None:
         return ()
-    return plan.bundle.abstention.strange({name: value.text for name, value in plan.inputs.items()})
+    texts = {name: value.text for name, value in plan.inputs.items()}
+    strange = plan.bundle.abstention.strange(texts) if plan.bundle.abstention else ()
+    return *strange, *(Strange(name, "contradictory_dates") for name in plan.task.dated if backwards(texts[name]))
 
 
 def end(plan: Plan, reasons: Sequence[Strange]) -> Done | Refuse:

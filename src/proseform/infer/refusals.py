@@ -18,9 +18,11 @@ _STRANGE: Mapping[Why, str] = {
     "unknown_lines": "is not laid out as theirs are",
     "too_short": "is shorter than theirs",
     "too_long": "is longer than theirs",
+    "contradictory_dates": "has a period that ends before it begins",
 }
 INSUFFICIENT = "insufficient_evidence"
-"""The reason of a refusal for which no model was asked, because the case is not like those that it learnt from."""
+"""The reason of a refusal for which no model was asked: the case is not like those that it learnt from, or contradicts
+itself."""
 _NAMED = 3
 """So many keywords that no grammar enforces are named."""
 
@@ -32,12 +34,18 @@ def too_long(request: Request, room: int) -> Refusal:
 
 
 def insufficient(strange: Sequence[Strange]) -> Refusal:
-    """A case that is not like those that the models learnt from."""
-    named = [f"the {one.input} {_STRANGE[one.why]} ({one.distance:.1f} standard deviations)" for one in strange]
+    """A case that is not like those that the models learnt from, or contradicts itself."""
+    named = [
+        f"the {one.input} {_STRANGE[one.why]}" + (f" ({one.distance:.1f} standard deviations)" if one.distance else "")
+        for one in strange
+    ]
+    foreign = any(one.distance for one in strange)
     return Refusal(
         INSUFFICIENT,
-        f"This is not the kind of case that the models learnt from: {'; '.join(named)}.",
-        hint="Look at what was read of each input (proseform read), or train on cases of this kind.",
+        ("This is not the kind of case that the models learnt from" if foreign else "This case contradicts itself")
+        + f": {'; '.join(named)}.",
+        hint="Look at what was read of each input (proseform read)"
+        + (", or train on cases of this kind." if foreign else "; a period in it is the wrong way round."),
     )
 
 

@@ -3,7 +3,8 @@
 A folder may be data alone: a schema and cases, from which all else is derived (:mod:`~proseform.task.plain`). Or it is
 a Python package with two small pure modules, found by the entry-point group ``proseform.tasks``::
 
-    task.toml       name, title, inputs, levels, formats (named sets of the schema's fields), rubric
+    task.toml       name, title, inputs, levels, formats (named sets of the schema's fields), rubric; dated, the inputs
+                    with periods of time, where there are any
     schema.json     the JSON that is answered; bounded everywhere
     evaluator.md    the evaluator's prompt (chat)        formatter.md   the formatter's prompt (plain)
     rubric.toml     weights and exponents                cases.jsonl    gold cases, the subject of the laws

@@ -53,6 +53,7 @@ class Task:
         synonyms: Other names of things, by which a quote may support its field.
         speech: What speaks to the model in this domain's own words, beside what does in any; None where nothing does.
         write: Any answer of the whole schema to the evaluation that states it; None where only cases have prose.
+        dated: Inputs with periods of time: one that ends before it begins is a reason to abstain.
         replayed: True if ``generate`` gives again what cases there are, at most as many as are asked for, whatever the
             seed.
         readings: What is known of prose that no reader knows (:meth:`reading`); None where ``read`` reads any prose.
@@ -84,6 +85,7 @@ class Task:
     synonyms: Synonyms = field(default_factory=dict)
     speech: Patterns | None = None
     write: Callable[[Any], str] | None = None
+    dated: tuple[str, ...] = ()
     replayed: bool = False
     readings: Readings | None = None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +80,18 @@ def synonyms(folder: Path) -> dict[str, tuple[str, ...]]:
         if not isinstance(others, list) or not all(isinstance(other, str) for other in others):
             raise TaskError(f'{folder.name}/{SYNONYMS}: a line is NAME = "OTHER NAME", or a list of them.')
     return {name: tuple(others) for name, others in names.items()}
+
+
+def dated(head: Mapping[str, Any], where: str) -> tuple[str, ...]:
+    """The inputs with periods of time, of a parsed task.toml; none where it names none.
+
+    Raises:
+        TaskError: It names what is no input of the task.
+    """
+    names = tuple(head.get("dated", ()))
+    if strange := [name for name in names if name not in head["inputs"]]:
+        raise TaskError(f"{where}: dated: '{strange[0]}' is no input of this task.")
+    return names
 
 
 def speech(folder: Path) -> Patterns | None:

@@ -68,6 +68,7 @@ def from_package(package: ModuleType) -> Task:
             exploits=files.exploits(folder, head["inputs"]),
             synonyms=files.synonyms(folder),
             speech=files.speech(folder),
+            dated=files.dated(head, f"{folder.name}/task.toml"),
         )
     except KeyError as error:
         raise TaskError(

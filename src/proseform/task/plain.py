@@ -3,7 +3,7 @@
 ::
 
     schema.json     the JSON that is answered           cases.jsonl     its cases, see replay.py
-    task.toml       title, inputs, formats, rubric: each where the default does not do
+    task.toml       title, inputs, formats, rubric, dated: each where the default does not do
     evaluator.md formatter.md guide.md rubric.toml synonyms.toml exploits.toml    in the place of what is derived
 
 The folder's name is the task's. Its prose is the form of its schema (:mod:`proseform.verbal`), and so are its reader
@@ -36,7 +36,7 @@ OPTIONAL = (HEAD, EVALUATOR, FORMATTER, RUBRIC, files.GUIDE, files.SYNONYMS, pla
 GOLD = 12
 """Cases that the laws look at one by one."""
 
-_KEYS = {"title": str, "inputs": list, "formats": dict, "rubric": str}
+_KEYS = {"title": str, "inputs": list, "formats": dict, "rubric": str, "dated": list}
 _CODE = ("rewards.py", "source.py")
 _INPUT = re.compile("[a-z_]+")
 
@@ -102,6 +102,7 @@ def read(folder: Path, name: str = "") -> Task:
         exploits=files.exploits(folder, inputs),
         synonyms=synonyms,
         speech=files.speech(folder),
+        dated=files.dated({"inputs": inputs, **head}, f"{folder.name}/{HEAD}"),
         write=form.write if form else None,
         replayed=True,
         readings=None if isinstance(prose, Form) else prose,
@@ -117,7 +118,8 @@ def _head(folder: Path) -> dict[str, Any]:
             raise TaskError(f"{where}: unknown key '{key}'.", hint=f"Known: {', '.join(_KEYS)}.")
         if not isinstance(value, _KEYS[key]):
             raise TaskError(f"{where}: {key} is {value!r:.60}, expected {_KEYS[key].__name__}.")
-    for key, fields in {"inputs": head.get("inputs", []), **head.get("formats", {})}.items():
+    lists = {key: head[key] for key in ("inputs", "dated") if key in head}
+    for key, fields in {**lists, **head.get("formats", {})}.items():
         if not isinstance(fields, list) or not all(isinstance(field, str) for field in fields):
             raise TaskError(f"{where}: {key} is {fields!r:.60}, expected a list of names.")
     return head
