@@ -72,11 +72,12 @@ def run(task: str, run: str, tracking_uri: str, name: str, example: Path | None,
         )
     console.print(display.summary(steps))
     display.conclude(home.runs, steps, console)
-    files = " ".join(f"--input {name}=FILE" for name in the_task.inputs)
-    folder = tasks.folders().get(task)
-    named = os.path.relpath(folder) if folder else task
-    console.print(
-        f"Next: [bold]{Path(sys.prefix).name}/bin/proseform answer --task {named} {files}[/bold]",
-        soft_wrap=True,
-        highlight=False,
-    )
+    if display.promoted(steps):
+        files = " ".join(f"--input {name}=FILE" for name in the_task.inputs)
+        folder = tasks.folders().get(task)
+        named = os.path.relpath(folder) if folder else task
+        console.print(
+            f"Next: [bold]{Path(sys.prefix).name}/bin/proseform answer --task {named} {files}[/bold]",
+            soft_wrap=True,
+            highlight=False,
+        )

@@ -17,7 +17,7 @@ from typing import Any
 
 COUNT, SEED = 2000, 2026
 PADS_MM, CHAIN_PERCENT, TYRE_BAR = 1.0, 0.5, 3.0
-"""Pads below, a chain from, and tyres below which something is to be done."""
+"""Pads below, a chain from, and a tyre below which something is to be done."""
 WORN = 0.35
 """How often a part is not as it should be."""
 MINUTES = {"front_pads": 15, "rear_pads": 15, "chain": 20, "tyres": 5, "lamp": 10}
@@ -52,13 +52,12 @@ def drawn(tag: str, rng: random.Random) -> tuple[str, Answer]:
     """A sheet, and what follows from it."""
     front, rear = ((rng.randrange(2, 10) if rng.random() < WORN else rng.randrange(10, 40)) / 10 for _ in range(2))
     chain = (rng.randrange(50, 99) if rng.random() < WORN else rng.randrange(5, 50)) / 100
-    bars = [rng.randrange(30, 55) / 10, (rng.randrange(12, 30) if rng.random() < WORN else rng.randrange(30, 55)) / 10]
-    rng.shuffle(bars)
+    bar = (rng.randrange(12, 30) if rng.random() < WORN else rng.randrange(30, 55)) / 10
     lamp = rng.choice(("lights", "lights", "dark"))
     lines = [
         f"pads front {front} rear {rear}",
         f"chain {chain:.2f}",
-        f"bar front {bars[0]} rear {bars[1]}",
+        f"softer tyre {bar} bar",
         f"lamp {lamp}",
     ]
     rng.shuffle(lines)
@@ -67,7 +66,7 @@ def drawn(tag: str, rng: random.Random) -> tuple[str, Answer]:
         "front_pads": "worn" if front < PADS_MM else GOOD,
         "rear_pads": "worn" if rear < PADS_MM else GOOD,
         "chain": "worn" if chain >= CHAIN_PERCENT else GOOD,
-        "tyres": "low" if min(bars) < TYRE_BAR else GOOD,
+        "tyres": "low" if bar < TYRE_BAR else GOOD,
         "lamp": "out" if lamp == "dark" else GOOD,
     }
     wrong = faults(answer)

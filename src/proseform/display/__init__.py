@@ -10,7 +10,7 @@
 """
 
 from proseform.display.batch import rows_done
-from proseform.display.results import answered, conclude, document, show, summary
+from proseform.display.results import answered, conclude, document, promoted, show, summary
 from proseform.display.rewards import checked, explained, replayed, signalled
 from proseform.display.signal import watched
 from proseform.display.tasks import counted, created

@@ -35,7 +35,7 @@ def summary(steps: dict[str, dict[str, Any]]) -> Table:
 
 
 def conclude(run: Path, steps: dict[str, dict[str, Any]], console: Console) -> None:
-    """The end of a run: the champion's answer to the example, whether the gate is closed, and where the report lies."""
+    """The end of a run: the champion's answer to the example, whether it was promoted, and where the report lies."""
     probe = run / "probe.json"
     answer = json.loads(probe.read_text()).get("example") if probe.exists() else None
     if answer and "answer" in answer:
@@ -53,10 +53,15 @@ def conclude(run: Path, steps: dict[str, dict[str, Any]], console: Console) -> N
         console.print(
             Panel(f"{answer['message']} {answer['hint']}", title=f"Refused: {answer['reason']}", title_align="left")
         )
-    if steps.get("gate", {}).get("figures", {}).get("key", "").startswith("closed"):
+    if not promoted(steps):
         console.print("The gate is closed, so nothing was promoted; the table says why.")
     report = Path(urlparse(str(steps.get("evaluate", {}).get("uri", ""))).path) / "report.html"
     console.print(f"Report: {report}", soft_wrap=True)
+
+
+def promoted(steps: dict[str, dict[str, Any]]) -> bool:
+    """Whether a run's gate was open."""
+    return not steps.get("gate", {}).get("figures", {}).get("key", "").startswith("closed")
 
 
 def answered(answer: dict[str, Any], *, as_json: bool) -> None:
