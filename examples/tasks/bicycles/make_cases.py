@@ -4,7 +4,7 @@
 
 Equal counts give equal files. A sheet has what was measured; the answer follows from it by the rules below. The prose
 is free: one mechanic goes part by part, one names what is wrong and waves at the rest, one writes to the customer, one
-begins with his verdict. No reader knows these texts, and which mechanic writes is not told by the sheet.
+keeps it short. No reader knows these texts, and which mechanic writes is not told by the sheet.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ PARTS = {
 MANY = {"front_pads", "rear_pads", "tyres"}
 """Parts of which one speaks in the plural."""
 Answer = dict[str, Any]
+Found = dict[str, str]
 
 
 def cases(count: int) -> Iterator[dict[str, Any]]:
@@ -39,17 +40,17 @@ def cases(count: int) -> Iterator[dict[str, Any]]:
     rng = random.Random(f"bicycles/{SEED}")
     tags = [f"{letter}-{number}" for letter in "BCDFGKLMNPRSTVW" for number in range(1000, 10000)]
     for tag in rng.sample(tags, count):
-        sheet, answer = drawn(tag, rng)
+        sheet, answer, found = drawn(tag, rng)
         yield {
             "groups": [f"bike:{tag}"],
             "inputs": {"sheet": sheet},
             "answer": answer,
-            "prose": rng.choice(MECHANICS)(answer, rng),
+            "prose": rng.choice(MECHANICS)(answer, found, rng),
         }
 
 
-def drawn(tag: str, rng: random.Random) -> tuple[str, Answer]:
-    """A sheet, and what follows from it."""
+def drawn(tag: str, rng: random.Random) -> tuple[str, Answer, Found]:
+    """A sheet, what follows from it, and what was found of each part."""
     front, rear = ((rng.randrange(2, 10) if rng.random() < WORN else rng.randrange(10, 40)) / 10 for _ in range(2))
     chain = (rng.randrange(50, 99) if rng.random() < WORN else rng.randrange(5, 50)) / 100
     bar = (rng.randrange(12, 30) if rng.random() < WORN else rng.randrange(30, 55)) / 10
@@ -73,7 +74,8 @@ def drawn(tag: str, rng: random.Random) -> tuple[str, Answer]:
     answer["minutes"] = sum(MINUTES[part] for part in wrong)
     braking = "front_pads" in wrong or {"rear_pads", "lamp"} <= {*wrong}
     answer["verdict"] = "stop" if braking else "repair" if wrong else "ride"
-    return "\n".join([f"tag {tag}", *lines]), answer
+    found = dict(zip(PARTS, (str(front), str(rear), f"{chain:.2f}", f"{bar} bar", lamp), strict=True))
+    return "\n".join([f"tag {tag}", *lines]), answer, found
 
 
 def faults(answer: Answer) -> list[str]:
@@ -81,7 +83,7 @@ def faults(answer: Answer) -> list[str]:
     return [part for part in PARTS if answer[part] != GOOD]
 
 
-def ada(answer: Answer, rng: random.Random) -> str:
+def ada(answer: Answer, found: Found, rng: random.Random) -> str:
     """Part by part."""
     said = []
     for part, name in PARTS.items():
@@ -92,12 +94,13 @@ def ada(answer: Answer, rng: random.Random) -> str:
             "low": f"{verb} too soft",
             "out": f"{verb} dead",
         }
-        said.append(f"{name} {well if answer[part] == GOOD else ill[answer[part]]}")
+        at = "" if part == "lamp" else f" at {found[part]}"
+        said.append(f"{name}{at} {well if answer[part] == GOOD else ill[answer[part]]}")
     end = {"ride": "Ready to ride", "repair": "Repair it first", "stop": "Nobody rides this"}[answer["verdict"]]
     return f"{answer['bike']}. {'; '.join(said).capitalize()}. {answer['minutes']} minutes. {end}."
 
 
-def ben(answer: Answer, rng: random.Random) -> str:
+def ben(answer: Answer, found: Found, rng: random.Random) -> str:
     """What is wrong, and the rest with a wave of the hand."""
     todo = {
         "front_pads": rng.choice(("new pads in front", "front pads to be replaced")),
@@ -106,29 +109,26 @@ def ben(answer: Answer, rng: random.Random) -> str:
         "tyres": rng.choice(("pump it up", "air for the tyres")),
         "lamp": rng.choice(("a new lamp", "no light, see to the lamp")),
     }
-    wrong = [todo[part] for part in faults(answer)]
+    wrong = [f"{found[part]}: {todo[part]}" for part in faults(answer)]
     begin = f"Had {answer['bike']} on the stand."
     if not wrong:
         return f"{begin} {rng.choice(('Nothing to do', 'Not a thing wrong with it'))}, off it goes."
-    rng.shuffle(wrong)
     end = {"repair": "Can wait until tomorrow, but fix it", "stop": "Lock it away until that is done"}
-    listed = ", ".join(wrong)
-    return f"{begin} It wants: {listed}. Rest is fine. {end[answer['verdict']]}, call it {answer['minutes']} min."
+    listed = "; ".join(wrong)
+    return f"{begin} It wants: {listed}. Rest is fine. Call it {answer['minutes']} min. {end[answer['verdict']]}."
 
 
-def carla(answer: Answer, rng: random.Random) -> str:
+def carla(answer: Answer, found: Found, rng: random.Random) -> str:
     """To the customer."""
     hello = rng.choice(("Dear customer", "Good morning", "Hello"))
-    wrong = [
-        {
-            "front_pads": "the brake pads in front",
-            "rear_pads": "the brake pads behind",
-            "chain": "the chain",
-            "tyres": "the pressure of your tyres",
-            "lamp": "the lamp",
-        }[part]
-        for part in faults(answer)
-    ]
+    called = {
+        "front_pads": "the brake pads in front",
+        "rear_pads": "the brake pads behind",
+        "chain": "the chain",
+        "tyres": "the pressure of your tyres",
+        "lamp": "the lamp",
+    }
+    wrong = [f"{called[part]} ({found[part]})" for part in faults(answer)]
     if not wrong:
         return f"{hello}, we looked at {answer['bike']} and found nothing to complain of. Enjoy your ride!"
     listed = " and ".join(filter(None, [", ".join(wrong[:-1]), wrong[-1]]))
@@ -139,16 +139,15 @@ def carla(answer: Answer, rng: random.Random) -> str:
     return f"{hello}, on {answer['bike']} we must see to {listed}, which takes {answer['minutes']} minutes. {end}."
 
 
-def dov(answer: Answer, rng: random.Random) -> str:
-    """His verdict first."""
-    begin = {"ride": "Fit to ride", "repair": "Workshop", "stop": "Stop"}[answer["verdict"]]
-    wrong = [PARTS[part] for part in faults(answer)]
-    rng.shuffle(wrong)
+def dov(answer: Answer, found: Found, _rng: random.Random) -> str:
+    """In few words."""
+    wrong = [f"{PARTS[part]} {found[part]}" for part in faults(answer)]
     why = f"bad: {', '.join(wrong)}" if wrong else "all checked, all sound"
-    return f"{begin}: {answer['bike']}, {why}. {answer['minutes']} minutes of work."
+    end = {"ride": "Fit to ride", "repair": "Workshop", "stop": "Stop"}[answer["verdict"]]
+    return f"{answer['bike']}, {why}. {answer['minutes']} minutes of work. {end}."
 
 
-MECHANICS: tuple[Callable[[Answer, random.Random], str], ...] = (ada, ben, carla, dov)
+MECHANICS: tuple[Callable[[Answer, Found, random.Random], str], ...] = (ada, ben, carla, dov)
 
 
 if __name__ == "__main__":
