@@ -2,18 +2,22 @@
 
 Run it as `python -m benchmarks.passes BUNDLE [--cases 200] [--batches 1,16] [--roles formatter,evaluator]`. The bundle
 is a folder; its task is installed. The formatter is asked about gold prose, both roles greedily. Ways take turns batch
-by batch, so that what else the machine does falls on all of them. Ends with 1 where a text differs.
+by batch, so that what else the machine does falls on all of them. Ends with 1 where what is written differs by more
+than rounding: in float32 at all, in bfloat16 (`--dtype`) where the two tokens at the first difference lie further apart
+than :data:`ROUNDING`.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
+import torch
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -21,12 +25,13 @@ from rich.table import Table
 from proseform import task
 from proseform.bundle import Bundle, Role
 from proseform.case import Case
-from proseform.infer import Completion, Request, ask
+from proseform.infer import Request, ask
 from proseform.infer.answer import close
+from proseform.infer.decode import Row
 from proseform.infer.drafts import Drafting
 from proseform.infer.local import LocalEngine
 from proseform.infer.role_model import RoleModel
-from proseform.infer.worker import Job
+from proseform.leaves import picked
 from proseform.machine import machine
 from proseform.schema import Schema
 
@@ -36,6 +41,9 @@ WAYS: dict[str, Drafting | None] = {
     "forced": Drafting(lookup=False),
     "forced, lookup": Drafting(),
 }
+ROUNDING = {"float32": 0.0, "bfloat16": 2.0**-6}
+"""So far apart, as a share of the larger one, the logits of two tokens may lie that change places: two steps of the
+format's mantissa."""
 
 
 @dataclass(slots=True)
@@ -46,13 +54,16 @@ class Cost:
         passes: Of the model.
         cpu: Seconds of processor time.
         wall: Seconds by the clock.
-        different: Completions that are not those of a pass a token.
+        right: Documents that are exactly the case's.
+        gaps: Of each completion that is not that of a pass a token, how far apart the two tokens at the first
+            difference lie; see :func:`gap`.
     """
 
     passes: int = 0
     cpu: float = 0.0
     wall: float = 0.0
-    different: int = 0
+    right: int = 0
+    gaps: list[float] = field(default_factory=list)
 
 
 def requests(bundle: Bundle, role: Role, cases: Sequence[Case]) -> list[Request]:
@@ -64,35 +75,74 @@ def requests(bundle: Bundle, role: Role, cases: Sequence[Case]) -> list[Request]
     return [ask(bundle, role, {"prose": case.prose, "schema": signature}, schema=schema.grammar) for case in cases]
 
 
-def compare(model: RoleModel, asked: Sequence[Request], size: int) -> tuple[dict[str, Cost], int]:
-    """The cost of each way, in batches of a size, and how many tokens were written."""
+def compare(
+    model: RoleModel, asked: Sequence[Request], due: Sequence[str | None], size: int
+) -> tuple[dict[str, Cost], int]:
+    """The cost of each way, in batches of a size, and how many tokens were written.
+
+    Args:
+        model: Of a role.
+        asked: What it is asked.
+        due: The JSON that is right for each; None where no JSON is asked for.
+        size: Of a batch.
+    """
     costs = {way: Cost() for way in WAYS}
     tokens = 0
     for turn, batch in enumerate(model.batches(asked, size)):
-        texts: dict[str, list[tuple[str, str]]] = {}
+        written: dict[str, list[Row]] = {}
         for step in range(len(WAYS)):
             way = [*WAYS][(turn + step) % len(WAYS)]
-            done = _timed(model, [asked[index] for index in batch], costs[way], WAYS[way])
-            texts[way] = [(one.text, one.finish) for one in done]
-            tokens += sum(one.tokens for one in done) if WAYS[way] is None else 0
+            written[way] = _timed(model, [asked[index] for index in batch], costs[way], WAYS[way])
+            texts = [model._text(asked[index], [], row) for index, row in zip(batch, written[way], strict=True)]  # noqa: SLF001 - rows, not completions, are compared
+            costs[way].right += sum(
+                due[index] is not None and _canonical(text) == due[index]
+                for index, text in zip(batch, texts, strict=True)
+            )
         first, *others = WAYS
+        tokens += sum(len(row.ids) for row in written[first])
         for way in others:
-            costs[way].different += sum(one != other for one, other in zip(texts[first], texts[way], strict=True))
+            pairs = zip(written[first], written[way], strict=True)
+            costs[way].gaps += [gap(model, one, other) for one, other in pairs if one.ids != other.ids]
     return costs, tokens
 
 
-def _timed(model: RoleModel, asked: Sequence[Request], cost: Cost, drafting: Drafting | None) -> list[Completion]:
-    """Completions of one batch, their cost added."""
+def gap(model: RoleModel, one: Row, other: Row) -> float:
+    """How far apart the two tokens lie at which two completions part, as a share of the larger logit, 0 or more.
+
+    Infinite where a completion ended for another reason than its model's choice: a length, a deadline.
+    """
+    at = next(
+        (at for at, pair in enumerate(zip(one.ids, other.ids, strict=False)) if pair[0] != pair[1]),
+        min(len(one.ids), len(other.ids)),
+    )
+    if "stop" not in {one.finish, other.finish}:
+        return float("inf")
+    given = torch.tensor([[*one.prompt, *one.ids[:at]]])
+    with torch.inference_mode(), model._switched():  # noqa: SLF001
+        logits = model.model(input_ids=given).logits[0, -1].float()
+    ends = max(model.stop, key=lambda token: float(logits[token]))
+    values = [float(logits[row.ids[at] if at < len(row.ids) else ends]) for row in (one, other)]
+    return abs(values[0] - values[1]) / max(map(abs, values))
+
+
+def _canonical(text: str) -> str:
+    """JSON in one spelling; what is none is nothing."""
+    try:
+        return json.dumps(json.loads(text), sort_keys=True)
+    except ValueError:
+        return ""
+
+
+def _timed(model: RoleModel, asked: Sequence[Request], cost: Cost, drafting: Drafting | None) -> list[Row]:
+    """The rows of one batch, their cost added."""
     model.drafting = drafting
     before, wall, cpu = model.passes, time.perf_counter(), time.process_time()
-    outcomes = model.complete([Job(request) for request in asked])
+    rows = [model._row(request, *model.encode(request)) for request in asked]  # noqa: SLF001
+    model._decode(rows)  # noqa: SLF001
     cost.cpu += time.process_time() - cpu
     cost.wall += time.perf_counter() - wall
     cost.passes += model.passes - before
-    done = [outcome for outcome in outcomes if isinstance(outcome, Completion)]
-    if len(done) < len(outcomes):
-        raise next(outcome for outcome in outcomes if not isinstance(outcome, Completion))
-    return done
+    return rows
 
 
 def main(
@@ -101,35 +151,40 @@ def main(
     batches: str = "1,16",
     roles: str = "formatter,evaluator",
     level: str = "",
+    dtype: str = "",
 ) -> None:
     """Print a table for each role and size of batch."""
-    console = Console(width=110)
+    console = Console(width=120)
     engine = LocalEngine(bundle, check_files=False)
     the_task = task.load(engine.bundle.task)
     chosen = list(the_task.generate(level or the_task.levels[0], "test", SEED, cases))
-    console.print(f"{machine()}; bundle {engine.bundle.digest[:19]}; {len(chosen)} cases")
-    different = 0
+    fields = Schema(engine.bundle.schema).fields
+    due = [json.dumps(picked(case.answer, fields), sort_keys=True) for case in chosen]
+    wide = False
     try:
         for role in (one for one in engine.bundle.parts if one in roles.split(",")):
             model = engine._role_models[role]  # noqa: SLF001 - passes are counted below the engine
+            if dtype:
+                model.model.to(getattr(torch, dtype))
+            kept = str(model.model.dtype).removeprefix("torch.")
             asked = requests(engine.bundle, role, chosen)
+            about = f"{machine()}; bundle {engine.bundle.digest[:19]}, {kept}; {len(chosen)} cases"
+            console.print(about, highlight=False)
             for size in map(int, batches.split(",")):
-                costs, tokens = compare(model, asked, size)
-                different += sum(cost.different for cost in costs.values())
-                console.print(
-                    _table(f"{role}, {model.model.num_parameters():,} parameters, batch {size}", costs, tokens)
-                )
+                costs, tokens = compare(model, asked, due if role == "formatter" else [None] * len(asked), size)
+                wide |= any(apart > ROUNDING[kept] for cost in costs.values() for apart in cost.gaps)
+                title = f"{role}, {model.model.num_parameters():,} parameters, batch {size}"
+                console.print(_table(title, costs, tokens, role))
     finally:
         close(engine)
-    if different:
+    if wide:
         sys.exit(1)
 
 
-def _table(title: str, costs: dict[str, Cost], tokens: int) -> Table:
+def _table(title: str, costs: dict[str, Cost], tokens: int, role: Role) -> Table:
     """A row for each way."""
-    table = Table(
-        "way", "passes", "fewer", "CPU s", "faster", "s", "faster", "different", title=title, caption=f"{tokens} tokens"
-    )
+    heads = ("way", "passes", "fewer", "CPU s", "faster", "s", "faster", "different", "furthest apart")
+    table = Table(*heads, "exact", title=title, caption=f"{tokens} tokens")
     first = next(iter(costs.values()))
     for way, cost in costs.items():
         table.add_row(
@@ -140,7 +195,9 @@ def _table(title: str, costs: dict[str, Cost], tokens: int) -> Table:
             f"{first.cpu / cost.cpu:.2f}x",
             f"{cost.wall:.2f}",
             f"{first.wall / cost.wall:.2f}x",
-            str(cost.different),
+            str(len(cost.gaps)),
+            f"{max(cost.gaps):.4f}" if cost.gaps else "",
+            str(cost.right) if role == "formatter" else "",
         )
     return table
 
