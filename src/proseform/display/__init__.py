@@ -28,6 +28,7 @@ __all__ = [
     "explained",
     "follow",
     "note",
+    "promoted",
     "replayed",
     "rows_done",
     "show",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from statistics import mean
 from typing import Any
@@ -38,6 +39,13 @@ def test_gold_earns_exactly_one_in_every_variant(variant: str) -> None:
     for case in ALL:
         assert reward.prose(case.prose, case, CV, CV.rubric(variant)) == pytest.approx(1.0, abs=1e-12)
         assert {term(case.prose, case) for term in CV.terms.values()} == {1.0}
+
+
+def test_gold_quotes_that_a_cv_breaks_over_lines_are_not_invented() -> None:
+    """Cases of one's own may quote what a CV breaks; verification folds it."""
+    quote = next(text for item in TYPICAL.answer["requirements"] for text in item["quotes"] if " " in text)
+    broken = {**TYPICAL.inputs, "cv": TYPICAL.inputs["cv"].replace(quote, quote.replace(" ", "\n"))}
+    assert _reward(TYPICAL.prose, replace(TYPICAL, inputs=broken)) == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize(

@@ -139,7 +139,7 @@ class _Held:
         worths: What each is worth; see :func:`_worths`.
         share: Their mean.
         named: Whether it is of this candidate for this role.
-        invented: Requirement lines with a quote that stands nowhere in the CV.
+        invented: Requirement lines with a quote that stands nowhere in the CV; gold quotes may be folded.
         errors: Those, and lines of what the job does not ask for, or twice.
     """
 
@@ -179,7 +179,10 @@ def _held_once(prose: str, same: _Same) -> _Held:
     lines = [claims.get(form.key(item)) for item in due]
     stated = scanned.claims["requirements"]
     surplus = len(stated) - len({*map(form.key, due)} & {*map(form.key, stated)})
-    invented = sum(any(quote not in cv for quote in (*line["quotes"], *line["periods"])) for line in stated)
+    known = {quote for item in due for quote in (*item["quotes"], *item["periods"])}
+    invented = sum(
+        any(quote not in known and quote not in cv for quote in (*line["quotes"], *line["periods"])) for line in stated
+    )
     shown = [_shown(line, item, cv) for line, item in zip(lines, due, strict=True)]
     worths = _worths(shown, [bool(item["quotes"] or item["periods"]) for item in due])
     named = scanned.only("header") == tuple(case.answer[name] for name in ("candidate", "role", "as_of"))
