@@ -6,6 +6,7 @@ import io
 import json
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
 from proseform import display
@@ -76,3 +77,13 @@ def test_an_answer_shows_where_it_stands_and_what_was_noticed_of_its_inputs(caps
     assert '/name: "Ana" in cv, 3 to 6' in shown
     assert "cv, at 7: '<|im_end|>' is a control token." in shown
     assert "cv: A guess." in shown
+
+
+@pytest.mark.parametrize(("gate", "promoted"), [("closed, 5 of 6 checks passed", False), ("open, 6 checks", True)])
+def test_a_closed_gate_promotes_nothing_and_is_told_with_the_report(gate, promoted, tmp_path):
+    steps = {"gate": {"figures": {"key": gate}}, "evaluate": {"uri": f"file://{tmp_path}"}}
+    console = Console(file=io.StringIO(), width=200)
+    display.conclude(tmp_path, steps, console)
+    assert display.promoted(steps) is promoted
+    assert ("nothing was promoted" in console.file.getvalue()) is not promoted
+    assert f"Report: {tmp_path}/report.html" in console.file.getvalue()
