@@ -6,6 +6,7 @@ nothing. vLLM holds JSON to any schema, `transformers serve` to none, where the 
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -14,7 +15,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -22,11 +23,15 @@ from typing import Any, get_args
 import httpx
 import pytest
 
+from proseform import bundle as bundles
 from proseform import task as tasks
 from proseform.case import Case
 from proseform.config.serving import Engine, Quantization
 from proseform.errors import ConfigError
-from proseform.infer import hosting, vllm
+from proseform.infer import Completion, Request, ask, hosting, vllm
+from proseform.infer.context import encoders
+from proseform.infer.http import HttpEngine
+from proseform.infer.spec import EngineSpec
 from proseform.task import located
 from tests.infer import taught
 from tests.kube.served import FORMS, served
@@ -269,7 +274,7 @@ def test_vllm_s_own_parser_takes_every_command_and_the_knob_has_every_quantisati
     loaded = vllm.Loaded(version.bundle, ("evaluator", "formatter"), version.ranks, 1024)
     standing = vllm.Standing("/mnt/models", "::", 8080, 90)
     every = [
-        *(Engine(gpus=2, quantization=name) for name in get_args(Quantization)),
+        *(Engine(gpus=2, quantization=name, lookup=8) for name in get_args(Quantization)),
         Engine(gpus=0, eager=True, arguments=("--max-num-seqs", "4")),
         *(Engine.model_validate(form["serving"].get("engine", {})) for form in FORMS.values()),
     ]
@@ -277,3 +282,39 @@ def test_vllm_s_own_parser_takes_every_command_and_the_knob_has_every_quantisati
     done = subprocess.run([python, "-c", _PARSE], input=json.dumps(words), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert {"none", *json.loads(done.stdout.splitlines()[-1])} == set(get_args(Quantization))
+
+
+def test_tokens_that_are_looked_up_change_no_text(cases: list[Case], tmp_path: Path) -> None:
+    """The same server with and without drafts: the same texts of both roles, of known cases and of one that is not."""
+    _vllm()
+    task = tasks.load("passport")
+    folder = taught.bundle(tmp_path / "bundle", task, adapters=True)
+    own = bundles.read(folder)
+    inputs = [*(case.inputs["passport"] for case in cases), STRANGE]
+    asked = [ask(own, "evaluator", {"passport": text}) for text in inputs]
+    shown = own.formatter.prompt.shown(task.schema)
+    asked += [
+        ask(own, "formatter", {"prose": prose, "schema": shown}, schema=task.schema.grammar)
+        for prose in (*(case.prose for case in cases), "Nothing can be read of it.")
+    ]
+    written, drafted = {}, {}
+    for lookup in (0, 8):
+        how = hosting.knobs().model_copy(update={"lookup": lookup})
+        servers = hosting.Servers(folder, own, tmp_path / f"logs-{lookup}", str, how=how)
+        engine = hosting.HostedEngine(servers, EngineSpec(timeout_s=300), own, encoders(folder, own))
+        written[lookup], page = asyncio.run(_completed(engine, asked, servers.urls()["formatter"]))
+        accepted = re.search(r"^vllm:spec_decode_num_accepted_tokens_total\{.*\} (\S+)$", page, re.MULTILINE)
+        drafted[lookup] = float(accepted[1]) if accepted else 0.0
+    assert written[8] == written[0]
+    assert written[0][: len(cases)] == [case.prose for case in cases]
+    assert drafted[8] > drafted[0] == 0
+
+
+async def _completed(engine: HttpEngine, asked: Sequence[Request], url: str) -> tuple[list[str], str]:
+    """What is written for all requests, and a server's metrics after that; the engine is closed."""
+    try:
+        outcomes = await engine.complete_all(asked)
+        page = await asyncio.to_thread(httpx.get, f"{url}/metrics")
+    finally:
+        await engine.close()
+    return [one.text if isinstance(one, Completion) else pytest.fail(str(one)) for one in outcomes], page.text

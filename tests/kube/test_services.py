@@ -229,6 +229,17 @@ def test_weights_are_quantised_by_vllm_s_names_alone_and_by_default_not_at_all()
             served({"serving": {"engine": {"quantization": name}}})
 
 
+def test_vllm_drafts_by_lookup_where_the_place_says_so() -> None:
+    (plain,), (drafting,) = (
+        by_kind(services.build(served(place)), "ServingRuntime")
+        for place in ({}, {"serving": {"engine": {"lookup": 8}}})
+    )
+    assert "--speculative-config" not in plain["spec"]["containers"][0]["args"]
+    args = drafting["spec"]["containers"][0]["args"]
+    drafted = json.loads(args[args.index("--speculative-config") + 1])
+    assert drafted == {"method": "ngram", "num_speculative_tokens": 8, "prompt_lookup_max": 3}
+
+
 def test_quantised_weights_want_arithmetic_of_16_bits() -> None:
     place = {"serving": {"engine": {"quantization": "mxfp4", "dtype": "float32"}}}
     with pytest.raises(ConfigError, match=r"serving\.engine\.quantization mxfp4") as caught:

@@ -43,6 +43,8 @@ class Engine(Placed):
     """Type of weights and arithmetic, in vLLM's words; empty uses the bundle's."""
     quantization: Quantization = "none"
     """Weights of 8 bits (fp8_*, mxfp8) or 4 (mxfp4), made while vLLM loads them; none serves them unchanged."""
+    lookup: Count = 0
+    """Most tokens that vLLM drafts of what stood behind the same ones before (n-gram speculation); 0 drafts none."""
     memory_share: Annotated[float, Field(gt=0, le=1)] = 0.9
     """Share of a GPU's memory that vLLM uses."""
     kv_cache_gib: Positive = 1

@@ -20,6 +20,8 @@ from proseform.errors import ConfigError
 
 _RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 """The numbers that ``--max-lora-rank`` accepts."""
+_GRAMS = 3
+"""So many last tokens are looked up at most, as in process (:mod:`proseform.infer.drafts`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +150,9 @@ def argv(loaded: Loaded, knobs: Engine, standing: Standing) -> list[str]:
         words += ["--tensor-parallel-size", str(knobs.gpus)]
     if knobs.quantization != "none":
         words += ["--quantization", _quantised(knobs, dtype)]
+    if knobs.lookup:
+        drafted = {"method": "ngram", "num_speculative_tokens": knobs.lookup, "prompt_lookup_max": _GRAMS}
+        words += ["--speculative-config", json.dumps(drafted, separators=(",", ":"))]
     if knobs.eager:
         words += ["--enforce-eager"]
     return [*words, *knobs.arguments]
