@@ -23,7 +23,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.variants import seeded
-from proseform import config, jsonl
+from proseform import closure, config, jsonl
 from proseform import task as tasks
 from proseform.case import Case, load_cases
 from proseform.infer import Completion, Engine, Request, ask
@@ -115,7 +115,9 @@ def _asking_for_json(task: Task, run: str, data: cache.Artifact, into: cache.Art
 
     def body(_work: Path, out: Path) -> dict[str, Any]:
         source, left_out = cache.folder(data), 0
-        shutil.copytree(source, out, dirs_exist_ok=True, copy_function=link)
+        shutil.copytree(
+            source, out, dirs_exist_ok=True, copy_function=link, ignore=shutil.ignore_patterns("result.json")
+        )
         for split in ("train", "valid"):
             cases = {case.id: case for case in load_cases(source / f"cases-{split}.jsonl")}
             lines = []
@@ -133,8 +135,13 @@ def _asking_for_json(task: Task, run: str, data: cache.Artifact, into: cache.Art
             path.write_text("".join(f"{json.dumps(line, ensure_ascii=False)}\n" for line in lines), encoding="utf-8")
         return {"left_out": left_out}
 
-    inputs = {"dataset": cache.ref(data).digest, "format": knobs.dataset.format, "task": task.contract}
-    done = cache.once("dataset-json", inputs, body, roots=["benchmarks.single"])
+    inputs = {
+        "dataset": cache.ref(data).digest,
+        "format": knobs.dataset.format,
+        "task": task.contract,
+        "benchmark": closure.of_file(Path(__file__)),
+    }
+    done = cache.once("dataset-json", inputs, body, roots=["proseform.train.grpo"])
     cache.hand_over(done, into)
     return int(done.figures["left_out"])
 

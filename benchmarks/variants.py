@@ -131,7 +131,7 @@ def _page(base: config.Run, rows: list[Report], clean: Report | None, extra: int
         f"Printed by `{command}` on {machine()}.",
         f"{base.evaluate.cases} held-out cases of level `{base.dataset.level}` and seed {base.dataset.test_seed}, "
         f"greedy and {base.evaluate.samples} samples each at temperature {base.grpo.temperature:g}; "
-        "95 % intervals by case, whose coverage is in coverage.md.",
+        "95 % intervals by case, whose coverage is in [coverage.md](coverage.md).",
         *_lifts(rows),
         *_variants(rows, clean, extra),
         *_ends(rows[0]),
