@@ -169,7 +169,7 @@ def _measured(
         alone = [asyncio.run(asked(engine, task, run, [case], held))[0] for case in cases[:ALONE]]
         way = Way(seconds=[tuple(one.seconds for one in steps) for steps in alone], weights=weights)
         for case, steps in zip(cases, given, strict=True):
-            record = Outcome("single", name, decoding, "", case=case.id, texts={"text": steps[-1].text})
+            record = Outcome("single", name, decoding, case.id, texts={"text": steps[-1].text})
             for score, value in judged_json(record, schema, case.answer, head).scores.items():
                 way.scores[score].append(float(value or 0.0))
         yield decoding, way
