@@ -9,7 +9,6 @@ than :data:`ROUNDING`.
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Sequence
@@ -22,7 +21,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from proseform import task
+from proseform import task, verify
 from proseform.bundle import Bundle, Role
 from proseform.case import Case
 from proseform.infer import Request, ask
@@ -31,8 +30,8 @@ from proseform.infer.decode import Row
 from proseform.infer.drafts import Drafting
 from proseform.infer.local import LocalEngine
 from proseform.infer.role_model import RoleModel
-from proseform.leaves import picked
 from proseform.machine import machine
+from proseform.outcome import right
 from proseform.schema import Schema
 
 SEED = 20_261_127
@@ -76,14 +75,15 @@ def requests(bundle: Bundle, role: Role, cases: Sequence[Case]) -> list[Request]
 
 
 def compare(
-    model: RoleModel, asked: Sequence[Request], due: Sequence[str | None], size: int
+    model: RoleModel, asked: Sequence[Request], cases: Sequence[Case], schema: Schema, size: int
 ) -> tuple[dict[str, Cost], int]:
     """The cost of each way, in batches of a size, and how many tokens were written.
 
     Args:
         model: Of a role.
         asked: What it is asked.
-        due: The JSON that is right for each; None where no JSON is asked for.
+        cases: What each is about.
+        schema: Of the JSON that is asked for, where a role is.
         size: Of a batch.
     """
     costs = {way: Cost() for way in WAYS}
@@ -93,11 +93,10 @@ def compare(
         for step in range(len(WAYS)):
             way = [*WAYS][(turn + step) % len(WAYS)]
             written[way] = _timed(model, [asked[index] for index in batch], costs[way], WAYS[way])
-            texts = [model._text(asked[index], [], row) for index, row in zip(batch, written[way], strict=True)]  # noqa: SLF001 - rows, not completions, are compared
-            costs[way].right += sum(
-                due[index] is not None and _canonical(text) == due[index]
-                for index, text in zip(batch, texts, strict=True)
-            )
+            for index, row in zip(batch, written[way], strict=True):
+                if asked[index].schema is not None:
+                    verdict = verify.answer(model._text(asked[index], [], row), schema)  # noqa: SLF001 - rows are compared
+                    costs[way].right += verdict.ok and right(verdict.value, cases[index], schema.fields)
         first, *others = WAYS
         tokens += sum(len(row.ids) for row in written[first])
         for way in others:
@@ -125,14 +124,6 @@ def gap(model: RoleModel, one: Row, other: Row) -> float:
     return abs(values[0] - values[1]) / max(map(abs, values))
 
 
-def _canonical(text: str) -> str:
-    """JSON in one spelling; what is none is nothing."""
-    try:
-        return json.dumps(json.loads(text), sort_keys=True)
-    except ValueError:
-        return ""
-
-
 def _timed(model: RoleModel, asked: Sequence[Request], cost: Cost, drafting: Drafting | None) -> list[Row]:
     """The rows of one batch, their cost added."""
     model.drafting = drafting
@@ -158,9 +149,7 @@ def main(
     engine = LocalEngine(bundle, check_files=False)
     the_task = task.load(engine.bundle.task)
     chosen = list(the_task.generate(level or the_task.levels[0], "test", SEED, cases))
-    fields = Schema(engine.bundle.schema).fields
-    due = [json.dumps(picked(case.answer, fields), sort_keys=True) for case in chosen]
-    wide = False
+    schema, wide = Schema(engine.bundle.schema), False
     try:
         for role in (one for one in engine.bundle.parts if one in roles.split(",")):
             model = engine._role_models[role]  # noqa: SLF001 - passes are counted below the engine
@@ -171,7 +160,7 @@ def main(
             about = f"{machine()}; bundle {engine.bundle.digest[:19]}, {kept}; {len(chosen)} cases"
             console.print(about, highlight=False)
             for size in map(int, batches.split(",")):
-                costs, tokens = compare(model, asked, due if role == "formatter" else [None] * len(asked), size)
+                costs, tokens = compare(model, asked, chosen, schema, size)
                 wide |= any(apart > ROUNDING[kept] for cost in costs.values() for apart in cost.gaps)
                 title = f"{role}, {model.model.num_parameters():,} parameters, batch {size}"
                 console.print(_table(title, costs, tokens, role))

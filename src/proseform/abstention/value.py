@@ -25,6 +25,11 @@ class Strange:
     why: Why
     distance: float = 0.0
 
+    @property
+    def foreign(self) -> bool:
+        """Whether the input lies beyond the bound; else it contradicts itself."""
+        return self.why != "contradictory_dates"
+
     def __str__(self) -> str:
         """``letter: unknown_words``."""
         return f"{self.input}: {self.why}"

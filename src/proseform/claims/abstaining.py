@@ -64,9 +64,10 @@ def read(schema: Schema, inputs: Sequence[str]) -> Abstaining | None:
         abstaining.reasons and not isinstance(pointer.at(abstaining.answer, abstaining.reasons), list)
     ):
         raise InputError(f"{where}: 'reasons' is the JSON pointer of a list in the answer.")
-    every = [f"{name}: {why}" for name, why in itertools.product(inputs, get_args(Why))]
-    together = [[one for one in every if not one.endswith(f": {size}")] for size in ("too_short", "too_long")]
-    for reasons in ([], *([reason] for reason in every), *together) if abstaining.reasons else ([],):
+    every = list(itertools.product(inputs, get_args(Why)))
+    together = [[one for one in every if one[1] != size] for size in ("too_short", "too_long")]
+    for chosen in ([], *([one] for one in every), *together) if abstaining.reasons else ([],):
+        reasons = [f"{name}: {why}" for name, why in chosen]
         fault = schema.fault(abstaining.given(reasons))
         if fault is not None:
             with_ = f" with the reasons {reasons}" if reasons else ""

@@ -60,21 +60,26 @@ def dates(text: str) -> list[Period] | None:
     """
     periods: list[Period] = []
     for match in _DATE.finditer(text):
-        part = {name[0]: value for name, value in match.groupdict().items() if value is not None}
-        year = 12 * int(part["y"])
-        if "n" in part:
-            month = _MONTHS[part["n"].casefold()] + 1
-        elif "d" in part and part["d"] != part["m"] and int(part["d"]) <= _LAST and "." not in match[0]:
-            return None  # the fourth of March, or the third of April
-        elif "m" in part:
-            month = int(part["m"])
-        else:
-            periods.append((year, year + _LAST - 1))
-            continue
-        if not 1 <= month <= _LAST:
+        months = _months(match)
+        if months is None:
             return None
-        periods.append((year + month - 1, year + month - 1))
+        periods.append(months)
     return periods
+
+
+def _months(match: re.Match[str]) -> Period | None:
+    """The months that a date may mean, a year being all of its months; None where it is ambiguous, or none."""
+    part = {name[0]: value for name, value in match.groupdict().items() if value is not None}
+    year = 12 * int(part["y"])
+    if "n" in part:
+        month = _MONTHS[part["n"].casefold()] + 1
+    elif "d" in part and part["d"] != part["m"] and int(part["d"]) <= _LAST and "." not in match[0]:
+        return None  # the fourth of March, or the third of April
+    elif "m" in part:
+        month = int(part["m"])
+    else:
+        return year, year + _LAST - 1
+    return (year + month - 1, year + month - 1) if 1 <= month <= _LAST else None
 
 
 def period(text: str, until: str = "") -> Period | None:
@@ -109,8 +114,8 @@ def backwards(text: str) -> list[str]:
     for start, end in itertools.pairwise(_DATE.finditer(text)):
         if not _UNTIL.fullmatch(text, start.end(), end.start()):
             continue
-        first, last = dates(start[0]), dates(end[0])
-        if first and last and first[0][0] > last[0][1]:
+        first, last = _months(start), _months(end)
+        if first and last and first[0] > last[1]:
             found.append(text[start.start() : end.end()])
     return found
 

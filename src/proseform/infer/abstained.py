@@ -24,8 +24,8 @@ def strange(plan: Plan) -> tuple[Strange, ...]:
     if plan.task is None:
         return ()
     texts = {name: value.text for name, value in plan.inputs.items()}
-    strange = plan.bundle.abstention.strange(texts) if plan.bundle.abstention else ()
-    return *strange, *(Strange(name, "contradictory_dates") for name in plan.task.dated if backwards(texts[name]))
+    beyond = plan.bundle.abstention.strange(texts) if plan.bundle.abstention else ()
+    return *beyond, *(Strange(name, "contradictory_dates") for name in plan.task.dated if backwards(texts[name]))
 
 
 def end(plan: Plan, reasons: Sequence[Strange]) -> Done | Refuse:

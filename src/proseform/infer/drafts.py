@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from proseform.infer.grammars.constrain import Constraints
 
-_GRAMS = (3, 2, 1)
+GRAMS = (3, 2, 1)
 """So many last tokens are looked up, the longest first."""
 
 _FIRST, _LEAST = 8, 2
@@ -118,8 +118,8 @@ class Drafts:
         """What stood behind the last tokens when they were last there."""
         if not self._lookup:
             return []
-        last = (*self._history[-max(_GRAMS) :], *draft)
-        for size in _GRAMS:
+        last = (*self._history[-max(GRAMS) :], *draft)
+        for size in GRAMS:
             at = self._behind.get(last[-size:])
             if at is not None and at < len(self._history):
                 return self._history[at : at + self._longest]
@@ -130,7 +130,7 @@ class Drafts:
         self._history[self._prompt + min(len(ids), len(self._history) - self._prompt) :] = ()
         self._history += ids[len(self._history) - self._prompt :]
         for at in range(min(self._indexed, len(self._history)) + 1, len(self._history)):
-            for size in _GRAMS:
+            for size in GRAMS:
                 if size <= at:
                     self._behind[tuple(self._history[at - size : at])] = at
         self._indexed = max(0, len(self._history) - 1)

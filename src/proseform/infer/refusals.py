@@ -35,18 +35,15 @@ def too_long(request: Request, room: int) -> Refusal:
 
 def insufficient(strange: Sequence[Strange]) -> Refusal:
     """A case that is not like those that the models learnt from, or contradicts itself."""
-    named = [
-        f"the {one.input} {_STRANGE[one.why]}" + (f" ({one.distance:.1f} standard deviations)" if one.distance else "")
-        for one in strange
-    ]
-    foreign = any(one.distance for one in strange)
-    return Refusal(
-        INSUFFICIENT,
-        ("This is not the kind of case that the models learnt from" if foreign else "This case contradicts itself")
-        + f": {'; '.join(named)}.",
-        hint="Look at what was read of each input (proseform read)"
-        + (", or train on cases of this kind." if foreign else "; a period in it is the wrong way round."),
-    )
+    far = [f" ({one.distance:.1f} standard deviations)" if one.foreign else "" for one in strange]
+    named = "; ".join(f"the {one.input} {_STRANGE[one.why]}{off}" for one, off in zip(strange, far, strict=True))
+    if any(one.foreign for one in strange):
+        message = f"This is not the kind of case that the models learnt from: {named}."
+        hint = "Look at what was read of each input (proseform read), or train on cases of this kind."
+    else:
+        message = f"This case contradicts itself: {named}."
+        hint = "Look at what was read of each input (proseform read); a period in it is the wrong way round."
+    return Refusal(INSUFFICIENT, message, hint=hint)
 
 
 def invalid(verdict: Verdict, schema: Schema, attempts: int) -> Refusal:

@@ -17,11 +17,10 @@ from pathlib import Path
 from proseform.bundle import Bundle, Role
 from proseform.config.serving import Engine
 from proseform.errors import ConfigError
+from proseform.infer.drafts import GRAMS
 
 _RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 """The numbers that ``--max-lora-rank`` accepts."""
-_GRAMS = 3
-"""So many last tokens are looked up at most, as in process (:mod:`proseform.infer.drafts`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +150,7 @@ def argv(loaded: Loaded, knobs: Engine, standing: Standing) -> list[str]:
     if knobs.quantization != "none":
         words += ["--quantization", _quantised(knobs, dtype)]
     if knobs.lookup:
-        drafted = {"method": "ngram", "num_speculative_tokens": knobs.lookup, "prompt_lookup_max": _GRAMS}
+        drafted = {"method": "ngram", "num_speculative_tokens": knobs.lookup, "prompt_lookup_max": max(GRAMS)}
         words += ["--speculative-config", json.dumps(drafted, separators=(",", ":"))]
     if knobs.eager:
         words += ["--enforce-eager"]

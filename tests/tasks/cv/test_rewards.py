@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 from proseform import laws, reward, task
 from proseform.case import Case
 from proseform.checklist import restate
-from proseform.claims.dates import duration
-from proseform.tasks.cv import form, judgement, rewards, source
+from proseform.tasks.cv import form, judgement, rewards, source, unread
 
 CV = task.load("cv")
 RUBRIC = CV.rubric()
@@ -189,16 +188,13 @@ def _evaluation(case: Case, rows: Rows) -> str:
 
 
 def _absent(item: dict[str, Any], verdict: str = "") -> dict[str, Any]:
-    unsaid = "unclear" if item["kind"] in judgement.UNSAID else "missing"
-    return {**item, "quotes": [], "periods": [], "months": 0, "verdict": verdict or unsaid}
+    row = unread._row(item, shown=False)
+    return {**row, "verdict": verdict or row["verdict"]}
 
 
 def _as_asked(item: dict[str, Any], verdict: str = "met") -> dict[str, Any]:
     """The job's words in the place of the CV's."""
-    words = " ".join(filter(None, (item["needs"], item.get("subject", ""))))
-    if item["kind"] == judgement.EXPERIENCE:
-        return {**item, "periods": [words], "months": duration(words) or 0, "verdict": verdict}
-    return {**item, "quotes": [words], "periods": [], "months": 0, "verdict": verdict}
+    return {**unread._row(item, shown=True), "verdict": verdict}
 
 
 def _looked_up(item: dict[str, Any], case: Case) -> dict[str, Any]:
