@@ -324,6 +324,8 @@ def test_a_case_that_contradicts_itself_is_not_answered(task):
         "This case contradicts itself: the parcel has a period"
         in refusals.insufficient([Strange("parcel", "contradictory_dates")]).message
     )
+    near = refusals.insufficient([Strange("parcel", "too_long", 0.0)]).message
+    assert "the models learnt from: the parcel is longer than theirs (0.0 standard deviations)" in near
 
 
 def test_a_schema_may_have_an_answer_of_its_own_for_it(task):
