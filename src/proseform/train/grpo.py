@@ -58,7 +58,7 @@ def main(job: launch.Job) -> None:
     micro = rows.micro_batch(knobs.prompts * knobs.generations, knobs.micro_batch, job.world_size, "grpo")
     rubric = rubric_of(task, knobs)
     dataset, policy = job.input("dataset"), job.input("policy") / weights.WEIGHTS
-    tokenizer = weights.tokenizer(policy)
+    tokenizer = weights.tokenizer(job.input("base") if weights.is_adapter(policy) else policy)
     known = [direct.asked(case, task, rubric) for case in load_cases(dataset / "cases-train.jsonl")]
     cases = length.fitting(tokenizer, task, known, run.model.max_length, "grpo")
     hazards.check_decoded(tokenizer, [gold_of(task, case, knobs) for case in cases[:_TRIED]])

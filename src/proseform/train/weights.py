@@ -250,7 +250,8 @@ def optimizers(model: Any, knobs: config.Training) -> tuple[Any, None]:
 def write(job: launch.Job, model: Any, tokens: Any, run: config.Run, figures: dict[str, Any]) -> None:
     """Write a stage's output, by rank 0: ``weights/``, ``model.json``, ``metrics.jsonl``.
 
-    Names of this machine's folders are kept out of it, so that equal weights give equal digests.
+    Weights are of the model's dtype; an adapter's tokenizer is its base's, and stays there. Names of this machine's
+    folders are kept out of it, so that equal weights give equal digests.
     """
     if int(os.environ.get("RANK", "0")):
         return
@@ -260,15 +261,17 @@ def write(job: launch.Job, model: Any, tokens: Any, run: config.Run, figures: di
     weights = out / WEIGHTS
     shutil.rmtree(weights, ignore_errors=True)
     weights.mkdir(parents=True)
-    adapter = hasattr(model, "peft_config")
+    adapter, held = hasattr(model, "peft_config"), getattr(torch, run.model.dtype)
     if adapter:
+        for trained in (entry for entry in model.parameters() if entry.requires_grad):
+            trained.data = trained.data.to(held)
         model.peft_config["default"].base_model_name_or_path = "base"
         model.save_pretrained(weights, selected_adapters=["default"], save_embedding_layers=False)
         (weights / "README.md").unlink(missing_ok=True)
     else:
         model.config._name_or_path = ""  # noqa: SLF001
-        model.to(getattr(torch, run.model.dtype)).save_pretrained(weights)
-    keep(tokens, weights)
+        model.to(held).save_pretrained(weights)
+        keep(tokens, weights)
     lines = Path(job.work) / progress.METRICS
     if lines.exists():
         shutil.copyfile(lines, out / progress.METRICS)
