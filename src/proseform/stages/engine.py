@@ -19,7 +19,7 @@ from proseform.infer.opening import over
 from proseform.infer.spec import EngineSpec
 from proseform.input import Input
 from proseform.serve.router import Weighted
-from proseform.stages import cache
+from proseform.stages import cache, shipped
 from proseform.stages.probe import read_input
 from proseform.task import Task
 
@@ -33,7 +33,7 @@ def opened(task: Task, spec: EngineSpec, folder: Path | None, alias: str, name: 
     Args:
         task: The task.
         spec: Where the bundle's models run; without a URL they are loaded into this process.
-        folder: A bundle's folder; None: resolve the alias in the registry.
+        folder: A bundle's folder, with its bases or as :mod:`.shipped`; None: resolve the alias in the registry.
         alias: Which bundle of the registry: an alias or a version.
         name: The registered model; empty takes the task's own.
         tracking_uri: MLflow's; empty takes SQLite in the home folder.
@@ -50,7 +50,7 @@ def opened(task: Task, spec: EngineSpec, folder: Path | None, alias: str, name: 
 
         folder = fetch(*_registered(task, name, tracking_uri), alias, cache.home().root / "bundles")
     agree(bundles.read(folder, check_files=False), task)  # before weights are loaded
-    return over(folder, spec, cache.home().root / "engines")
+    return over(shipped.whole(folder), spec, cache.home().root / "engines")
 
 
 def weighted(

