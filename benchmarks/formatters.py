@@ -2,8 +2,9 @@
 
 Options: `[--task cv] [--run small] [--kinds causal,seq2seq,seq2seq@900] [--seeds 2] [--cases 200] [--set KEY=VALUE]`. A
 number behind a kind is its steps, so that kinds can be compared at equal seconds too. Training goes through the stages
-and is adopted where it is there. Each is asked for the gold prose of held-out cases and for random schemas, constrained
-and greedy, by one thread in a process of its own.
+and is adopted where it is there; `--bundle FOLDER` measures the formatter of a bundle instead, on the run's cases. Each
+is asked for the gold prose of held-out cases and for random schemas, constrained and greedy, by one thread in a process
+of its own.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.forked import forked, wait
+from proseform import bundle as bundles
 from proseform import config, records, stats
 from proseform import task as tasks
 from proseform.infer import Completion, Request
@@ -136,6 +138,7 @@ def main(
     seeds: Annotated[int, typer.Option(min=1)] = 2,
     cases: Annotated[int, typer.Option(min=1)] = 200,
     set_: Annotated[list[str] | None, typer.Option("--set", help="a knob of the run, KEY=TOML")] = None,
+    bundle: Annotated[Path | None, typer.Option(help="a bundle's folder: its formatter, in the place of kinds")] = None,
 ) -> None:
     """Train what is not there yet, and print a table."""
     console = Console(width=120)
@@ -150,7 +153,9 @@ def main(
         "MB",
         title=f"{machine()}; task {task}, run {run} {' '.join(set_ or ())}",
     )
-    for row in _rows(task, text, kinds.split(","), seeds, data, study):
+    for row in (
+        _rows(task, text, kinds.split(","), seeds, data, study) if bundle is None else [_row(bundle, text, study)]
+    ):
         table.add_row(*row)
     console.print(table)
 
@@ -168,17 +173,23 @@ def _rows(
             sft.run(task, own, "formatter", data, trained)
             about = json.loads((cache.folder(trained) / "model.json").read_text())["figures"]
             came = _apart(policy.of(trained), resolved, study)
-            yield (
-                kind,
-                str(about["steps"]),
-                str(seed),
-                f"{came.parameters:,}",
-                f"{about['seconds']:.0f}",
-                f"{about['valid_loss']:.4f}",
-                *(_share(*came.exact[source]) for source in ("gold", "schemas")),
-                *(f"{came.cpu_ms[str(size)]:.1f}, {came.passes[str(size)]:.1f}" for size in BATCHES),
-                str(came.memory_mb),
-            )
+            training = f"{about['seconds']:.0f}", f"{about['valid_loss']:.4f}"
+            yield kind, str(about["steps"]), str(seed), f"{came.parameters:,}", *training, *_columns(came)
+
+
+def _row(folder: Path, text: str, study: Study) -> tuple[str, ...]:
+    """The table's row of a bundle's formatter."""
+    part = bundles.read(folder).formatter
+    adapter = folder / part.adapter if part.adapter else None
+    came = _apart(policy.Policy(folder / part.base, adapter), config.load(text), study)
+    return "bundle", "", "", f"{came.parameters:,}", "", "", *_columns(came)
+
+
+def _columns(came: Figures) -> Iterator[str]:
+    """What was measured, in the table's words."""
+    yield from (_share(*came.exact[source]) for source in ("gold", "schemas"))
+    yield from (f"{came.cpu_ms[str(size)]:.1f}, {came.passes[str(size)]:.1f}" for size in BATCHES)
+    yield str(came.memory_mb)
 
 
 def _share(right: int, count: int) -> str:
