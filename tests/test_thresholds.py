@@ -33,7 +33,7 @@ def report(meta=META, baseline=None, **figures):
 
 
 def judge(raw, gate=None):
-    return thresholds.judge(raw, gate or Gate(), BUNDLE, TASK)
+    return thresholds.judge(raw, gate or Gate(verified_right=Check(at_least=0.9)), BUNDLE, TASK)
 
 
 def test_a_good_report_opens_it_and_every_threshold_has_a_row():
@@ -42,6 +42,15 @@ def test_a_good_report_opens_it_and_every_threshold_has_a_row():
     assert verdict.open
     assert [check.name for check in verdict.checks] == list(FIGURES)
     assert (verdict.bundle, verdict.task, verdict.report) == (BUNDLE, TASK, digest.of_json(report()))
+
+
+def test_what_is_verified_but_wrong_closes_it_where_a_run_asks():
+    wrong = report(verified_right=figure(0.9))
+    assert [reason.partition(":")[0] for reason in judge(wrong).reasons] == ["verified_right"]
+    assert [reason.partition(":")[0] for reason in judge(report(verified_right=None)).reasons] == ["verified_right"]
+    for asked_for_nothing in (Gate(), Gate(verified_right=False)):
+        assert judge(wrong, asked_for_nothing).open
+    assert config.load("small").gate.verified_right.at_least == 0.9
 
 
 def test_a_gate_checks_the_figures_of_the_report_and_no_others():

@@ -135,7 +135,7 @@ def judge(report: Mapping[str, Any], gate: config.Gate, bundle_digest: str, task
     meta = report.get("meta", {})
     beside = {"above_blind"} if meta.get("prose") == "free" else {"above_blind", "agreement"}
     rows = {name: getattr(gate, name) for name in type(gate).model_fields if name not in beside}
-    checks = tuple(_check(name, row, figures.get(name)) for name, row in rows.items())
+    checks = tuple(_check(name, row, figures.get(name)) for name, row in rows.items() if row)
     stated = {"task": meta.get("task_contract", ""), "bundle": meta.get("digests", {}).get("bundle", "")}
     faults = [
         f"the report is of {name} {digest.short(stated[name]) or '(none)'}, not of {digest.short(own)}"

@@ -356,4 +356,10 @@ def test_a_run_that_extends_a_careless_one_trains_ones_own_prose_all_the_same(pa
 
 def test_only_the_runs_that_show_what_carelessness_costs_ask_for_it() -> None:
     asks = {name: config.load(name).dataset.annotations for name in config.shipped()}
-    assert asks == {"default": "clean", "own": "clean", "small": "careless", "smollm2": "careless"}
+    assert asks == {
+        "default": "clean",
+        "own": "clean",
+        "small": "careless",
+        "smollm2": "careless",
+        "smollm2-real": "clean",
+    }

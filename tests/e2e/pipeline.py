@@ -53,6 +53,7 @@ schema_valid = {{ cases = 1 }}
 formatter_exact = {{ at_least = 0.0, cases = 1 }}
 evaluator_reward = {{ at_least = 0.0, cases = 1 }}
 recommendation_right = {{ at_least = 0.0, cases = 1 }}
+verified_right = false
 lift = {{ at_least = -1.0, cases = 1 }}
 [probe]
 cases = 1

@@ -52,7 +52,7 @@ def test_a_wrong_run_file_is_refused_before_anything_starts(case: str, tmp_path:
     ("arguments", "words"),
     [
         (("run", "--task", "cvs"), "No task 'cvs'; installed: cv"),
-        (("run", "--run", "smal"), "No run 'smal'; shipped: default, own, small, smollm2."),
+        (("run", "--run", "smal"), "No run 'smal'; shipped: default, own, small, smollm2, smollm2-real."),
         (("run", "--example", "/nowhere"), "no example.toml here"),
     ],
 )

@@ -82,6 +82,8 @@ class Gate(Section):
     """Mean composite reward of the greedy evaluations."""
     recommendation_right: Check = Check(at_least=0.6)
     """Share of held-out cases whose headline field is right, end to end."""
+    verified_right: Check | Literal[False] = False
+    """Of those cases whose first evaluation is verified, the share whose answer is wholly right; false is no check."""
     lift: Check = Check(at_least=0.0)
     """What GRPO adds to the sampled reward over SFT, paired by case."""
     agreement: Check = Check(at_least=0.9)
