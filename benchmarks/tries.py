@@ -2,7 +2,8 @@
 
 Run it as `python -m benchmarks.tries BUNDLE [--levels starter,junior] [--cases 200] [--foreign]`. The bundle is a
 folder; its task is installed. Cases are of the test split, with a seed that no recipe uses. Foreign ones are those of
-the suite `foreign`: its own cases with one input replaced, at most 100 of a kind.
+the suite `foreign`: its own cases with one input replaced, at most 100 of a kind. "Told" is an answer with a finding
+`unquoted`: an input names what nothing is quoted for.
 """
 
 from __future__ import annotations
@@ -39,7 +40,10 @@ def main(
     the_task = task.load(engine.bundle.task)
     print(f"{machine()}; bundle {engine.bundle.digest[:19]}; {cases} cases a level")
     tries = " ".join(f"{f'try {number}':>7}" for number in range(1, TRIES + 1))
-    print(f"{'level':<14}{tries}  {'refused':>7}  {'right of those answered':<28} seconds a case, why refused")
+    print(
+        f"{'level':<14}{tries}  {'refused':>7}  {'right of those answered':<28} {'right, told':<12} "
+        f"{'wrong, told':<12} seconds a case, why refused"
+    )
     try:
         for level in levels.split(",") if levels else the_task.levels[:1]:
             _level(engine, the_task, level, list(the_task.generate(level, "test", SEED, cases)))
@@ -60,7 +64,25 @@ def _level(engine: LocalEngine, the_task: task.Task, level: str, cases: list[Cas
     estimate = proportion(wholly, len(given)) if given else None
     share = f"{estimate.value:.3f} ({estimate.low:.3f} to {estimate.high:.3f})" if estimate else "none"
     tries = " ".join(f"{at[number]:>7}" for number in range(1, TRIES + 1))
-    print(f"{level:<14}{tries}  {len(cases) - len(given):>7}  {share:<28} {seconds:.2f} {_why(outcomes)}", flush=True)
+    told = [f"{_told(part)} of {len(part)}" for part in _apart(given)]
+    print(
+        f"{level:<14}{tries}  {len(cases) - len(given):>7}  {share:<28} {told[0]:<12} {told[1]:<12} {seconds:.2f} "
+        f"{_why(outcomes)}",
+        flush=True,
+    )
+
+
+def _apart(given: Sequence[tuple[Case, Answer]]) -> tuple[list[Answer], list[Answer]]:
+    """Answers that are wholly right, and those that are not."""
+    sides: tuple[list[Answer], list[Answer]] = ([], [])
+    for case, one in given:
+        sides[not right(one.value, case)].append(one)
+    return sides
+
+
+def _told(given: Sequence[Answer]) -> int:
+    """How many answers say that an input names what nothing is quoted for."""
+    return sum(any(one.kind == "unquoted" for found in answer.findings.values() for one in found) for answer in given)
 
 
 def _foreign(the_task: task.Task, cases: int) -> Iterator[foreigners.Foreign]:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proseform.claims import claims, judge, marked
+from proseform.claims import claims, judge, marked, unquoted
+from proseform.errors import InputError
 from proseform.input import Input
 from proseform.schema import Schema
 
@@ -208,3 +209,69 @@ def test_a_quote_is_shown_with_what_its_object_says():
         (2, "4 years in use", "tool whetstone, years 4"),
     ]
     assert [row["text"] for row in shown["inputs"]["letter"] if row["marks"]] == ["4 years in use"]
+
+
+ABSENT = Schema({
+    "type": "object",
+    "properties": {
+        "tool": {"type": "string"},
+        "quotes": {
+            "type": "array",
+            "items": {"type": "string", "x-from": "letter"},
+            "x-absent": {"input": ["letter", "list"], "names": "tool", "split": [" or "]},
+        },
+    },
+})  # fmt: skip
+
+
+def told(tool, quotes=(), letter=LETTER):
+    """What inputs name while nothing is quoted for it, as they write it."""
+    inputs = {"letter": Input.of(letter), "list": Input.of("nothing")}
+    of = {"tool": tool, "quotes": [*quotes]}, claims(ABSENT, inputs), inputs, SYNONYMS
+    assert judge(*of).ok, "it is told, and no reason against"
+    found = unquoted(*of)
+    assert {one.pointer for one in found} <= {"/quotes"}
+    return [inputs[one.input].raw[one.start : one.end] for one in found]
+
+
+@pytest.mark.parametrize(
+    ("tool", "found"),
+    [
+        ("lathe", ["lathe"]),
+        ("LATHE", ["lathe"]),  # case aside
+        ("Kubernetes", ["K8s"]),  # by another name
+        ("anvil or lathe", ["lathe"]),  # one of its alternatives
+        ("anvil", []),
+        ("C", []),  # not within C++
+        ("Kubernet", []),
+    ],
+)
+def test_what_an_input_names_is_told_where_nothing_is_quoted_for_it(tool, found):
+    assert told(tool) == found
+    assert told(tool, ["Owns a whetstone"]) == [], "something is quoted"
+
+
+def test_it_is_told_where_it_stands_in_the_input_as_it_was_given():
+    assert told("whetstone", letter="\u0130\u200b a  WHET\u200bSTONE") == ["WHET\u200bSTONE"]
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [True, {}, {"input": "letter"}, {"input": "letter", "names": ""}, {"input": 1, "names": "tool"}, {"names": "tool"}],
+)
+def test_an_absence_that_is_malformed_is_refused_with_its_place(stated):
+    schema = Schema({"type": "object", "properties": {"quotes": {"type": "array", "x-absent": stated}}})
+    with pytest.raises(InputError, match=r"/properties/quotes: x-absent"):
+        claims(schema, ["letter"])
+
+
+def test_an_absence_of_an_input_that_is_not_there_is_refused():
+    with pytest.raises(InputError, match="x-absent: there is no input 'list'"):
+        claims(ABSENT, ["letter"])
+
+
+@given(st.text(max_size=40), st.text(max_size=12), st.sampled_from(["", "lathe", "\u0130", "\u00df"]))
+def test_what_is_told_never_decides(text, tool, more):
+    """Whatever inputs hold: no exception, no reason against, and each place names the thing."""
+    for found in told(tool, letter=text + more):
+        assert found.strip()

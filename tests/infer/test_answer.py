@@ -6,13 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from proseform import testing
+from proseform import task as tasks
+from proseform import testing, verify
 from proseform.abstention import Strange, fitted
 from proseform.errors import EngineError, InputError, Refusal, TaskError
 from proseform.infer import refusals
 from proseform.infer.answer import Answer, answer, answers, formatted
 from proseform.infer.grounding import grounding
 from proseform.schema import Schema
+from proseform.tasks.cv import unread
 
 PROSE = "The parcel weighs 90 g, 100 g are allowed. Note: a map. Verdict: send."
 JSON = '{"verdict": "send", "grams": 90, "note": "a map"}'
@@ -276,6 +278,22 @@ def test_an_answer_says_what_was_noticed_of_its_inputs(task):
     assert given["findings"].keys() == {"parcel"}
     kinds = [(one["kind"], cv[one["start"] : one["end"]]) for one in given["findings"]["parcel"]]
     assert kinds == [("invisible", "\u200b"), ("special_token", "<|im_end|>"), ("special_token", "<|im_start|>")]
+
+
+def test_what_an_evaluation_overlooks_is_told():
+    """Who finds no evidence for anything is consistent, and verified; each thing that the CV names is a finding."""
+    cv = tasks.load("cv")
+    case = next(one for one in cv.gold if any(item["quotes"] for item in one.answer["requirements"]))
+    for prose, overlooked in ((case.prose, False), (unread.unread(case)[0], True)):
+        value = verify.prose(prose, cv, case.inputs).value
+        given = answer(scripted(cv, prose, json.dumps(value)), cv, case.inputs).as_dict()
+        assert given["verdict"] == "verified"
+        found = given["findings"].get("cv", [])
+        assert {one["kind"] for one in found} == ({"unquoted"} if overlooked else set())
+        shown = [item["subject"] for item in case.answer["requirements"] if item["quotes"]]
+        told = [case.inputs["cv"][one["start"] : one["end"]] for one in found]
+        assert sorted(told) == (sorted(shown) if overlooked else [])
+        assert all(f'"{text}"' in one["message"] for text, one in zip(told, found, strict=True))
 
 
 def inputs_of(task, split, count):

@@ -1,10 +1,11 @@
 """What a schema states of where its values come from, and whether a value keeps to it: grounded and consistent.
 
-Four keywords, which validators pass over and engines never see:
+Five keywords, which validators pass over and engines never see:
 
     "x-from": "letter"                  the text stands in that input, word for word, at word borders; "" gives nothing
     "x-supports": {"names": "tool"}     beside it: what the quote must be about, else it is a true quote of no worth
     "x-derive": {"count": "/items", …}  the value follows from others by one of a closed set of operators
+    "x-absent": {"input": …, "names": …}  empty says that the input shows none of these; told where it names one
     "x-abstain": {"answer": {…}}        at the root: the answer where there is too little to judge by
 
     quotes.py      where a quote stands in a text
@@ -20,8 +21,8 @@ Knowingly left out: whether a true quote *means* what it is quoted for. "No Pyth
 to know, and is measured.
 """
 
-from proseform.claims.judged import judge
+from proseform.claims.judged import judge, unquoted
 from proseform.claims.marked import marked
 from proseform.claims.stated import Claims, Synonyms, claims
 
-__all__ = ["Claims", "Synonyms", "claims", "judge", "marked"]
+__all__ = ["Claims", "Synonyms", "claims", "judge", "marked", "unquoted"]

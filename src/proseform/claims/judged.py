@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from proseform.claims import quotes
 from proseform.claims.derivations import Derivation, Underivable, derived, number
-from proseform.claims.keywords import DERIVE, Source
+from proseform.claims.keywords import DERIVE, Absence, Source
 from proseform.claims.stated import Claims, Synonyms
 from proseform.input import Input
 from proseform.schema import pointer
@@ -59,6 +60,26 @@ def judge(
     return Verdict(value, evidence=tuple(evidence))
 
 
+def unquoted(value: Any, claims: Claims, inputs: Mapping[str, Input], synonyms: Synonyms) -> tuple[Evidence, ...]:
+    """What inputs name and a value says that they do not show (``x-absent``): overlooked, or rightly no evidence.
+
+    It decides nothing, so it is no part of :func:`judge`, which runs for every completion of GRPO.
+
+    Args:
+        value: A value that was judged.
+        claims: As for :func:`judge`, as for the next two.
+        inputs: See there.
+        synonyms: See there.
+    """
+    found: list[Evidence] = []
+    for place, location, stated in claims.schema.annotations(value) if claims.any else ():
+        absence = claims.absence(location, stated)
+        if absence is not None:
+            part, beside = _at(value, place)
+            found += _named(beside, place, absence, inputs, synonyms) if part in ("", None, []) else ()
+    return tuple(found)
+
+
 def _at(value: Any, place: str) -> tuple[Any, Mapping[str, Any]]:
     """The part of a value at a place, and the nearest object around it; empty where there is none."""
     beside: Mapping[str, Any] = {}
@@ -100,8 +121,7 @@ def _supports(
         stated = number(beside.get(source.states))
         return len(numbers) == 1 and stated is not None and stated == number(float(numbers[0].replace(",", ".")))
     if source.names:
-        names = [name for text in _listed(beside.get(source.names)) for name in _alternatives(text, source.split)]
-        terms = [term for name in names for term in (name, *synonyms.get(name.casefold(), ()))]
+        terms = _terms(beside.get(source.names), source.split, synonyms)
         if any(quotes.stands(term.casefold(), quote.casefold()) for term in terms):
             return True
         if quotes.weight(quote) < LEAST_BESIDE:
@@ -109,6 +129,33 @@ def _supports(
         line = _line(text, *span).casefold()
         return any(quotes.stands(term.casefold(), line) for term in terms)
     return quotes.weight(quote) >= source.least or _NUMBER.fullmatch(quote) is not None
+
+
+def _named(
+    beside: Mapping[str, Any], place: str, absence: Absence, inputs: Mapping[str, Input], synonyms: Synonyms
+) -> Iterator[Evidence]:
+    """Where inputs name what nothing is quoted for: the first place in each, case aside."""
+    terms = _terms(beside.get(absence.names), absence.split, synonyms)
+    for name in absence.inputs:
+        text = _lowered(inputs[name].text)
+        spans = (next(quotes.places(_lowered(term), text), None) for term in terms)
+        if first := min(filter(None, spans), default=None):
+            yield Evidence(place or "/", name, *inputs[name].locate(*first))
+
+
+def _terms(named: Any, split: Collection[str], synonyms: Synonyms) -> list[str]:
+    """The names of what a field names, its alternatives and other names of each among them."""
+    names = [name for text in _listed(named) for name in _alternatives(text, split)]
+    return [term for name in names for term in (name, *synonyms.get(name.casefold(), ()))]
+
+
+@lru_cache(maxsize=64)
+def _lowered(text: str) -> str:
+    """A text without capitals, character by character, so that places stay what they are."""
+    lowered = text.lower()
+    if len(lowered) == len(text):
+        return lowered
+    return "".join(low if len(low := char.lower()) == 1 else char for char in text)
 
 
 def _line(text: str, start: int, end: int) -> str:

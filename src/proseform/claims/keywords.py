@@ -10,7 +10,7 @@ from typing import Any, cast
 from proseform.claims.derivations import OPTIONS, REQUIRED, Derivation, Operator, Weight, number
 from proseform.errors import InputError
 
-FROM, SUPPORTS, DERIVE = "x-from", "x-supports", "x-derive"
+FROM, SUPPORTS, DERIVE, ABSENT = "x-from", "x-supports", "x-derive", "x-absent"
 LEAST = 2
 """Letters and digits of a quote that supports nothing but itself, numbers aside; "a" stands in every text."""
 
@@ -34,15 +34,37 @@ class Source:
     split: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """One ``x-absent``: where the value is empty, it says that inputs show nothing of what a field beside it names.
+
+    Attributes:
+        inputs: The inputs.
+        names: The field beside it.
+        split: What stands between alternatives in that field.
+    """
+
+    inputs: tuple[str, ...]
+    names: str
+    split: tuple[str, ...] = ()
+
+
+def absence(stated: Any, where: str) -> Absence:
+    """One absence."""
+    if not isinstance(stated, Mapping):
+        raise InputError(f"{where}: {ABSENT} is an object.")
+    _known(stated, {"input", "names", "split"}, where, ABSENT)
+    return Absence(
+        _inputs(stated, where, ABSENT), _text(stated.get("names"), where, ABSENT), _split(stated, where, ABSENT)
+    )
+
+
 def source(node: Mapping[str, Any], where: str) -> Source:
     """One source."""
     stated = node[FROM]
     options = stated if isinstance(stated, Mapping) else {"input": stated}
     _known(options, {"input", "least"}, where, FROM)
-    names = options.get("input")
-    names = [names] if isinstance(names, str) else names
-    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
-        raise InputError(f"{where}: {FROM} names an input, or several in a list.")
+    names = _inputs(options, where, FROM)
     least = options.get("least", LEAST)
     if not isinstance(least, int) or isinstance(least, bool) or least < 1:
         raise InputError(f"{where}: {FROM}: 'least' is a whole number from 1 on.")
@@ -50,11 +72,8 @@ def source(node: Mapping[str, Any], where: str) -> Source:
     if not isinstance(supports, Mapping):
         raise InputError(f"{where}: {SUPPORTS} is an object.")
     _known(supports, {"names", "states", "split"}, where, SUPPORTS)
-    split = supports.get("split", [])
-    if not isinstance(split, list) or not all(isinstance(one, str) and one for one in split):
-        raise InputError(f"{where}: {SUPPORTS}: 'split' is a list of texts.")
     fields = {key: _text(value, where, SUPPORTS) for key, value in supports.items() if key != "split"}
-    return Source(tuple(names), least, split=tuple(split), **fields)
+    return Source(names, least, split=_split(supports, where, SUPPORTS), **fields)
 
 
 def derivation(stated: Any, where: str) -> Derivation:
@@ -74,6 +93,23 @@ def derivation(stated: Any, where: str) -> Derivation:
     return Derivation(
         cast("Operator", operator), tuple(_text(one, where, DERIVE) for one in of), other=stated.get("else"), **read
     )
+
+
+def _inputs(options: Mapping[str, Any], where: str, keyword: str) -> tuple[str, ...]:
+    """The inputs that are named."""
+    names = options.get("input")
+    names = [names] if isinstance(names, str) else names
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+        raise InputError(f"{where}: {keyword} names an input, or several in a list.")
+    return tuple(names)
+
+
+def _split(options: Mapping[str, Any], where: str, keyword: str) -> tuple[str, ...]:
+    """What stands between alternatives."""
+    split = options.get("split", [])
+    if not isinstance(split, list) or not all(isinstance(one, str) and one for one in split):
+        raise InputError(f"{where}: {keyword}: 'split' is a list of texts.")
+    return tuple(split)
 
 
 def _where(value: Any, where: str) -> dict[str, tuple[Any, ...]]:

@@ -1,7 +1,7 @@
-"""The keywords ``x-from``, ``x-supports``, ``x-derive`` and ``x-abstain`` of a schema, read once and checked.
+"""The keywords of a schema that state where its values come from, read once and checked; see :mod:`proseform.claims`.
 
-Where the first three apply is the validator's to say (:meth:`proseform.schema.Schema.annotations`), through references,
-branches and items of every draft alike.
+Where all of them but ``x-abstain`` apply is the validator's to say (:meth:`proseform.schema.Schema.annotations`),
+through references, branches and items of every draft alike.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from proseform.claims import abstaining, keywords
 from proseform.claims.abstaining import Abstaining
 from proseform.claims.derivations import Derivation
-from proseform.claims.keywords import DERIVE, FROM, SUPPORTS, Source
+from proseform.claims.keywords import ABSENT, DERIVE, FROM, SUPPORTS, Absence, Source
 from proseform.errors import InputError
 from proseform.schema import Schema
 
@@ -34,6 +34,7 @@ class Claims:
         abstaining: The answer that says that there is too little to judge by; None where the schema has none.
         sources: Location of a subschema to its source.
         derivations: Location of a subschema to its derivation.
+        absences: Location of a subschema to its absence.
     """
 
     schema: Schema
@@ -43,6 +44,7 @@ class Claims:
     abstaining: Abstaining | None = None
     sources: dict[str, Source | None] = field(default_factory=dict)
     derivations: dict[str, Derivation | None] = field(default_factory=dict)
+    absences: dict[str, Absence | None] = field(default_factory=dict)
 
     def source(self, location: str, stated: Mapping[str, Any]) -> Source | None:
         """The source that a subschema states; read once for each location."""
@@ -55,6 +57,12 @@ class Claims:
         if location not in self.derivations:
             self.derivations[location] = keywords.derivation(stated[DERIVE], location) if DERIVE in stated else None
         return self.derivations[location]
+
+    def absence(self, location: str, stated: Mapping[str, Any]) -> Absence | None:
+        """The absence that a subschema states, likewise."""
+        if location not in self.absences:
+            self.absences[location] = keywords.absence(stated[ABSENT], location) if ABSENT in stated else None
+        return self.absences[location]
 
 
 def claims(
@@ -82,18 +90,24 @@ def _read(schema: Schema, inputs: tuple[str, ...], absent: frozenset[str], share
     """As :func:`claims`: a bundle's schema is read once, not for each of its answers."""
     stated = False
     for place, node in schema.subschemas():
-        if not {FROM, SUPPORTS, DERIVE} & node.keys():
+        if not {FROM, SUPPORTS, DERIVE, ABSENT} & node.keys():
             continue
         where, stated = f"{schema.where} at {place or '/'}", True
         if FROM in node:
-            source = keywords.source(node, where)
-            for name in source.inputs:
-                if name not in inputs:
-                    raise InputError(
-                        f"{where}: {FROM}: there is no input '{name}'.", hint=f"Inputs are {', '.join(inputs)}."
-                    )
+            _check(keywords.source(node, where).inputs, inputs, where, FROM)
         elif SUPPORTS in node:
             raise InputError(f"{where}: {SUPPORTS} stands beside {FROM} only.")
         if DERIVE in node:
             keywords.derivation(node[DERIVE], where)
+        if ABSENT in node:
+            _check(keywords.absence(node[ABSENT], where).inputs, inputs, where, ABSENT)
     return Claims(schema, stated, absent, shared, abstaining.read(schema, inputs))
+
+
+def _check(named: Collection[str], inputs: Collection[str], where: str, keyword: str) -> None:
+    """Refuse an input that the task does not have."""
+    for name in named:
+        if name not in inputs:
+            raise InputError(
+                f"{where}: {keyword}: there is no input '{name}'.", hint=f"Inputs are {', '.join(inputs)}."
+            )

@@ -269,7 +269,7 @@ def _outcome(state: State, completion: Completion, value: Any, judged: Verdict) 
         prompt_tokens=prompted if prompted.keys() == spent_by.keys() else None,
         tries=state.tries + 1,
         grounded=grounding(value, prose, plan.schema),
-        findings={name: value.findings for name, value in plan.inputs.items()},
+        findings=judging.noticed(plan, state.judged, value),
         **rest,
     )
 

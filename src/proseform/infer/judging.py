@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from typing import Any
 
 from proseform import verify
 from proseform.bundle import Role
+from proseform.claims import unquoted
 from proseform.infer import spans
 from proseform.infer.moves import Plan
+from proseform.input import Finding
 from proseform.verdict import Verdict
 
 
@@ -53,6 +56,30 @@ def stated(plan: Plan, document: Verdict, prose: Verdict, cut: Sequence[str]) ->
 def accepted(plan: Plan, verdict: Verdict) -> bool:
     """Whether the bundle lets pass what the verifier says."""
     return verdict.ok or plan.bundle.accept == "valid"
+
+
+def noticed(plan: Plan, prose: Verdict, value: Any) -> dict[str, Sequence[Finding]]:
+    """What there is to say of each input: its own findings, and what it names while nothing is quoted for it.
+
+    Args:
+        plan: Has the inputs.
+        prose: The verdict on the evaluation, which states more than the answer does; of free prose it states nothing.
+        value: The answer.
+    """
+    read = prose.ok and prose.value is not None
+    task, claims = plan.task, plan.task.claims if plan.task and read else plan.claims
+    found = unquoted(prose.value if read else value, claims, plan.inputs, task.synonyms) if task and claims else ()
+    at = {name: sorted({(one.start, one.end) for one in found if one.input == name}) for name in plan.inputs}
+    return {
+        name: (
+            *given.findings,
+            *(
+                Finding("unquoted", f'It names "{given.raw[start:end]}", and nothing is quoted for it.', start, end)
+                for start, end in at[name]
+            ),
+        )
+        for name, given in plan.inputs.items()
+    }
 
 
 def _span(role: Role) -> AbstractContextManager[spans.Span]:

@@ -78,7 +78,8 @@ class Answer:
         cut: See :class:`Formatted`.
         attempts: See :class:`Formatted`.
         tries: How often the evaluator was asked.
-        findings: What was noticed of each input: what was removed of it, or kept from being read as a control token.
+        findings: What was noticed of each input: what was removed of it, or kept from being read as a control token;
+            and what it names while nothing is quoted for it.
         samples: Of how many evaluations it is one (:mod:`proseform.infer.samples`); tokens are those of all.
         agreement: The share of them that agree with it, in (0, 1].
         prompt_tokens: Tokens of prompts by role, where engines counted these and generated ones for all that was asked;

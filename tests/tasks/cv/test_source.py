@@ -12,9 +12,11 @@ import pytest
 
 from proseform import task, verify
 from proseform.case import SPLITS, Case
+from proseform.claims import unquoted
 from proseform.claims.dates import covered
 from proseform.claims.quotes import stands
 from proseform.errors import InputError
+from proseform.input import of_each
 from proseform.tasks.cv import career, drawing, form, source
 from proseform.tasks.cv.data import data
 
@@ -23,6 +25,16 @@ MONTHS = {
     name: index
     for index, name in enumerate(["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"])
 }
+
+
+@pytest.mark.parametrize("level", CV.levels)
+def test_cvs_of_the_harder_levels_name_what_is_no_evidence(level: str) -> None:
+    """A wish, a neighbour's work, a hearsay: so what is named and not quoted is told, and is no reason to refuse."""
+    named = 0
+    for case in islice(source.generate(level, "test", 5, 200), 200):
+        inputs = of_each(case.inputs)
+        named += bool(unquoted(case.answer, CV.claims, inputs, CV.synonyms))
+    assert named == 0 if level in ("starter", "junior") else named > 20
 
 
 @functools.cache
