@@ -13,8 +13,11 @@ import pytest
 from proseform import bundle as bundles
 from proseform import config, digest, task
 from proseform.errors import RegistryError, StoreError
+from proseform.infer.answer import close
+from proseform.infer.spec import EngineSpec
 from proseform.registry import attachments, connect, models
 from proseform.stages import cache, policy, shipped
+from proseform.stages.engine import opened
 from proseform.testing.untrained import random_bundle
 from proseform.thresholds import Check, GateVerdict
 
@@ -67,6 +70,9 @@ def test_what_is_shipped_without_its_base_is_whole_again(registered: tuple[Path,
     assert bundles.read(whole) == bundle
     assert shipped.whole(into) == whole
     assert shipped.whole(folder) == folder, "what is whole stays where it is"
+    engine = opened(task.load("cv"), EngineSpec.parse([]), into, "", "", "")
+    assert engine.bundle == bundle, "it is served as any other"
+    close(engine)
 
 
 def test_a_base_that_comes_out_otherwise_is_refused(

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping
-from functools import lru_cache
 from typing import Any
 
 from proseform.claims import quotes
 from proseform.claims.derivations import Derivation, Underivable, derived, number
-from proseform.claims.keywords import DERIVE, Absence, Source
+from proseform.claims.keywords import DERIVE, Source
 from proseform.claims.stated import Claims, Synonyms
 from proseform.input import Input
 from proseform.schema import pointer
@@ -71,12 +70,22 @@ def unquoted(value: Any, claims: Claims, inputs: Mapping[str, Input], synonyms: 
         inputs: See there.
         synonyms: See there.
     """
+    if not claims.any or claims.schema.steps(value) > MOST_STEPS:
+        return ()
     found: list[Evidence] = []
-    for place, location, stated in claims.schema.annotations(value) if claims.any else ():
+    lowered: dict[str, str] = {}
+    for place, location, stated in claims.schema.annotations(value):
         absence = claims.absence(location, stated)
-        if absence is not None:
-            part, beside = _at(value, place)
-            found += _named(beside, place, absence, inputs, synonyms) if part in ("", None, []) else ()
+        part, beside = _at(value, place) if absence is not None else (None, {})
+        if absence is None or part not in ("", None, []):
+            continue
+        terms = _terms(beside.get(absence.names), absence.split, synonyms)
+        for name in absence.inputs:
+            if name not in lowered:
+                lowered[name] = _lowered(inputs[name].text)
+            spans = (next(quotes.places(_lowered(term), lowered[name]), None) for term in terms)
+            if first := min(filter(None, spans), default=None):
+                found.append(Evidence(place or "/", name, *inputs[name].locate(*first)))
     return tuple(found)
 
 
@@ -131,25 +140,12 @@ def _supports(
     return quotes.weight(quote) >= source.least or _NUMBER.fullmatch(quote) is not None
 
 
-def _named(
-    beside: Mapping[str, Any], place: str, absence: Absence, inputs: Mapping[str, Input], synonyms: Synonyms
-) -> Iterator[Evidence]:
-    """Where inputs name what nothing is quoted for: the first place in each, case aside."""
-    terms = _terms(beside.get(absence.names), absence.split, synonyms)
-    for name in absence.inputs:
-        text = _lowered(inputs[name].text)
-        spans = (next(quotes.places(_lowered(term), text), None) for term in terms)
-        if first := min(filter(None, spans), default=None):
-            yield Evidence(place or "/", name, *inputs[name].locate(*first))
-
-
 def _terms(named: Any, split: Collection[str], synonyms: Synonyms) -> list[str]:
     """The names of what a field names, its alternatives and other names of each among them."""
     names = [name for text in _listed(named) for name in _alternatives(text, split)]
     return [term for name in names for term in (name, *synonyms.get(name.casefold(), ()))]
 
 
-@lru_cache(maxsize=64)
 def _lowered(text: str) -> str:
     """A text without capitals, character by character, so that places stay what they are."""
     lowered = text.lower()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -11,7 +11,7 @@ from proseform.bundle import Role
 from proseform.claims import unquoted
 from proseform.infer import spans
 from proseform.infer.moves import Plan
-from proseform.input import Finding
+from proseform.input import MOST_FINDINGS, Finding, Input
 from proseform.verdict import Verdict
 
 
@@ -69,17 +69,18 @@ def noticed(plan: Plan, prose: Verdict, value: Any) -> dict[str, Sequence[Findin
     read = prose.ok and prose.value is not None
     task, claims = plan.task, plan.task.claims if plan.task and read else plan.claims
     found = unquoted(prose.value if read else value, claims, plan.inputs, task.synonyms) if task and claims else ()
-    at = {name: sorted({(one.start, one.end) for one in found if one.input == name}) for name in plan.inputs}
     return {
-        name: (
-            *given.findings,
-            *(
-                Finding("unquoted", f'It names "{given.raw[start:end]}", and nothing is quoted for it.', start, end)
-                for start, end in at[name]
-            ),
-        )
+        name: (*given.findings, *_told(given, sorted({(one.start, one.end) for one in found if one.input == name})))
         for name, given in plan.inputs.items()
     }
+
+
+def _told(given: Input, spans: Sequence[tuple[int, int]]) -> Iterator[Finding]:
+    """Findings of what an input names; at most so many as of any kind, and then how many more."""
+    for start, end in spans[:MOST_FINDINGS]:
+        yield Finding("unquoted", f'It names "{given.raw[start:end]}", and nothing is quoted for it.', start, end)
+    if len(spans) > MOST_FINDINGS:
+        yield Finding("unquoted", f"It names {len(spans) - MOST_FINDINGS} more things for which nothing is quoted.")
 
 
 def _span(role: Role) -> AbstractContextManager[spans.Span]:
