@@ -60,7 +60,7 @@ def summarise(
         examples``, and ``round_trip`` of free prose, whose ``figures`` have ``agreement`` too. ``figures`` has the
         names of :data:`FIGURES`, and ``baseline`` those of them that could be earned without reading an input
         (``recommendation_right`` is the headline's, or the whole answer's where a task has none; ``verified_right`` is
-        the whole answer's, of those cases alone whose first evaluation is verified). An estimate is ``{"value", "low",
+        the whole answer's, of those first answers alone that are verified). An estimate is ``{"value", "low",
         "high", "n"}``, or None where nothing was measured.
     """
     by_suite = {
@@ -142,13 +142,12 @@ def _figures(
         for decoding in ("sampled", "greedy")  # greedy stands in for samples that were not drawn
     )
     ends = where(by_suite["answers"], subject=shipped, variant="", decoding="constrained")
-    verified = {row.case for row in where(of, decoding="greedy") if row.scores["ok"]}
     return {
         "schema_valid": figure(where(outcomes, subject=shipped, decoding="constrained"), "ok"),
         "formatter_exact": figure(where(by_suite["formatter"], variant=formatter.GOLD, decoding="free"), "exact"),
         "evaluator_reward": figure(where(of, decoding="greedy"), "reward"),
         "recommendation_right": figure(ends, right),
-        "verified_right": figure([row for row in ends if row.case in verified], "whole_right"),
+        "verified_right": figure([row for row in ends if row.scores.get("verified")], "whole_right"),
         "lift": next(filter(None, lifts), None),
     }
 

@@ -12,7 +12,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from proseform.claims import judge
+from proseform.claims import claims, judge
 from proseform.input import of_each
 from proseform.schema import pointer
 from proseform.strict import DECODER, DuplicateKeyError, same
@@ -131,6 +131,11 @@ def stated(
             shown = [json.dumps(one, ensure_ascii=False)[:60] for one in (value[name], evaluation[name])]
             return Verdict(reason=Reason.INCONSISTENT, where=place, detail=f"{shown[0]}; the prose says {shown[1]}")
     return judge(value, claims, inputs, task.synonyms, cut=cut)
+
+
+def stating(schema: Schema, task: Task) -> Claims:
+    """What a task's own schema, or one of its formats, states of its values."""
+    return claims(schema, task.inputs, absent={*task.schema.fields} - {*schema.fields}, shared=schema.fields)
 
 
 def _repeats(value: Any, evaluation: Any, stated: Claims, own: Claims) -> bool:

@@ -232,9 +232,9 @@ def _plans(
     agree(engine.bundle, task)
     target = schema or engine.bundle.compiled()
     own = target.document != engine.bundle.schema
-    absent = () if own else set(task.schema.fields) - set(target.fields)
-    shared = verify.shared(target, task.schema) if own else target.fields
-    stated = claims(target, task.inputs, absent=absent, shared=shared)
+    stated = (
+        claims(target, task.inputs, shared=verify.shared(target, task.schema)) if own else verify.stating(target, task)
+    )
     return [
         Plan(
             engine.bundle,

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from proseform import verify
 from proseform.case import Case
+from proseform.input import of_each
 from proseform.outcome import Outcome, headline, judged_json
 from proseform.schema import Schema
 from proseform.suites import Ask, Study, Subject, evaluations, figures, where
@@ -27,8 +29,9 @@ def plan(study: Study, subject: Subject) -> list[Ask]:
 
 
 def judge(outcome: Outcome, study: Study) -> Outcome:
-    """The outcome with verdict and scores."""
-    return judged_json(outcome, study.schema, study.by_id[outcome.case].answer, headline(study.task))
+    """The outcome with verdict and scores; ``verified`` says whether it would leave the product at the first try."""
+    judged = judged_json(outcome, study.schema, study.by_id[outcome.case].answer, headline(study.task))
+    return replace(judged, scores={**judged.scores, "verified": float(_verified(outcome, study))})
 
 
 def summarise(outcomes: Sequence[Outcome], study: Study) -> dict[str, Any]:
@@ -57,6 +60,17 @@ def confusion(outcomes: Sequence[Outcome], study: Study) -> dict[str, Any] | Non
     counts = Counter((gold, label if label in labels else NO_LABEL) for gold, label in stated)
     table = [[counts[gold, label] for label in columns] for gold in labels]
     return {"field": head, "labels": labels, "columns": columns, "counts": table}
+
+
+def _verified(outcome: Outcome, study: Study) -> bool:
+    """Whether evaluation and JSON are verified, as in serving."""
+    task, inputs = study.task, of_each(study.by_id[outcome.case].inputs)
+    given = outcome.texts.get("given", "")
+    prose = verify.unread(given) if task.free else verify.prose(given, task, inputs)
+    document = verify.answer(outcome.text, study.schema)
+    if not (prose.ok and document.ok):
+        return False
+    return verify.stated(document.value, prose, task, verify.stating(study.schema, task), inputs).ok
 
 
 def _ask(study: Study, prose: Outcome, decoding: str) -> Ask:
