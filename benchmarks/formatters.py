@@ -85,11 +85,13 @@ def asked(study: Study, run: config.Run) -> dict[str, list[Asked]]:
 
 def measured(folder: policy.Policy, kind: config.Kind, run: config.Run, of: Mapping[str, Sequence[Asked]]) -> Figures:
     """Load a formatter into this process, and have it write everything."""
-    from proseform.infer.loading import load_model
+    from proseform.infer.loading import load_model, merged
     from proseform.infer.role_model import RoleModel
 
     before = _memory_mb("VmRSS")
-    model, tokenizer = load_model(folder.base, folder.adapter, kind=kind, device="cpu")
+    model, tokenizer = load_model(folder.base, dtype=run.model.dtype, kind=kind, device="cpu")
+    if folder.adapter:
+        model = merged(model, folder.adapter)
     role_model = RoleModel.of(model, tokenizer, limit=run.model.max_length)
     exact, cpu_ms, passes = {}, {}, {}
     for source, documents in of.items():
