@@ -35,7 +35,7 @@ def ship(task: str, run: str, alias: str, name: str, tracking_uri: str, into: Pa
         alias: An alias or a version; its gate must be open.
         name: The registered model; empty takes the run's, and then proseform-<task>.
         tracking_uri: MLflow's; empty takes SQLite in the home folder.
-        into: The folder to write, such as ``bundles/cv``.
+        into: The folder to write, such as ``bundles/<task>``.
 
     Raises:
         RegistryError: No such model, alias or version, no report is filed with it, or its gate is not open.
