@@ -62,8 +62,8 @@ recompute = "never"
 _SHARE = {"sft": 0.55, "grpo": 0.25}
 """Of the time, what each kind of stage of the second part gets; the rest is for loading."""
 _MICRO = 16
-"""Rows of a forward pass, where a CPU has 4: two trainings at 32 held 70 GB on an H200."""
-_SHIPPED = "smollm2-real"
+"""Rows of a forward pass, where a CPU has 4: with 32 an evaluator held 40 GiB of an H200, and a formatter 31."""
+_REAL = "smollm2-real"
 SUMMARY = "gpu_check.json"
 ADAPTERS = "adapters"
 RUN = "run.toml"
@@ -93,13 +93,13 @@ class Plan:
     @property
     def rows(self) -> int:
         """Training cases; what is measured needs a few."""
-        whole = config.load(_SHIPPED).dataset.train
+        whole = config.load(_REAL).dataset.train
         return 64 if self.dry else min(1000, whole) if self.part == "measured" else whole
 
     def text(self, rank: int) -> str:
         """The run file of the adapters of one rank."""
         return _RUN.format(
-            run="small" if self.dry else _SHIPPED,
+            run="small" if self.dry else _REAL,
             model=self.model,
             level=f'level = "{self.level}"' if self.level else "",
             rows=self.rows,

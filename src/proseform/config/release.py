@@ -83,7 +83,7 @@ class Gate(Section):
     recommendation_right: Check = Check(at_least=0.6)
     """Share of held-out cases whose headline field is right, end to end."""
     verified_right: Check | Literal[False] = False
-    """Of those cases whose first evaluation is verified, the share whose answer is wholly right; false is no check."""
+    """Of those first answers that are verified, the share that is wholly right; false is no check."""
     lift: Check = Check(at_least=0.0)
     """What GRPO adds to the sampled reward over SFT, paired by case."""
     agreement: Check = Check(at_least=0.9)

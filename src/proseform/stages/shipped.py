@@ -22,8 +22,6 @@ from proseform.stages.register import registered_name
 from proseform.store import RESULT, link, write_json
 
 RUN, REPORT, CARD = "run.json", "report.json", "README.md"
-_LEFT_OUT = frozenset({"training"})
-"""Of the report: the curves of every step, most of its size."""
 
 
 def ship(task: str, run: str, alias: str, name: str, tracking_uri: str, into: Path) -> Bundle:
@@ -48,11 +46,8 @@ def ship(task: str, run: str, alias: str, name: str, tracking_uri: str, into: Pa
         raise RegistryError(
             f"'{model}', version {version.version}: its gate has not opened.", hint="Ship a version whose gate is open."
         )
-    report = {
-        key: value
-        for key, value in json.loads(attachments.read(registry, version, "report.json")).items()
-        if key not in _LEFT_OUT
-    }
+    report = json.loads(attachments.read(registry, version, "report.json"))
+    report.pop("training", None)  # the curves of every step, most of its size
     folder = models.fetch(registry, model, version.version, cache.home().root / "bundles")
     bundle = bundles.read(folder)
     into.parent.mkdir(parents=True, exist_ok=True)
@@ -92,13 +87,13 @@ def whole(folder: Path) -> Path:
                 f"adapters ({digest.short(value)}).",
                 hint="Install what requirements/ locks (make setup).",
             )
-    made_here = policy.fetched(base)
+    source = policy.fetched(base)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".whole-", dir=target.parent) as staging:
         made = Path(staging) / target.name
         shutil.copytree(folder, made, copy_function=link, ignore=_but(folder, RUN, REPORT, CARD))
         for name in lacking:
-            shutil.copytree(made_here, made / name, copy_function=link, ignore=_but(made_here, RESULT))
+            shutil.copytree(source, made / name, copy_function=link, ignore=_but(source, RESULT))
         try:
             made.rename(target)
         except OSError:  # another process made the same meanwhile
