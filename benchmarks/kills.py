@@ -28,7 +28,10 @@ from proseform import config, digest, warm
 from proseform.launch import Job
 from proseform.machine import machine
 
-EVERYTHING = {name: {} for name in ("resample", "rounds", "zero_variance", "curriculum", "skip", "replay", "gold")}
+EVERYTHING: dict[str, dict[str, float]] = {
+    **{name: {} for name in ("resample", "rounds", "zero_variance", "curriculum", "skip", "gold")},
+    "replay": {"share": 0.5},
+}
 STAGES = ("sft", "grpo", "grpo-json")
 OF_JSON = {"reward": "json", "rubric": "additive", "signal": {**EVERYTHING, "skeleton": {}, "form": {}}}
 STEPS, SAVE_EVERY = 12, 2
@@ -67,7 +70,7 @@ def main() -> None:
 
     wait(forked(lambda: leg.trained(folder, 0, leg.run(0, STEPS, {})), folder / "trained.log"))
     made = leg.trained(folder, 0, leg.run(0, STEPS, {}))
-    recipe = leg.run(0, STEPS, EVERYTHING).model_dump(mode="json", by_alias=True)
+    recipe = leg.run(0, STEPS, {"signal": EVERYTHING}).model_dump(mode="json", by_alias=True)
     recipe["grpo"]["save_every"] = SAVE_EVERY
     recipe["sft"]["evaluator"] |= {"steps": 40, "save_every": 5}
     of_json = {**recipe, "grpo": {**recipe["grpo"], **OF_JSON}}

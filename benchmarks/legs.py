@@ -10,7 +10,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -26,6 +26,7 @@ SUMS = "sums.jsonl"
 
 Measure = Callable[[], Mapping[str, Any]]
 Tally = Callable[[Mapping[str, Any], Mapping[str, Any]], dict[str, Any] | None]
+Enough = Callable[[Sequence[Mapping[str, Any]]], bool]
 
 
 def install(folder: Path, name: str, packages: Mapping[str, str]) -> None:
@@ -94,7 +95,14 @@ def grpo_tally(logs: Mapping[str, Any], sums: Mapping[str, Any]) -> dict[str, An
     }
 
 
-def counted(work: Path, measure: Measure, every: int, budget: float = math.inf, tally: Tally = grpo_tally) -> Any:
+def counted(
+    work: Path,
+    measure: Measure,
+    every: int,
+    budget: float = math.inf,
+    tally: Tally = grpo_tally,
+    enough: Enough = lambda _: False,
+) -> Any:
     """A callback that counts a run, and measures it before the first step and after every few.
 
     A run that goes on keeps what was counted before its checkpoint.
@@ -105,6 +113,7 @@ def counted(work: Path, measure: Measure, every: int, budget: float = math.inf, 
         every: Steps between two measurements.
         budget: Tokens after which training ends, with a last measurement.
         tally: Counts a step.
+        enough: Whether training ends after the measurements so far.
     """
     from transformers import TrainerCallback
 
@@ -131,10 +140,16 @@ def counted(work: Path, measure: Measure, every: int, budget: float = math.inf, 
             _append(sums, self.sums)
             spent = self.sums["tokens"] >= budget
             if spent:
-                control.should_training_stop = True
-                control.should_save = False  # whoever goes on from this step would do one more
+                self._end(control)
             if spent or state.global_step % every == 0:
                 _append(points, {**self.sums, **measure()})
+                if enough(jsonl.rows(points)):
+                    self._end(control)
+
+        def _end(self, control: Any) -> None:
+            """No more steps, and no checkpoint of this one: whoever goes on from it would do one more."""
+            control.should_training_stop = True
+            control.should_save = False
 
     return Counted()
 

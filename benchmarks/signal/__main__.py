@@ -1,98 +1,113 @@
 """Tokens that methods against zero-variance groups save, on a frozen task where most groups are dead at first.
 
-Run it as `python -m benchmarks.signal`. Each leg (a method from a seed) is kept in the folder when it is done; a leg
-that was stopped goes on from its checkpoint, and `--minutes` ends the command between two legs; call it again to go on.
-Sampled tokens are counted, discarded ones too, until the held-out reward is 90 % of plain GRPO's plateau.
+Run it as `python -m benchmarks.signal`. Plain GRPO is run to its last step from every seed; 90 % of its plateau of
+held-out reward is the target. A method's leg ends when it is there. Sampled tokens are counted, discarded ones too.
+Each leg (a method from a seed) is kept in the folder when it is done; `--minutes` ends the command between legs, and
+the same command goes on. `--write` writes docs/results/signal.md, its picture and the records beside it.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import importlib
 import math
-import statistics
+import os
+import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.signal import figures, leg
-from proseform.machine import machine
+from benchmarks.forked import side_by_side
+from benchmarks.signal import figures, leg, page
+from proseform import jsonl, warm
 
-PLAIN, DYNAMIC = "plain", "resample"
+ROOT = Path(__file__).parents[2]
 
 
 def main() -> None:
     """Work off what is left, then print what there is."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=10, help="seeds, from 0")
-    parser.add_argument("--steps", type=int, default=100, help="optimiser steps of plain GRPO and of every method")
-    parser.add_argument("--methods", nargs="+", choices=leg.METHODS, default=[*leg.METHODS], metavar="METHOD")
-    parser.add_argument("--minutes", type=float, default=55.0, help="no leg begins after that many minutes")
-    parser.add_argument("--folder", type=Path, default=Path(".proseform/benchmarks/signal"), help="legs are kept here")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    given = parser.parse_args()
-    ends = time.monotonic() + 60 * given.minutes
-    given.folder.mkdir(parents=True, exist_ok=True)
-    leg.install(given.folder.absolute())
-    methods = [PLAIN, *(name for name in given.methods if name != PLAIN)]
-    runs: dict[str, dict[int, list[dict[str, Any]]]] = {name: {} for name in methods}
-    left = 0
-    for seed in range(given.seeds):
-        for name in methods:
-            done = (given.folder / f"{name}-{seed}-{given.steps}.json").is_file()
-            if not done and time.monotonic() >= ends:
-                left += 1
-                continue
-            runs[name][seed] = leg.work_off(given.folder.absolute(), name, seed, given.steps)
-    if not runs[PLAIN]:
-        raise SystemExit("No leg is done yet: give it more --minutes.")
-    table = compared(runs)
-    if given.json:
-        print(json.dumps(table))
-        return
-    print(f"{machine()}; {given.steps} steps, {left} legs left; target {table['target']:.3f} held-out reward")
-    print(
-        f"{'method':<28}{'seeds':>6}{'censored':>9}{'tokens to it':>14}{'mixed/M':>9}  plain / it [95 %], dynamic / it"
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks.signal", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    for name, row in table["methods"].items():
-        ratios = ", ".join(_words(row[key]) for key in ("of_plain", "of_dynamic"))
-        tokens = "never" if math.isinf(row["tokens"]) else f"{row['tokens']:,.0f}"
-        print(f"{name:<28}{row['seeds']:>6}{row['censored']:>9}{tokens:>14}{row['mixed_per_million']:>9.0f}  {ratios}")
+    parser.add_argument("--seeds", type=int, default=10, help="how many (default: %(default)s)")
+    parser.add_argument("--first-seed", type=int, default=0, help="the first of them (default: %(default)s)")
+    parser.add_argument("--steps", type=int, default=100, help="optimiser steps, at most (default: %(default)s)")
+    parser.add_argument("--methods", nargs="+", choices=leg.METHODS, default=[*leg.METHODS], metavar="METHOD")
+    parser.add_argument("--workers", type=int, default=2, help="legs side by side, one thread each (default: 2)")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="no leg begins after that many minutes")
+    parser.add_argument("--folder", type=Path, default=Path(".proseform/benchmarks/signal"), help="legs are kept here")
+    parser.add_argument("--figures", action="store_true", help="train nothing; where the folder has no records, "
+                        "figures are of those in docs/results")  # fmt: skip
+    parser.add_argument("--write", action="store_true", help="write the page too")
+    given = parser.parse_args()
+    methods = [figures.PLAIN, *(name for name in given.methods if name != figures.PLAIN)]
+    seeds = range(given.first_seed, given.first_seed + given.seeds)
+    todo = [leg.Leg(name, seed, given.steps) for name in methods for seed in seeds]
+    if not given.figures:
+        _work_off(given.folder.absolute(), todo, given.workers, time.monotonic() + 60 * given.minutes)
+    kept = [record for one in todo if (record := leg.done(given.folder, one))] or _of_page(todo)
+    if not any(one["method"] == figures.PLAIN for one in kept):
+        raise SystemExit("No leg of plain GRPO is done yet: give it more --minutes.")
+    text = page.page(kept, given.steps)
+    print(text)
+    if given.write:
+        for path in page.write(ROOT, text, kept):
+            print(path, file=sys.stderr)
 
 
-def compared(runs: Mapping[str, Mapping[int, Sequence[Mapping[str, Any]]]]) -> dict[str, Any]:
-    """The figures of each method that has a leg.
-
-    Args:
-        runs: By method and seed, a leg's measurements; plain GRPO has one at least.
-    """
-    goal = figures.target([*runs[PLAIN].values()])
-    needed = {name: {seed: figures.tokens_to(run, goal) for seed, run in legs.items()} for name, legs in runs.items()}
-    rows = {
-        name: {
-            "seeds": len(legs),
-            "censored": sum(map(math.isinf, needed[name].values())),
-            "tokens": statistics.median_high(needed[name].values()),
-            "mixed_first": statistics.fmean(_mixed_first(run) for run in legs.values()),
-            "mixed_per_million": statistics.median(figures.mixed_per_million(run, goal) for run in legs.values()),
-            "of_plain": figures.ratio(needed[PLAIN], needed[name]),
-            "of_dynamic": figures.ratio(needed[DYNAMIC], needed[name]) if needed.get(DYNAMIC) else None,
-        }
-        for name, legs in runs.items()
-        if legs
-    }
-    return {"target": goal, "methods": rows}
+def _of_page(legs: Sequence[leg.Leg]) -> list[dict[str, Any]]:
+    """The records beside the page, of these legs."""
+    rows = {(row["method"], row["seed"]): row for row in jsonl.rows(ROOT / page.KEPT)}
+    return [row for one in legs if (row := rows.get((one.method, one.seed))) and row["key"] == one.key]
 
 
-def _mixed_first(run: Sequence[Mapping[str, Any]]) -> float:
-    """The share of mixed groups up to the first measurement."""
-    return run[1]["mixed"] / run[1]["groups"] if len(run) > 1 else 0.0
+def _work_off(folder: Path, legs: Sequence[leg.Leg], workers: int, ends: float) -> None:
+    """What is left of legs: first policies of SFT, then plain GRPO, whose plateau is the target of the others."""
+    folder.mkdir(parents=True, exist_ok=True)
+    leg.install(folder)
+    os.environ |= {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
+    for module in warm.MODULES:
+        importlib.import_module(module)
+    pool = partial(side_by_side, log=_log(folder), workers=workers, ends=ends, ended=_ended)
+    plain = [one for one in legs if one.method == figures.PLAIN]
+    failed = pool(
+        [one.seed for one in plain if not leg.ready(folder, one.seed)],
+        lambda seed: leg.trained(folder, seed, leg.run(seed, 1, {})),
+    )
+    if not failed:
+        failed = pool([one for one in plain if not leg.done(folder, one)], partial(leg.work_off, folder))
+    reached = [record["points"] for one in plain if (record := leg.done(folder, one))]
+    if not failed and len(reached) == len(plain):
+        goal = figures.target(reached)
+        left = [one for one in legs if not _at_its_end(leg.done(folder, one), goal, one.steps)]
+        failed = pool(left, partial(leg.work_off, folder, goal=goal))
+    if failed:
+        raise SystemExit(f"{len(failed)} failed; their words are in {folder / 'logs'}. The same command tries again.")
 
 
-def _words(ratio: tuple[float, float, float] | None) -> str:
-    """A ratio with its interval."""
-    return "-" if ratio is None else f"{ratio[0]:.2f} [{ratio[1]:.2f}, {ratio[2]:.2f}]"
+def _at_its_end(record: Mapping[str, Any] | None, goal: float, steps: int) -> bool:
+    """Whether a leg got to the goal, or to its last step."""
+    if record is None:
+        return False
+    return record["points"][-1]["step"] >= steps or not math.isinf(figures.tokens_to(record["points"], goal))
+
+
+def _ended(one: object, failed: bool) -> None:
+    """Say that a leg has ended."""
+    print(f"{_name(one)}: {'failed' if failed else 'done'}", file=sys.stderr, flush=True)
+
+
+def _name(one: object) -> str:
+    """Of a leg, or of the policy of a seed."""
+    return f"{one.method}-{one.seed}" if isinstance(one, leg.Leg) else f"policy-{one}"
+
+
+def _log(folder: Path) -> Callable[[object], Path]:
+    """Where the words of a leg's libraries go."""
+    (folder / "logs").mkdir(exist_ok=True)
+    return lambda one: folder / "logs" / f"{_name(one)}.log"
 
 
 if __name__ == "__main__":

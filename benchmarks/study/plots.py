@@ -60,8 +60,8 @@ def _panels(
     """A panel for each factor, with the centre in grey."""
     shown = panels(plan, legs)
     lines = -(-len(shown) // COLUMNS)
-    with _figure(path, (12, 3.1 * lines)) as figure:
-        grid = figure.subplots(lines, COLUMNS, sharey=True, squeeze=False)
+    with figure(path, (12, 3.1 * lines)) as drawn:
+        grid = drawn.subplots(lines, COLUMNS, sharey=True, squeeze=False)
         for place, axes in enumerate(grid.flat):
             if place >= len(shown):
                 axes.set_axis_off()
@@ -101,8 +101,8 @@ def _mixed(axes: Axes, legs: Sequence[Record], name: str, colour: str) -> None:
 
 def _compliance(path: Path, legs: Legs) -> None:
     """The share of valid sampled answers, an arm a line: mean with its interval, and each seed."""
-    with _figure(path, (8, 0.6 + 0.27 * len(legs))) as figure:
-        axes = figure.subplots()
+    with figure(path, (8, 0.6 + 0.27 * len(legs))) as drawn:
+        axes = drawn.subplots()
         for place, some in enumerate(legs.values()):
             values = [leg["final"]["valid_sampled"] for leg in some]
             estimate = bounded_mean(values, 0.0, 1.0)
@@ -114,7 +114,7 @@ def _compliance(path: Path, legs: Legs) -> None:
 
 
 @contextmanager
-def _figure(path: Path, size: tuple[float, float]) -> Iterator[Any]:
+def figure(path: Path, size: tuple[float, float]) -> Iterator[Any]:
     """A figure that is written where the block ends."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
@@ -124,6 +124,6 @@ def _figure(path: Path, size: tuple[float, float]) -> Iterator[Any]:
         "axes.spines.top": False, "axes.spines.right": False, "text.color": INK, "axes.facecolor": PAPER,
     }  # fmt: skip
     with mpl.rc_context(style):
-        figure = Figure(figsize=size, facecolor=PAPER, layout="tight")
-        yield figure
-        figure.savefig(path, metadata={"Date": None, "Creator": None})
+        drawn = Figure(figsize=size, facecolor=PAPER, layout="tight")
+        yield drawn
+        drawn.savefig(path, metadata={"Date": None, "Creator": None})

@@ -6,9 +6,7 @@ import importlib
 import json
 import os
 import shutil
-import signal
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -26,16 +24,13 @@ from rich.progress import (
 )
 
 from benchmarks import legs as shared
-from benchmarks.forked import forked
+from benchmarks.forked import side_by_side
 from benchmarks.study import arms, leg, results, world
 from proseform import jsonl, warm
 from proseform.errors import StageError
 from proseform.store import write_json
 
 RECORD = "record.json"
-_LOOK_S = 0.5
-"""Between two looks at what legs have done."""
-
 Leg = tuple[str, int]
 
 
@@ -145,26 +140,15 @@ class _Pool:
 
     def work_off(self, todo: Sequence[Leg], work: Callable[[Leg], None]) -> list[Leg]:
         """Work off legs; those that failed. A leg that would begin too late is left."""
-        waiting, running, failed = deque(todo), dict[int, Leg](), list[Leg]()
-        try:
-            while running or (waiting and time.monotonic() < self._ends):
-                while waiting and len(running) < self._workers and time.monotonic() < self._ends:
-                    one = waiting.popleft()
-                    running[forked(partial(work, one), _log(self._folder, one))] = one
-                self._screen.look([*running.values()])
-                for process in [*running]:
-                    ended, status = os.waitpid(process, os.WNOHANG)
-                    if not ended:
-                        continue
-                    one = running.pop(process)
-                    failed += [one] if status else []
-                    self._end(one, failed=bool(status))
-                time.sleep(_LOOK_S)
-        finally:
-            for process in running:
-                os.kill(process, signal.SIGKILL)
-                os.waitpid(process, 0)
-        return failed
+        return side_by_side(
+            todo,
+            work,
+            partial(_log, self._folder),
+            workers=self._workers,
+            ends=self._ends,
+            look=self._screen.look,
+            ended=self._end,
+        )
 
     def talk(self, one: Leg) -> None:
         """In a process of its own: the chat model of a seed."""
@@ -176,7 +160,7 @@ class _Pool:
         quiet()
         write_json(leg.folder_of(self._folder, *one) / RECORD, leg.work_off(self._folder, self._plan, *one))
 
-    def _end(self, one: Leg, *, failed: bool) -> None:
+    def _end(self, one: Leg, failed: bool) -> None:
         """Keep what a process has left."""
         if failed:
             self._screen.ended(one, "failed")

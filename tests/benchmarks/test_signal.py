@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from benchmarks.signal import figures, leg
-from benchmarks.signal.__main__ import compared
 from benchmarks.signal.rungs import rewards, source
 from proseform import config
 
@@ -17,7 +16,16 @@ from proseform import config
 def _run(*held_out: float, tokens: int = 10, mixed: int = 1) -> list[dict[str, Any]]:
     """Measurements, each some tokens and eight groups after the one before."""
     return [
-        {"tokens": tokens * at, "held_out": value, "groups": 8 * at, "mixed": mixed * at}
+        {
+            "step": at,
+            "tokens": tokens * at,
+            "held_out": value,
+            "groups": 8 * at,
+            "mixed": mixed * at,
+            "mixed_tokens": tokens * at // 2,
+            "trained": 8 * at,
+            "trained_mixed": 2 * at,
+        }
         for at, value in enumerate(held_out)
     ]
 
@@ -54,15 +62,18 @@ def test_the_comparison_names_each_method_with_its_censored_runs() -> None:
         "resample": {0: _run(0.0, 1.0, 1.0), 1: _run(0.0, 0.0, 0.0)},
         "gold": {},
     }
-    rows = compared(runs)["methods"]
+    goal, rows = figures.compared(runs)
+    assert goal == pytest.approx(0.9)
     assert list(rows) == ["plain", "resample"]
-    assert (rows["plain"]["tokens"], rows["plain"]["of_plain"][0], rows["plain"]["censored"]) == (30, 1.0, 0)
-    assert rows["resample"]["censored"] == 1
-    assert rows["plain"]["mixed_first"] == 1 / 8
+    plain = rows["plain"]
+    assert (plain.tokens, plain.of_plain and plain.of_plain[0], plain.censored) == (30, 1.0, 0)
+    assert rows["resample"].censored == 1
+    assert plain.mixed_first == 1 / 8
+    assert (plain.sampled_mixed, plain.trained_mixed) == (0.5, 0.25)
 
 
 def test_every_method_is_a_run_file_that_is_taken() -> None:
-    runs = [leg.run(3, 10, signal) for signal in leg.METHODS.values()]
+    runs = [leg.Leg(name, 3, 10).run for name in leg.METHODS]
     assert runs[0].grpo.signal == config.Signal()
     assert len({run.digest for run in runs}) == len(runs)
 

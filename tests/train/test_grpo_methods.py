@@ -25,6 +25,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "curriculum": {"curriculum": {"by": "leaves"}},
     "skip": {"skip": {"explore": 0.1}},
     "replay": {"replay": {"groups": 8, "age": 8}},
+    "share": {"replay": {"groups": 8, "age": 8, "share": 0.5}},
     "gold": {"gold": {"groups": 4}},
     "all": {
         "resample": {"budget": 2.0},
@@ -32,7 +33,7 @@ METHODS: dict[str, dict[str, Any]] = {
         "zero_variance": {},
         "curriculum": {"by": "leaves"},
         "skip": {},
-        "replay": {"groups": 8, "age": 8},
+        "replay": {"groups": 8, "age": 8, "share": 0.5},
         "gold": {"groups": 1},
     },
 }
@@ -103,6 +104,9 @@ def _acted(name: str, lines: list[dict[str, float]], rows: list[rollouts.Rollout
     if name in {"gold", "replay"}:
         assert sum(line[{"gold": "golden", "replay": "replayed"}[name]] for line in lines) > 0
         assert discarded > 0
+    if name == "share":
+        assert any(line["sampled_groups"] < 4 and line["replayed"] >= 4 - line["sampled_groups"] for line in lines)
+        assert all(line["sampled_groups"] + line["replayed"] >= 4 for line in lines)
     if name == "skip":
         assert lines[-1]["skipped"] > 0
     if name == "curriculum":

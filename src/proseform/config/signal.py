@@ -49,12 +49,15 @@ class Skip(Section):
 
 
 class Replay(Section):
-    """Mixed groups of earlier steps in the place of zero-variance groups, by their own sampling probabilities."""
+    """Mixed groups of earlier steps, by their own probabilities, for dead groups or for what is not sampled."""
 
     groups: Positive = 32
     """Mixed groups that are kept, the newest."""
     age: Positive = 8
     """Steps after which a group is too old."""
+    share: Annotated[float, Field(ge=0, le=0.9)] = 0.0
+    """Share of grpo.prompts that a step replays instead of sampling, as far as there are groups. Above one half a group
+    is replayed more than once: share / (1 - share) times, rounded up."""
 
 
 class Gold(Section):

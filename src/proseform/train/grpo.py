@@ -197,7 +197,7 @@ def _trainer(
     ask = _asker(task, knobs, tokenizer, prefill)
     rubric = rubric_of(task, knobs)
     acting = Methods(knobs, source, rewards.best, _writer(task, run, tokenizer, prefill, rewards), rubric)
-    seams = Seams(source, acting, rule, rewards, ask, prefill, knobs.prompts, recorder)
+    seams = Seams(source, acting, rule, rewards, ask, prefill, recorder)
     steps = max(knobs.steps, 1)
     if last:
         seams.load(last)

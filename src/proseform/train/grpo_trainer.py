@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -118,17 +119,18 @@ class Trainer(GRPOTrainer):
         """
         size, world = self.num_generations, self.accelerator.num_processes
         unit = world // math.gcd(size, world)
+        fresh = self.seams.methods.fresh(self.state.global_step + 1)
         drawn: list[Drawn] = []
         asks: list[Ask] = []
         sampled: list[Sample] = []
-        more = [Ask(case) for case in self.seams.source.next(self.seams.prompts)]
+        more = [Ask(case) for case in self.seams.source.next(fresh)]
         while more:
             last = more[-1].again if more[-1].again is not None else len(drawn) + len(more) - 1
             more += [Ask(more[-1].case, last)] * (-len(more) % unit)
-            fresh = self._sample([ask.case for ask in more], len(sampled))
-            drawn = joined(drawn, more, [fresh[at : at + size] for at in range(0, len(fresh), size)])
+            some = self._sample([ask.case for ask in more], len(sampled))
+            drawn = joined(drawn, more, [some[at : at + size] for at in range(0, len(some), size)])
             asks += more
-            sampled += fresh
+            sampled += some
             more = self.seams.methods.more(drawn)
         return drawn, asks, sampled
 
@@ -201,9 +203,9 @@ class Trainer(GRPOTrainer):
         methods, size = self.seams.methods, self.num_generations
         again = [
             rounds.advantages(group, one, scaled=self.scale_rewards == "group")
-            if len(one.samples) > size and one.mixed and all(s.place != NOT_SAMPLED for s in group.samples)
+            if one and len(one.samples) > size and one.mixed and all(s.place != NOT_SAMPLED for s in group.samples)
             else [math.nan] * size
-            for one, group in zip(chosen, groups, strict=True)
+            for one, group in zip_longest(chosen, groups)
         ]
         ours = torch.tensor([value for group in again for value in group][own], device=batch["advantages"].device)
         batch["advantages"] = torch.where(ours.isnan(), batch["advantages"], ours.to(batch["advantages"].dtype))

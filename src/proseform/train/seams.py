@@ -31,7 +31,6 @@ class Seams:
         rewards: Score the completions.
         ask: A case to what the policy is asked.
         prefill: The beginning of every completion, given.
-        prompts: Prompts a step, over all processes.
         recorder: Keeps the rollouts; None where they are not to be kept.
     """
 
@@ -41,7 +40,6 @@ class Seams:
     rewards: Rewards
     ask: Callable[[Case], Asked]
     prefill: str
-    prompts: int
     recorder: Recorder | None = None
 
     def load(self, checkpoint: Path) -> None:

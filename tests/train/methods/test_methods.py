@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -153,33 +154,86 @@ def test_replay_takes_the_newest_mixed_groups_in_the_place_of_dead_ones_and_each
     old = [drawn(0, 1, case=CASES[at]) for at in range(3)]
     replay.keep([*old, drawn(0, 0)], [[-1.0]] * 8, 1)
     dead = [drawn(0, 0, case=CASES[9]), drawn(0, 1, case=CASES[8]), drawn(1, 1, case=CASES[7]), drawn(0, 0)]
-    assert replay.mix(dead, 1) == dead  # of this very step
-    mixed = replay.mix(dead, 2)
+    assert replay.mix(dead, 1, 4) == dead  # of this very step
+    mixed = replay.mix(dead, 2, 4)
     assert [one.case.id for one in mixed[:3]] == [CASES[2].id, CASES[8].id, CASES[1].id]  # two are kept, the newest
     assert mixed[3] == dead[3]
     assert mixed[0].samples[0].logs == (-1.0,)
     assert not mixed[0].golden
-    assert replay.mix(dead, 3) == dead  # used up
+    assert replay.mix(dead, 3, 4) == dead  # used up
 
 
 def test_replay_forgets_what_is_too_old_and_never_keeps_gold_or_replayed_groups() -> None:
     replay = Replay(config.Replay(groups=4, age=1))
     replay.keep([drawn(0, 1), drawn(1, 0)], [[-1.0]] * 4, 1)
-    (again,) = replay.mix([drawn(0, 0)], 2)
+    (again,) = replay.mix([drawn(0, 0)], 2, 1)
     replay.keep([again], [[-1.0], [-2.0]], 2)
     gold = Drawn(CASES[0], (drawn(0).samples[0], Sample("gold", (1,), Score({"a": 1.0}, 1.0))))
     replay.keep([gold], [[-1.0], [-2.0]], 2)
     assert len(replay.state()) == 1
-    assert replay.mix([drawn(0, 0)], 3) == [drawn(0, 0)]
+    assert replay.mix([drawn(0, 0)], 3, 1) == [drawn(0, 0)]
     assert replay.state() == []
 
 
+def test_a_share_of_a_step_is_replayed_instead_of_sampled_as_far_as_there_are_groups() -> None:
+    replay = Replay(config.Replay(share=0.5))
+    assert replay.due(4, 1) == 0
+    replay.keep([drawn(0, 1, case=CASES[at]) for at in range(3)], [[-1.0]] * 6, 1)
+    assert replay.due(4, 2) == 2
+    fresh = [drawn(0, 1, case=CASES[8]), drawn(0, 0, case=CASES[9])]
+    mixed = replay.mix(fresh, 2, 4)
+    # The two that were not sampled come last; the dead one gives way too. Each is replayed once.
+    assert [one.case.id for one in mixed] == [CASES[at].id for at in (8, 0, 2, 1)]
+    assert replay.due(4, 3) == 0
+
+
+@pytest.mark.parametrize(("share", "times"), [(0.0, 1), (0.25, 1), (0.5, 1), (0.6, 2), (0.75, 3), (0.9, 9)])
+def test_above_one_half_a_group_is_replayed_as_often_as_the_share_asks_for(share: float, times: int) -> None:
+    replay, seen = Replay(config.Replay(age=99, share=share)), 0
+    replay.keep([drawn(0, 1)], [[-1.0]] * 2, 1)
+    for step in range(2, 90):
+        seen += sum(bool(one.samples[0].logs) for one in replay.mix([drawn(0, 0)], step, 1))
+    assert seen == times
+
+
+def test_what_was_replayed_least_comes_first_and_then_the_newest() -> None:
+    replay = Replay(config.Replay(age=99, share=0.75))
+    for at in range(3):
+        replay.keep([drawn(0, 1, case=CASES[at])], [[-1.0]] * 2, at)
+    seen = [replay.mix([drawn(0, 0)], step, 1)[0].case.id for step in range(3, 12)]
+    assert seen == [CASES[at].id for at in (2, 1, 0)] * 3
+
+
+@given(
+    st.lists(st.lists(st.booleans(), min_size=1, max_size=6), min_size=1, max_size=12),
+    st.sampled_from([0.0, 0.3, 0.5, 0.75, 0.9]),
+    st.integers(1, 4),
+)
+def test_a_step_has_its_prompts_whatever_is_replayed(steps: list[list[bool]], share: float, age: int) -> None:
+    """A step of eight groups: what is sampled and what is replayed, each group at most as often as it may be."""
+    replay, uses = Replay(config.Replay(groups=8, age=age, share=share)), Counter[str]()
+    for step, dice in enumerate(steps, 1):
+        count = 8 - replay.due(8, step)
+        sampled = [
+            drawn(0, int(dice[at % len(dice)]), case=replace(CASES[0], id=f"{step}/{at}")) for at in range(count)
+        ]
+        groups = replay.mix(sampled, step, 8)
+        again = [one.case.id for one in groups if one.samples[0].logs]
+        assert len(groups) == 8
+        assert len({*again}) == len(again) >= 8 - count
+        assert all(step - int(name.split("/")[0]) <= age for name in again)
+        uses.update(again)
+        replay.keep(groups, [[-1.0]] * 16, step)
+    assert max(uses.values(), default=0) <= replay.times
+
+
 def test_the_buffer_goes_through_json_unchanged() -> None:
-    replay, other = (Replay(config.Replay()) for _ in range(2))
+    replay, other = (Replay(config.Replay(share=0.75)) for _ in range(2))
     replay.keep([drawn(0, 1), drawn(None, 0, 1)], [[-0.1], [-1 / 3], [-2.0], [-3.0], [-4.0]], 1)
+    replay.mix([drawn(0, 0)], 2, 1)
     other.load(json.loads(json.dumps(replay.state())))
     assert other.state() == replay.state()
-    assert other.mix([drawn(0, 0)], 2) == replay.mix([drawn(0, 0)], 2)
+    assert other.mix([drawn(0, 0)], 3, 1) == replay.mix([drawn(0, 0)], 3, 1)
 
 
 @pytest.mark.parametrize(

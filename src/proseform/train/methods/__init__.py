@@ -102,21 +102,26 @@ class Methods:
         signal = knobs.signal
         self.form = Form(signal.form, rubric) if signal.form and rubric else None
         self.prompts, self.generations, self.best = knobs.prompts, knobs.generations, best
+        self._fresh = knobs.prompts
         self.zero_variance = signal.zero_variance
         self.skeleton = signal.skeleton
         self.replay = Replay(signal.replay) if signal.replay else None
         self._rounds = Rounds(signal.rounds, knobs.generations) if signal.rounds else None
-        self._resample = Resample(signal.resample, knobs.prompts, prompts) if signal.resample else None
+        self._resample = Resample(signal.resample, prompts) if signal.resample else None
         self._write = write
         self._gold = Gold(signal.gold, best, self._golden) if signal.gold else None
         self.active = signal != config.Signal()
 
+    def fresh(self, step: int) -> int:
+        """How many prompts a step samples, which begins with this call: those that are not replayed."""
+        self._fresh = self.prompts - (self.replay.due(self.prompts, step) if self.replay else 0)
+        return self._fresh
+
     def more(self, drawn: Sequence[Drawn]) -> list[Ask]:
         """What is asked next in this step; empty where it has enough, which is after finitely many calls."""
-        for method in (self._rounds, self._resample):
-            if method is not None and (asks := method.more(drawn)):
-                return asks
-        return []
+        if self._rounds and (asks := self._rounds.more(drawn)):
+            return asks
+        return self._resample.more(drawn, self._fresh) if self._resample else []
 
     def paid(self, scores: Sequence[Score], *, first: bool) -> list[Score]:
         """What completions earn that were just scored.
@@ -140,7 +145,7 @@ class Methods:
 
     def chosen(self, drawn: Sequence[Drawn]) -> list[Drawn]:
         """The prompts that are trained on: mixed ones first, then the first others; in the order of sampling."""
-        taken = sorted(range(len(drawn)), key=lambda place: (not drawn[place].mixed, place))[: self.prompts]
+        taken = sorted(range(len(drawn)), key=lambda place: (not drawn[place].mixed, place))[: self._fresh]
         return [drawn[place] for place in sorted(taken)]
 
     def with_gold(self, groups: Sequence[Drawn]) -> list[Drawn]:
@@ -148,8 +153,8 @@ class Methods:
         return self._gold.mix(groups) if self._gold else [*groups]
 
     def with_replayed(self, groups: Sequence[Drawn], step: int) -> list[Drawn]:
-        """The groups, dead ones replaced by earlier mixed ones."""
-        return self.replay.mix(groups, step) if self.replay else [*groups]
+        """The groups of a step, earlier mixed ones in the place of dead ones and of those that were not sampled."""
+        return self.replay.mix(groups, step, self.prompts) if self.replay else [*groups]
 
     def state(self) -> dict[str, Any]:
         """What the methods remember, as JSON; a source has its own state."""

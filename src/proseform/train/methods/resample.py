@@ -20,15 +20,13 @@ class Resample:
 
     Args:
         knobs: The budget.
-        prompts: Groups of a step.
         source: Gives other prompts.
     """
 
-    def __init__(self, knobs: config.Resample, prompts: int, source: Source) -> None:
-        self.prompts, self.source = prompts, source
-        self.most = int(knobs.budget * prompts)
+    def __init__(self, knobs: config.Resample, source: Source) -> None:
+        self.budget, self.source = knobs.budget, source
 
-    def more(self, drawn: Sequence[Drawn]) -> list[Ask]:
-        """As many other prompts as mixed groups are missing, within the budget."""
-        missing = self.prompts - sum(one.mixed for one in drawn)
-        return [Ask(case) for case in self.source.next(max(0, min(missing, self.most - len(drawn))))]
+    def more(self, drawn: Sequence[Drawn], prompts: int) -> list[Ask]:
+        """As many other prompts as mixed groups are missing of a step's, within the budget."""
+        missing, most = prompts - sum(one.mixed for one in drawn), int(self.budget * prompts)
+        return [Ask(case) for case in self.source.next(max(0, min(missing, most - len(drawn))))]
