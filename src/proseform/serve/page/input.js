@@ -125,12 +125,14 @@ export class Input {
     refuse(this.refusal, "Not read", trouble);
   }
 
-  /** Show quotes in the text; `findings` are the answer's. */
+  /** Show quotes in the text, and where the findings stand that have a place; `findings` are the answer's. */
   mark(spans, findings) {
-    const known = new Set(this.found.map((one) => one.message));
-    this.note([...this.found, ...findings.filter((one) => !known.has(one.message))]);
-    if (!spans.length) return;
-    mark(this.marked, this.text, spans);
+    const told = [...new Map([...this.found, ...findings].map((one) => [one.message, one])).values()];
+    const keyed = told.map((one, place) => ({ ...one, key: `${this.name}-finding-${place}` }));
+    this.note(keyed);
+    const places = keyed.filter((one) => one.start < one.end).map((one) => ({ ...one, sheet: "found", label: "!" }));
+    if (!spans.length && !places.length) return;
+    mark(this.marked, this.text, [...spans, ...places]);
     this.show(true);
   }
 
@@ -163,7 +165,14 @@ export class Input {
 
   note(findings) {
     this.list.replaceChildren(
-      ...findings.map((one) => element("li", "", element("b", "", one.kind.replaceAll("_", " ")), ` ${one.message}`)),
+      ...findings.map((one) => {
+        const item = element("li", "", element("b", "", one.kind.replaceAll("_", " ")), ` ${one.message}`);
+        if (!one.key) return item;
+        item.id = `value-${one.key}`;
+        item.tabIndex = -1;
+        item.dataset.quote = one.key;
+        return item;
+      }),
     );
     this.list.hidden = !findings.length;
   }

@@ -1,5 +1,5 @@
 /**
- * Quotes: an answer's evidence marked in an input, and lit where it stands in both.
+ * Quotes: an answer's evidence and findings marked in an input, and lit where they stand in both.
  *
  * Evidence counts code points, as Python does; a string of JavaScript counts UTF-16's halves.
  */
@@ -36,7 +36,7 @@ function number(span) {
   link.id = `mark-${span.key}`;
   link.href = `#value-${span.key}`;
   link.dataset.quote = span.key;
-  link.setAttribute("aria-label", `Quote ${span.label}: ${span.pointer}`);
+  link.setAttribute("aria-label", span.message ?? `Quote ${span.label}: ${span.pointer}`);
   return link;
 }
 

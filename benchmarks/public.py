@@ -1,0 +1,91 @@
+"""What becomes of documents that people really have: not read, turned away, refused, answered. Trains nothing.
+
+    python -m benchmarks.public FOLDER [--bundle bundles/cv] [--documents 500] [--job examples/cv/job.md] [--every]
+
+Every file below the folder is read as `proseform answer` reads it, and judged as a CV against the job. Where there are
+more than asked for, they are drawn by seed 0. An answer *names what is not there* where its candidate, a date, a period
+or a quote does not stand in the document's text: that is looked up here by a search of folded text, and not by the
+code of the product. With `--every` the bundle's own rule, which turns strange cases away, is left out, so that what
+comes behind it is measured. Nothing of a document is printed.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from proseform import documents, task
+from proseform.errors import DocumentError
+from proseform.infer.answer import Answer, answers, close
+from proseform.infer.local import LocalEngine
+from proseform.machine import machine
+from proseform.stats import proportion
+
+BATCH = 16
+
+
+def main(
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False)],
+    bundle: Path = Path("bundles/cv"),
+    count: Annotated[int, typer.Option("--documents", min=1)] = 500,
+    job: Path = Path("examples/cv/job.md"),
+    *,
+    every: Annotated[bool, typer.Option("--every", help="Judge those too that the bundle turns away.")] = False,
+) -> None:
+    """Print how many end in each way."""
+    engine, cv = LocalEngine(bundle), task.load("cv")
+    if every:
+        engine.bundle = replace(engine.bundle, abstention=None)
+    wanted, began = documents.read(job).text, time.perf_counter()
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    files = random.Random(0).sample(files, min(count, len(files)))
+    ends: Counter[str] = Counter()
+    texts = []
+    for path in files:
+        try:
+            texts.append(documents.read(path).text)
+        except DocumentError:
+            ends["not read"] += 1
+    answered = wrong = 0
+    try:
+        for start in range(0, len(texts), BATCH):
+            some = texts[start : start + BATCH]
+            outcomes = answers(engine, cv, [{"cv": text, "job": wanted} for text in some])
+            for text, one in zip(some, outcomes, strict=True):
+                ends["answered" if isinstance(one, Answer) else f"refused: {one.reason}"] += 1
+                if isinstance(one, Answer):
+                    answered += 1
+                    wrong += any(folded(said) not in folded(text) for said in named(one.value))
+    finally:
+        close(engine)
+    print(f"{machine()}; bundle {engine.bundle.digest[:19]}; {len(files)} documents, {len(texts)} read")
+    for end, number in ends.most_common():
+        print(f"  {end:<36}{number:>6}")
+    share = proportion(answered, max(1, len(texts)))
+    print(f"answered of those read: {share.value:.1%} ({share.low:.1%} to {share.high:.1%})")
+    print(f"answers that name what is not there: {wrong} of {answered}")
+    print(f"{(time.perf_counter() - began) / max(1, len(files)):.2f} s a document")
+
+
+def named(value: Mapping[str, Any]) -> Iterator[str]:
+    """What an answer says of the document in the document's own words."""
+    yield from filter(None, (value.get("candidate"), value.get("as_of")))
+    for one in value.get("requirements", []):
+        yield from (*one.get("quotes", []), *one.get("periods", []))
+
+
+def folded(text: str) -> str:
+    """Without case, forms of Unicode and white space."""
+    return "".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+if __name__ == "__main__":
+    typer.run(main)
