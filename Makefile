@@ -73,6 +73,12 @@ demo: setup $(if $(filter vllm,$(ENGINE)),$(NEEDS_VLLM)) ## the main job: from a
 	@$(PY) -m pipelines run --task $(if $(filter cv,$(TASK)),cv,$(FOLDER)) --run $(RUN) $(if $(ENGINE),--engine $(ENGINE)) \
 	  --example $(if $(filter cv,$(TASK)),examples/cv,$(FOLDER)/example)
 
+.PHONY: adapters
+adapters: RUN := smollm2-real
+adapters: setup ## SmolLM2's adapters at the level real into bundles/cv, where the gate opens (20 minutes of an H200, days of 2 cores); interrupt it and call it again
+	@$(PY) -m pipelines run --task cv --run $(RUN)
+	@$(PY) -m pipelines ship --run $(RUN)
+
 # A file's tests stay together, since they share what is costly to make. Files begin in the order of tests/conftest.py.
 PARALLEL := -n auto --dist loadfile --no-loadscope-reorder
 

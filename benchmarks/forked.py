@@ -26,15 +26,16 @@ def forked(work: Callable[[], object], log_file: Path) -> int:
     process = os.fork()
     if process:
         return process
+    log = None
     try:
-        with log_file.open("a") as log:
-            os.dup2(log.fileno(), 1)
-            os.dup2(log.fileno(), 2)
+        log = log_file.open("a")
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
         end_with_parent()
         work()
     except BaseException:  # noqa: BLE001 - whatever it is, the parent has to see that this process failed
-        traceback.print_exc()
-        sys.stderr.flush()
+        traceback.print_exc(file=log)
+        (log or sys.stderr).flush()
         os._exit(1)
     os._exit(0)
 

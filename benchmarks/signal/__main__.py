@@ -81,13 +81,13 @@ def _work_off(folder: Path, legs: Sequence[leg.Leg], workers: int, ends: float) 
     reached = [record["points"] for one in plain if (record := leg.done(folder, one))]
     if not failed and len(reached) == len(plain):
         goal = figures.target(reached)
-        left = [one for one in legs if not _at_its_end(leg.done(folder, one), goal, one.steps)]
+        left = [one for one in legs if not at_its_end(leg.done(folder, one), goal, one.steps)]
         failed = pool(left, partial(leg.work_off, folder, goal=goal))
     if failed:
         raise SystemExit(f"{len(failed)} failed; their words are in {folder / 'logs'}. The same command tries again.")
 
 
-def _at_its_end(record: Mapping[str, Any] | None, goal: float, steps: int) -> bool:
+def at_its_end(record: Mapping[str, Any] | None, goal: float, steps: int) -> bool:
     """Whether a leg got to the goal, or to its last step."""
     if record is None:
         return False

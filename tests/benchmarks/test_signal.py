@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import random
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmarks.signal import figures, leg
+from benchmarks.signal import figures, leg, page
+from benchmarks.signal.__main__ import at_its_end
 from benchmarks.signal.rungs import rewards, source
 from proseform import config
 
@@ -70,6 +72,29 @@ def test_the_comparison_names_each_method_with_its_censored_runs() -> None:
     assert rows["resample"].censored == 1
     assert plain.mixed_first == 1 / 8
     assert (plain.sampled_mixed, plain.trained_mixed) == (0.5, 0.25)
+
+
+def test_a_leg_is_done_with_the_goal_or_with_its_last_step_and_not_before() -> None:
+    short = {"points": _run(0.0, 0.5, 1.0, 1.0)}
+    assert at_its_end(short, 0.9, steps=100)
+    assert not at_its_end(short, 1.1, steps=100)
+    assert at_its_end(short, 1.1, steps=3)
+    assert not at_its_end(None, 0.0, steps=0)
+
+
+def test_the_page_and_its_picture_are_of_the_records_alone(tmp_path: Path) -> None:
+    kept = [
+        {"method": method, "seed": seed, "key": "", "points": _run(0.0, 0.5, 1.0, 1.0, 1.0, tokens=tokens)}
+        for method, tokens in (("plain", 20), ("resample", 30), ("replay .75", 5))
+        for seed in range(2)
+    ]
+    text = page.page(kept, 100)
+    rows = [line for line in text.splitlines() if line.startswith("| `")]
+    assert rows[2].startswith("| `replay .75` | 2 | 0 | 15 | 3 | 4.00 (4.00 to 4.00) | 6.00 (6.00 to 6.00) |")
+    assert "$" not in text
+    paths = page.write(tmp_path, text, kept)
+    first = [path.read_bytes() for path in paths]
+    assert [path.read_bytes() for path in page.write(tmp_path, text, kept)] == first
 
 
 def test_every_method_is_a_run_file_that_is_taken() -> None:

@@ -284,6 +284,22 @@ def test_vllm_s_own_parser_takes_every_command_and_the_knob_has_every_quantisati
     assert {"none", *json.loads(done.stdout.splitlines()[-1])} == set(get_args(Quantization))
 
 
+def test_weights_of_eight_bits_answer_what_was_learnt(cases: list[Case], tmp_path: Path) -> None:
+    """The one quantisation for which vLLM has a kernel on a processor; the others want a GPU."""
+    _vllm()
+    task = tasks.load("passport")
+    folder = taught.bundle(tmp_path / "bundle", task, adapters=True)
+    own = bundles.read(folder)
+    how = hosting.knobs().model_copy(update={"quantization": "fp8_per_channel", "dtype": "bfloat16"})
+    servers = hosting.Servers(folder, own, tmp_path / "logs", str, how=how)
+    engine = hosting.HostedEngine(servers, EngineSpec(timeout_s=300), own, encoders(folder, own))
+    asked = [ask(own, "evaluator", {"passport": case.inputs["passport"]}) for case in cases]
+    written, _ = asyncio.run(_completed(engine, asked, servers.urls()["evaluator"]))
+    assert written == [case.prose for case in cases]
+    (log,) = (tmp_path / "logs").glob("*.log")
+    assert "Online quantization" in log.read_text()
+
+
 def test_tokens_that_are_looked_up_change_no_text(cases: list[Case], tmp_path: Path) -> None:
     """The same server with and without drafts: the same texts of both roles, of known cases and of one that is not."""
     _vllm()
