@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-PLAIN, DYNAMIC = "plain", "resample"
+PLAIN, DYNAMIC, SMALL = "plain", "resample", "plain, 2 prompts a step"
 """The methods that others are compared with."""
 SHARE = 0.9
 """Of plain GRPO's plateau: the target."""
@@ -71,6 +71,7 @@ class Row:
         trained_mixed: The same of tokens that were trained on.
         of_plain: Plain GRPO's tokens by the method's: ratio of medians and its interval; None where both are infinite.
         of_dynamic: The same for dynamic sampling; None also where that has no leg.
+        of_small: The same for plain GRPO in smaller steps.
     """
 
     seeds: int
@@ -83,6 +84,7 @@ class Row:
     trained_mixed: float
     of_plain: tuple[float, float, float] | None
     of_dynamic: tuple[float, float, float] | None
+    of_small: tuple[float, float, float] | None
 
 
 def compared(runs: Mapping[str, Mapping[int, Points]]) -> tuple[float, dict[str, Row]]:
@@ -105,6 +107,7 @@ def compared(runs: Mapping[str, Mapping[int, Points]]) -> tuple[float, dict[str,
             trained_mixed=_share(legs, goal, "trained_mixed", "trained"),
             of_plain=ratio(needed[PLAIN], needed[name]),
             of_dynamic=ratio(needed[DYNAMIC], needed[name]) if needed.get(DYNAMIC) else None,
+            of_small=ratio(needed[SMALL], needed[name]) if needed.get(SMALL) else None,
         )
         for name, legs in runs.items()
         if legs

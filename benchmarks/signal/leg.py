@@ -56,7 +56,7 @@ _METHODS: dict[str, dict[str, Any]] = {
     "resample+curriculum+replay .875": {**_BUDGET, "curriculum": {}, "replay": {"share": 0.875}},
 }
 CONTROLS: dict[str, dict[str, Any]] = {
-    "plain, 2 prompts a step": {"prompts": 2},
+    figures.SMALL: {"prompts": 2},
     "plain, twice the learning rate": {"learning_rate": 8e-4},
 }
 """Without a method: do updates that come oftener, or are larger, save as much?"""

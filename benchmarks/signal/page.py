@@ -29,8 +29,8 @@ def page(records: Sequence[Mapping[str, Any]], steps: int) -> str:
     goal, rows = figures.compared(runs)
     lines = [
         f"| `{name}` | {row.seeds} | {row.censored} | {_tokens(row.tokens)} | {row.steps:.0f} | "
-        f"{_ratio(row.of_plain)} | {_ratio(row.of_dynamic)} | {row.sampled_mixed:.0%} | {row.trained_mixed:.0%} | "
-        f"{row.mixed_per_million:,.0f} |"
+        f"{' | '.join(map(_ratio, (row.of_plain, row.of_dynamic, row.of_small)))} | "
+        f"{row.sampled_mixed:.0%} | {row.trained_mixed:.0%} | {row.mixed_per_million:,.0f} |"
         for name, row in rows.items()
     ]
     return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
@@ -79,7 +79,8 @@ def _draw(path: Path, runs: Mapping[str, Mapping[int, Sequence[Mapping[str, Any]
                     rewards = [point["held_out"] for point in run]
                     axes.plot(tokens, rewards, color=colour, linewidth=0.9, label=None if at else name)
             axes.axhline(goal, color="#23211d", linewidth=0.6, linestyle=":")
-            axes.set(xlabel="sampled tokens, thousands", ylim=(0, 1))
+            axes.set(xlabel="sampled tokens, thousands" if place + 3 >= len(names) else "", ylim=(0, 1))
+            axes.tick_params(labelbottom=True)
             axes.legend(fontsize=7, frameon=False, loc="lower right")
         for row in grid:
             row[0].set_ylabel("held-out reward")

@@ -90,7 +90,7 @@ def test_the_page_and_its_picture_are_of_the_records_alone(tmp_path: Path) -> No
     ]
     text = page.page(kept, 100)
     rows = [line for line in text.splitlines() if line.startswith("| `")]
-    assert rows[2].startswith("| `replay .75` | 2 | 0 | 15 | 3 | 4.00 (4.00 to 4.00) | 6.00 (6.00 to 6.00) |")
+    assert rows[2].startswith("| `replay .75` | 2 | 0 | 15 | 3 | 4.00 (4.00 to 4.00) | 6.00 (6.00 to 6.00) |  |")
     assert "$" not in text
     paths = page.write(tmp_path, text, kept)
     first = [path.read_bytes() for path in paths]
