@@ -42,6 +42,8 @@ def main() -> None:
                         "figures are of those in docs/results")  # fmt: skip
     parser.add_argument("--write", action="store_true", help="write the page too")
     given = parser.parse_args()
+    if given.write and {*given.methods} != {*leg.METHODS}:
+        parser.error("--write: the page is of all methods; leave --methods out")
     methods = [figures.PLAIN, *(name for name in given.methods if name != figures.PLAIN)]
     seeds = range(given.first_seed, given.first_seed + given.seeds)
     todo = [leg.Leg(name, seed, given.steps) for name in methods for seed in seeds]
