@@ -21,6 +21,8 @@ from proseform.errors import ConfigError
 
 FAULTS = 0.05
 SHARE = 0.8
+_DEADLINE_S = 8.0
+"""Of the server: within the load's patience, so that whoever is not answered hears why."""
 _BORNE_MS = 50
 _PARTS = 6
 _FLAT, _SLOWER, _MORE_FILES = 0.05, 0.2, 5
@@ -157,7 +159,8 @@ def _server(share: float, delay_ms: float, count: int) -> Iterator[subjects.Subj
     command = subjects.module("faulty", delay_ms, count, folder / "base", share)
     with subjects.started("faulty", command, read=True) as replicas:
         urls, port = subjects.first_line(replicas).split(), subjects.free_port()
-        with subjects.started("proseform", subjects.proseform(folder, port, urls)) as process:
+        more = ("--timeout-s", str(_DEADLINE_S))
+        with subjects.started("proseform", subjects.proseform(folder, port, urls, more)) as process:
             server = subjects.Subject("proseform", port, process.pid)
             subjects.await_ready(server)
             yield server

@@ -106,12 +106,13 @@ def _command(name: str, engine: int, port: int, folder: Path, collector: str) ->
     raise ConfigError(f"No server '{name}' is measured.", hint=f"There are {', '.join(NAMES)}.")
 
 
-def proseform(folder: Path, port: int, engines: Sequence[str]) -> list[str]:
-    """Our server's command."""
+def proseform(folder: Path, port: int, engines: Sequence[str], more: Sequence[str] = ()) -> list[str]:
+    """Our server's command, with more options."""
     return [
         *(str(Path(sys.executable).with_name("proseform")), "serve", "--task", "cv", "--bundle", str(folder)),
         *("--port", str(port), "--cache-age-s", str(cases.KEPT_S)),
         *(part for url in engines for part in ("--engine", url)),
+        *more,
     ]
 
 
