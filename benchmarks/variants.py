@@ -24,9 +24,9 @@ SCORES = {
     "reward": "reward",
     "complete": "complete",
     "whole_right": "wholly right",
-    "headline_right": "recommendation right",
+    "headline_right": "",
 }
-"""Scores in the words of the page."""
+"""Scores in the words of the page; the last is right in the field that is the report's headline."""
 
 
 class Timed(cache.Slot):
@@ -61,7 +61,7 @@ def main() -> None:
         print(_line(seed, report), flush=True)
     extra = round(base.sft.evaluator.steps * times["grpo"] / times["sft-evaluator"])
     clean = _clean(chosen.task, chosen.run, base, extra, formatter) if chosen.clean else None
-    page = _page(base, rows, clean, extra, times) + (f"\n{chosen.note}\n" if chosen.note else "")
+    page = _page(chosen.task, base, rows, clean, extra, times) + (f"\n{chosen.note}\n" if chosen.note else "")
     out = chosen.out or Path("docs/results") / f"{base.name}.md"
     out.write_text(page)
     print(page)
@@ -122,20 +122,24 @@ def _line(seed: int, report: Report) -> str:
     )
 
 
-def _page(base: config.Run, rows: list[Report], clean: Report | None, extra: int, times: dict[str, float]) -> str:
+def _page(
+    task: str, base: config.Run, rows: list[Report], clean: Report | None, extra: int, times: dict[str, float]
+) -> str:
     """The page of results."""
-    command = f"python -m benchmarks.variants --run {base.name} --seeds {len(rows)}{'' if clean else ' --no-clean'}"
+    of = "" if task == "cv" else f"--task {task} "
+    level = f" of level `{base.dataset.level}`" if base.dataset.level else ""
+    command = f"python -m benchmarks.variants {of}--run {base.name} --seeds {len(rows)}{'' if clean else ' --no-clean'}"
     lines = [
         f"# Results of the run `{base.name}`",
         "",
         f"Printed by `{command}` on {machine()}.",
-        f"{base.evaluate.cases} held-out cases of level `{base.dataset.level}` and seed {base.dataset.test_seed}, "
+        f"{base.evaluate.cases} held-out cases{level}, seed {base.dataset.test_seed}, "
         f"greedy and {base.evaluate.samples} samples each at temperature {base.grpo.temperature:g}; "
         "95 % intervals by case, whose coverage is in [coverage.md](coverage.md).",
         *_lifts(rows),
         *_variants(rows, clean, extra),
         *_ends(rows[0]),
-        *_unread(rows[0]["blind"]),
+        *_unread(rows[0]),
         *_formatter(rows[0]),
         *_fields(rows[0]),
         *_levels(rows[0]),
@@ -183,7 +187,8 @@ def _variants(rows: list[Report], clean: Report | None, extra: int) -> list[str]
         cells.append((f"clean SFT, {extra} more steps (equal compute), seed 0", mode, *figures))
     words = "Means over seeds, with the lowest and the highest seed"
     words += "; clean SFT with the interval of its one seed." if clean else "."
-    return [*_table("The variants", ("variant", "decoding", *SCORES.values()), cells), "", words]
+    columns = ("variant", "decoding", *(name or _headline(rows[0]) for name in SCORES.values()))
+    return [*_table("The variants", columns, cells), "", words]
 
 
 def _ends(report: Report) -> list[str]:
@@ -194,13 +199,14 @@ def _ends(report: Report) -> list[str]:
         for decoding, figures in decodings.items()
         if figures["ok"]
     ]
-    columns = ("variant", "decoding", "valid", "wholly right", "recommendation right")
+    columns = ("variant", "decoding", "valid", "wholly right", _headline(report))
     return _table("JSON, end to end (seed 0)", columns, cells)
 
 
-def _unread(blind: Report) -> list[str]:
+def _unread(report: Report) -> list[str]:
     """What is earned without reading an input, and by chance."""
-    columns = ("answered by", "reward", "wholly right", "recommendation right")
+    blind = report["blind"]
+    columns = ("answered by", "reward", "wholly right", _headline(report))
     cells = [
         (row["how"], *(_figure(row[name]) for name in ("reward", "whole_right", "headline_right")))
         for row in blind["rows"]
@@ -234,7 +240,7 @@ def _fields(report: Report) -> list[str]:
 
 def _levels(report: Report) -> list[str]:
     """Levels that were not trained on."""
-    columns = ("level", "reward", "wholly right", "recommendation right", "valid JSON")
+    columns = ("level", "reward", "wholly right", _headline(report), "valid JSON")
     cells = [
         (
             row["level"],
@@ -244,6 +250,11 @@ def _levels(report: Report) -> list[str]:
         for row in report["levels"]
     ]
     return _table("Other levels (seed 0, not trained on)", columns, cells) if cells else []
+
+
+def _headline(report: Report) -> str:
+    """That the field is right which people read first."""
+    return f"{report['meta']['headline'] or 'headline'} right"
 
 
 def _spread(estimates: list[dict[str, Any] | None]) -> str:
