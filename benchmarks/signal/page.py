@@ -36,6 +36,7 @@ def page(records: Sequence[Mapping[str, Any]], steps: int) -> str:
     return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
         goal=f"{goal:.3f}",
         steps=steps,
+        patience=leg.PATIENCE,
         rungs=", ".join(f"{share:.0%}" for share in leg.RUNGS.values()),
         every=leg.EVERY,
         mixed=f"{rows[figures.PLAIN].mixed_first:.0%}",
