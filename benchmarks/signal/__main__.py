@@ -33,7 +33,8 @@ def main() -> None:
     )
     parser.add_argument("--seeds", type=int, default=10, help="how many (default: %(default)s)")
     parser.add_argument("--first-seed", type=int, default=0, help="the first of them (default: %(default)s)")
-    parser.add_argument("--steps", type=int, default=100, help="optimiser steps, at most (default: %(default)s)")
+    parser.add_argument("--steps", type=int, default=100, help="optimiser steps of plain GRPO; methods may take twice "
+                        "as many (default: %(default)s)")  # fmt: skip
     parser.add_argument("--methods", nargs="+", choices=leg.METHODS, default=[*leg.METHODS], metavar="METHOD")
     parser.add_argument("--workers", type=int, default=2, help="legs side by side, one thread each (default: 2)")
     parser.add_argument("--minutes", type=float, default=math.inf, help="no leg begins after that many minutes")

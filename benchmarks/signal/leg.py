@@ -25,8 +25,10 @@ from proseform.store import write_json
 RUNGS = {"two": 0.15, "six": 0.15, "twelve": 0.7}
 """Shares of the rungs in training and held-out cases alike: most groups are dead, nearly all since none succeeds."""
 TRAIN, VALID, HELD_OUT = 400, 80, 200
+PROMPTS = 8
+"""A step's, where a method does not say otherwise."""
 EVERY = 5
-"""Steps of eight prompts between two measurements."""
+"""Steps of so many prompts between two measurements."""
 PATIENCE = 2
 """A method may take so many times the steps of plain GRPO."""
 LONGEST = 64
@@ -85,7 +87,7 @@ def recipe(seed: int, steps: int, grpo: Mapping[str, Any]) -> dict[str, Any]:
         },
         "sft": {"evaluator": {**sft, "save_every": 600}, "formatter": {"steps": 1}},
         "grpo": {
-            "steps": steps, "prompts": 8, "generations": 8, "learning_rate": 4e-4, "warmup_steps": 3, "beta": 0.0,
+            "steps": steps, "prompts": PROMPTS, "generations": 8, "learning_rate": 4e-4, "warmup_steps": 3, "beta": 0.0,
             "save_every": 10, "signal_window": 10000, "seed": seed, **grpo,
         },
         "generation": {"evaluator": {"max_tokens": LONGEST}, "formatter": {"max_tokens": LONGEST}},
@@ -135,7 +137,7 @@ class Leg:
     @property
     def _smaller(self) -> int:
         """How many of its steps have as many prompts as one of the others."""
-        return int(recipe(0, 1, {})["grpo"]["prompts"] // METHODS[self.method].get("prompts", 8))
+        return PROMPTS // int(METHODS[self.method].get("prompts", PROMPTS))
 
     @property
     def run(self) -> config.Run:
@@ -149,8 +151,8 @@ class Leg:
         return digest.of_json({"recipe": recipe(self.seed, self.steps, METHODS[self.method]), "frozen": frozen})
 
     def place(self, folder: Path) -> Path:
-        """Its folder in that of all."""
-        return folder / f"{self.method}-{self.seed}-{self.plain}"
+        """Its folder in that of all; another recipe has another, and none of this one's checkpoints."""
+        return folder / f"{self.method}-{self.seed}-{digest.short(self.key)}"
 
 
 def work_off(folder: Path, one: Leg, goal: float = math.inf) -> None:

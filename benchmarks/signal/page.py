@@ -10,7 +10,7 @@ from string import Template
 from typing import Any
 
 from benchmarks.signal import figures, leg
-from benchmarks.study.plots import COLOURS, figure
+from benchmarks.study.plots import CENTRE, COLOURS, INK, figure
 
 PAGE, PICTURE, KEPT = Path("docs/results/signal.md"), Path("docs/images/signal.svg"), Path("docs/results/signal.jsonl")
 """In the repository."""
@@ -74,12 +74,12 @@ def _draw(path: Path, runs: Mapping[str, Mapping[int, Sequence[Mapping[str, Any]
             if place >= len(names):
                 axes.set_axis_off()
                 continue
-            for name, colour in ((figures.PLAIN, "#9a958a"), (names[place], COLOURS[place % len(COLOURS)])):
+            for name, colour in ((figures.PLAIN, CENTRE), (names[place], COLOURS[place % len(COLOURS)])):
                 for at, run in enumerate(runs[name].values()):
                     tokens = [point["tokens"] / 1000 for point in run]
                     rewards = [point["held_out"] for point in run]
                     axes.plot(tokens, rewards, color=colour, linewidth=0.9, label=None if at else name)
-            axes.axhline(goal, color="#23211d", linewidth=0.6, linestyle=":")
+            axes.axhline(goal, color=INK, linewidth=0.6, linestyle=":")
             axes.set(xlabel="sampled tokens, thousands" if place + 3 >= len(names) else "", ylim=(0, 1))
             axes.tick_params(labelbottom=True)
             axes.legend(fontsize=7, frameon=False, loc="lower right")
