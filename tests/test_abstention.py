@@ -50,6 +50,47 @@ def test_what_is_strange_says_why(text, why):
     assert why in {one.why for one in KNOWN.strange({"letter": text})}
 
 
+def test_what_lacks_the_common_words_is_strange_and_says_so():
+    """However many of its words are known: those of a kind whose texts differ much are."""
+    rng = random.Random(3)
+    rare = [f"{a}{b}{c}" for a in ("ba", "do", "ki", "lu", "mo") for b in ("ra", "te", "si", "po") for c in "nlrst"]
+
+    def text(head):
+        return f"{head} {' '.join(rng.choices(rare, k=12))}"
+
+    kind = Kind.of([text(rng.choice(("my work and my school", "school then work"))) for _ in range(400)])
+    own, foreign = text("work and school"), " ".join(rng.choices(rare, k=15))
+    assert kind.distances(own)["missing_words"] < 1
+    assert kind.distances(foreign)["missing_words"] > 3
+    assert kind.distances(foreign)["unknown_words"] < 1
+
+
+def test_words_that_are_common_in_another_input_tell_nothing():
+    """Both speak of work; one alone of school, the other alone of pay. In each other's place both are far off."""
+    rng = random.Random(5)
+    things = [f"{a}{b}{c}" for a in ("ba", "do", "ki", "lu", "mo") for b in ("ra", "te", "si", "po") for c in "nlrst"]
+
+    def case():
+        own, asked = (" ".join(rng.choices(things, k=12)) for _ in range(2))
+        return {"letter": f"the work the school {own}", "rule": f"the work the pay {asked}"}
+
+    known = fitted([case() for _ in range(400)], [case() for _ in range(400)], 0.02)
+    other = case()
+    assert not known.strange(other)
+    strange = known.strange({"letter": other["rule"], "rule": other["letter"]})
+    assert {(one.input, one.why) for one in strange} >= {("letter", "missing_words"), ("rule", "missing_words")}
+
+
+def test_what_was_stored_without_common_words_is_read_and_judges_by_the_rest():
+    stored = asdict(KNOWN)
+    for kind in stored["inputs"].values():
+        kind["means"], kind["spreads"] = kind["means"][:4], kind["spreads"][:4]
+        del kind["common"]
+    old = Abstention.read(json.loads(json.dumps(stored)))
+    assert "missing_words" not in old.inputs["letter"].distances("Season with salt.")
+    assert old.strange({"letter": "Season with salt."})
+
+
 def test_a_text_without_words_is_strange():
     for text in ("", " ", "\n\n", "3 4 5", "....", "\ud800", "\0"):
         assert KNOWN.strange({"letter": text})

@@ -90,6 +90,23 @@ def test_a_bundle_says_that_a_model_is_an_encoder_decoder_and_is_else_written_as
         bundle.read(folder)
 
 
+def test_common_words_need_a_later_format_and_a_bundle_without_them_none(folder):
+    whole = bundle.read(folder)
+    words = [{"letter": f"Dear {name}, two cups please"} for name in ("Ann", "Bob", "Cy", "Dee", "Eve") * 20]
+    known = fitted(words, words, 0.02)
+    replace(whole, abstention=known).write(folder)
+    raw, stored = json.loads((folder / "bundle.json").read_text()), bundle.read(folder)
+    assert raw["format"] == stored.format == 4
+    assert stored.abstention == known
+    assert stored.digest == raw["digest"]
+    before = replace(known.inputs["letter"], common="", means=(0.0,) * 4, spreads=(1.0,) * 4)
+    replace(whole, abstention=replace(known, inputs={"letter": before})).write(folder)
+    raw = json.loads((folder / "bundle.json").read_text())
+    assert raw["format"] == 2
+    assert "common" not in raw["abstention"]["inputs"]["letter"]
+    assert bundle.read(folder).digest == raw["digest"]
+
+
 def test_swapping_the_roles_is_another_bundle():
     """A pair can never be mixed."""
     whole = toy_bundle(toy_task())
@@ -181,11 +198,11 @@ def test_a_bundle_agrees_by_the_contract_alone():
         agree(stored, replace(toy_task(), contract=digest.of_json("other")))
 
 
-@pytest.mark.parametrize("number", [4, -1, "1", None, 1.5, [], {}])
+@pytest.mark.parametrize("number", [5, -1, "1", None, 1.5, [], {}])
 def test_an_unknown_format_is_refused_in_words(folder, number):
     raw = json.loads((folder / "bundle.json").read_text())
     (folder / "bundle.json").write_text(json.dumps({**raw, "format": number}))
-    with pytest.raises(StoreError, match=r"a bundle of format .*; this Proseform reads formats 0 to 3"):
+    with pytest.raises(StoreError, match=r"a bundle of format .*; this Proseform reads formats 0 to 4"):
         bundle.read(folder)
 
 

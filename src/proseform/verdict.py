@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
 
-Why = Literal["unknown_words", "unknown_lines", "too_short", "too_long", "contradictory_dates"]
+Why = Literal["unknown_words", "unknown_lines", "too_short", "too_long", "missing_words", "contradictory_dates"]
 """In which way an input is not like those that the models learnt from (:mod:`proseform.abstention`), or contradicts
 itself."""
 

@@ -6,7 +6,7 @@ from proseform.claims import claims
 from proseform.errors import InputError
 from proseform.schema import Schema
 
-WHY = {"type": "array", "maxItems": 8, "items": {"type": "string", "maxLength": 40}}
+WHY = {"type": "array", "maxItems": 10, "items": {"type": "string", "maxLength": 40}}
 
 
 def schema(stated, **why):

@@ -349,7 +349,7 @@ def test_a_case_that_contradicts_itself_is_not_answered(task):
 def test_a_schema_may_have_an_answer_of_its_own_for_it(task):
     """A caller's own schema too; what it cannot enforce is still told first."""
     own = {"type": "object", "properties": {"verdict": {"enum": ["send", "refuse", "unclear"]},
-           "why": {"type": "array", "maxItems": 8, "items": {"type": "string", "maxLength": 60}}},
+           "why": {"type": "array", "maxItems": 10, "items": {"type": "string", "maxLength": 60}}},
            "required": ["verdict"], "additionalProperties": False,
            "x-abstain": {"answer": {"verdict": "unclear", "why": []}, "reasons": "/why"}}  # fmt: skip
     engine = testing.ScriptedEngine(learnt(task), lambda _request: PROSE)

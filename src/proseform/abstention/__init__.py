@@ -1,7 +1,7 @@
 """When a bundle abstains: a case is not of the kind that its models learnt from.
 
 A model answers whatever it is asked: a recipe gets an evaluation as an application does. So a bundle knows what each
-input looked like in the training cases, by four features of its text that need no model (:mod:`.kind`). How far an
+input looked like in the training cases, by five features of its text that need no model (:mod:`.kind`). How far an
 input lies from them is its largest distance in standard deviations: below the mean for shares that are known, to either
 side for sizes. A case lies as far as the furthest of its inputs.
 

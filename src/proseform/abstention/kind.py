@@ -5,7 +5,12 @@ words     share of its words that several training cases have too
 lines     share of its lines whose shape (capitals, digits, marks) several of them have
 length    logarithm of its characters
 height    logarithm of its lines
+common    logarithm of the share that it has of the words which a fifth of the training cases have, and no
+          fifth of another input's texts
 ========  ==============================================================================
+
+The last is what tells a foreign document where documents of the kind differ much: none of their words is needed, but
+most of them have many of these. Bundles before format 4 do not know it.
 
 Words and shapes are stored as hashes of 24 bits: short, and nobody reads a training text in a bundle; whoever has a
 word can still ask whether it is there.
@@ -26,12 +31,14 @@ from zlib import crc32
 
 from proseform.verdict import Why
 
-FEATURES = ("words", "lines", "length", "height")
+FEATURES = ("words", "lines", "length", "height", "common")
 _SEVERAL = 3
 """A word or shape is known that so many training cases have."""
+_COMMON = 0.2
+"""A word is common that this share of the training cases has."""
 _MOST = 16_384
 """Words, and shapes, that are kept of an input: the commonest."""
-_FLOORS = (0.01, 0.01, 0.05, 0.05)
+_FLOORS = (0.01, 0.01, 0.05, 0.05, 0.05)
 """The smallest standard deviation of each feature: where all training cases are alike, one odd word is no distance."""
 DECIMALS = 6
 """Decimals of what is stored: more than the last places in which the logarithms of two machines may differ."""
@@ -50,14 +57,16 @@ class Kind:
     Attributes:
         words: Hashes of known words, sorted, three bytes each, in base64.
         lines: Hashes of known shapes of lines, likewise.
-        means: The mean of each of :data:`FEATURES`.
+        means: The mean of each of :data:`FEATURES`; without the last one where no common words are known.
         spreads: The standard deviation of each.
+        common: Hashes of common words, likewise; empty where none are known.
     """
 
     words: str
     lines: str
     means: tuple[float, ...]
     spreads: tuple[float, ...]
+    common: str = ""
 
     @classmethod
     def read(cls, fields: Mapping[str, Any]) -> Kind:
@@ -69,25 +78,33 @@ class Kind:
             ValueError: Hashes that are no base64.
         """
         kind = cls(**{**fields, "means": tuple(fields["means"]), "spreads": tuple(fields["spreads"])})
-        for packed in (kind.words, kind.lines):
+        for packed in (kind.words, kind.lines, kind.common):
             base64.b64decode(packed, validate=True)
         return kind
 
     @classmethod
-    def of(cls, texts: Sequence[str]) -> Kind:
+    def of(cls, texts: Sequence[str], others: Iterable[Sequence[str]] = ()) -> Kind:
         """The kind of some texts, at least one.
+
+        Args:
+            texts: What the input was in the training cases.
+            others: What each other input of the task was: words that are common there tell nothing here.
 
         Means and deviations are of each text beside the others: a word is known to it that so many *others* have.
         """
         words = Counter(word for text in texts for word in set(_words(text)))
         lines = Counter(line for text in texts for line in set(_lines(text)))
-        beside = _common(words, _SEVERAL + 1), _common(lines, _SEVERAL + 1)
+        common = _of_most(words, len(texts))
+        for other in others:
+            common -= _of_most(Counter(word for text in other for word in set(_words(text))), len(other))
+        beside = _common(words, _SEVERAL + 1), _common(lines, _SEVERAL + 1), common
         columns = list(zip(*(_features(text, *beside) for text in texts), strict=True))
         return cls(
             _packed(_common(words, _SEVERAL)),
             _packed(_common(lines, _SEVERAL)),
             tuple(round(fmean(column), DECIMALS) for column in columns),
-            tuple(round(max(floor, pstdev(column)), DECIMALS) for floor, column in zip(_FLOORS, columns, strict=True)),
+            tuple(round(max(floor, pstdev(column)), DECIMALS) for floor, column in zip(_FLOORS, columns, strict=False)),
+            _packed(common),
         )
 
     def distances(self, text: str) -> dict[Why, float]:
@@ -99,12 +116,13 @@ class Kind:
         >>> kind.distances("Stir the flour in.")["unknown_words"]
         100.0
         """
-        features = _features(text, self._known_words, self._known_lines)
-        words, lines, length, height = (
+        features = _features(text, self._known_words, self._known_lines, self._common_words)
+        words, lines, length, height, *common = (
             (feature - mean) / spread for feature, mean, spread in zip(features, self.means, self.spreads, strict=True)
         )
         sizes: dict[Why, float] = {"too_short": max(-length, -height), "too_long": max(length, height)}
-        return {"unknown_words": -words, "unknown_lines": -lines, **sizes}
+        missing: dict[Why, float] = {"missing_words": -common[0]} if common else {}
+        return {"unknown_words": -words, "unknown_lines": -lines, **sizes, **missing}
 
     @cached_property
     def _known_words(self) -> frozenset[int]:
@@ -116,15 +134,27 @@ class Kind:
         """Hashes of the known shapes."""
         return _unpacked(self.lines)
 
+    @cached_property
+    def _common_words(self) -> frozenset[int]:
+        """Hashes of the common words."""
+        return _unpacked(self.common)
 
-def _features(text: str, known_words: frozenset[int], known_lines: frozenset[int]) -> tuple[float, ...]:
-    """The features of a text, as :data:`FEATURES` names them; a text without words or lines has none that is known."""
+
+def _features(
+    text: str, known_words: frozenset[int], known_lines: frozenset[int], common: frozenset[int]
+) -> tuple[float, ...]:
+    """The features of a text, as :data:`FEATURES` names them, the last where there are common words.
+
+    A text without words or lines has none that is known.
+    """
     words, lines = _words(text), _lines(text)
+    shared = (math.log((1 + len(common.intersection(words))) / (1 + len(common))),) if common else ()
     return (
         sum(word in known_words for word in words) / max(1, len(words)),
         sum(line in known_lines for line in lines) / max(1, len(lines)),
         math.log1p(len(text)),
         math.log1p(len(lines)),
+        *shared,
     )
 
 
@@ -157,6 +187,11 @@ def _common(counts: Counter[int], least_cases: int) -> frozenset[int]:
     """What at least so many cases have, at most :data:`_MOST`; of equally common ones the smaller hashes."""
     ranked = sorted((-count, key) for key, count in counts.items() if count >= least_cases)
     return frozenset(key for _, key in ranked[:_MOST])
+
+
+def _of_most(counts: Counter[int], texts: int) -> frozenset[int]:
+    """Words that are common in so many texts."""
+    return _common(counts, max(_SEVERAL + 1, math.ceil(_COMMON * texts)))
 
 
 def _packed(hashes: Iterable[int]) -> str:

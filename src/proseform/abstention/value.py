@@ -102,7 +102,8 @@ def fitted(
     """
     if not train:
         return None
-    kinds = {name: Kind.of([inputs[name] for inputs in train]) for name in train[0]}
+    texts = {name: [inputs[name] for inputs in train] for name in train[0]}
+    kinds = {name: Kind.of(own, [other for one, other in texts.items() if one != name]) for name, own in texts.items()}
     distances = sorted(_furthest(kinds, inputs) for inputs in held_out)
     if len(distances) < least(share):
         return None

@@ -29,9 +29,9 @@ Accept = Literal["verified", "valid"]
 Kind = Literal["causal", "seq2seq"]
 ROLES: tuple[Role, ...] = ("evaluator", "formatter")
 MANIFEST = "bundle.json"
-FORMAT = 3
-"""The last format. A bundle of causal models alone is written as format 2, as it was before there were others."""
-_CAUSAL = 2
+FORMAT = 4
+"""The last format. What a bundle does not state needs no later one than that which had it first."""
+_CAUSAL, _ENCODED = 2, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +104,9 @@ class Bundle:
     stored: Mapping[str, Any] | None = field(init=False, default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        """A bundle with an encoder-decoder is of the last format."""
-        if self.encoder_decoders:
-            object.__setattr__(self, "format", FORMAT)
+        """A bundle that is made here is of the first format that has all that it states."""
+        if self.format >= _CAUSAL:
+            object.__setattr__(self, "format", self._needed)
 
     @cached_property
     def digest(self) -> str:
@@ -125,7 +125,17 @@ class Bundle:
                 del fields[role]["prompt"]["form"]  # a bundle without one states what it always did
             if fields[role]["kind"] == "causal":
                 del fields[role]["kind"]
-        return {**fields, "format": FORMAT if self.encoder_decoders else _CAUSAL}
+        for kind in (fields["abstention"] or {"inputs": {}})["inputs"].values():
+            if not kind["common"]:
+                del kind["common"]
+        return {**fields, "format": self._needed}
+
+    @property
+    def _needed(self) -> int:
+        """The first format that has all that it states."""
+        if self.abstention and any(kind.common for kind in self.abstention.inputs.values()):
+            return FORMAT
+        return _ENCODED if self.encoder_decoders else _CAUSAL
 
     @property
     def parts(self) -> dict[Role, Part]:

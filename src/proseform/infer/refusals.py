@@ -18,6 +18,7 @@ _STRANGE: Mapping[Why, str] = {
     "unknown_lines": "is not laid out as theirs are",
     "too_short": "is shorter than theirs",
     "too_long": "is longer than theirs",
+    "missing_words": "lacks words that theirs have",
     "contradictory_dates": "has a period that ends before it begins",
 }
 INSUFFICIENT = "insufficient_evidence"

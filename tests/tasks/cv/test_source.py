@@ -17,7 +17,7 @@ from proseform.claims.dates import covered
 from proseform.claims.quotes import stands
 from proseform.errors import InputError
 from proseform.input import of_each
-from proseform.tasks.cv import career, drawing, form, source
+from proseform.tasks.cv import career, drawing, form, sent, source
 from proseform.tasks.cv.data import data
 
 CV = task.load("cv")
@@ -43,25 +43,32 @@ def cases(level: str) -> list[Case]:
     return list(source.generate(level, "train", 5, 1000))
 
 
+def flat(text: str) -> str:
+    """A text on one line, as a reader sees it whose eye goes on at the end of a line."""
+    return " ".join(text.split())
+
+
 def _month(text: str) -> int:
     """A month read back from a CV's words."""
     if match := re.fullmatch(r"(\d{4})-(\d\d)", text):
         return 12 * int(match[1]) + int(match[2]) - 1
-    if match := re.fullmatch(r"(\d\d)/(\d{4})", text):
+    if match := re.fullmatch(r"(\d{4})/(\d\d)", text):
+        return 12 * int(match[1]) + int(match[2]) - 1
+    if match := re.fullmatch(r"(\d\d)[/.-](\d{4})", text):
         return 12 * int(match[2]) + int(match[1]) - 1
     name, year = text.split()
-    return 12 * int(year) + MONTHS[name]
+    return 12 * int(year) + MONTHS[name[:3]]
 
 
 def _months_in(case: Case, periods: list[str]) -> int:
     """The months that periods name, as a set of months; or the years that they state."""
     worked: set[int] = set()
     for period in periods:
-        assert period in case.inputs["cv"]
+        assert period in flat(case.inputs["cv"])
         if stated := re.fullmatch(r"(\d+) years?", period):
             return 12 * int(stated[1])
-        first, last = period.split(" to ")
-        end = _month(case.answer["as_of"]) if last == "present" else _month(last)
+        first, last = re.split(" to | - | \u2013 | until | till ", period)
+        end = _month(case.answer["as_of"]) if last in career.PRESENTS else _month(last)
         worked |= set(range(_month(first), end + 1))
     return len(worked)
 
@@ -109,7 +116,7 @@ def test_answers_follow_from_the_texts(level: str) -> None:
         for item in answer["requirements"]:
             assert item.get("subject", "") in job
             assert item["needs"] in job
-            assert all(quote in cv for quote in item["quotes"])
+            assert all(quote in flat(cv) for quote in item["quotes"])
             assert item["months"] == _months_in(case, item["periods"])
             assert item["verdict"] == _verdict(case, item), (case.id, item)
             weight = 4 if item["importance"] == "required" else 2
@@ -170,6 +177,25 @@ def test_names_are_of_an_open_vocabulary() -> None:
     """Lists would be learnt; of a thousand people most names stand once."""
     words = [word for case in cases("starter") for word in case.answer["candidate"].split()]
     assert len({*words}) > 0.6 * len(words)
+
+
+def test_sent_cvs_are_as_long_and_as_different_as_those_that_people_send() -> None:
+    """One to three pages; cut into lines or not; dated in nine ways; and around the evidence nothing that is lacked."""
+    texts = [case.inputs["cv"] for case in cases("sent")]
+    lengths = sorted(map(len, texts))
+    assert 1200 < lengths[50] < 2500 < lengths[500] < 5000 < lengths[950] < 12_000
+    assert len({case.answer["as_of"].strip("0123456789") for case in cases("sent")} - {""}) > 10
+    cut = [text for text in texts if max(map(len, text.split("\n"))) <= sent.WIDTHS[1]]
+    assert 200 < len(cut) < 500
+    jobs = sorted(len(case.inputs["job"].split()) for case in cases("sent"))
+    assert 100 < jobs[50] < jobs[950] < 600
+    for case in cases("sent"):
+        cv = flat(case.inputs["cv"])
+        for sentence in case.facts["hearsay"]:
+            cv = cv.replace(sentence, "")
+        for item in case.answer["requirements"]:
+            if item["kind"] in ("language", "certificate") and item["verdict"] == "missing":
+                assert not stands(item["subject"], cv), (case.id, item)
 
 
 def test_expert_lives_have_gaps_overlaps_presents_and_none_at_all() -> None:

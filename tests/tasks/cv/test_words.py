@@ -12,9 +12,13 @@ from typing import Any
 
 import pytest
 
+from proseform.tasks.cv import synonyms
 from proseform.tasks.cv.data import data
+from proseform.tasks.cv.filling import Filling
 
-FILES = ("skills", "aliases", "study", "credentials", "deeds.en", "deeds.de", "deeds.fr", "syllables")
+AROUND = ("around.en", "duties.en")
+"""What stands around the evidence, and counts for nothing."""
+FILES = ("skills", "aliases", "study", "credentials", "deeds.en", "deeds.de", "deeds.fr", "syllables", *AROUND)
 LANGUAGES = ("en", "de", "fr")
 WORDS: Mapping[str, Mapping[str, Any]] = {name: data(f"words/{name}") for name in FILES}
 PROFESSIONS: Sequence[Mapping[str, Any]] = WORDS["skills"]["profession"]
@@ -96,7 +100,7 @@ def test_file_says_what_it_is_and_its_text_is_clean(name: str) -> None:
     particles = {
         particle for tradition in data("words/syllables")["tradition"] for particle in tradition.get("particles", ())
     }
-    assert blank_ends <= particles
+    assert blank_ends <= particles | {*WORDS["around.en"]["personal"]["joint"]}
 
 
 def test_skills_are_as_many_as_hiring_needs() -> None:
@@ -280,6 +284,24 @@ def test_no_sentence_says_more_than_its_label(language: str) -> None:
     for where, unwanted in (((*lines, *headings), names), (lines, degrees)):
         found = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, sorted(unwanted)))})(?!\w)")
         assert [line for line in where if found.search(line)] == []
+
+
+@pytest.mark.parametrize("name", AROUND)
+def test_what_counts_for_nothing_names_nothing_that_counts(name: str) -> None:
+    """No skill, language, city, certificate, permit or degree; every field is one that can be filled."""
+    things = WORDS["credentials"]
+    names = {item[language] for item in things["language"] for language in LANGUAGES}
+    names |= {city for country in things["country"] for city in country["cities"]}
+    names |= {form for item in things["certificate"] for form in (item["short"], item["long"])}
+    names |= {text for level in WORDS["study"]["level"] for language in LANGUAGES for text in level[language]}
+    names |= {other for kind in synonyms.synonyms().values() for other in kind}
+    found = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, sorted(names)))})(?!\w)")
+    tables = {part: value for part, value in WORDS[name].items() if part != "heading"}
+    lines = [re.sub(r"\{\w+\}", "{}", line) for line in strings(tables)]
+    assert {line: named(line) for line in lines if named(line)} == {}
+    assert [line for line in lines if found.search(line)] == []
+    filling = Filling(random.Random(0), "Ada Mo", "Elsewhere")
+    assert all("{" not in filling.fill(line) for line in strings(tables))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -13,32 +13,40 @@ from proseform.tasks.cv.judgement import Need
 
 NOISE = {"company": (1, 3), "tasks": (0, 3), "benefits": (0, 3), "process": (0, 1), "equal": (0, 1)}
 """Sentences of each kind that ask for nothing, fewest and most."""
+LONG_NOISE = {"company": (2, 10), "tasks": (2, 12), "benefits": (1, 10), "process": (0, 3), "equal": (0, 3)}
+"""The same of an advertisement of 100 to 600 words."""
 BULLETS = ("- ", "* ", "• ", "\u2013 ", "")
 HEADED = 0.8
 """How often parts have headings."""
 
 
-def text(rng: random.Random, job: Job, background: Sequence[str]) -> str:
+def text(
+    rng: random.Random,
+    job: Job,
+    background: Sequence[str],
+    noise: Mapping[str, tuple[int, int]] = NOISE,
+) -> str:
     """A job as an advertisement.
 
     Args:
         rng: Where chance comes from.
         job: What is asked for.
         background: Sentences that name skills and ask for nothing.
+        noise: How many sentences of each kind ask for nothing.
     """
     words = data("words/deeds.en")
     filled = {"employer": names.word(rng, data("words/syllables")["employer"]["stem"]), "city": city(rng)}
     bullet, headed = rng.choice(BULLETS), rng.random() < HEADED
-    noise = {
-        kind: [line.format(**filled) for line in rng.sample(words["noise"][kind], rng.randint(*NOISE[kind]))]
-        for kind in NOISE
+    said = {
+        kind: [line.format(**filled) for line in rng.sample(words["noise"][kind], rng.randint(*counts))]
+        for kind, counts in noise.items()
     }
-    noise["tasks"] += background
-    parts = [("company", noise["company"]), ("tasks", noise["tasks"])]
+    said["tasks"] += background
+    parts = [("company", said["company"]), ("tasks", said["tasks"])]
     for importance in ("required", "preferred"):
         asked = [sentence(rng, need, words) for need in job.needs if need.importance == importance]
         parts.append((importance, [f"{bullet}{line}" for line in asked]))
-    tail = [("benefits", noise["benefits"]), ("process", noise["process"]), ("equal", noise["equal"])]
+    tail = [("benefits", said["benefits"]), ("process", said["process"]), ("equal", said["equal"])]
     rng.shuffle(tail)
     lines = [job.role]
     for kind, rows in [*parts, *tail]:

@@ -10,9 +10,19 @@ from proseform.tasks.cv.data import data
 
 STYLES = ("iso", "slash", "name")
 """How a CV writes a month: 2019-03, 03/2019, Mar 2019."""
+FREE_STYLES = (*STYLES, "name", "long", "long", "dot", "backwards", "dashed")
+"""The ways of ten countries beside these: March 2019, 03.2019, 2019/03, 03-2019."""
+JOINTS = (" to ", " - ", " \u2013 ", " until ", " till ")
+"""What stands between two months in a CV that is dated freely."""
+PRESENTS = ("present", "Present", "today", "now", "Current", "present")
+"""What it calls the time of its writing."""
 _LATEST = (12 * 2024, 12 * 2026 + 6)
 """When CVs were written: from and to, as months."""
 _SHORTEST = 2
+LONG = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "December",
+)  # fmt: skip
 PRESENT, BREAK, OVERLAP = 0.4, 0.6, 0.6
 """Chances that work runs to the present, that months lie between two employments, and that one more overlaps them."""
 
@@ -36,19 +46,21 @@ NOTHING = Career((), ())
 """No dated work."""
 
 
-def draw(rng: random.Random, months: int, *, rugged: bool) -> Career:
+def draw(rng: random.Random, months: int, *, rugged: bool, free: bool = False) -> Career:
     """A career of about that many months in all; exactly that many unless ``rugged``.
 
     Args:
         rng: Where chance comes from.
         months: Months to spread over employments; 0 gives no career.
         rugged: Overlapping employments, other date styles and "present" come in.
+        free: Dates are written in the ways of ten countries.
     """
     if months == 0:
         return NOTHING
     end = rng.randint(*_LATEST)
     present = rugged and rng.random() < PRESENT
-    style = rng.choice(STYLES) if rugged else "iso"
+    style = rng.choice(FREE_STYLES if free else STYLES) if rugged else "iso"
+    joint, now = (rng.choice(JOINTS), rng.choice(PRESENTS)) if free else (" to ", "present")
     periods: list[Period] = []
     last = end if present else end - rng.randint(1, 20)
     for length in _pieces(rng, months):
@@ -59,21 +71,29 @@ def draw(rng: random.Random, months: int, *, rugged: bool) -> Career:
         start = rng.randint(first - 6, final)
         periods.append((start, min(start + rng.randint(_SHORTEST, 18), periods[0][1])))
     periods.sort(key=lambda period: (-period[1], period[0]))
-    ends = ["present" if present and index == 0 else month(final, style) for index, (_, final) in enumerate(periods)]
-    words = tuple(f"{month(first, style)} to {final}" for (first, _), final in zip(periods, ends, strict=True))
+    ends = [now if present and index == 0 else month(final, style) for index, (_, final) in enumerate(periods)]
+    words = tuple(f"{month(first, style)}{joint}{final}" for (first, _), final in zip(periods, ends, strict=True))
     return Career(tuple(periods), words, month(end, style) if present else "")
 
 
 def month(number: int, style: str) -> str:
     """A month in words.
 
-    >>> [month(12 * 2019 + 2, style) for style in STYLES]
-    ['2019-03', '03/2019', 'Mar 2019']
+    >>> [month(12 * 2019 + 2, style) for style in (*STYLES, *FREE_STYLES[-4:])]
+    ['2019-03', '03/2019', 'Mar 2019', 'March 2019', '03.2019', '2019/03', '03-2019']
     """
     year, index = divmod(number, 12)
     match style:
         case "slash":
             return f"{index + 1:02}/{year}"
+        case "dot":
+            return f"{index + 1:02}.{year}"
+        case "dashed":
+            return f"{index + 1:02}-{year}"
+        case "backwards":
+            return f"{year}/{index + 1:02}"
+        case "long":
+            return f"{LONG[index]} {year}"
         case "name":
             return f"{data('phrases')['months'][index]} {year}"
         case _:

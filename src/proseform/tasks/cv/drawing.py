@@ -42,6 +42,7 @@ class Level:
         rugged: Whether overlaps, date styles, "present", no experience, other names for skills and hearsay with levels
             occur.
         real: Whether jobs are advertisements and CVs pages, of every profession there is.
+        sent: Whether these are as long and as crowded as those that people send, dated in the ways of ten countries.
         hearsay: Skills that a CV mentions without evidence.
         plain_names: Whether names are of the letters A to Z, and of two words.
     """
@@ -60,6 +61,7 @@ class Level:
     dated: bool = False
     rugged: bool = False
     real: bool = False
+    sent: bool = False
     hearsay: tuple[int, int] = (0, 0)
     plain_names: bool = True
 
@@ -80,6 +82,10 @@ LEVELS: Mapping[str, Level] = {
     "real": Level(
         requirements=(2, 4), preferred=(0, 2), extra=(2, 6), years=12, plain=0.5, used=0.15, either=0.1, others=(0, 2),
         kinds=(*_OTHERS, "place"), dated=True, rugged=True, real=True, hearsay=(0, 2), plain_names=False,
+    ),
+    "sent": Level(
+        requirements=(2, 4), preferred=(0, 2), extra=(3, 16), years=12, plain=0.5, used=0.15, either=0.1, others=(0, 2),
+        kinds=(*_OTHERS, "place"), dated=True, rugged=True, real=True, sent=True, hearsay=(0, 3), plain_names=False,
     ),
 }  # fmt: skip
 FITNESS = (0.15, 0.45, 0.8)
@@ -274,12 +280,12 @@ def years(rng: random.Random, needed: int, chance: float) -> int:
     return rng.randint(needed, 9) if enough else rng.randint(1, needed - 1)
 
 
-def worked(rng: random.Random, needed: int, chance: float, *, rugged: bool) -> Career:
+def worked(rng: random.Random, needed: int, chance: float, *, rugged: bool, free: bool = False) -> Career:
     """A career of as many months as are needed with a given chance; of a rugged one there may be none."""
     enough = needed == 12 or rng.random() < chance  # noqa: PLR2004 - a year
     low, high = (needed, needed + LONGER) if enough else (3, needed - 1)
     none = rugged and rng.random() < NO_EXPERIENCE
-    return career.draw(rng, 0 if none else rng.randint(low, high), rugged=rugged)
+    return career.draw(rng, 0 if none else rng.randint(low, high), rugged=rugged, free=free)
 
 
 @cache

@@ -1,11 +1,11 @@
-"""Cases of the level ``real``: an advertisement and a CV as people write them."""
+"""Cases of the levels ``real`` and ``sent``: an advertisement and a CV as people write them."""
 
 from __future__ import annotations
 
 import random
 
 from proseform.case import Split
-from proseform.tasks.cv import advert, drawing, pages, vacancy, writing
+from proseform.tasks.cv import advert, drawing, pages, sent, vacancy, writing
 from proseform.tasks.cv.data import data
 from proseform.tasks.cv.judgement import SKILL_LEVELS
 
@@ -38,15 +38,23 @@ def pair(rng: random.Random, name: str, split: Split, shape: drawing.Level) -> w
         for skill in rng.sample(pool, min(len(pool), rng.randint(*shape.extra)))
     }
     facts = drawing.facts(rng, job, chance, unsaid=drawing.UNSAID)
-    career = drawing.worked(rng, job.years, chance, rugged=True)
+    career = drawing.worked(rng, job.years, chance, rugged=True, free=shape.sent)
     absent = [need.alternatives[0] for need, fact in facts.items() if need.kind == "skill" and fact is None]
     spare = [skill for skill in pool if skill not in extra]
     hearsay = _hearsay(rng, absent, spare, rng.randint(*shape.hearsay))
     titles = vacancy.titles(own)
     profile = writing.Profile(name, rng.choice(titles), facts, extra, career=career, hearsay=hearsay)
-    cv, shown = pages.Page(rng, profile, own["sector"]).written(titles)
+    page = sent.SentPage if shape.sent else pages.Page
+    cv, shown = page(rng, profile, own["sector"]).written(titles)
     background = _background(rng, spare) if rng.random() < BACKGROUND else ()
-    return writing.Pair(job, advert.text(rng, job, background), cv, writing.timed(shown, job, career), career, hearsay)
+    return writing.Pair(
+        job,
+        advert.text(rng, job, background, noise=advert.LONG_NOISE if shape.sent else advert.NOISE),
+        cv,
+        writing.timed(shown, job, career),
+        career,
+        hearsay,
+    )
 
 
 def _ambiguous(job: drawing.Job, name: str) -> bool:
