@@ -16,11 +16,11 @@ from collections import Counter
 from itertools import islice
 from pathlib import Path
 
-from proseform import abstention, documents, machine
+from benchmarks import reading
+from proseform import abstention, machine
 from proseform import task as tasks
 from proseform.abstention import Abstention
 from proseform.case import Case, Split
-from proseform.errors import DocumentError
 from proseform.stages.abstention import CALIBRATED, LEARNT
 from proseform.suites import Study, foreign
 from proseform.task import Task
@@ -42,7 +42,8 @@ def main() -> None:
     chosen = parser.parse_args()
     task = tasks.load(chosen.task)
     print(f"{machine.machine()}; at most {chosen.share:.0%} of its own cases")
-    read = {folder.name: _read(folder) for folder in sorted(chosen.folder.iterdir())} if chosen.folder else {}
+    kinds = sorted(chosen.folder.iterdir()) if chosen.folder else []
+    read = {kind.name: reading.texts(reading.files(kind)) for kind in kinds}
     for level in chosen.level or task.levels:
         _level(task, level, chosen.share, read, chosen.input)
 
@@ -88,18 +89,6 @@ def _documents(
 def _cases(task: Task, level: str, split: Split, count: int) -> list[Case]:
     """Cases of a level."""
     return list(islice(task.generate(level, split, 0, count), count))
-
-
-def _read(folder: Path) -> tuple[list[str], Counter[str]]:
-    """The texts of a folder's documents, and why others are not read."""
-    texts, refused = list[str](), Counter[str]()
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            try:
-                texts.append(documents.read(path).text)
-            except DocumentError as error:
-                refused[error.message] += 1
-    return texts, refused
 
 
 if __name__ == "__main__":

@@ -22,8 +22,8 @@ from typing import Annotated, Any
 
 import typer
 
+from benchmarks import reading
 from proseform import documents, task
-from proseform.errors import DocumentError
 from proseform.infer.answer import Answer, answers, close
 from proseform.infer.local import LocalEngine
 from proseform.machine import machine
@@ -45,15 +45,10 @@ def main(
     if every:
         engine.bundle = replace(engine.bundle, abstention=None)
     wanted, began = documents.read(job).text, time.perf_counter()
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    files = reading.files(folder)
     files = random.Random(0).sample(files, min(count, len(files)))
-    ends: Counter[str] = Counter()
-    texts = []
-    for path in files:
-        try:
-            texts.append(documents.read(path).text)
-        except DocumentError:
-            ends["not read"] += 1
+    texts, refused = reading.texts(files)
+    ends = Counter({"not read": refused.total()})
     answered = wrong = 0
     try:
         for start in range(0, len(texts), BATCH):
