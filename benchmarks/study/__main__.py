@@ -1,5 +1,7 @@
 """The collapse of GRPO on JSON, measured arm by arm: see docs/study.md, which this command writes.
 
+`--file benchmarks/study/smollm2.toml` is the same on a pretrained model: docs/study-smollm2.md.
+
 Run it as `python -m benchmarks.study`. The record of each leg (an arm from one seed) is kept as it ends; call the
 command again to go on, with what is done left out, and killed legs from their checkpoints.
 """
@@ -18,8 +20,8 @@ from proseform.errors import ProseformError
 from proseform.machine import machine
 
 ROOT = Path(__file__).parents[2]
-PAGE, IMAGES, KEPT = Path("docs/study.md"), Path("docs/images"), Path("docs/results/study.jsonl")
-"""In the repository: the page, its pictures, and the records that they are of."""
+IMAGES = Path("docs/images")
+"""In the repository: the pictures of pages."""
 
 
 def main() -> None:
@@ -29,8 +31,8 @@ def main() -> None:
     )
     parser.add_argument("--arms", nargs="+", metavar="ARM", help="arms of the file; all of them by default")
     parser.add_argument("--seeds", type=_positive, metavar="N", help="at most so many seeds, from 0")
-    parser.add_argument("--out", type=Path, default=Path(".proseform/benchmarks/study"), metavar="FOLDER",
-                        help="records and checkpoints (default: %(default)s)")  # fmt: skip
+    parser.add_argument("--out", type=Path, metavar="FOLDER",
+                        help="records and checkpoints (default: .proseform/benchmarks/STUDY)")  # fmt: skip
     parser.add_argument("--file", type=Path, default=arms.FILE, help="the study as data (default: %(default)s)")
     parser.add_argument("--workers", type=_positive, default=2, help="legs side by side, one thread each (default: 2)")
     parser.add_argument("--minutes", type=float, help="no leg begins after that many minutes")
@@ -54,7 +56,8 @@ def main() -> None:
 
 def _study(given: argparse.Namespace) -> None:
     """What the arguments ask for."""
-    plan, out = arms.load(given.file), given.out.absolute()
+    plan = arms.load(given.file)
+    out = (given.out or Path(".proseform/benchmarks") / plan.name).absolute()
     todo = plan.legs(given.arms, given.seeds)
     if given.size:
         _size(plan, todo, given.workers)
@@ -64,7 +67,7 @@ def _study(given: argparse.Namespace) -> None:
         if stale:
             print(f"{stale} records are of another form of the study and are left out.", file=sys.stderr)
         if given.figures:
-            write(given.docs, plan, records or results.read(given.docs / KEPT, plan)[0])
+            write(given.docs, plan, records or results.read(given.docs / kept(plan), plan)[0])
             return
         left = [one for one in todo if one not in records]
         print(f"{machine()}; {len(left)} of {len(todo)} legs to do", file=sys.stderr)
@@ -76,12 +79,22 @@ def _study(given: argparse.Namespace) -> None:
         write(given.docs, plan, records)
 
 
+def page_of(plan: arms.Plan) -> Path:
+    """The page of a study, in the repository."""
+    return Path("docs") / f"{plan.name}.md"
+
+
+def kept(plan: arms.Plan) -> Path:
+    """The records that the page is of, in the repository."""
+    return Path("docs/results") / f"{plan.name}.jsonl"
+
+
 def write(docs: Path, plan: arms.Plan, records: results.Records) -> None:
     """Write the page, and where there are records its pictures and the records, below a folder."""
-    texts = {PAGE: page.page(plan, records)}
+    texts = {page_of(plan): page.page(plan, records)}
     if records:
         plots.draw(docs / IMAGES, plan, records)
-        texts[KEPT] = results.lines([records[one] for one in plan.legs() if one in records])
+        texts[kept(plan)] = results.lines([records[one] for one in plan.legs() if one in records])
     for name, text in texts.items():
         path = docs / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -94,8 +107,8 @@ def _size(plan: arms.Plan, todo: list[running.Leg], workers: int) -> None:
     folder = Path(tempfile.mkdtemp(prefix="study-size-"))
     try:
         study = plan.study.model_copy(update={"tokens": sizing.TOKENS, "measure_every": sizing.EVERY})
-        shape = plan.shape.model_copy(update={"talk_steps": sizing.TALK_STEPS})
-        short = replace(plan, study=study, shape=shape)
+        model = plan.model.model_copy(update={"talk_steps": sizing.TALK_STEPS})
+        short = replace(plan, study=study, model=model)
         running.run(folder, short, [(plan.centre, 0)], workers=1, minutes=None)
         records, _ = results.read(folder / results.FILE, plan=short)
         print(sizing.words(plan, todo, records[plan.centre, 0], workers))

@@ -15,13 +15,14 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from benchmarks.study import recipe
-from benchmarks.study.sections import Factors, Shape, Study
+from benchmarks.study.sections import Factors, Pretrained, Shape, Study
 from benchmarks.study.task import source
 from proseform import closure, digest
 from proseform.config.section import Positive, Section, Word
 from proseform.errors import ConfigError
 
-FILE = Path(__file__).parent / "arms.toml"
+FOLDER = Path(__file__).parent
+FILE, TEMPLATE = FOLDER / "arms.toml", FOLDER / "arms.md"
 _TEXTS = ("json", "prefill", "curt", "prose")
 
 
@@ -48,7 +49,7 @@ class _File(Section):
     """The whole file."""
 
     study: Study
-    model: Shape
+    model: Shape | Pretrained
     centre: Factors
     prompts: dict[Literal["json", "prefill", "curt", "prose"], str]
     arms: Annotated[list[Line], Field(min_length=1)]
@@ -95,20 +96,26 @@ class Plan:
 
     Attributes:
         study: What all arms share.
-        shape: The chat model.
+        model: The chat model.
         prompts: What is asked, by name.
         arms: By name, in the order of the file; the first one is the centre.
+        name: Of its page and its pictures.
+        template: Of its page.
+        option: What the command is given for it, behind a space; nothing for arms.toml.
     """
 
     study: Study
-    shape: Shape
+    model: Shape | Pretrained
     prompts: dict[str, str]
     arms: dict[str, Arm]
+    name: str = "study"
+    template: Path = TEMPLATE
+    option: str = ""
 
     @property
     def talk_key(self) -> str:
         """The digest of all that the chat model hangs on."""
-        return _talk_key(self.shape, self.prompts)
+        return _talk_key(self.model, self.prompts)
 
     @property
     def centre(self) -> str:
@@ -130,17 +137,16 @@ class Plan:
 
 
 def load(path: Path = FILE) -> Plan:
-    """The study of a file.
+    """The study of a file; prompts that it does not state are those of arms.toml.
+
+    Its page is named by the file's stem, and made from the file beside it with the suffix ``.md`` where there is one.
 
     Raises:
         ConfigError: No such file, not TOML, an unknown key or a value out of range; the field is named.
     """
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not TOML: {error}.") from error
+    table = _table(path)
+    if "prompts" not in table:
+        table["prompts"] = _table(FILE)["prompts"]
     try:
         read = _File.model_validate(table)
     except ValidationError as error:
@@ -151,7 +157,26 @@ def load(path: Path = FILE) -> Plan:
         raise ConfigError(
             f"{path}: the first arm is the centre and states no factor; '{first.name}' has {first.own[0]}."
         )
-    return Plan(read.study, read.model, dict(read.prompts), arms)
+    plan = Plan(read.study, read.model, dict(read.prompts), arms)
+    if path.stem == FILE.stem:
+        return plan
+    own = path.with_suffix(".md")
+    template = own if own.is_file() else plan.template
+    return replace(plan, name=f"study-{path.stem}", template=template, option=f" --file benchmarks/study/{path.name}")
+
+
+def _table(path: Path) -> dict[str, Any]:
+    """A file of TOML.
+
+    Raises:
+        ConfigError: No such file, or not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not TOML: {error}.") from error
 
 
 def _fault(error: ValidationError) -> str:
@@ -184,10 +209,10 @@ def _arm(line: Line, read: _File, path: Path) -> Arm:
     return replace(arm, key=digest.of_json(hangs_on))
 
 
-def _talk_key(shape: Shape, prompts: Mapping[Any, str]) -> str:
+def _talk_key(model: Shape | Pretrained, prompts: Mapping[Any, str]) -> str:
     """The digest of all that the chat model hangs on."""
     task = closure.of_files(Path(source.__file__).parent, TASK_FILES)
-    return digest.of_json({"run": recipe.talking(shape, 0), "prompts": dict(prompts), "task": task})
+    return digest.of_json({"run": recipe.talking(model, 0), "prompts": dict(prompts), "task": task})
 
 
 TALK = "talk"

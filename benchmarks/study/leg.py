@@ -115,7 +115,7 @@ def _hybrid(leg: Leg) -> None:
 def _plain(leg: Leg) -> None:
     """SFT on JSON, and as much more of it as GRPO would cost."""
     leg.policy = leg.sft("sft", leg.arm.factors.sft)
-    leg.policy = leg.sft("more", recipe.control_steps(leg.plan.study), tokens=leg.plan.study.tokens)
+    leg.policy = leg.sft("more", recipe.control_steps(leg.plan.study, leg.plan.model), tokens=leg.plan.study.tokens)
 
 
 _RECIPES: dict[str, Callable[[Leg], None]] = {

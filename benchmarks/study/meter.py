@@ -34,6 +34,7 @@ class Meter:
         self._cases = world.cases("test", seed, count, prose=arm.factors.prompt == "prose")
         rows = world.talk(plan.prompts, "test", seed, ("small",))
         self._talk = [next(rows) for _ in range(world.SMALL_TALK)]
+        self._longest = recipe.longest(plan.model)
         self._grammars: Any = None
 
     def __call__(self, policy: Model) -> dict[str, float | None]:
@@ -61,11 +62,11 @@ class Meter:
         prompts = [self._task.evaluator.render(case.inputs) for case in self._cases]
         constrained = self._arm.factors.constrained
         grammar = self._grammar(policy) if constrained else None
-        given = sampled(policy, prompts, self._task.evaluator.prefill, temperature, grammar)
+        given = sampled(policy, prompts, self._task.evaluator.prefill, temperature, self._longest, grammar)
         if self._formatter is not None:
             formatter = self._task.formatter
             prompts = [formatter.render({"prose": text}) for text, _ in given]
-            given = sampled(self._formatter, prompts, formatter.prefill, 0.0)
+            given = sampled(self._formatter, prompts, formatter.prefill, 0.0, self._longest)
         return [text for text, _ in given]
 
     def _grammar(self, policy: Model) -> Grammar:
@@ -119,18 +120,29 @@ def sampled(
     prompts: Sequence[Any],
     prefill: str,
     temperature: float,
+    longest: int,
     grammar: Grammar | None = None,
     *,
     seed: int = 0,
 ) -> list[tuple[str, int]]:
-    """A completion a prompt, prefill included, and its tokens; its noise is its own, so that training's dice stay."""
+    """A completion a prompt, prefill included, and its tokens; its noise is its own, so that training's dice stay.
+
+    Args:
+        policy: Who is asked.
+        prompts: What.
+        prefill: The beginning of each completion, given.
+        temperature: 0 is greedy.
+        longest: Tokens of a completion, at most.
+        grammar: What completions are held to.
+        seed: Of the noise.
+    """
     from proseform.infer import decode, loading, tokens
 
     model, tokenizer = policy.model, policy.tokenizer
     opening = tokens.continuation(tokenizer, prefill)
     rows = [
         decode.Row(
-            [*tokens.encode(tokenizer, prompt), *opening], recipe.LONGEST, temperature, seed * 1_000_003 + place,
+            [*tokens.encode(tokenizer, prompt), *opening], longest, temperature, seed * 1_000_003 + place,
             grammar.matcher() if grammar else None,
         )
         for place, prompt in enumerate(prompts)

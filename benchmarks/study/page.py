@@ -1,17 +1,15 @@
-"""docs/study.md, from page.md, the arms and the records: the page says nothing that they do not."""
+"""The page of a study, from its template, the arms and the records: the page says nothing that they do not."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 
 from benchmarks.study import figures, plots, rejection
 from benchmarks.study.arms import Plan
 from benchmarks.study.figures import Record, Row, Spread, To
-from benchmarks.study.sections import Factors
+from benchmarks.study.sections import Factors, Pretrained, Shape
 
-TEMPLATE = Path(__file__).parent / "page.md"
 HOURS = "1.5 to 2.5"
 """What the whole study may take on two quiet cores; `--size` says what it does."""
 _NAMES = {
@@ -29,12 +27,11 @@ def page(plan: Plan, records: Mapping[tuple[str, int], Record]) -> str:
         plan: The study.
         records: By arm and seed; none are needed.
     """
-    centre, shape = plan.arms[plan.centre], plan.shape
-    model = f"{shape.layers} layers of width {shape.width}, {shape.heads} heads, at most {shape.vocabulary} tokens"
-    return TEMPLATE.read_text(encoding="utf-8").format(
+    centre, model = plan.arms[plan.centre], plan.model
+    return plan.template.read_text(encoding="utf-8").format(
         hours=HOURS,
-        parameters=model,
-        talk_steps=shape.talk_steps,
+        parameters=_words(model),
+        talk_steps=model.talk_steps,
         tokens=f"{plan.study.tokens:,}",
         rounds=rejection.ROUNDS,
         held_out=plan.study.held_out,
@@ -42,6 +39,14 @@ def page(plan: Plan, records: Mapping[tuple[str, int], Record]) -> str:
         arms="\n".join(_arms(plan)),
         results="\n".join(_results(plan, records)) if records else NOTHING,
     )
+
+
+def _words(model: Shape | Pretrained) -> str:
+    """What the chat model is made from."""
+    if isinstance(model, Pretrained):
+        rates = f"learning rates {model.sft_rate:g} (SFT) and {model.grpo_rate:g} (GRPO)"
+        return f"`{model.source}`, all its weights in bfloat16, {rates}"
+    return f"{model.layers} layers of width {model.width}, {model.heads} heads, at most {model.vocabulary} tokens"
 
 
 def _factors(factors: Factors, names: Iterable[str]) -> str:
@@ -76,10 +81,12 @@ def _results(plan: Plan, records: Mapping[tuple[str, int], Record]) -> list[str]
     machines = sorted({str(record["machine"]) for record in records.values()})
     missing = len(due) - len(records)
     whole = "" if not missing else f" {missing} of the {len(due)} legs are not there yet."
+    command = f"python -m benchmarks.study{plan.option} --figures"
+    pictures = {what: f"images/{plots.picture(plan, what)}" for what in (plots.COMPLIANCE, plots.REWARD, plots.MIXED)}
     return [
-        f"Printed by `python -m benchmarks.study --figures`; {len(records)} legs on {' and '.join(machines)}.{whole}",
+        f"Printed by `{command}`; {len(records)} legs on {' and '.join(machines)}.{whole}",
         "",
-        f"![The share of valid answers, by arm: mean with its interval, and each seed](images/{plots.COMPLIANCE})",
+        f"![The share of valid answers, by arm: mean with its interval, and each seed]({pictures[plots.COMPLIANCE]})",
         "",
         *_table(
             ("arm", "seeds", "valid, greedy", "valid, sampled", "value", "wholly right, sampled", "held-out reward",
@@ -87,9 +94,9 @@ def _results(plan: Plan, records: Mapping[tuple[str, int], Record]) -> list[str]
             [(name, *_ends(row)) for name, row in rows.items()],
         ),
         "",
-        f"![The held-out reward over sampled tokens, with the range of the seeds](images/{plots.REWARD})",
+        f"![The held-out reward over sampled tokens, with the range of the seeds]({pictures[plots.REWARD]})",
         "",
-        f"![The share of mixed groups over steps](images/{plots.MIXED})",
+        f"![The share of mixed groups over steps]({pictures[plots.MIXED]})",
         "",
         *_table(
             ("arm", f"mixed, first {figures.EDGE} steps", "mixed, last ones", "first success, tokens",

@@ -16,7 +16,7 @@ from proseform.stats import bounded_mean
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-REWARD, MIXED, COMPLIANCE = "study-reward.svg", "study-mixed.svg", "study-compliance.svg"
+REWARD, MIXED, COMPLIANCE = "reward", "mixed", "compliance"
 COLOURS = ("#1f6f78", "#b5532a", "#7a4f9a", "#2f7d4f", "#b3862b", "#4a6fb5", "#a03c6c", "#5f6f1f")
 CENTRE, INK, PAPER = "#9a958a", "#23211d", "#fdfcf9"
 COLUMNS = 3
@@ -24,6 +24,11 @@ WINDOW = 10
 """Steps over which shares of mixed groups are averaged."""
 
 Legs = Mapping[str, Sequence[Record]]
+
+
+def picture(plan: Plan, what: str) -> str:
+    """The file's name of a picture."""
+    return f"{plan.name}-{what}.svg"
 
 
 def draw(folder: Path, plan: Plan, records: Mapping[tuple[str, int], Record]) -> list[Path]:
@@ -35,7 +40,7 @@ def draw(folder: Path, plan: Plan, records: Mapping[tuple[str, int], Record]) ->
     legs = {name: [row for (arm, _), row in sorted(records.items()) if arm == name] for name in plan.arms}
     legs = {name: some for name, some in legs.items() if some}
     folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / name for name in (REWARD, MIXED, COMPLIANCE)]
+    paths = [folder / picture(plan, what) for what in (REWARD, MIXED, COMPLIANCE)]
     _panels(paths[0], plan, legs, _reward, "held-out reward", "sampled tokens, thousands")
     _panels(paths[1], plan, legs, _mixed, "mixed groups", "step")
     _compliance(paths[2], legs)
@@ -59,9 +64,10 @@ def _panels(
 ) -> None:
     """A panel for each factor, with the centre in grey."""
     shown = panels(plan, legs)
-    lines = -(-len(shown) // COLUMNS)
-    with figure(path, (12, 3.1 * lines)) as drawn:
-        grid = drawn.subplots(lines, COLUMNS, sharey=True, squeeze=False)
+    columns = min(COLUMNS, len(shown))
+    lines = -(-len(shown) // columns)
+    with figure(path, (4 * columns, 3.1 * lines)) as drawn:
+        grid = drawn.subplots(lines, columns, sharey=True, squeeze=False)
         for place, axes in enumerate(grid.flat):
             if place >= len(shown):
                 axes.set_axis_off()
@@ -72,7 +78,7 @@ def _panels(
             ):
                 line(axes, legs[name], name, colour)
             axes.set(title=title, xlabel=over, ylim=(0, 1))
-            axes.set_ylabel(what if place % COLUMNS == 0 else "")
+            axes.set_ylabel(what if place % columns == 0 else "")
             axes.legend(fontsize=7, frameon=False)
 
 

@@ -54,8 +54,10 @@ def _chosen(leg: Leg, number: int, before: Mapping[str, Any]) -> dict[str, Any]:
     while sums["tokens"] < due:
         some = [known[(place * PROMPTS + at) % len(known)] for at in range(PROMPTS)]
         asked = [(case, task.evaluator.render(case.inputs)) for case in some for _ in range(GROUP)]
-        texts = meter.sampled(policy, [prompt for _, prompt in asked], task.evaluator.prefill,
-                              leg.arm.factors.temperature, seed=1 + place)  # fmt: skip
+        texts = meter.sampled(
+            policy, [prompt for _, prompt in asked], task.evaluator.prefill, leg.arm.factors.temperature,
+            recipe.longest(leg.plan.model), seed=1 + place,
+        )  # fmt: skip
         good = [
             meter.judged([text], [case], task.schema)["right"] == 1.0
             for (text, _), (case, _) in zip(texts, asked, strict=True)

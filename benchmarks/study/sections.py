@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from proseform.config.section import Positive, Section, Share
+from proseform.config.section import Positive, Rate, Section, Share
 
 
 class Study(Section):
@@ -25,7 +25,7 @@ class Study(Section):
 
 
 class Shape(Section):
-    """The chat model."""
+    """The chat model, made from nothing."""
 
     width: Positive
     """Hidden size."""
@@ -39,6 +39,25 @@ class Shape(Section):
     """Entries of the tokenizer, at most."""
     talk_steps: Positive
     """Steps of SFT on talk, of 16 rows."""
+
+
+class Pretrained(Section):
+    """A model that others have trained; a stage trains all its weights, in bfloat16."""
+
+    source: Literal["smollm2"]
+    """Where it comes from, as in a run file."""
+    talk_steps: Positive
+    """Steps of SFT on talk, of 16 rows."""
+    completions: Positive
+    """Completions of a step of GRPO."""
+    longest: Positive
+    """Tokens of a completion, at most."""
+    gold_tokens: Positive
+    """Tokens of a gold document, its end included, with the model's tokenizer."""
+    sft_rate: Rate
+    """Learning rate of SFT."""
+    grpo_rate: Rate
+    """Learning rate of GRPO."""
 
 
 class Factors(Section):

@@ -47,13 +47,13 @@ def seconds(plan: arms.Plan, todo: Sequence[tuple[str, int]], record: Mapping[st
     last = points[-1]
     token = (spent["grpo"] - len(points) * measuring) / last["tokens"]
     measured = plan.study.tokens * last["step"] / last["tokens"] / plan.study.measure_every
-    talk = len({seed for _, seed in todo}) * plan.shape.talk_steps * step
+    talk = len({seed for _, seed in todo}) * plan.model.talk_steps * step
     total = talk
     for name, _ in todo:
         factors = plan.arms[name].factors
         total += factors.sft * step + spent["final"]
         if factors.recipe == "sft":
-            total += recipe.control_steps(plan.study) * step + stages.CONTROL_POINTS * measuring
+            total += recipe.control_steps(plan.study, plan.model) * step + stages.CONTROL_POINTS * measuring
         else:
             total += plan.study.tokens * token + measured * measuring * (2 if factors.recipe == "hybrid" else 1)
     return total

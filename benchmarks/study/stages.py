@@ -64,7 +64,7 @@ class Leg:
     def recipe(self, sft_steps: int) -> config.Run:
         """The run of a stage; see :func:`benchmarks.study.recipe.leg`."""
         return config.Run.model_validate(
-            recipe.leg(self.plan.study, self.plan.shape, self.arm.factors, self.seed, sft_steps)
+            recipe.leg(self.plan.study, self.plan.model, self.arm.factors, self.seed, sft_steps)
         )
 
     def formatter(self) -> Model | None:

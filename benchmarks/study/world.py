@@ -165,7 +165,7 @@ def chat_model(plan: arms.Plan, folder: Path, seed: int) -> Path:
     ready = folder / "ready"
     if ready.exists():
         return policy
-    place, recipe, task = folder / "dataset-talk", config.Run.model_validate(talking(plan.shape, seed)), name("prose")
+    place, recipe, task = folder / "dataset-talk", config.Run.model_validate(talking(plan.model, seed)), name("prose")
     rows = talk(plan.prompts, "train", seed, KINDS_OF_TALK)
     spoken = [next(rows) for _ in range(TRAIN * ROWS * 2)]
     known = cases("train", seed, TRAIN)

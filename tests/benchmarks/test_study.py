@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from benchmarks.study import __main__ as command
-from benchmarks.study import arms, figures, leg, page, plots, recipe, results, running, sizing, world
+from benchmarks.study import arms, figures, leg, page, plots, recipe, results, running, sections, sizing, world
 from benchmarks.study.meter import Meter, judged
 from benchmarks.study.task import rewards, source
 from proseform import config, direct, warm
@@ -27,6 +27,7 @@ from proseform.schema import Schema
 
 ROOT = Path(__file__).parents[2]
 TASK = ROOT / "benchmarks" / "study" / "task"
+SMOLLM2 = arms.FILE.with_name("smollm2.toml")
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +58,7 @@ def test_the_shipped_study_has_at_most_eighteen_arms_of_five_seeds_and_every_arm
     assert len(plan.legs()) == sum(arm.seeds for arm in plan.arms.values())
     assert plan.legs(["sft-0", "centre"], 2) == [("centre", 0), ("sft-0", 0), ("centre", 1), ("sft-0", 1)]
     runs = {
-        arm.name: config.Run.model_validate(recipe.leg(plan.study, plan.shape, arm.factors, 3, max(1, arm.factors.sft)))
+        arm.name: config.Run.model_validate(recipe.leg(plan.study, plan.model, arm.factors, 3, max(1, arm.factors.sft)))
         for arm in plan.arms.values()
     }
     for name, run in runs.items():
@@ -202,11 +203,11 @@ def test_page_pictures_and_records_are_written_from_records_alone(
     todo = plan.legs(["centre", "reward-binary"], 2)[:-1]
     records = {(arm, seed): _record(plan, arm, seed, 0.1, 0.5, 0.9) for arm, seed in todo}
     command.write(tmp_path, plan, records)
-    text = (tmp_path / command.PAGE).read_text()
+    text = (tmp_path / command.page_of(plan)).read_text()
     assert f"{len(records)} legs on 2 cores. {len(plan.legs()) - len(records)} of the {len(plan.legs())} legs" in text
-    assert results.read(tmp_path / command.KEPT, plan) == (records, 0)
+    assert results.read(tmp_path / command.kept(plan), plan) == (records, 0)
     pictures = {path.name: path.read_bytes() for path in (tmp_path / command.IMAGES).iterdir()}
-    assert {*pictures} == {plots.REWARD, plots.MIXED, plots.COMPLIANCE}
+    assert {*pictures} == {plots.picture(plan, what) for what in (plots.REWARD, plots.MIXED, plots.COMPLIANCE)}
     assert all(f"images/{name}" in text for name in pictures)
     assert all(b">reward-binary<" in picture for picture in pictures.values())
     monkeypatch.setattr(sys, "argv", ["study", "--figures", "--out", f"{tmp_path}/out", "--docs", f"{tmp_path}"])
@@ -214,11 +215,13 @@ def test_page_pictures_and_records_are_written_from_records_alone(
     assert {path.name: path.read_bytes() for path in (tmp_path / command.IMAGES).iterdir()} == pictures
 
 
-def test_the_page_in_the_repository_is_that_of_the_records_in_it(plan: arms.Plan) -> None:
+@pytest.mark.parametrize("file", [arms.FILE, SMOLLM2])
+def test_the_page_in_the_repository_is_that_of_the_records_in_it(file: Path) -> None:
     """Written by: python -m benchmarks.study --figures."""
-    records, stale = results.read(ROOT / command.KEPT, plan)
+    plan = arms.load(file)
+    records, stale = results.read(ROOT / command.kept(plan), plan)
     assert stale == 0
-    assert (ROOT / command.PAGE).read_text() == page.page(plan, records)
+    assert (ROOT / command.page_of(plan)).read_text() == page.page(plan, records)
 
 
 def test_a_record_that_a_kill_cut_short_is_no_record_and_spoils_no_other(tmp_path: Path, plan: arms.Plan) -> None:
@@ -236,7 +239,7 @@ def test_a_record_that_a_kill_cut_short_is_no_record_and_spoils_no_other(tmp_pat
 def test_the_estimate_grows_with_tokens_and_legs_and_knows_what_an_arm_does(plan: arms.Plan) -> None:
     points = [{"step": 0, "tokens": 0}, {"step": 10, "tokens": 10_000}]
     record = _record(plan, "centre", 0, 0.1) | {"points": points, "seconds": {"sft": 4.0, "grpo": 12.0, "final": 2.0}}
-    talk = plan.shape.talk_steps * 0.1
+    talk = plan.model.talk_steps * 0.1
     measured = plan.study.tokens / 1000 / plan.study.measure_every
     whole = sizing.seconds(plan, [("centre", 0)], record)
     assert whole == pytest.approx(talk + 4.0 + 2.0 + plan.study.tokens * 1e-3 + measured)
@@ -310,6 +313,33 @@ def test_the_command_refuses_in_words(
     assert words in capsys.readouterr().err
 
 
+def test_the_same_question_is_put_to_a_pretrained_model_by_the_same_prompts(plan: arms.Plan) -> None:
+    """Its arms resolve to runs that stages take, with the file's own rates and sizes; page and records are its own."""
+    other = arms.load(SMOLLM2)
+    assert other.prompts == plan.prompts
+    assert (command.page_of(other), command.kept(other)) != (command.page_of(plan), command.kept(plan))
+    assert isinstance(other.model, sections.Pretrained)
+    for arm in other.arms.values():
+        run = config.Run.model_validate(recipe.leg(other.study, other.model, arm.factors, 1, max(1, arm.factors.sft)))
+        assert (run.model.source, run.model.dtype) == ("smollm2", "bfloat16")
+        assert run.grpo.prompts * run.grpo.generations == other.model.completions
+        assert run.generation.evaluator.max_tokens == recipe.longest(other.model) == other.model.longest
+        assert (run.sft.evaluator.learning_rate, run.grpo.learning_rate) == (
+            other.model.sft_rate, other.model.grpo_rate,
+        )  # fmt: skip
+    text = page.page(other, {})
+    assert page.NOTHING in text
+    assert all(f"| {name} |" in text for name in other.arms)
+
+
+def test_prompts_of_a_study_are_its_own_where_it_states_them(tmp_path: Path, plan: arms.Plan) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(arms.FILE.read_text().replace("As JSON: kinds", "As a document: kinds"))
+    mine = arms.load(path)
+    assert mine.prompts["json"] != plan.prompts["json"]
+    assert (mine.name, mine.template) == ("study-mine", arms.TEMPLATE)
+
+
 def test_a_second_study_in_the_same_folder_is_refused(tmp_path: Path) -> None:
     with results.alone(tmp_path), pytest.raises(ConfigError, match="another study works in"), results.alone(tmp_path):
         pass
@@ -331,14 +361,14 @@ def test_a_leg_that_is_cut_off_in_training_ends_with_the_record_of_one_that_is_n
     monkeypatch.setattr(recipe, "SAVE_SFT_EVERY", 2)
     monkeypatch.setattr(recipe, "LONGEST", 4)
     study = plan.study.model_copy(update={"tokens": 700, "held_out": 2})
-    shape = plan.shape.model_copy(update={"width": 16, "layers": 1, "heads": 2, "feed_forward": 16, "talk_steps": 2})
+    shape = plan.model.model_copy(update={"width": 16, "layers": 1, "heads": 2, "feed_forward": 16, "talk_steps": 2})
     factors = plan.arms["control-sft"].factors.model_copy(update={"sft": 0})
     small = dataclasses.replace(
-        plan, study=study, shape=shape, arms={"small": dataclasses.replace(plan.arms["control-sft"], factors=factors)}
+        plan, study=study, model=shape, arms={"small": dataclasses.replace(plan.arms["control-sft"], factors=factors)}
     )
     world.install(tmp_path, plan.prompts)
     whole = leg.work_off(tmp_path, small, "small", 0)
-    assert len(whole["points"]) == recipe.control_steps(study) + 1 == 4
+    assert len(whole["points"]) == recipe.control_steps(study, shape) + 1 == 4
     place = leg.folder_of(tmp_path, "small", 0)
     place.rename(tmp_path / "whole")
 
