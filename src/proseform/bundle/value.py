@@ -30,7 +30,7 @@ Kind = Literal["causal", "seq2seq"]
 ROLES: tuple[Role, ...] = ("evaluator", "formatter")
 MANIFEST = "bundle.json"
 FORMAT = 4
-"""The last format. What a bundle does not state needs no later one than that which had it first."""
+"""The last format. A bundle is written in the first one that has all that it states."""
 _CAUSAL, _ENCODED = 2, 3
 
 

@@ -180,7 +180,7 @@ def test_names_are_of_an_open_vocabulary() -> None:
 
 
 def test_sent_cvs_are_as_long_and_as_different_as_those_that_people_send() -> None:
-    """One to three pages; cut into lines or not; dated in nine ways; and around the evidence nothing that is lacked."""
+    """One to three pages; cut into lines or not; dated in seven ways; around the evidence nothing lacked."""
     texts = [case.inputs["cv"] for case in cases("sent")]
     lengths = sorted(map(len, texts))
     assert 1200 < lengths[50] < 2500 < lengths[500] < 5000 < lengths[950] < 12_000

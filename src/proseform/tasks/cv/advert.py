@@ -14,7 +14,7 @@ from proseform.tasks.cv.judgement import Need
 NOISE = {"company": (1, 3), "tasks": (0, 3), "benefits": (0, 3), "process": (0, 1), "equal": (0, 1)}
 """Sentences of each kind that ask for nothing, fewest and most."""
 LONG_NOISE = {"company": (2, 10), "tasks": (2, 12), "benefits": (1, 10), "process": (0, 3), "equal": (0, 3)}
-"""The same of an advertisement of 100 to 600 words."""
+"""The same of an advertisement of, mostly, 140 to 280 words."""
 BULLETS = ("- ", "* ", "• ", "\u2013 ", "")
 HEADED = 0.8
 """How often parts have headings."""

@@ -11,7 +11,7 @@ from proseform.tasks.cv.data import data
 STYLES = ("iso", "slash", "name")
 """How a CV writes a month: 2019-03, 03/2019, Mar 2019."""
 FREE_STYLES = (*STYLES, "name", "long", "long", "dot", "backwards", "dashed")
-"""The ways of ten countries beside these: March 2019, 03.2019, 2019/03, 03-2019."""
+"""The same in a CV that is dated freely, some ways oftener: March 2019, 03.2019, 2019/03 and 03-2019 too."""
 JOINTS = (" to ", " - ", " \u2013 ", " until ", " till ")
 """What stands between two months in a CV that is dated freely."""
 PRESENTS = ("present", "Present", "today", "now", "Current", "present")
@@ -23,6 +23,7 @@ LONG = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
     "December",
 )  # fmt: skip
+"""Months by their whole names."""
 PRESENT, BREAK, OVERLAP = 0.4, 0.6, 0.6
 """Chances that work runs to the present, that months lie between two employments, and that one more overlaps them."""
 
@@ -53,7 +54,7 @@ def draw(rng: random.Random, months: int, *, rugged: bool, free: bool = False) -
         rng: Where chance comes from.
         months: Months to spread over employments; 0 gives no career.
         rugged: Overlapping employments, other date styles and "present" come in.
-        free: Dates are written in the ways of ten countries.
+        free: Dates are written in any of :data:`FREE_STYLES`, and joined in any of :data:`JOINTS`.
     """
     if months == 0:
         return NOTHING

@@ -42,7 +42,7 @@ class Level:
         rugged: Whether overlaps, date styles, "present", no experience, other names for skills and hearsay with levels
             occur.
         real: Whether jobs are advertisements and CVs pages, of every profession there is.
-        sent: Whether these are as long and as crowded as those that people send, dated in the ways of ten countries.
+        sent: Whether these are as long and as crowded as those that people send, and dated as freely.
         hearsay: Skills that a CV mentions without evidence.
         plain_names: Whether names are of the letters A to Z, and of two words.
     """
@@ -281,7 +281,15 @@ def years(rng: random.Random, needed: int, chance: float) -> int:
 
 
 def worked(rng: random.Random, needed: int, chance: float, *, rugged: bool, free: bool = False) -> Career:
-    """A career of as many months as are needed with a given chance; of a rugged one there may be none."""
+    """A career of as many months as are needed with a given chance; of a rugged one there may be none.
+
+    Args:
+        rng: Where chance comes from.
+        needed: Months that the job asks for.
+        chance: The chance that there are as many, 0 to 1.
+        rugged: See :func:`.career.draw`.
+        free: Likewise.
+    """
     enough = needed == 12 or rng.random() < chance  # noqa: PLR2004 - a year
     low, high = (needed, needed + LONGER) if enough else (3, needed - 1)
     none = rugged and rng.random() < NO_EXPERIENCE

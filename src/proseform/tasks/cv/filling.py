@@ -26,11 +26,11 @@ class Filling:
     """
 
     def __init__(self, rng: random.Random, candidate: str, city: str) -> None:
-        self._rng, self._candidate = rng, candidate
+        self._rng = rng
         self._first = "".join(letter for letter in candidate.lower().split()[0] if letter.isalpha())
         self._city = city
         self._drawn: Mapping[str, Callable[[], str]] = {
-            "candidate": lambda: candidate, "name": lambda: candidate, "city": lambda: city,
+            "name": lambda: candidate, "city": lambda: city,
             "number": self._number, "grade": lambda: f"{rng.uniform(2, 4):.2f}",
             "year": lambda: str(rng.randint(1995, 2024)), "years": self._years, "day": self._day,
             "person": lambda: names.person(rng, plain=False), "country": self.made, "made": self.made,
