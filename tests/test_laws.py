@@ -153,6 +153,7 @@ BROKEN = [
         "a term that raises on what is no text",
     ),
     ({"terms": {**TOY.terms, "spare": dice}}, "for the same text", "a term that throws dice"),
+    ({"write": lambda _value: "A note."}, "what the task writes of the gold JSON is not read as it", "a poor writer"),
 ]
 
 

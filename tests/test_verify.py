@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proseform import task as tasks
 from proseform import verify
 from proseform.claims import claims
 from proseform.input import Input
@@ -15,6 +16,7 @@ from proseform.testing import toy_task
 from proseform.verdict import Reason, Verdict
 
 ANY = Schema({})
+CV = tasks.load("cv")
 SCHEMA = Schema(
     {
         "type": "object",
@@ -196,3 +198,38 @@ def test_an_answer_of_another_schema_or_one_that_was_cut_is_judged_by_itself():
     assert verify.stated(SAID, unjudged, task, task.claims, GIVEN, cut=["/note"]).evidence
     otherwise = verify.stated({**SAID, "grams": 90.0}, unjudged, task, task.claims, GIVEN)
     assert otherwise.reason is Reason.UNGROUNDED, "the same number, but the input writes it without a point"
+
+
+def test_an_evaluation_that_contradicts_its_own_evidence_is_written_with_what_follows():
+    (case,) = CV.generate("professional", "valid", 7, 1)
+    spoilt = case.prose.replace(f"Score: {case.answer['score']}.", f"Score: {(case.answer['score'] + 7) % 101}.")
+    judged = verify.prose(spoilt, CV, case.inputs)
+    assert judged.reason is Reason.INCONSISTENT
+    found = verify.recomputed(spoilt, judged, CV, case.inputs)
+    assert (found.text, found.verdict.ok) == (case.prose, True)
+    assert [(one.pointer, one.follows) for one in found.recomputed] == [("/score", case.answer["score"])]
+
+
+@pytest.mark.parametrize("fault", ["none", "form", "quote", "writer"])
+def test_any_other_evaluation_stays_as_it_is(fault):
+    (case,), task = CV.generate("professional", "valid", 7, 1), CV
+    score = f"Score: {case.answer['score']}."
+    wrong = case.prose.replace(score, f"Score: {(case.answer['score'] + 7) % 101}.")
+    text = {"none": case.prose, "form": "Hm. " + wrong, "quote": case.prose.replace(case.answer["candidate"], "Nobody")}
+    if fault == "writer":
+        task = dataclasses.replace(CV, write=None)
+    given_text = text.get(fault, wrong)
+    judged = verify.prose(given_text, task, case.inputs)
+    assert verify.recomputed(given_text, judged, task, case.inputs) == verify.Evaluation(given_text, judged)
+
+
+def test_a_quote_that_does_not_stand_stays_a_fault_behind_a_sum_that_is_put_right():
+    (case,) = CV.generate("starter", "valid", 3, 1)
+    value = json.loads(json.dumps(case.answer))
+    value["role"] = (
+        "Nobody of that name"  # stands behind the candidate and before the lines; the score is wrong as well
+    )
+    value["score"] = (value["score"] + 7) % 101
+    text = CV.write(value)
+    found = verify.recomputed(text, verify.prose(text, CV, case.inputs), CV, case.inputs)
+    assert found.verdict.reason is Reason.UNGROUNDED

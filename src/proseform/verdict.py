@@ -50,6 +50,25 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Correction:
+    """A value of an evaluation that did not follow from the rest of it, and was computed anew.
+
+    Attributes:
+        pointer: JSON pointer of the value in the JSON of the task's whole schema that the evaluation states.
+        said: What the evaluation said.
+        follows: What follows, and stands there now.
+    """
+
+    pointer: str
+    said: Any
+    follows: Any
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return {"pointer": self.pointer, "said": self.said, "follows": self.follows}
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """The outcome of verifying one text.
 

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from proseform.claims import claims, judge
+from proseform.claims import recomputed as recompute
 from proseform.input import of_each
 from proseform.schema import pointer
 from proseform.strict import DECODER, DuplicateKeyError, same
-from proseform.verdict import Reason, Verdict
+from proseform.verdict import Correction, Reason, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -79,6 +80,44 @@ def prose(text: str, task: Task, inputs: Mapping[str, str | Input]) -> Verdict:
     values = of_each(inputs)
     verdict = form(text, task, values)
     return judge(verdict.value, task.claims, values, task.synonyms) if verdict.ok else verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """An evaluation in prose and the verdict on it.
+
+    Attributes:
+        text: The evaluation.
+        verdict: By :func:`prose`, or of free prose by :func:`unread`.
+        recomputed: What was computed anew in it; the text says what follows.
+    """
+
+    text: str
+    verdict: Verdict
+    recomputed: tuple[Correction, ...] = ()
+
+
+def recomputed(text: str, judged: Verdict, task: Task, inputs: Mapping[str, str | Input]) -> Evaluation:
+    """An evaluation whose fault is that it contradicts its own evidence, with what follows computed anew.
+
+    It is written anew as the task writes evaluations, and verified from its first letter: nothing else may be against
+    it. Any other evaluation, and any of a task that cannot write, stays as it is.
+
+    Args:
+        text: The evaluation.
+        judged: The verdict on it, by :func:`prose`.
+        task: The task.
+        inputs: What was evaluated.
+    """
+    as_it_is = Evaluation(text, judged)
+    if judged.reason is not Reason.INCONSISTENT or task.write is None:
+        return as_it_is
+    values = of_each(inputs)
+    value, corrections = recompute(form(text, task, values).value, task.claims)
+    if not corrections:
+        return as_it_is
+    written = task.write(value)
+    return Evaluation(written, prose(written, task, values), corrections)
 
 
 def form(text: str, task: Task, inputs: Mapping[str, str | Input]) -> Verdict:

@@ -63,6 +63,16 @@ def fault(derive, value, **fields):
         ({"select": "/rows", "take": "size", "else": "?"}, ["?", "?", "?"], {"rows": ROWS}),
         ({"threshold": "/numbers", "steps": [[5, "high"], [2, "mid"]], "else": "low"}, "mid", {"numbers": [4]}),
         ({"threshold": "/numbers", "steps": [[5, "high"], [2, "mid"]], "else": "low"}, "high", {"numbers": [5]}),
+        (
+            {"reach": "months", "of": "needs", "then": "met", "else": "partly"},
+            "met",
+            {"months": 36, "needs": "3 years"},
+        ),
+        (
+            {"reach": "months", "of": "needs", "then": "met", "else": "partly"},
+            "partly",
+            {"months": 35, "needs": "3 years"},
+        ),
         ({"difference": "/periods", "unit": "months"}, 18, {"periods": ["2019-01 to 2019-12", "06/2019 - 06/2020"]}),
         ({"difference": "/periods", "unit": "years"}, 1, {"periods": ["2019-01 to 2020-06"]}),
         ({"difference": "/periods"}, 64, {"periods": ["5 years 4 months"]}),
@@ -89,6 +99,13 @@ def test_what_follows_is_compared(derive, due, fields):
     assert "does not follow" in fault(derive, [due, "more"], **fields)
 
 
+@pytest.mark.parametrize(("months", "needs"), [(0, "3 years"), (9, "advanced"), (9, ""), (9, None)])
+def test_nothing_follows_from_no_time_or_where_none_is_asked_for(months, needs):
+    derive = {"reach": "months", "of": "needs", "then": "met", "else": "partly"}
+    for said in ("met", "partly", "missing"):
+        assert fault(derive, said, months=months, needs=needs) == ""
+
+
 def test_a_half_is_rounded_up():
     derive = {"share": "/rows", "where": {"state": "met"}, "times": 100}
     rows = [{"state": "met"}] + [{"state": "below"}] * 7
@@ -104,6 +121,11 @@ def test_a_half_is_rounded_up():
         ({"sum": "/numbers"}, {"numbers": [1.7e308, 1.7e308, 0.5]}, "too large a number"),
         ({"count": "/rows/-1"}, {"rows": [[1]]}, "there is no /rows/-1"),
         ({"threshold": "/numbers", "steps": [[1, 2]], "else": 0}, {"numbers": [1, 2]}, "of one number"),
+        (
+            {"reach": "needs", "of": "months", "then": 1, "else": 0},
+            {"months": 3, "needs": "3 years"},
+            "no number",
+        ),
         ({"difference": "/periods"}, {"periods": ["since long"]}, "no period"),
         ({"difference": "/periods"}, {"periods": ["03/04/2015 to 2016"]}, "no period"),
         ({"difference": "/periods"}, {"periods": ["2015 to present"]}, "no period"),
@@ -130,6 +152,8 @@ def test_what_cannot_follow_is_no_agreement(derive, fields, named):
         ({"x-derive": {"select": "/a"}}, "needs 'take'"),
         ({"x-derive": {"threshold": "/a", "steps": [[1, "a"], [2, "b"]], "else": "c"}}, "highest first"),
         ({"x-derive": {"threshold": "/a", "steps": [], "else": "c"}}, "pairs of a number"),
+        ({"x-derive": {"reach": "a", "of": "b", "then": "c"}}, "needs 'else'"),
+        ({"x-derive": {"reach": ["a"], "of": "b", "then": "c", "else": "d"}}, "names no field"),
         ({"x-derive": {"share": "/a", "weight": {"field": "b", "values": {"c": -1}}}}, "from 0 on"),
         ({"x-derive": {"share": "/a", "weight": 3}}, "'weight' has"),
         ({"x-derive": {"difference": "/a", "unit": "days"}}, "months or years"),

@@ -362,3 +362,53 @@ def test_a_schema_may_have_an_answer_of_its_own_for_it(task):
     strange = {**own, "x-abstain": {"answer": {"verdict": "maybe"}}}
     with pytest.raises(InputError, match="x-abstain"):
         answer(engine, task, INPUTS, schema=Schema(strange))
+
+
+def recomputing(cv, texts, accept="recomputed"):
+    """An engine of the CV task whose evaluations are these in turn; it formats what it is given without a fault."""
+    bundle = testing.toy_bundle(cv, **({"settings": {"accept": accept}} if accept else {}))
+    evaluations = iter(texts)
+
+    def said(request):
+        if request.role == "evaluator":
+            return next(evaluations)
+        return json.dumps(cv.read(request.prompt.theirs[-2], {}).value)
+
+    return testing.ScriptedEngine(bundle, said)
+
+
+def miscounted(case):
+    """A case's evaluation with another score, and so with a recommendation that follows from nothing."""
+    score = case.answer["score"]
+    return case.prose.replace(f"Score: {score}.", f"Score: {(score + 50) % 101}.")
+
+
+def test_what_follows_from_the_evidence_is_computed_anew_where_the_bundle_says_so_and_told():
+    cv = tasks.load("cv")
+    (case,) = cv.generate("professional", "valid", 7, 1)
+    given = answer(recomputing(cv, [miscounted(case)]), cv, case.inputs)
+    assert (given.value, given.prose, given.tries) == (case.answer, case.prose, 1)
+    shown = given.as_dict()
+    assert (shown["verdict"], shown["prose_verdict"]) == ("verified", "verified")
+    assert "/score" in [one["pointer"] for one in shown["recomputed"]]
+    assert all(one["said"] != one["follows"] for one in shown["recomputed"])
+
+
+def test_a_bundle_that_says_nothing_of_it_refuses_what_contradicts_its_evidence():
+    cv = tasks.load("cv")
+    (case,) = cv.generate("professional", "valid", 7, 1)
+    with pytest.raises(Refusal) as caught:
+        answer(recomputing(cv, [miscounted(case)] * 3, accept=""), cv, case.inputs)
+    assert caught.value.reason == "inconsistent"
+    assert answer(recomputing(cv, [miscounted(case), case.prose], accept=""), cv, case.inputs).recomputed == ()
+
+
+def test_a_quote_that_does_not_stand_is_written_again_all_the_same():
+    cv = tasks.load("cv")
+    (case,) = cv.generate("professional", "valid", 7, 1)
+    invented = miscounted(case).replace(case.answer["candidate"], "Nobody Atall")
+    given = answer(recomputing(cv, [invented, miscounted(case)]), cv, case.inputs)
+    assert (given.value, given.tries) == (case.answer, 2)
+    with pytest.raises(Refusal) as caught:
+        answer(recomputing(cv, [invented] * 3), cv, case.inputs)
+    assert caught.value.reason == "ungrounded"

@@ -1,12 +1,14 @@
 """Evaluations that are kept: what a key covers, what bounds them, and that a hit is verified anew."""
 
 import asyncio
+import json
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proseform import task as tasks
 from proseform import testing
 from proseform.bundle import Generation
 from proseform.errors import ConfigError, Refusal
@@ -138,3 +140,21 @@ def test_options_describe_a_cache(tmp_path):
     for path in (tmp_path / "secret", tmp_path / "nowhere"):
         with pytest.raises(ConfigError, match=path.name):
             kept.cache(1, 60, path)
+
+
+def test_what_was_computed_anew_is_told_of_an_evaluation_that_was_kept_too():
+    cv = tasks.load("cv")
+    (case,) = cv.generate("professional", "valid", 7, 1)
+    score = case.answer["score"]
+    wrong = case.prose.replace(f"Score: {score}.", f"Score: {(score + 50) % 101}.")
+    bundle = testing.toy_bundle(cv, settings={"accept": "recomputed"})
+    answers = json.dumps(case.answer)
+
+    async def twice():
+        cache = ProseCache(SECRET, 1 << 20, 60)
+        engines = testing.ScriptedEngine(bundle, [wrong, answers]), testing.ScriptedEngine(bundle, [answers])
+        return [await answered(engine, cv, case.inputs, kept=cache) for engine in engines]
+
+    first, again = asyncio.run(twice())
+    assert first.recomputed == again.recomputed != ()
+    assert first.value == again.value == case.answer

@@ -136,3 +136,21 @@ def test_what_is_longer_than_the_context_is_left_out_and_the_rest_is_measured(sh
 def test_a_measurement_without_most_of_its_cases_is_refused(short):
     with pytest.raises(RowError, match=r"evaluate: 3 of 4 rows are longer than the .* tokens of model.max_length"):
         measure.too_long(longer(3), short)
+
+
+def test_the_formatter_gets_the_evaluation_as_serving_hands_it_on():
+    """Each evaluation goes through what serving does to it, with the inputs that it is of."""
+    seen = []
+
+    def served(prose, values):
+        seen.append((prose, values["parcel"]))
+        return prose.upper()
+
+    rows = measure.ask_all(ScriptedEngine(BUNDLE, gold), plan(STUDY, SUBJECTS[2]), batch=3, served=served)
+    after = {row.id: row for row in rows if row.suite == "answers"}
+    assert after
+    assert all(row.texts["given"] == row.texts["given"].upper() for row in after.values())
+    greedy = {row.case: row.text for row in rows if row.suite == "evaluations" and row.decoding == "greedy"}
+    for row in after.values():
+        assert row.texts["given"] == greedy[row.case].upper()
+        assert (greedy[row.case], STUDY.by_id[row.case].inputs["parcel"]) in seen

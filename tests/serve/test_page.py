@@ -15,6 +15,7 @@ from proseform import cli, testing
 from proseform import task as tasks
 from proseform.documents import MAX_BYTES
 from proseform.errors import ConfigError, EngineError
+from proseform.schema import Schema
 from proseform.serve import page as pages
 from proseform.serve import server
 from proseform.serve.guard import Local
@@ -413,6 +414,26 @@ def test_two_bundles_answer_one_case_side_by_side(one_tab):
                 assert page.locator(".marked mark").first.get_attribute("data-quote") == "a2 b2"
                 page.locator("#past button").click()  # and again as it was kept
         assert len(beside.requests) == 2
+
+
+def test_what_was_computed_anew_is_said_with_the_verdict_and_listed(one_tab):
+    follows = {"threshold": "/grams", "steps": [[101, "refuse"]], "else": "send"}
+    document = TASK.schema.document
+    verdict = {**document["properties"]["verdict"], "x-derive": follows}
+    schema = Schema({**document, "properties": {**document["properties"], "verdict": verdict}})
+    words = "The parcel weighs {grams} g, 100 g are allowed. Note: {note}. Verdict: {verdict}."
+    task = replace(TASK, schema=schema, write=lambda value: words.format(**value))
+    bundle = testing.toy_bundle(task, settings={"accept": "recomputed"})
+    engine = testing.ScriptedEngine(bundle, Script("refuse"))
+    with (
+        light(engine=engine, task=task, page=True, guard=Local()) as serving,
+        opened(one_tab, f"http://127.0.0.1:{serving.port}/") as page,
+    ):
+        ask(page, "a map")
+        assert page.locator(".prose").text_content().endswith("Verdict: send.")
+        told = "One value did not follow and was computed anew by rule."
+        assert page.locator(".words").text_content().endswith(told)
+        assert '/verdict: "refuse" → "send"' in page.locator(".behind dd").all_text_contents()
 
 
 def test_a_browser_is_kept_from_other_names_and_other_origins(one_tab, site, base):

@@ -25,7 +25,7 @@ from proseform.prompt import TOKENISATION, Prompt
 from proseform.schema import Schema
 
 Role = Literal["evaluator", "formatter"]
-Accept = Literal["verified", "valid"]
+Accept = Literal["verified", "recomputed", "valid"]
 Kind = Literal["causal", "seq2seq"]
 ROLES: tuple[Role, ...] = ("evaluator", "formatter")
 MANIFEST = "bundle.json"
@@ -149,8 +149,13 @@ class Bundle:
 
     @property
     def accept(self) -> Accept:
-        """What its answers are held to: ``verified``, or ``valid`` where it says that its models cannot judge yet."""
-        return "valid" if self.settings.get("accept") == "valid" else "verified"
+        """What its answers are held to: ``verified``, unless it says otherwise.
+
+        ``recomputed``: an evaluation is verified once what follows from its evidence by rule is computed anew.
+        ``valid``: its models cannot judge yet.
+        """
+        stated = self.settings.get("accept")
+        return stated if stated in {"recomputed", "valid"} else "verified"
 
     @property
     def folders(self) -> dict[str, str]:

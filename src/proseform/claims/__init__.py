@@ -15,6 +15,7 @@ Five keywords, which validators pass over and engines never see:
     abstaining.py  the abstaining answer
     stated.py      those of a whole schema, read once and checked
     judged.py      a value judged by them, with the evidence
+    recomputed.py  what follows, computed anew where a value says otherwise
     marked.py      the inputs with their quotes marked, for pages
 
 Knowingly left out: whether a true quote *means* what it is quoted for. "No Python" quotes Python; that is the model's
@@ -23,6 +24,7 @@ to know, and is measured.
 
 from proseform.claims.judged import judge, unquoted
 from proseform.claims.marked import marked
+from proseform.claims.recomputed import recomputed
 from proseform.claims.stated import Claims, Synonyms, claims
 
-__all__ = ["Claims", "Synonyms", "claims", "judge", "marked", "unquoted"]
+__all__ = ["Claims", "Synonyms", "claims", "judge", "marked", "recomputed", "unquoted"]

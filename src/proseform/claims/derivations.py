@@ -5,6 +5,8 @@
     {"share": OF, "where": …, "weight": …, "credit": …, "times": 100}   the weight of the rows that match, of that of
                                                      all, rounded half up to a whole number; 0 of no rows
     {"select": OF, "take": FIELD, "where": …}        a field of the rows that match, as a list
+    {"reach": OF, "of": FIELD, "then": "a", "else": "b"}   whether a number of months reaches the time that FIELD beside
+                                                     the value states; nothing follows where it states none, or of 0
     {"threshold": OF, "steps": [[75, "a"], [50, "b"]], "else": "c"}   the first step that a number reaches
     {"difference": OF, "unit": …, "until": OF}       months, or whole years, that periods cover, overlaps once, with
                                                      durations added; ``until`` is where the date stands that ends
@@ -27,17 +29,22 @@ from typing import Any, Literal
 from proseform.claims import dates
 from proseform.strict import same
 
-Operator = Literal["count", "sum", "share", "select", "threshold", "difference"]
+Operator = Literal["count", "sum", "share", "select", "threshold", "reach", "difference"]
 OPTIONS: Mapping[str, frozenset[str]] = {
     "count": frozenset({"where"}),
     "sum": frozenset({"where", "take"}),
     "share": frozenset({"where", "weight", "credit", "times"}),
     "select": frozenset({"where", "take", "else"}),
     "threshold": frozenset({"steps", "else"}),
+    "reach": frozenset({"of", "then", "else"}),
     "difference": frozenset({"unit", "until"}),
 }
 """What each operator may be given."""
-REQUIRED: Mapping[str, frozenset[str]] = {"threshold": frozenset({"steps", "else"}), "select": frozenset({"take"})}
+REQUIRED: Mapping[str, frozenset[str]] = {
+    "threshold": frozenset({"steps", "else"}),
+    "select": frozenset({"take"}),
+    "reach": frozenset({"of", "then", "else"}),
+}
 """What it must be given."""
 
 
@@ -67,7 +74,9 @@ class Derivation:
         credit: For a share: what part of its weight a row that matches is worth; None is the whole of it.
         times: For a share: what the whole is, such as 100.
         steps: For a threshold: bound and outcome, in order.
-        other: The outcome below every step; what is selected of a row that lacks the field.
+        bound: For a reach: where the time stands that is to be reached; its value is the last operand.
+        then: For a reach: the outcome where it is.
+        other: The outcome below every step, or where a time is not reached; what a row without the field selects.
         unit: For a difference.
         until: For a difference: where the date stands that "present" means; its value is the last operand.
     """
@@ -80,6 +89,8 @@ class Derivation:
     credit: Weight | None = None
     times: Fraction = Fraction(1)
     steps: tuple[tuple[Fraction, Any], ...] = ()
+    bound: str = ""
+    then: Any = None
     other: Any = None
     unit: Literal["months", "years"] = "months"
     until: str = ""
@@ -87,11 +98,15 @@ class Derivation:
     @property
     def operands(self) -> tuple[str, ...]:
         """Where all of its operands are, in the order in which :func:`derived` takes them."""
-        return (*self.of, *([self.until] if self.until else []))
+        return (*self.of, *filter(None, (self.bound, self.until)))
+
+
+NOTHING = object()
+"""What follows where nothing does."""
 
 
 def derived(derivation: Derivation, operands: Sequence[Any]) -> Any:
-    """What follows.
+    """What follows; :data:`NOTHING` where nothing does.
 
     Args:
         derivation: How.
@@ -187,6 +202,17 @@ def _threshold(derivation: Derivation, rows: Sequence[Any]) -> Any:
     return next((outcome for bound, outcome in derivation.steps if value >= bound), derivation.other)
 
 
+def _reach(derivation: Derivation, rows: Sequence[Any]) -> Any:
+    *months, bound = rows
+    (reached,) = _numbers(months, "") if len(months) == 1 else (None,)
+    if reached is None:
+        raise Underivable("what reaches a time is one number of months")
+    due = dates.duration(bound) if isinstance(bound, str) else None
+    if due is None or not reached:
+        return NOTHING
+    return derivation.then if reached >= due else derivation.other
+
+
 def _difference(derivation: Derivation, rows: Sequence[Any]) -> int:
     texts = [row if isinstance(row, str) else "" for row in rows]
     until = texts.pop() if derivation.until else ""
@@ -208,5 +234,6 @@ _OPERATORS: Mapping[str, Callable[[Derivation, Sequence[Any]], Any]] = {
     "share": _share,
     "select": _select,
     "threshold": _threshold,
+    "reach": _reach,
     "difference": _difference,
 }

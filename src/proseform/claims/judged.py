@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from proseform.claims import quotes
-from proseform.claims.derivations import Derivation, Underivable, derived, number
+from proseform.claims.derivations import NOTHING, Derivation, Underivable, derived, number
 from proseform.claims.keywords import DERIVE, Source
 from proseform.claims.stated import Claims, Synonyms
 from proseform.input import Input
@@ -23,7 +24,7 @@ LINE = 300
 LEAST_BESIDE = 8
 """Letters and digits of a quote that does not name its thing itself, but stands on a line that does."""
 
-_NOTHING = object()
+_ABSENT = object()
 _NUMBER = re.compile(r"(?<![\w.,])\d+(?:[.,]\d+)?(?![\w]|[.,]\d)")
 
 
@@ -48,7 +49,7 @@ def judge(
         source, derivation = claims.source(location, stated), claims.derivation(location, stated)
         if source is None and derivation is None:
             continue
-        part, beside = _at(value, place)
+        part, beside = at(value, place)
         if source is not None:
             judged = _grounded(part, beside, place, source, inputs, synonyms)
             if isinstance(judged, Verdict):
@@ -76,7 +77,7 @@ def unquoted(value: Any, claims: Claims, inputs: Mapping[str, Input], synonyms: 
     lowered: dict[str, str] = {}
     for place, location, stated in claims.schema.annotations(value):
         absence = claims.absence(location, stated)
-        part, beside = _at(value, place) if absence is not None else (None, {})
+        part, beside = at(value, place) if absence is not None else (None, {})
         if absence is None or part not in ("", None, []):
             continue
         terms = _terms(beside.get(absence.names), absence.split, synonyms)
@@ -89,7 +90,7 @@ def unquoted(value: Any, claims: Claims, inputs: Mapping[str, Input], synonyms: 
     return tuple(found)
 
 
-def _at(value: Any, place: str) -> tuple[Any, Mapping[str, Any]]:
+def at(value: Any, place: str) -> tuple[Any, Mapping[str, Any]]:
     """The part of a value at a place, and the nearest object around it; empty where there is none."""
     beside: Mapping[str, Any] = {}
     for step in pointer.steps(place):
@@ -175,26 +176,49 @@ def _owed(source: Source, beside: Mapping[str, Any]) -> str:
     return f"anything by fewer than {source.least} letters"
 
 
-def _inconsistent(
-    part: Any, beside: Mapping[str, Any], value: Any, derivation: Derivation, absent: frozenset[str]
-) -> str:
-    """Why a part of a value does not follow from others, in words; empty where it does, or where they were left out."""
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What follows by a derivation."""
+
+    value: Any
+
+
+def due(beside: Mapping[str, Any], value: Any, derivation: Derivation, absent: frozenset[str]) -> Due | None:
+    """What follows from the rest of a value; None where nothing does, or what it follows from was left out.
+
+    Args:
+        beside: The nearest object around the part that follows.
+        value: The whole value.
+        derivation: How it follows.
+        absent: Fields of the root that a projection left out.
+
+    Raises:
+        Underivable: An operand is not there, or of another kind.
+    """
     operands = []
     for of in derivation.operands:
         root = of.split("/")[1] if of.startswith("/") else of if beside is value else ""
         if root in absent:
-            return ""
-        operand = pointer.at(value, of, _NOTHING) if of.startswith("/") else beside.get(of, _NOTHING)
-        if operand is _NOTHING:
-            return f"{DERIVE}: there is no {of}"
+            return None
+        operand = pointer.at(value, of, _ABSENT) if of.startswith("/") else beside.get(of, _ABSENT)
+        if operand is _ABSENT:
+            raise Underivable(f"{DERIVE}: there is no {of}")
         operands.append(operand)
+    follows = derived(derivation, operands)
+    return None if follows is NOTHING else Due(follows)
+
+
+def _inconsistent(
+    part: Any, beside: Mapping[str, Any], value: Any, derivation: Derivation, absent: frozenset[str]
+) -> str:
+    """Why a part of a value does not follow from others, in words; empty where it does, or where they were left out."""
     try:
-        due = derived(derivation, operands)
+        follows = due(beside, value, derivation, absent)
     except Underivable as error:
         return str(error)
-    if same(part, due):
+    if follows is None or same(part, follows.value):
         return ""
-    shown = [json.dumps(one, ensure_ascii=False)[:60] for one in (part, due)]
+    shown = [json.dumps(one, ensure_ascii=False)[:60] for one in (part, follows.value)]
     return f"{shown[0]} does not follow: {shown[1]}"
 
 

@@ -88,6 +88,9 @@ def derivation(stated: Any, where: str) -> Derivation:
     for name in sorted(REQUIRED.get(operator, ())):
         if name not in stated:
             raise InputError(f"{where}: {DERIVE}: {operator} needs '{name}'.")
+    if operator == "reach":
+        read = {"bound": _text(stated["of"], where, DERIVE), "then": stated["then"]}
+        return Derivation("reach", (_text(stated["reach"], where, DERIVE),), other=stated["else"], **read)
     of = stated[operator] if isinstance(stated[operator], list) else [stated[operator]]
     read = {name: _OPTIONS[name](value, where) for name, value in stated.items() if name in _OPTIONS}
     return Derivation(

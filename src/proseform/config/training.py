@@ -115,6 +115,8 @@ class Training(Section):
 class Sft(Training):
     """The sft stage of one role."""
 
+    steps: Count = 500
+    """Optimiser steps; 0 takes the weights that it starts from as they are."""
     batch: Positive = 16
     """Rows of an optimiser step, over all processes."""
     micro_batch: Positive = 16
@@ -123,6 +125,15 @@ class Sft(Training):
     """The rows of a forward pass lie in one sequence, without padding; none attends to another."""
     lora: Lora | None = None
     """Train an adapter of this shape; absent trains all weights."""
+    start: str = ""
+    """A folder of weights that were trained already, an adapter or a whole model: training goes on from them."""
+
+    @model_validator(mode="after")
+    def _trains(self) -> Sft:
+        """What is neither trained nor given is nothing."""
+        if not self.steps and not self.start:
+            raise ValueError("steps: 0 steps train nothing; name weights to begin with as start")
+        return self
 
 
 class SftRoles(Section):
@@ -223,8 +234,9 @@ class Generation(Section):
     formatter: Completions = Completions(max_tokens=384)
     retry_temperature: Annotated[float, Field(gt=0, le=2)] = 0.7
     """Sampling temperature of a second try; the first one is greedy."""
-    accept: Literal["verified", "valid"] = "verified"
-    """What leaves: verified (valid, consistent and grounded) or valid (by the schema alone, while a model learns)."""
+    accept: Literal["verified", "recomputed", "valid"] = "verified"
+    """What leaves: what is verified as it was written (verified), or once what follows by rule from an evaluation's
+    evidence is computed anew and told (recomputed), or what the schema allows, while a model learns (valid)."""
 
 
 class Launch(Section):

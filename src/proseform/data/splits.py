@@ -168,7 +168,7 @@ def formatter_rows(
 
     A third of the task's rows are careless annotations that are complete, with the JSON that they state: the
     formatter repeats what the prose says, right or wrong. A user's own prose is left as it is, unless careless
-    annotations are asked for. Where the task can write any answer as prose, a share state answers that nobody gave
+    annotations are asked for. Where a task of data alone can write any answer, a share state answers that nobody gave
     (:mod:`proseform.data.spliced`). Where the prose is free, a share state nothing
     (:mod:`proseform.roundtrip.nothing`). A share of all rows are random schemas.
     """
@@ -176,7 +176,8 @@ def formatter_rows(
     rng = random.Random(f"formatter-{dataset.seed}-{split}")
     strange = schemas.rows(dataset.seed * 10 + _SCHEMA_SEEDS[split], 1 << 60)
     cases = list(cases)
-    known = spliced.pool(case.answer for case in cases) if task.write is not None else {}
+    write = task.write if task.replayed else None
+    known = spliced.pool(case.answer for case in cases) if write is not None else {}
     for case in cases:
         if rng.random() < dataset.random_schemas:
             row = next(strange)
@@ -187,9 +188,9 @@ def formatter_rows(
             prose = roundtrip.nothing.prose(case, next(strange).prose, rng)
             yield _formatter_row(task, f"nothing-{case.id}", prose, dict(roundtrip.NOTHING), schema)
             continue
-        if task.write is not None and rng.random() < _SPLICED:
+        if write is not None and rng.random() < _SPLICED:
             value = spliced.spliced(value, known, task.schema, rng)
-            prose = task.write(value)
+            prose = write(value)
         elif varied and rng.random() < 1 / 3:
             careless = task.annotate(case, rng)
             verdict = verify.form(careless, task, case.inputs)

@@ -81,6 +81,10 @@ def answered(answer: dict[str, Any], *, as_json: bool) -> None:
         far = f", {one['distance']} standard deviations off" if one["distance"] else ""
         words = f"abstained: {one['input']}, {one['why'].replace('_', ' ')}{far}"
         console.print(words, style="yellow", markup=False, highlight=False)
+    for one in answer.get("recomputed", ()):
+        said, follows = (json.dumps(one[name], ensure_ascii=False) for name in ("said", "follows"))
+        words = f"recomputed: {one['pointer']} was {said} in the evaluation; {follows} follows from its evidence"
+        console.print(words, style="yellow", markup=False, highlight=False)
     console.print_json(json.dumps(answer["answer"], ensure_ascii=False))
     for one in answer["evidence"]:
         quote = json.dumps(pointer.at(answer["answer"], one["pointer"]), ensure_ascii=False)

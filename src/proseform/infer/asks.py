@@ -53,7 +53,7 @@ def _valid(plan: Plan, text: str) -> bool:
 
 def _accepted(plan: Plan, prose: str) -> bool:
     """Whether an evaluation will do."""
-    return judging.accepted(plan, judging.read(plan, prose))
+    return judging.accepted(plan, judging.evaluation(plan, prose).verdict)
 
 
 def narrowed(request: Request, attempt: int) -> Request:

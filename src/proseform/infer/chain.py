@@ -16,8 +16,10 @@ abstaining answer, or the refusal ``insufficient_evidence``.
 
 Neither prose nor JSON that the verifier does not accept leaves. Whoever wrote it is asked again, at most twice, sampled
 at the bundle's retry temperature with another seed (a greedy model would repeat itself); the formatter has twice the
-budget where there is room, and a narrower schema where the engine cannot end a document by itself. A bundle that
-accepts what is valid has models that cannot judge yet: prose is judged and reported, only the schema has to hold.
+budget where there is room, and a narrower schema where the engine cannot end a document by itself. In the evaluations
+of a bundle that says so, what does not follow from their evidence is computed anew and told, before they are verified.
+A bundle that accepts what is valid has models that cannot judge yet: prose is judged and reported, only the schema has
+to hold.
 Left out: several samples of one turn; open requests are a mapping for their sake. Hedged requests are the engine's.
 """
 
@@ -55,6 +57,7 @@ from proseform.infer.moves import (
 )  # fmt: skip
 from proseform.infer.verified import Answer, Formatted, Spent
 from proseform.verdict import Verdict
+from proseform.verify import Evaluation
 
 TRIES = 3
 """How often the evaluator is asked, at most."""
@@ -62,7 +65,7 @@ ATTEMPTS = 3
 """How often the formatter is asked, at most."""
 _LEAST_SHARE = 4
 """A prompt is too long when not even a quarter of the longest completion has room."""
-_NONE = Verdict()
+_NONE = Evaluation("", Verdict())
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +80,7 @@ class State:
         ids: Ids that were given away.
         tries: How often the evaluator's prose was refused.
         attempt: Which attempt of the formatter this is, from 0.
-        prose: The evaluation; None until it is there.
-        judged: The verdict on it.
+        evaluation: The evaluation with the verdict on it; empty until it is there.
         evaluator: What the evaluator cost, all tries together.
         formatter: What the formatter cost, all attempts together.
         avoid: Backends whose text was not accepted in this turn: another is asked again where there is one.
@@ -91,8 +93,7 @@ class State:
     ids: int = 0
     tries: int = 0
     attempt: int = 0
-    prose: str | None = None
-    judged: Verdict = _NONE
+    evaluation: Evaluation = _NONE
     evaluator: Spent = field(default_factory=Spent)
     formatter: Spent = field(default_factory=Spent)
     avoid: frozenset[str] = frozenset()
@@ -160,10 +161,10 @@ def _check(state: State) -> Step:
 def _first(state: State) -> Step:
     """The first turn that asks for something."""
     if state.plan.prose is not None:
-        judged = judging.read(state.plan, state.plan.prose)
-        if not judging.accepted(state.plan, judged):
-            return _ended(state, [Refuse(refusals.unverified(judged, 0))])
-        return _format(replace(state, prose=state.plan.prose, judged=judged))
+        given = judging.evaluation(state.plan, state.plan.prose)
+        if not judging.accepted(state.plan, given.verdict):
+            return _ended(state, [Refuse(refusals.unverified(given.verdict, 0))])
+        return _format(replace(state, evaluation=given))
     if strange := abstained.strange(state.plan):
         return _ended(state, [abstained.end(state.plan, strange)])
     if state.plan.key:
@@ -178,7 +179,7 @@ def _evaluate(state: State) -> Step:
 
 def _format(state: State) -> Step:
     """The formatter's turn, for as long as it has attempts."""
-    return _count(replace(state, turn="formatter"), asks.formatting(state.plan, state.prose or "", state.attempt))
+    return _count(replace(state, turn="formatter"), asks.formatting(state.plan, state.evaluation.text, state.attempt))
 
 
 def _count(state: State, request: Request) -> Step:
@@ -212,7 +213,7 @@ def _completed(state: State, completion: Completion) -> Step:
         return _evaluated(replace(state, evaluator=state.evaluator.more(completion)), completion)
     state = replace(state, formatter=state.formatter.more(completion))
     verdict = judging.document(state.plan, completion.text)
-    judged = judging.stated(state.plan, verdict, state.judged, completion.cut)
+    judged = judging.stated(state.plan, verdict, state.evaluation.verdict, completion.cut)
     if verdict.ok and judging.accepted(state.plan, judged):
         return _ended(state, [Done(_outcome(state, completion, verdict.value, judged))])
     if state.attempt + 1 < ATTEMPTS:
@@ -224,28 +225,28 @@ def _completed(state: State, completion: Completion) -> Step:
 
 def _looked_up(state: State, prose: str | None) -> Step:
     """Go on with prose that was kept, once it is verified anew."""
-    judged = None if prose is None else judging.read(state.plan, prose)
-    if judged is None or not judging.accepted(state.plan, judged):
+    kept = None if prose is None else judging.evaluation(state.plan, prose)
+    if kept is None or not judging.accepted(state.plan, kept.verdict):
         return _evaluate(state)
-    after, actions = _format(replace(state, prose=prose, judged=judged))
-    return after, [*([Emit(prose)] if state.plan.stream and prose else []), *actions]
+    after, actions = _format(replace(state, evaluation=kept))
+    return after, [*([Emit(kept.text)] if state.plan.stream and kept.text else []), *actions]
 
 
 def _evaluated(state: State, completion: Completion) -> Step:
     """Verify an evaluation; what is not verified is written again, at most :data:`TRIES` times in all."""
-    plan, prose, judged = state.plan, completion.text, judging.read(state.plan, completion.text)
-    if judging.accepted(plan, judged):
-        after, actions = _format(replace(state, prose=prose, judged=judged, avoid=frozenset()))
-        return after, [*([Store(plan.key, prose)] if plan.key else []), *actions]
+    plan, written = state.plan, judging.evaluation(state.plan, completion.text)
+    if judging.accepted(plan, written.verdict):
+        after, actions = _format(replace(state, evaluation=written, avoid=frozenset()))
+        return after, [*([Store(plan.key, completion.text)] if plan.key else []), *actions]
     if state.tries + 1 < TRIES:
         after, actions = _evaluate(replace(state, avoid=state.avoid | {completion.backend}, tries=state.tries + 1))
         return after, [*([Restart()] if plan.stream else []), *actions]
-    return _ended(state, [Refuse(refusals.unverified(judged, TRIES))])
+    return _ended(state, [Refuse(refusals.unverified(written.verdict, TRIES))])
 
 
 def _outcome(state: State, completion: Completion, value: Any, judged: Verdict) -> Answer | Formatted:
     """Verified JSON, and what it was made of."""
-    plan, prose = state.plan, state.prose or ""
+    plan, taken = state.plan, state.evaluation
     rest: dict[str, Any] = {
         "narrowed": state.attempt > 0 and plan.narrows,
         "cut": completion.cut,
@@ -257,9 +258,9 @@ def _outcome(state: State, completion: Completion, value: Any, judged: Verdict) 
     spent_by = {"evaluator": state.evaluator, "formatter": state.formatter}
     prompted = {role: spent.prompt_tokens for role, spent in spent_by.items() if spent.prompt_tokens is not None}
     return Answer(
-        prose=prose,
-        prose_verdict=state.judged,
-        verdict=judged if state.judged.ok else state.judged,
+        prose=taken.text,
+        prose_verdict=taken.verdict,
+        verdict=judged if taken.verdict.ok else taken.verdict,
         text=completion.text,
         value=value,
         bundle=plan.bundle.digest,
@@ -268,8 +269,9 @@ def _outcome(state: State, completion: Completion, value: Any, judged: Verdict) 
         tokens={role: spent.tokens for role, spent in spent_by.items()},
         prompt_tokens=prompted if prompted.keys() == spent_by.keys() else None,
         tries=state.tries + 1,
-        grounded=grounding(value, prose, plan.schema),
-        findings=judging.noticed(plan, state.judged, value),
+        grounded=grounding(value, taken.text, plan.schema),
+        findings=judging.noticed(plan, taken.verdict, value),
+        recomputed=taken.recomputed,
         **rest,
     )
 

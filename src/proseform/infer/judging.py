@@ -13,18 +13,26 @@ from proseform.infer import spans
 from proseform.infer.moves import Plan
 from proseform.input import MOST_FINDINGS, Finding, Input
 from proseform.verdict import Verdict
+from proseform.verify import Evaluation
 
 
-def read(plan: Plan, prose: str) -> Verdict:
-    """The verdict on an evaluation; without a task nothing is known of it."""
-    if plan.task is None:
-        return Verdict()
-    if prose not in plan.verdicts:
+def evaluation(plan: Plan, prose: str) -> Evaluation:
+    """An evaluation as it is taken, with the verdict on it; without a task nothing is known of it.
+
+    Where the bundle says so, what does not follow from its evidence is computed anew.
+    """
+    task = plan.task
+    if task is None:
+        return Evaluation(prose, Verdict())
+    if prose not in plan.evaluations:
         with _span("evaluator") as span:
-            free = plan.task.free
-            plan.verdicts[prose] = verify.unread(prose) if free else verify.prose(prose, plan.task, plan.inputs)
-            span.set(_facts(plan.verdicts[prose]))
-    return plan.verdicts[prose]
+            verdict = verify.unread(prose) if task.free else verify.prose(prose, task, plan.inputs)
+            read = Evaluation(prose, verdict)
+            if plan.bundle.accept == "recomputed":
+                read = verify.recomputed(prose, verdict, task, plan.inputs)
+            plan.evaluations[prose] = read
+            span.set(_facts(read.verdict))
+    return plan.evaluations[prose]
 
 
 def document(plan: Plan, text: str) -> Verdict:

@@ -12,11 +12,12 @@ import datetime as dt
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from proseform import bundle as bundles
-from proseform import config, launch, records
+from proseform import config, launch, records, verify
 from proseform import task as tasks
 from proseform.errors import Refusal
 from proseform.infer import Completion, Engine, Request, ask, length, tokens
@@ -26,6 +27,7 @@ from proseform.outcome import Outcome
 from proseform.store import write_json
 from proseform.suites import Ask, Study, Subject
 from proseform.suites.plans import plan
+from proseform.task import Task
 
 _OTHERS = dt.timedelta(days=1)
 """Longest wait of a rank for those that have longer texts to write."""
@@ -66,7 +68,7 @@ def main(job: launch.Job) -> None:
     for (subject, bundle), asks in zip(subjects, shares, strict=True):
         part = _part(parts, subject, rank)
         if not part.exists():
-            _write_whole(part, _asked(subject, bundle, asks, run, job, before, total), until)
+            _write_whole(part, _asked(subject, bundle, asks, task, run, job, before, total), until)
         before += len(asks)
     _wait_for_others(job.world_size)
     if rank:
@@ -119,7 +121,12 @@ def too_long(study: Study, bundle: Path) -> list[str]:
 
 
 def ask_all(
-    engine: Engine, asks: Sequence[Ask], *, batch: int, tell: Callable[[int], None] = lambda _: None
+    engine: Engine,
+    asks: Sequence[Ask],
+    *,
+    batch: int,
+    tell: Callable[[int], None] = lambda _: None,
+    served: Callable[[str, Mapping[str, str]], str] = lambda prose, _: prose,
 ) -> list[Outcome]:
     """Ask an engine, in plan order; what an ask waits for is asked in an earlier round.
 
@@ -128,7 +135,10 @@ def ask_all(
         asks: Their records are completed; each ``after`` is the id of one of them.
         batch: Asks that go to the engine at once, at most.
         tell: Receives how many more are done.
+        served: An evaluation as the formatter gets it in serving, of the evaluation as it was written and the values of
+            its ask.
     """
+    values = {one.record.id: one.values for one in asks}
     done: dict[str, Outcome] = {}
     left = list(asks)
     while left:
@@ -136,16 +146,35 @@ def ask_all(
         if not ready:
             raise ValueError(f"{left[0].record.id} waits for {left[0].after}, which nobody asks.")
         for some in _batched(ready, batch):
-            given = [{**one.values, **({"prose": done[one.after].text} if one.after else {})} for one in some]
-            for one, values, came in zip(some, given, _complete(engine, some, given), strict=True):
-                done[one.record.id] = _completed(one, values, came)
+            prose = [served(done[one.after].text, values[one.after]) if one.after else None for one in some]
+            given = [
+                {**one.values, **({} if text is None else {"prose": text})}
+                for one, text in zip(some, prose, strict=True)
+            ]
+            for one, with_prose, came in zip(some, given, _complete(engine, some, given), strict=True):
+                done[one.record.id] = _completed(one, with_prose, came)
             tell(len(some))
         left = [one for one in left if one.record.id not in done]
     return [done[one.record.id] for one in asks]
 
 
+def _served_prose(task: Task, run: config.Run, prose: str, values: Mapping[str, str]) -> str:
+    """An evaluation as a bundle of the run hands it to its formatter."""
+    if run.generation.accept != "recomputed":
+        return prose
+    inputs = {name: values[name] for name in task.inputs}
+    return verify.recomputed(prose, verify.prose(prose, task, inputs), task, inputs).text
+
+
 def _asked(
-    subject: Subject, bundle: Path, asks: Sequence[Ask], run: config.Run, job: launch.Job, before: int, total: int
+    subject: Subject,
+    bundle: Path,
+    asks: Sequence[Ask],
+    task: Task,
+    run: config.Run,
+    job: launch.Job,
+    before: int,
+    total: int,
 ) -> list[Outcome]:
     """Ask a bundle: in this process, or by URL."""
     engine, count = opened(bundle, job.settings.get("engine", {}).get(subject.name)), before
@@ -156,7 +185,7 @@ def _asked(
         job.progress(count, total)
 
     try:
-        return ask_all(engine, asks, batch=run.evaluate.batch, tell=tell)
+        return ask_all(engine, asks, batch=run.evaluate.batch, tell=tell, served=partial(_served_prose, task, run))
     finally:
         close(engine)
 

@@ -14,6 +14,7 @@ from proseform.input import Input
 from proseform.schema import Schema
 from proseform.task import Task
 from proseform.verdict import Verdict
+from proseform.verify import Evaluation
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Plan:
         claims: What the schema states of its values; None for the formatter's turn alone.
         sample: Which of several evaluations this is, from 1, each sampled with a seed of its own; 0 is the only one.
         measured: Whether it is to be known what the engine writes, so that no text counts against it.
-        verdicts: What :mod:`proseform.infer.judging` knows of evaluations already, by text.
+        evaluations: What :mod:`proseform.infer.judging` knows of evaluations already, by text.
         documents: What it knows of documents already, by text.
     """
 
@@ -51,7 +52,7 @@ class Plan:
     claims: Claims | None = None
     sample: int = 0
     measured: bool = False
-    verdicts: dict[str, Verdict] = field(default_factory=dict, init=False, compare=False, repr=False)
+    evaluations: dict[str, Evaluation] = field(default_factory=dict, init=False, compare=False, repr=False)
     documents: dict[str, Verdict] = field(default_factory=dict, init=False, compare=False, repr=False)
 
 

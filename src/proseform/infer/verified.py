@@ -9,7 +9,7 @@ from typing import Any
 from proseform.abstention import Strange
 from proseform.infer import Completion
 from proseform.input import Finding
-from proseform.verdict import Verdict
+from proseform.verdict import Correction, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,8 @@ class Answer:
             else None. Of an evaluation that was kept nothing was asked.
         abstained: Why the bundle abstains: the JSON is the schema's own answer for that, and no model was asked. Empty
             where it answers.
+        recomputed: What the evaluation said that did not follow from its evidence, and was computed anew; its prose
+            and the JSON say what follows.
     """
 
     prose: str
@@ -107,9 +109,10 @@ class Answer:
     agreement: float = 1.0
     prompt_tokens: Mapping[str, int] | None = None
     abstained: tuple[Strange, ...] = ()
+    recomputed: tuple[Correction, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """As JSON: ``answer prose verdict abstained evidence prose_verdict findings bundle task`` and figures.
+        """As JSON: ``answer prose verdict abstained recomputed evidence prose_verdict findings bundle task``; figures.
 
         ``verdict`` is ``verified`` (valid, consistent, grounded), ``valid``, or ``abstained``.
         """
@@ -118,6 +121,7 @@ class Answer:
             "prose": self.prose,
             "verdict": "abstained" if self.abstained else "verified" if self.verdict.ok else "valid",
             "abstained": [asdict(one) for one in self.abstained],
+            "recomputed": [one.as_dict() for one in self.recomputed],
             "evidence": [one.as_dict() for one in self.verdict.evidence],
             "prose_verdict": str(self.prose_verdict),
             "grounded": round(self.grounded, 4),

@@ -1,7 +1,7 @@
 """The laws that every case owes, whether gold, generated or a user's own.
 
 Its inputs are the task's, its answer conforms to the schema, its prose is read as that answer and earns the highest
-reward, and text that is nobody's evaluation earns nothing.
+reward, so is what the task's writer makes of that answer, and text that is nobody's evaluation earns nothing.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _EXACT = 1e-9
 def case_faults(task: Task, case: Case, rubric: Rubric) -> Iterator[tuple[str, str]]:
     """The laws that every case owes, gold, generated or a user's own, as (field, what is wrong), lazily.
 
-    Its inputs are the task's, its answer conforms, its prose is read as that answer and earns everything, and what is
-    nobody's evaluation earns nothing.
+    Its inputs are the task's, its answer conforms, its prose is read as that answer and earns everything, what a writer
+    makes of the answer is read as it too, and what is nobody's evaluation earns nothing.
 
     Args:
         task: The task.
@@ -50,6 +50,10 @@ def case_faults(task: Task, case: Case, rubric: Rubric) -> Iterator[tuple[str, s
         yield "prose", f"the gold prose is not accepted: {verdict}"
     elif verdict.value != case.answer:
         yield "prose", f"the gold prose reads as another answer than the gold JSON{_difference(verdict.value, case)}"
+    if task.write is not None and not fault:
+        written = verify.form(task.write(case.answer), task, case.inputs)
+        if not written.ok or written.value != case.answer:
+            yield "answer", f"what the task writes of the gold JSON is not read as it: {written}"
     gold = reward.score(case.prose, case, task, rubric)
     if gold.fault:
         yield "prose", f"the gold prose cannot be scored: {gold.fault}"

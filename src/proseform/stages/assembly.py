@@ -64,6 +64,7 @@ def assemble(
         kind = run.formatter.kind if role == "formatter" else "causal"
         adapter = role if policy.adapter else ""
         parts[role] = Part(name, base_digest, prompt, generation, adapter, adapter_digest, kind)
+    accept = run.generation.accept
     bundle = Bundle(
         task=task.name,
         task_contract=task.contract,
@@ -72,7 +73,7 @@ def assemble(
         formatter=parts["formatter"],
         schema=schema.document,
         abstention=abstention,
-        settings={"dtype": run.model.dtype, **({"accept": "valid"} if run.generation.accept == "valid" else {})},
+        settings={"dtype": run.model.dtype, **({} if accept == "verified" else {"accept": accept})},
     )
     bundle.write(into)
     return bundle

@@ -66,7 +66,7 @@ def _verified(outcome: Outcome, study: Study) -> bool:
     """Whether evaluation and JSON are verified, as in serving."""
     task, inputs = study.task, of_each(study.by_id[outcome.case].inputs)
     given = outcome.texts.get("given", "")
-    prose = verify.unread(given) if task.free else verify.prose(given, task, inputs)
+    prose = verify.unread(given) if task.free else verify.prose(given, task, inputs)  # recomputed already, if at all
     document = verify.answer(outcome.text, study.schema)
     if not (prose.ok and document.ok):
         return False

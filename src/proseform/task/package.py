@@ -65,6 +65,7 @@ def from_package(package: ModuleType) -> Task:
             identify=getattr(source, "identify", None),
             guide=files.guide(folder),
             unread=getattr(source, "unread", None),
+            write=getattr(source, "write", None),
             exploits=files.exploits(folder, head["inputs"]),
             synonyms=files.synonyms(folder),
             speech=files.speech(folder),

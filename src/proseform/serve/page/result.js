@@ -23,6 +23,13 @@ const WORDS = {
 /** Reasons that say nothing of the case. */
 const ELSEWHERE = new Set(["engine", "busy", "rate", "deadline", "internal", "foreign", "away", "cut"]);
 
+/** What to say of an answer in which something was computed anew; one that was kept by an earlier page states none. */
+function anew({ recomputed = [] }) {
+  if (!recomputed.length) return "";
+  const values = recomputed.length === 1 ? "One value" : `${recomputed.length} values`;
+  return ` ${values} did not follow and ${recomputed.length === 1 ? "was" : "were"} computed anew by rule.`;
+}
+
 export class Result {
   /**
    * `sheet` is `a` or `b`; `label` what its quotes are called beside another's; `bundle` a digest, or empty for any;
@@ -107,7 +114,7 @@ export class Result {
       return;
     }
     this.parts.prose.textContent = this.answer.prose;
-    this.state(this.answer.verdict);
+    this.state(this.answer.verdict, `${WORDS[this.answer.verdict]}${anew(this.answer)}`);
     this.compare();
     this.name();
     this.times();
@@ -186,6 +193,10 @@ export class Result {
       ["JSON written", `${answer.attempts} ${answer.attempts === 1 ? "time" : "times"}`],
       ["evaluation by itself", answer.prose_verdict],
       ["cut short", answer.cut.join(", ")],
+      [
+        "recomputed by rule",
+        (answer.recomputed ?? []).map((one) => `${one.pointer}: ${JSON.stringify(one.said)} → ${JSON.stringify(one.follows)}`).join("; "),
+      ],
       ["abstained for", answer.abstained.map((one) => `${one.input}: ${one.why.replaceAll("_", " ")}`).join(", ")],
     ];
     const shown = rows

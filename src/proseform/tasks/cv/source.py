@@ -1,4 +1,7 @@
-"""Generated cases, exact and reproducible from a seed; and the same evaluation as a careless annotator writes it."""
+"""Generated cases, exact and reproducible from a seed; and the same evaluation as a careless annotator writes it.
+
+:data:`write` is the task's writer: any answer as the evaluation that states it.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,9 @@ from proseform.tasks.cv.unread import unread
 if TYPE_CHECKING:
     from proseform.case import Split
 
-__all__ = ["annotate", "from_json", "generate", "identify", "unread"]
+__all__ = ["annotate", "from_json", "generate", "identify", "unread", "write"]
+
+write = form.write
 
 RANDOM_RECOMMENDATION = 0.35
 """Share of careless annotations whose recommendation is drawn at random."""
