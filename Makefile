@@ -75,9 +75,9 @@ demo: setup $(if $(filter vllm,$(ENGINE)),$(NEEDS_VLLM)) ## the main job: from a
 
 .PHONY: adapters
 adapters: RUN := smollm2-real
-adapters: setup ## SmolLM2's adapters at the level real into bundles/cv, where the gate opens (20 minutes of an H200, days of 2 cores); interrupt it and call it again
-	@$(PY) -m pipelines run --task cv --run $(RUN)
-	@$(PY) -m pipelines ship --run $(RUN)
+adapters: setup ## SmolLM2's adapters at the level real into bundles/cv-real, where the gate opens (10 minutes of an H200, hours of 2 cores); RUN=bundles/smollm2-shipped.toml measures those that are there anew; interrupt it and call it again
+	@$(PY) -m pipelines run --task cv --run $(RUN) --name proseform-cv-real
+	@$(PY) -m pipelines ship --run $(RUN) --name proseform-cv-real --into bundles/cv-real
 
 # A file's tests stay together, since they share what is costly to make. Files begin in the order of tests/conftest.py.
 PARALLEL := -n auto --dist loadfile --no-loadscope-reorder
@@ -85,13 +85,13 @@ PARALLEL := -n auto --dist loadfile --no-loadscope-reorder
 .PHONY: try
 try: TASK := cv
 try: TRY = $(VENV)/bin/proseform serve --page --task $(if $(filter cv,$(TASK)),cv,examples/tasks/$(TASK)) $(if $(ENGINE),--engine $(ENGINE))
-try: SHIPPED = $(wildcard bundles/$(TASK))
-try: setup $(if $(filter vllm,$(ENGINE)),$(NEEDS_VLLM)) ## a page to try the champion of make demo, else the bundle that ships, on this machine alone; TASK=passport for that task
-	@$(TRY); code=$$?; \
+try: SHIPPED = $(wildcard bundles/$(or $(BUNDLE),$(TASK)))
+try: setup $(if $(filter vllm,$(ENGINE)),$(NEEDS_VLLM)) ## a page to try the champion of make demo, else the bundle that ships, on this machine alone; TASK=passport for that task, BUNDLE=cv-real for SmolLM2 at the level real
+	@$(if $(BUNDLE),(exit 5),$(TRY)); code=$$?; \
 	if [ $$code = 5 ] && [ -n "$(SHIPPED)" ]; then \
-	  echo "There is no champion yet (make demo trains one): $(SHIPPED) answers."; $(TRY) --bundle $(SHIPPED); code=$$?; \
+	  $(if $(BUNDLE),,echo "There is no champion yet (make demo trains one): $(SHIPPED) answers.";) $(TRY) --bundle $(SHIPPED); code=$$?; \
 	elif [ $$code = 5 ]; then \
-	  echo "There is no champion yet. Run first: make demo$(if $(filter cv,$(TASK)),, TASK=$(TASK))" >&2; \
+	  echo "$(if $(BUNDLE),There is no bundle bundles/$(BUNDLE).,There is no champion yet. Run first: make demo$(if $(filter cv,$(TASK)),, TASK=$(TASK)))" >&2; \
 	fi; \
 	[ $$code = 130 ] || exit $$code # Ctrl+C
 

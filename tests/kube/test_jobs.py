@@ -231,6 +231,23 @@ def test_a_base_that_was_fetched_before_lies_on_the_claim_where_pods_see_it(
         preflight._model(config.parse(RUN.format(name=name)), config.Place(), asked=here)
 
 
+@pytest.mark.parametrize(
+    ("folder", "here", "words"),
+    [
+        ("/elsewhere/weights", True, r"sft\.evaluator\.start: pods do not see the folder /elsewhere/weights"),
+        ("HOME/weights", True, r"sft\.evaluator\.start: no adapter in the folder"),
+        ("/var/lib/proseform/weights", False, ""),
+    ],
+)
+def test_weights_that_training_goes_on_from_lie_where_pods_see_them(
+    folder: str, here: bool, words: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROSEFORM_HOME", str(tmp_path))
+    run = 'extends = "smollm2"\n[sft.evaluator]\nstart = "{}"\n'.format(folder.replace("HOME", str(tmp_path)))
+    with pytest.raises(ConfigError, match=words) if words else nullcontext():
+        preflight._start(config.parse(run), config.Place(), asked=here)
+
+
 def test_a_run_whose_processes_do_not_divide_among_the_place_s_pods_is_refused_before_it_starts() -> None:
     run = 'extends = "small"\n[launch]\nprocesses = 1\n[dataset]\ntrain = 16\n'
     with pytest.raises(ConfigError, match=r"launch.processes: 1 processes do not divide among the 2 pods"):

@@ -101,7 +101,8 @@ def test_what_its_gate_has_not_let_through_is_not_shipped(registered: tuple[Path
 
 @pytest.mark.parametrize("folder", sorted(SHIPPED.glob("*/")), ids=lambda folder: folder.name)
 def test_the_bundle_that_ships_is_that_of_its_manifest_and_its_report(folder: Path) -> None:
-    bundle, the_task = bundles.read(shipped.whole(folder)), task.load(folder.name)
+    bundle = bundles.read(shipped.whole(folder))
+    the_task = task.load(bundle.task)
     report = json.loads((folder / "report.json").read_text())
     assert report["meta"]["digests"]["bundle"] == bundle.digest
     run = config.load((folder / "run.json").read_text())

@@ -144,7 +144,28 @@ def test_an_adapter_is_trained_on_the_formatter(make_job: MakeJob, dataset: Path
     assert about["adapter"] is True
     assert about["figures"]["trained_parameters"] < about["figures"]["parameters"] / 2
     assert (shape["r"], shape["base_model_name_or_path"]) == (4, "base")
+    assert shape["target_modules"] == sorted(shape["target_modules"]), "another hash seed gives the same digest"
     assert _metrics(job)[-1]["loss"] < _metrics(job)[0]["loss"]
+
+
+@pytest.mark.parametrize("shape", [None, {"r": 4, "alpha": 8}], ids=["whole", "adapter"])
+def test_it_goes_on_from_weights_that_were_trained_already(
+    make_job: MakeJob, dataset: Path, tiny_base: Path, shape: dict[str, int] | None
+) -> None:
+    """The second training begins where the first one ended, and with the same steps it gets further."""
+    changes = {"sft": {"evaluator": {"lora": shape}}} if shape else {}
+    first = make_job("sft", dataset=dataset, base=tiny_base, changes=changes, name="first")
+    sft.main(first)
+    second = make_job("sft", dataset=dataset, base=tiny_base, start=Path(first.out), changes=changes, name="second")
+    sft.main(second)
+    before, after = _metrics(first), _metrics(second)
+    assert abs(after[0]["loss"] - before[-1]["loss"]) < abs(after[0]["loss"] - before[0]["loss"])
+    assert after[-1]["loss"] < before[-1]["loss"]
+    about = [weights.read_manifest(Path(job.out)) for job in (first, second)]
+    assert about[0]["figures"]["trained_parameters"] == about[1]["figures"]["trained_parameters"]
+    assert {one["base"] for one in about} == {first.inputs["base"]}, (
+        "an adapter stands on the base, whatever it began with"
+    )
 
 
 def test_swapping_the_prose_of_two_cases_swaps_their_json(make_job: MakeJob, dataset: Path, tiny_base: Path) -> None:

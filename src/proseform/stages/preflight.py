@@ -6,10 +6,11 @@ import os
 from pathlib import Path
 
 from proseform import config, naming
+from proseform.bundle import ROLES
 from proseform.data import splits
 from proseform.errors import ConfigError
 from proseform.registry import await_answer
-from proseform.stages import cache, served
+from proseform.stages import cache, served, start
 from proseform.task import Task
 from proseform.train import memory, sampling
 
@@ -47,6 +48,7 @@ def check(
     rubric = the_task.rubric(resolved.grpo.rubric, resolved.grpo.accuracy_exponent)
     splits.check(the_task, resolved.dataset, resolved.evaluate.levels, rubric)
     _model(resolved, place, asked=asked)
+    _start(resolved, place, asked=asked)
     if place is None:
         sampling.check(resolved, gpus=memory.installed() is not None)
     if asked:
@@ -92,15 +94,8 @@ def _model(run: config.Run, place: config.Place | None, *, asked: bool) -> None:
     if not name.startswith((".", "/", "~")):
         return  # the base worker checks what it fetches
     folder = Path(name).expanduser()
-    if place is not None:
-        home = cache.home().root if asked else Path(place.steps.home)
-        if not Path(os.path.normpath(folder)).is_relative_to(home):
-            raise ConfigError(
-                f"model.name: pods do not see the folder {name}.",
-                hint=f"Put the model on the claim, below the home folder: {home}/models/NAME.",
-            )
-        if not asked:
-            return  # a KFP server's claim is not here
+    if not _here("model.name", name, place, asked=asked):
+        return
     if not (folder / "config.json").is_file():
         raise ConfigError(
             f"model.name: no model in the folder {name}.", hint="It holds config.json, weights and tokenizer."
@@ -108,6 +103,36 @@ def _model(run: config.Run, place: config.Place | None, *, asked: bool) -> None:
     limit = memory.gpu_bytes(run, here=place is None)
     if limit is not None:
         memory.check(memory.shapes_of(folder), run, limit)
+
+
+def _start(run: config.Run, place: config.Place | None, *, asked: bool) -> None:
+    """Check the weights that training goes on from, where a run names any; arguments as for :func:`_model`.
+
+    Raises:
+        ConfigError: They are out of reach, or not there.
+    """
+    for role in ROLES:
+        knobs: config.Sft = getattr(run.sft, role)
+        field = f"sft.{role}.start"
+        if knobs.start and _here(field, knobs.start, place, asked=asked):
+            start.check(field, knobs)
+
+
+def _here(field: str, stated: str, place: config.Place | None, *, asked: bool) -> bool:
+    """Whether a folder that a run names can be looked into from here.
+
+    Raises:
+        ConfigError: The place's pods do not see it.
+    """
+    if place is None:
+        return True
+    home = cache.home().root if asked else Path(place.steps.home)
+    if not Path(os.path.normpath(Path(stated).expanduser())).is_relative_to(home):
+        raise ConfigError(
+            f"{field}: pods do not see the folder {stated}.",
+            hint=f"Put it on the claim, below the home folder: {home}/models/NAME.",
+        )
+    return asked  # a KFP server's claim is not here
 
 
 def _fits(run: config.Run, place: config.Place) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from proseform import config
 from proseform.bundle import Role
-from proseform.stages import cache, policy
+from proseform.stages import cache, policy, start
 from proseform.store import Result
 
 
@@ -20,6 +20,7 @@ def run(task: str, run: str, role: Role, dataset: cache.Artifact, model: cache.A
 
     Raises:
         StageError: The worker failed; the message is the worker's.
+        ConfigError: The run names weights to start from, and they are not there or do not fit.
     """
     cache.hand_over(trained(task, config.load(run), role, dataset), model)
 
@@ -36,14 +37,20 @@ def trained(task: str, resolved: config.Run, role: Role, dataset: cache.Artifact
     """
     the_task = cache.load_task(task)
     base = policy.base(resolved, task, dataset, role)
+    knobs: config.Sft = getattr(resolved.sft, role)
+    before = start.result(role, knobs, base) if knobs.start else None
+    if before is not None and not knobs.steps:
+        return before
+    begun = {} if before is None else {"start": before.ref}
     inputs = {
         "task": the_task.contract,
         "role": role,
         "dataset": cache.ref(dataset).digest,
         "base": base.ref.digest,
-        "sft": getattr(resolved.sft, role).model_dump(mode="json"),
+        "sft": knobs.model_dump(mode="json", exclude={"start"}),
         "model": resolved.model.model_dump(mode="json"),
+        **{name: ref.digest for name, ref in begun.items()},
     }
-    refs = {"dataset": cache.ref(dataset), "base": base.ref}
+    refs = {"dataset": cache.ref(dataset), "base": base.ref, **begun}
     name, settings = step or f"sft-{role}", {"task": task, "role": role}
     return policy.train(name, "proseform.train.sft", resolved, inputs, refs, settings)

@@ -24,6 +24,8 @@ _VALID = 200
 def main(job: launch.Job) -> None:
     """Train the role of ``job.settings["role"]`` on ``job.inputs["dataset"]``, from ``job.inputs["base"]``.
 
+    Where there is ``job.inputs["start"]``, a payload of weights that were trained already, it goes on from these.
+
     Raises:
         ConfigError: An unknown role, a batch that does not divide among the processes.
         RowError: A row of the wrong shape.
@@ -115,8 +117,12 @@ def _trainer(
 
     whole = knobs.lora is None
     kind = run.formatter.kind if job.settings["role"] == "formatter" else "causal"
-    model = weights.load(base, run.model, whole=whole, kind=kind, attention=run.launch.attention)
-    if knobs.lora is not None:
+    start = job.input("start") / "weights" if "start" in job.inputs else None
+    loaded = start if start is not None and whole else base
+    model = weights.load(loaded, run.model, whole=whole, kind=kind, attention=run.launch.attention)
+    if start is not None and not whole:
+        model = weights.with_adapter(model, start)
+    elif knobs.lora is not None:
         import torch
 
         torch.manual_seed(knobs.seed)

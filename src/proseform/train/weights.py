@@ -268,6 +268,7 @@ def write(job: launch.Job, model: Any, tokens: Any, run: config.Run, figures: di
         model.peft_config["default"].base_model_name_or_path = "base"
         model.save_pretrained(weights, selected_adapters=["default"], save_embedding_layers=False)
         (weights / "README.md").unlink(missing_ok=True)
+        _ordered(weights / _ADAPTER)
     else:
         model.config._name_or_path = ""  # noqa: SLF001
         model.to(held).save_pretrained(weights)
@@ -282,6 +283,14 @@ def write(job: launch.Job, model: Any, tokens: Any, run: config.Run, figures: di
         "figures": figures,
     }
     store.write_json(out / MANIFEST, about)
+
+
+def _ordered(path: Path) -> None:
+    """Put an adapter's modules in order: PEFT keeps a set, whose order differs from process to process."""
+    stated = json.loads(path.read_text(encoding="utf-8"))
+    if isinstance(stated["target_modules"], list):
+        stated["target_modules"].sort()
+    path.write_text(json.dumps(stated, indent=2, sort_keys=True), encoding="utf-8")
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

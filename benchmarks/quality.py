@@ -1,0 +1,146 @@
+"""How good a bundle's answers are, by level and by kind of requirement, with 95 % intervals. Trains nothing.
+
+    python -m benchmarks.quality BUNDLE [--levels real] [--cases 300] [--tokens 1200]
+
+The bundle judges CVs; cases are of the test split, with a seed that no recipe uses. Every figure is of the cases that
+are answered, and the first row says how many that are. A skill is *there or not*: of requirements of a skill without a
+level or years, whether the answer sees evidence where there is some and none where there is none. A requirement that an
+answer leaves out, or makes up, is a wrong one. `--tokens` leaves out cases whose inputs have more, by the bundle's
+tokenizer.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from proseform import task
+from proseform.case import Case
+from proseform.errors import Refusal
+from proseform.infer.answer import Answer, answers, close
+from proseform.infer.local import LocalEngine
+from proseform.machine import machine
+from proseform.outcome import right
+from proseform.stages import shipped
+from proseform.stats import proportion
+
+SEED = 20_261_126
+BATCH = 16
+THERE = "skill, there or not"
+
+
+@dataclass
+class Tally:
+    """What came of the cases of a level.
+
+    Attributes:
+        outcomes: The answers and refusals, each with its case.
+        rows: Kind of requirement to whether each of its rows has the right verdict.
+    """
+
+    outcomes: list[tuple[Case, Answer | Refusal]] = field(default_factory=list)
+    rows: dict[str, list[bool]] = field(default_factory=lambda: defaultdict(list))
+
+    def add(self, case: Case, outcome: Answer | Refusal) -> None:
+        """One more case."""
+        self.outcomes.append((case, outcome))
+        if isinstance(outcome, Answer):
+            for kind, good in judged(case.answer["requirements"], outcome.prose_verdict.value["requirements"]):
+                self.rows[kind].append(good)
+
+    @property
+    def answered(self) -> list[tuple[Case, Answer]]:
+        """The answers."""
+        return [(case, one) for case, one in self.outcomes if isinstance(one, Answer)]
+
+
+def main(
+    bundle: Path,
+    levels: str = "real",
+    cases: Annotated[int, typer.Option(min=1)] = 300,
+    tokens: Annotated[int, typer.Option(min=0, help="Most tokens of a case's inputs together; 0 takes any.")] = 0,
+) -> None:
+    """Print a table for each level."""
+    engine, cv = LocalEngine(shipped.whole(bundle)), task.load("cv")
+    print(f"{machine()}; bundle {engine.bundle.digest[:19]}, accepts what is {engine.bundle.accept}")
+    try:
+        for level in levels.split(","):
+            drawn = [(case, _size(engine, case)) for case in cv.generate(level, "test", SEED, cases)]
+            kept = [(case, size) for case, size in drawn if not tokens or size <= tokens]
+            sizes = sorted(size for _, size in kept)
+            among = f", those of {len(drawn)} whose inputs have at most {tokens} tokens" if tokens else ""
+            print(f"\n{level}: {len(kept)} cases{among}")
+            print(f"tokens of the inputs: {sizes[len(sizes) // 2]} in the median, {sizes[-1]} at most\n")
+            began, tally = time.perf_counter(), Tally()
+            for start in range(0, len(kept), BATCH):
+                some = [case for case, _ in kept[start : start + BATCH]]
+                for case, one in zip(some, answers(engine, cv, [dict(case.inputs) for case in some]), strict=True):
+                    tally.add(case, one)
+            for line in table(tally, (time.perf_counter() - began) / len(kept)):
+                print(line, flush=True)
+    finally:
+        close(engine)
+
+
+def judged(gold: Sequence[Mapping[str, Any]], stated: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, bool]]:
+    """Kinds of requirement, with whether each of them has the right verdict.
+
+    Args:
+        gold: The requirements that there are.
+        stated: Those that the answer states.
+    """
+    known = {_about(row): row for row in stated}
+    for row in gold:
+        said = known.pop(_about(row), None)
+        yield row["kind"], said is not None and said["verdict"] == row["verdict"]
+        if row["kind"] == "skill" and not row["needs"]:
+            yield THERE, said is not None and (said["verdict"] == "missing") == (row["verdict"] == "missing")
+    for row in known.values():
+        yield row["kind"], False
+
+
+def table(tally: Tally, seconds: float) -> Iterator[str]:
+    """The lines of a level's table, in Markdown."""
+    answered, total = tally.answered, len(tally.outcomes)
+    counted = [
+        ("answered", len(answered), total),
+        ("… at the first try", sum(one.tries == 1 for _, one in answered), total),
+        ("… with something computed anew", sum(bool(one.recomputed) for _, one in answered), total),
+        (
+            "recommendation right",
+            sum(one.value["recommendation"] == case.answer["recommendation"] for case, one in answered),
+            len(answered),
+        ),
+        ("wholly right", sum(right(one.value, case) for case, one in answered), len(answered)),
+        *((kind, sum(rows), len(rows)) for kind, rows in sorted(tally.rows.items(), key=lambda item: -len(item[1]))),
+    ]
+    yield "| of | right | share | interval |"
+    yield "|---|---|---|---|"
+    for name, good, n in counted:
+        if n:
+            share = proportion(good, n)
+            yield f"| {name} | {good} of {n} | {share.value:.3f} | {share.low:.3f} to {share.high:.3f} |"
+    reasons = Counter(one.reason for _, one in tally.outcomes if isinstance(one, Refusal))
+    refused = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
+    yield ""
+    yield f"refused: {refused or 'none'}; {seconds:.1f} s a case"
+
+
+def _about(row: Mapping[str, Any]) -> tuple[str, str]:
+    """What a requirement is about."""
+    return row["kind"], row.get("subject", "")
+
+
+def _size(engine: LocalEngine, case: Case) -> int:
+    """Tokens of a case's inputs together."""
+    return sum(len(engine.tokenizer.encode(text, add_special_tokens=False)) for text in case.inputs.values())
+
+
+if __name__ == "__main__":
+    typer.run(main)
