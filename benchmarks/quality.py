@@ -20,17 +20,17 @@ from typing import Annotated, Any
 
 import typer
 
+from benchmarks.tries import SEED, asked
 from proseform import task
 from proseform.case import Case
 from proseform.errors import Refusal
-from proseform.infer.answer import Answer, answers, close
+from proseform.infer.answer import Answer, close
 from proseform.infer.local import LocalEngine
 from proseform.machine import machine
 from proseform.outcome import right
 from proseform.stages import shipped
 from proseform.stats import proportion
 
-SEED = 20_261_126
 BATCH = 16
 THERE = "skill, there or not"
 
@@ -73,15 +73,16 @@ def main(
         for level in levels.split(","):
             drawn = [(case, _size(engine, case)) for case in cv.generate(level, "test", SEED, cases)]
             kept = [(case, size) for case, size in drawn if not tokens or size <= tokens]
+            if not kept:
+                raise typer.BadParameter(f"No case of {level} has inputs of at most {tokens} tokens.")
             sizes = sorted(size for _, size in kept)
             among = f", those of {len(drawn)} whose inputs have at most {tokens} tokens" if tokens else ""
             print(f"\n{level}: {len(kept)} cases{among}")
             print(f"tokens of the inputs: {sizes[len(sizes) // 2]} in the median, {sizes[-1]} at most\n")
             began, tally = time.perf_counter(), Tally()
-            for start in range(0, len(kept), BATCH):
-                some = [case for case, _ in kept[start : start + BATCH]]
-                for case, one in zip(some, answers(engine, cv, [dict(case.inputs) for case in some]), strict=True):
-                    tally.add(case, one)
+            outcomes = asked(engine, cv, [case.inputs for case, _ in kept], BATCH)
+            for (case, _), one in zip(kept, outcomes, strict=True):
+                tally.add(case, one)
             for line in table(tally, (time.perf_counter() - began) / len(kept)):
                 print(line, flush=True)
     finally:
@@ -106,7 +107,7 @@ def judged(gold: Sequence[Mapping[str, Any]], stated: Sequence[Mapping[str, Any]
 
 
 def table(tally: Tally, seconds: float) -> Iterator[str]:
-    """The lines of a level's table, in Markdown."""
+    """The lines of a level's table, in Markdown; ``seconds`` are those of a case."""
     answered, total = tally.answered, len(tally.outcomes)
     counted = [
         ("answered", len(answered), total),

@@ -56,7 +56,7 @@ def main(
 def _level(engine: LocalEngine, the_task: task.Task, level: str, cases: list[Case]) -> None:
     """Ask the cases of a level, and print what became of them."""
     began = time.perf_counter()
-    outcomes = _asked(engine, the_task, [case.inputs for case in cases])
+    outcomes = asked(engine, the_task, [case.inputs for case in cases])
     seconds = (time.perf_counter() - began) / len(cases)
     given = [(case, one) for case, one in zip(cases, outcomes, strict=True) if isinstance(one, Answer)]
     at = Counter(one.tries for _, one in given)
@@ -94,16 +94,18 @@ def _foreign(the_task: task.Task, cases: int) -> Iterator[foreigners.Foreign]:
 
 def _kind(engine: LocalEngine, the_task: task.Task, kind: foreigners.Foreign) -> None:
     """Ask the cases of a foreign kind, and print how many were answered: none should be."""
-    outcomes = _asked(engine, the_task, kind.cases)
+    outcomes = asked(engine, the_task, kind.cases)
     given = sum(isinstance(one, Answer) for one in outcomes)
     print(f"{kind.kind:<30} {given:>4} of {len(outcomes)} answered; {_why(outcomes)}", flush=True)
 
 
-def _asked(engine: LocalEngine, the_task: task.Task, cases: Sequence[Mapping[str, str]]) -> list[Answer | Refusal]:
-    """What came of some cases."""
+def asked(
+    engine: LocalEngine, the_task: task.Task, cases: Sequence[Mapping[str, str]], batch: int = BATCH
+) -> list[Answer | Refusal]:
+    """What came of some cases, of so many at once."""
     outcomes: list[Answer | Refusal] = []
-    for start in range(0, len(cases), BATCH):
-        outcomes += answers(engine, the_task, [dict(inputs) for inputs in cases[start : start + BATCH]])
+    for start in range(0, len(cases), batch):
+        outcomes += answers(engine, the_task, [dict(inputs) for inputs in cases[start : start + batch]])
     return outcomes
 
 

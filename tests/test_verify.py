@@ -226,9 +226,7 @@ def test_any_other_evaluation_stays_as_it_is(fault):
 def test_a_quote_that_does_not_stand_stays_a_fault_behind_a_sum_that_is_put_right():
     (case,) = CV.generate("starter", "valid", 3, 1)
     value = json.loads(json.dumps(case.answer))
-    value["role"] = (
-        "Nobody of that name"  # stands behind the candidate and before the lines; the score is wrong as well
-    )
+    value["role"] = "Nobody of that name"
     value["score"] = (value["score"] + 7) % 101
     text = CV.write(value)
     found = verify.recomputed(text, verify.prose(text, CV, case.inputs), CV, case.inputs)

@@ -97,6 +97,19 @@ class Evaluation:
     recomputed: tuple[Correction, ...] = ()
 
 
+def evaluation(text: str, task: Task, inputs: Mapping[str, str | Input], *, recompute: bool = False) -> Evaluation:
+    """Verify an evaluation of any task, free prose among them.
+
+    Args:
+        text: The evaluation.
+        task: The task.
+        inputs: What was evaluated.
+        recompute: Compute anew what follows where it says otherwise (:func:`recomputed`).
+    """
+    verdict = unread(text) if task.free else prose(text, task, inputs)
+    return recomputed(text, verdict, task, inputs) if recompute else Evaluation(text, verdict)
+
+
 def recomputed(text: str, judged: Verdict, task: Task, inputs: Mapping[str, str | Input]) -> Evaluation:
     """An evaluation whose fault is that it contradicts its own evidence, with what follows computed anew.
 

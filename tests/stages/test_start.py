@@ -44,7 +44,7 @@ def knobs(bundle: Path, start: object, **options: Any) -> config.Sft:
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two adapters on a base."""
-    return random_bundle(tmp_path_factory.mktemp("taken") / "bundle", task.load("cv"), adapters=True)
+    return random_bundle(tmp_path_factory.mktemp("start") / "bundle", task.load("cv"), adapters=True)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from proseform.claims import quotes
@@ -176,15 +175,8 @@ def _owed(source: Source, beside: Mapping[str, Any]) -> str:
     return f"anything by fewer than {source.least} letters"
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
-    """What follows by a derivation."""
-
-    value: Any
-
-
-def due(beside: Mapping[str, Any], value: Any, derivation: Derivation, absent: frozenset[str]) -> Due | None:
-    """What follows from the rest of a value; None where nothing does, or what it follows from was left out.
+def due(beside: Mapping[str, Any], value: Any, derivation: Derivation, absent: frozenset[str]) -> Any:
+    """What follows from the rest of a value; ``NOTHING`` where nothing does, or what it follows from was left out.
 
     Args:
         beside: The nearest object around the part that follows.
@@ -199,13 +191,12 @@ def due(beside: Mapping[str, Any], value: Any, derivation: Derivation, absent: f
     for of in derivation.operands:
         root = of.split("/")[1] if of.startswith("/") else of if beside is value else ""
         if root in absent:
-            return None
+            return NOTHING
         operand = pointer.at(value, of, _ABSENT) if of.startswith("/") else beside.get(of, _ABSENT)
         if operand is _ABSENT:
             raise Underivable(f"{DERIVE}: there is no {of}")
         operands.append(operand)
-    follows = derived(derivation, operands)
-    return None if follows is NOTHING else Due(follows)
+    return derived(derivation, operands)
 
 
 def _inconsistent(
@@ -216,9 +207,9 @@ def _inconsistent(
         follows = due(beside, value, derivation, absent)
     except Underivable as error:
         return str(error)
-    if follows is None or same(part, follows.value):
+    if follows is NOTHING or same(part, follows):
         return ""
-    shown = [json.dumps(one, ensure_ascii=False)[:60] for one in (part, follows.value)]
+    shown = [json.dumps(one, ensure_ascii=False)[:60] for one in (part, follows)]
     return f"{shown[0]} does not follow: {shown[1]}"
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from proseform.claims.derivations import Underivable
+from proseform.claims.derivations import NOTHING, Underivable
 from proseform.claims.judged import at, due
 from proseform.claims.stated import Claims
 from proseform.schema import pointer
@@ -74,11 +74,11 @@ def _wrong(value: Any, claims: Claims) -> Iterator[_Wrong]:
             continue
         part, beside = at(value, place)
         follows = due(beside, value, derivation, claims.absent)
-        if follows is not None and not same(part, follows.value):
+        if follows is not NOTHING and not same(part, follows):
             named.append(place)
             around = place.rpartition("/")[0]
             operands = (of if of.startswith("/") else f"{around}/{pointer.escaped(of)}" for of in derivation.operands)
-            yield _Wrong(place, follows.value, tuple(operands))
+            yield _Wrong(place, follows, tuple(operands))
 
 
 def _touch(one: str, other: str) -> bool:

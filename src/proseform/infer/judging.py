@@ -26,10 +26,7 @@ def evaluation(plan: Plan, prose: str) -> Evaluation:
         return Evaluation(prose, Verdict())
     if prose not in plan.evaluations:
         with _span("evaluator") as span:
-            verdict = verify.unread(prose) if task.free else verify.prose(prose, task, plan.inputs)
-            read = Evaluation(prose, verdict)
-            if plan.bundle.accept == "recomputed":
-                read = verify.recomputed(prose, verdict, task, plan.inputs)
+            read = verify.evaluation(prose, task, plan.inputs, recompute=plan.bundle.accept == "recomputed")
             plan.evaluations[prose] = read
             span.set(_facts(read.verdict))
     return plan.evaluations[prose]

@@ -163,7 +163,7 @@ def _served_prose(task: Task, run: config.Run, prose: str, values: Mapping[str, 
     if run.generation.accept != "recomputed":
         return prose
     inputs = {name: values[name] for name in task.inputs}
-    return verify.recomputed(prose, verify.prose(prose, task, inputs), task, inputs).text
+    return verify.evaluation(prose, task, inputs, recompute=True).text
 
 
 def _asked(

@@ -17,6 +17,7 @@ from proseform.bundle import Role
 from proseform.errors import ConfigError
 from proseform.stages import cache, policy
 from proseform.store import Result, write_json
+from proseform.train import memory
 
 ADAPTER, WEIGHTS = "adapter_model.safetensors", "model.safetensors"
 _OF_ADAPTER = ("adapter_config.json", ADAPTER)
@@ -61,7 +62,7 @@ def result(role: Role, knobs: config.Sft, base: Result) -> Result:
     weights = digest.of_files(folder)
 
     def body(_work: Path, out: Path) -> dict[str, Any]:
-        if adapter and (fault := _unfit(_shapes(folder / ADAPTER), _shapes_of_base(policy.fetched(base)))):
+        if adapter and (fault := _unfit(memory.shapes_of(folder), memory.shapes_of(policy.fetched(base)))):
             raise ConfigError(f"{field}: {knobs.start} is no adapter of this run's model: {fault}.")
         shutil.copytree(folder, out / "weights")
         figures = {"weights": weights}
@@ -71,19 +72,6 @@ def result(role: Role, knobs: config.Sft, base: Result) -> Result:
 
     inputs = {"role": role, "weights": weights, "base": base.ref.digest}
     return cache.once(f"start-{role}", inputs, body, roots=(__name__,))
-
-
-def _shapes(path: Path) -> dict[str, tuple[int, ...]]:
-    """The tensors of a file and their shapes."""
-    from safetensors import safe_open
-
-    with safe_open(path, framework="numpy") as tensors:
-        return {name: tuple(tensors.get_slice(name).get_shape()) for name in tensors.keys()}  # noqa: SIM118 - no mapping
-
-
-def _shapes_of_base(folder: Path) -> dict[str, tuple[int, ...]]:
-    """The same of a whole model, whose weights may lie in several files."""
-    return {name: shape for path in sorted(folder.glob("*.safetensors")) for name, shape in _shapes(path).items()}
 
 
 def _unfit(adapter: Mapping[str, tuple[int, ...]], base: Mapping[str, tuple[int, ...]]) -> str:

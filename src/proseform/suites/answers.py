@@ -65,8 +65,8 @@ def confusion(outcomes: Sequence[Outcome], study: Study) -> dict[str, Any] | Non
 def _verified(outcome: Outcome, study: Study) -> bool:
     """Whether evaluation and JSON are verified, as in serving."""
     task, inputs = study.task, of_each(study.by_id[outcome.case].inputs)
-    given = outcome.texts.get("given", "")
-    prose = verify.unread(given) if task.free else verify.prose(given, task, inputs)  # recomputed already, if at all
+    given = outcome.texts.get("given", "")  # recomputed already, if at all
+    prose = verify.evaluation(given, task, inputs).verdict
     document = verify.answer(outcome.text, study.schema)
     if not (prose.ok and document.ok):
         return False

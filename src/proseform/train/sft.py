@@ -117,7 +117,7 @@ def _trainer(
 
     whole = knobs.lora is None
     kind = run.formatter.kind if job.settings["role"] == "formatter" else "causal"
-    start = job.input("start") / "weights" if "start" in job.inputs else None
+    start = job.input("start") / weights.WEIGHTS if "start" in job.inputs else None
     loaded = start if start is not None and whole else base
     model = weights.load(loaded, run.model, whole=whole, kind=kind, attention=run.launch.attention)
     if start is not None and not whole:
