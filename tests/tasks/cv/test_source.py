@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import random
 import re
+from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
@@ -17,14 +18,24 @@ from proseform.claims.dates import covered
 from proseform.claims.quotes import stands
 from proseform.errors import InputError
 from proseform.input import of_each
-from proseform.tasks.cv import career, drawing, form, sent, source
-from proseform.tasks.cv.data import data
+from proseform.tasks.cv import career, drawing, form, sent, source, vacancy
+from proseform.tasks.cv.data import data, deeds
 
 CV = task.load("cv")
+FOREIGN = {name: level.language for name, level in drawing.LEVELS.items() if level.language != "en"}
+"""The levels that are not in English, with their languages."""
 MONTHS = {
     name: index
-    for index, name in enumerate(["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"])
+    for language in drawing.LANGUAGES
+    for names in (deeds(language)["dates"]["long"], deeds(language)["dates"]["short"])
+    for index, name in enumerate(names)
 }
+JOINTS = " to | - | \u2013 | until | till | bis | à "
+PRESENTS = {
+    *career.PRESENTS,
+    *(word for language in drawing.LANGUAGES for word in deeds(language)["dates"]["presents"]),
+}
+YEARS = r"(\d+) (?:years?|Jahre?|ans?)"
 
 
 @pytest.mark.parametrize("level", CV.levels)
@@ -57,7 +68,7 @@ def _month(text: str) -> int:
     if match := re.fullmatch(r"(\d\d)[/.-](\d{4})", text):
         return 12 * int(match[2]) + int(match[1]) - 1
     name, year = text.split()
-    return 12 * int(year) + MONTHS[name[:3]]
+    return 12 * int(year) + MONTHS[name]
 
 
 def _months_in(case: Case, periods: list[str]) -> int:
@@ -65,10 +76,10 @@ def _months_in(case: Case, periods: list[str]) -> int:
     worked: set[int] = set()
     for period in periods:
         assert period in flat(case.inputs["cv"])
-        if stated := re.fullmatch(r"(\d+) years?", period):
+        if stated := re.fullmatch(YEARS, period):
             return 12 * int(stated[1])
-        first, last = re.split(" to | - | \u2013 | until | till ", period)
-        end = _month(case.answer["as_of"]) if last in career.PRESENTS else _month(last)
+        first, last = re.split(JOINTS, period)
+        end = _month(case.answer["as_of"]) if last in PRESENTS else _month(last)
         worked |= set(range(_month(first), end + 1))
     return len(worked)
 
@@ -76,16 +87,35 @@ def _months_in(case: Case, periods: list[str]) -> int:
 SKILLS = {"entry-level": 0, "foundational": 0, "good working": 1, "solid": 1, "expert": 2, "in-depth": 2} | {
     level: rank for rank, level in enumerate(("basic", "intermediate", "advanced"))
 }
-CEFR = {level: rank for rank, level in enumerate(("A1", "A2", "B1", "B2", "C1", "C2"))} | {
-    word: rank
-    for rank, level in enumerate(("A1", "A2", "B1", "B2", "C1", "C2"))
-    for word in data("words/credentials")["cefr"]["en"][level]
+LEVELS_OF_SKILLS = {
+    "en": SKILLS,
+    **{
+        language: {word: rank for rank, words in enumerate(deeds(language)["levels"].values()) for word in words}
+        for language in FOREIGN.values()
+    },
 }
-STUDY = {word: level["rank"] for level in data("words/study")["level"] for word in level["en"]} | {"Diploma": 1}
-ASKED = {"vocational": 1, "bachelor": 2, "Bachelor's": 2, "master": 3, "Master's": 3}
+CEFR: dict[str, dict[str, int | None]] = {
+    language: {level: rank for rank, level in enumerate(("A1", "A2", "B1", "B2", "C1", "C2"))}
+    | {
+        word: rank if level != "none" else None
+        for rank, (level, words) in enumerate(data("words/credentials")["cefr"][language].items())
+        for word in words
+    }
+    for language in drawing.LANGUAGES
+}
+STUDY = {
+    language: {word: level["rank"] for level in data("words/study")["level"] for word in level[language]}
+    for language in drawing.LANGUAGES
+}
+STUDY["en"]["Diploma"] = 1
+RANKS = {"vocational": 1, "bachelor": 2, "master": 3, "doctorate": 4}
+ASKED = RANKS | {
+    words: RANKS[level] for language in drawing.LANGUAGES for level, words in deeds(language)["asked"].items()
+}
+BEGUN = {line.removeprefix("{name}").strip() for language in drawing.LANGUAGES for line in deeds(language)["begun"]}
 
 
-def _rank(text: str, scale: dict[str, int]) -> int | None:
+def _rank(text: str, scale: Mapping[str, int | None]) -> int | None:
     """Where a text's level stands on a scale, by the longest of its words; None where it has none."""
     words = [word for word in sorted(scale, key=len, reverse=True) if stands(word, text)]
     return scale[words[0]] if words else None
@@ -95,16 +125,21 @@ def _verdict(case: Case, item: dict[str, Any]) -> str:
     """The verdict, from the words of CV and job alone."""
     if not item["quotes"] and not item["periods"]:
         return "unclear" if item["kind"] in {"permit", "place"} else "missing"
-    if match := re.fullmatch(r"(\d+) years?", item["needs"]):
+    if match := re.fullmatch(YEARS, item["needs"]):
         if not item["periods"]:
             return "unclear"
         return "met" if _months_in(case, item["periods"]) >= 12 * int(match[1]) else "partly"
     if item["needs"]:
-        scale = {"skill": SKILLS, "language": CEFR, "degree": STUDY}[item["kind"]]
-        shown, needed = _rank(item["quotes"][0], scale), _rank(item["needs"], ASKED if scale is STUDY else scale)
+        language = drawing.level(case.level).language
+        scales = {"skill": LEVELS_OF_SKILLS, "language": CEFR, "degree": STUDY}
+        scale: Mapping[str, int | None] = scales[item["kind"]][language]
+        shown, needed = (
+            _rank(item["quotes"][0], scale),
+            _rank(item["needs"], ASKED if item["kind"] == "degree" else scale),
+        )
         assert needed is not None
         return "unclear" if shown is None else "met" if shown >= needed else "partly"
-    return "partly" if re.search(r"\((in progress|expired)\)", item["quotes"][0]) else "met"
+    return "partly" if any(item["quotes"][0].endswith(words) for words in BEGUN) else "met"
 
 
 @pytest.mark.parametrize("level", CV.levels)
@@ -196,6 +231,48 @@ def test_sent_cvs_are_as_long_and_as_different_as_those_that_people_send() -> No
         for item in case.answer["requirements"]:
             if item["kind"] in ("language", "certificate") and item["verdict"] == "missing":
                 assert not stands(item["subject"], cv), (case.id, item)
+
+
+ENGLISH = (
+    r"\b(?:the|with|from|and|skills?|experience|education|languages|years?|present|updated|requirements|benefits"
+    r"|january|february|march|june|july|october|december|munich|vienna|geneva)\b"
+)
+"""Words of English that are none of German or French."""
+
+
+@pytest.mark.parametrize("level", FOREIGN)
+def test_what_is_foreign_has_no_english(level: str) -> None:
+    """Of the texts of a case only names may be English: of people, tools and certificates."""
+    language = FOREIGN[level]
+    listed = data("words/professions")["profession"]
+    proper = {name for one in listed for name in (*one["tools"], *one[language]["certificates"])}
+    proper |= {other for name in proper for other in CV.synonyms.get(name.casefold(), ())}
+    named = re.compile("|".join(map(re.escape, sorted(proper, key=len, reverse=True))))
+    for case in cases(level):
+        for text in case.inputs.values():
+            stated = named.sub("", text.replace(case.answer["candidate"], ""))
+            assert not re.search(ENGLISH, stated, re.IGNORECASE), (case.id, re.search(ENGLISH, stated, re.IGNORECASE))
+
+
+@pytest.mark.parametrize("level", FOREIGN)
+def test_what_is_foreign_is_as_varied_as_its_words(level: str) -> None:
+    """Every profession and kind occurs, alternatives are joined as the language does, no place is given away."""
+    language = FOREIGN[level]
+    drawn = cases(level)
+    roles = {case.answer["role"] for case in drawn}
+    assert all(roles & {*vacancy.titles(one)} for one in vacancy.professions(language))
+    rows = [item for case in drawn for item in case.answer["requirements"]]
+    for kind in ("skill", "experience", "degree", "language", "certificate", "permit", "place"):
+        unmet = "partly" if kind == "experience" else "unclear" if kind in {"permit", "place"} else "missing"
+        assert {row["verdict"] for row in rows if row["kind"] == kind} >= {"met", unmet}, kind
+    joint = deeds(language)["either"].format(first="", second="")
+    assert sum(joint in row.get("subject", "") for row in rows) > 100
+    assert not any(" or " in row.get("subject", "") for row in rows)
+    for case in drawn:
+        head = case.inputs["cv"].split("\n", 3)[:3]
+        for row in case.answer["requirements"]:
+            if row["kind"] == "place" and row["verdict"] == "unclear":
+                assert not any(stands(row["subject"], line) for line in head), case.id
 
 
 def test_expert_lives_have_gaps_overlaps_presents_and_none_at_all() -> None:

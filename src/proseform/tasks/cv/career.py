@@ -6,12 +6,10 @@ import random
 from dataclasses import dataclass
 
 from proseform.claims.dates import Period
-from proseform.tasks.cv.data import data
+from proseform.tasks.cv.data import deeds, one
 
-STYLES = ("iso", "slash", "name")
-"""How a CV writes a month: 2019-03, 03/2019, Mar 2019."""
-FREE_STYLES = (*STYLES, "name", "long", "long", "dot", "backwards", "dashed")
-"""The same in a CV that is dated freely, some ways oftener: March 2019, 03.2019, 2019/03 and 03-2019 too."""
+FREE_STYLES = ("iso", "slash", "name", "name", "long", "long", "dot", "backwards", "dashed")
+"""How a CV that is dated freely writes a month, some ways oftener: see :func:`month`."""
 JOINTS = (" to ", " - ", " \u2013 ", " until ", " till ")
 """What stands between two months in a CV that is dated freely."""
 PRESENTS = ("present", "Present", "today", "now", "Current", "present")
@@ -19,11 +17,6 @@ PRESENTS = ("present", "Present", "today", "now", "Current", "present")
 _LATEST = (12 * 2024, 12 * 2026 + 6)
 """When CVs were written: from and to, as months."""
 _SHORTEST = 2
-LONG = (
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
-    "December",
-)  # fmt: skip
-"""Months by their whole names."""
 PRESENT, BREAK, OVERLAP = 0.4, 0.6, 0.6
 """Chances that work runs to the present, that months lie between two employments, and that one more overlaps them."""
 
@@ -47,7 +40,7 @@ NOTHING = Career((), ())
 """No dated work."""
 
 
-def draw(rng: random.Random, months: int, *, rugged: bool, free: bool = False) -> Career:
+def draw(rng: random.Random, months: int, *, rugged: bool, free: bool = False, language: str = "en") -> Career:
     """A career of about that many months in all; exactly that many unless ``rugged``.
 
     Args:
@@ -55,13 +48,15 @@ def draw(rng: random.Random, months: int, *, rugged: bool, free: bool = False) -
         months: Months to spread over employments; 0 gives no career.
         rugged: Overlapping employments, other date styles and "present" come in.
         free: Dates are written in any of :data:`FREE_STYLES`, and joined in any of :data:`JOINTS`.
+        language: Whose months, joints and word for "present" they have, unless ``free``.
     """
     if months == 0:
         return NOTHING
     end = rng.randint(*_LATEST)
     present = rugged and rng.random() < PRESENT
-    style = rng.choice(FREE_STYLES if free else STYLES) if rugged else "iso"
-    joint, now = (rng.choice(JOINTS), rng.choice(PRESENTS)) if free else (" to ", "present")
+    dates = deeds(language)["dates"]
+    style = rng.choice(FREE_STYLES if free else dates["styles"]) if rugged else "iso"
+    joint, now = one(rng, JOINTS if free else dates["joints"]), one(rng, PRESENTS if free else dates["presents"])
     periods: list[Period] = []
     last = end if present else end - rng.randint(1, 20)
     for length in _pieces(rng, months):
@@ -72,16 +67,20 @@ def draw(rng: random.Random, months: int, *, rugged: bool, free: bool = False) -
         start = rng.randint(first - 6, final)
         periods.append((start, min(start + rng.randint(_SHORTEST, 18), periods[0][1])))
     periods.sort(key=lambda period: (-period[1], period[0]))
-    ends = [now if present and index == 0 else month(final, style) for index, (_, final) in enumerate(periods)]
-    words = tuple(f"{month(first, style)}{joint}{final}" for (first, _), final in zip(periods, ends, strict=True))
-    return Career(tuple(periods), words, month(end, style) if present else "")
+    starts, ends = ([month(number, style, language) for number in side] for side in zip(*periods, strict=True))
+    if present:
+        ends[0] = now
+    words = tuple(f"{first}{joint}{final}" for first, final in zip(starts, ends, strict=True))
+    return Career(tuple(periods), words, month(end, style, language) if present else "")
 
 
-def month(number: int, style: str) -> str:
+def month(number: int, style: str, language: str = "en") -> str:
     """A month in words.
 
-    >>> [month(12 * 2019 + 2, style) for style in (*STYLES, *FREE_STYLES[-4:])]
+    >>> [month(12 * 2019 + 2, style) for style in (*FREE_STYLES[:3], *FREE_STYLES[-4:])]
     ['2019-03', '03/2019', 'Mar 2019', 'March 2019', '03.2019', '2019/03', '03-2019']
+    >>> month(12 * 2019 + 1, "name", "de"), month(12 * 2019 + 7, "long", "fr")
+    ('Feb. 2019', 'août 2019')
     """
     year, index = divmod(number, 12)
     match style:
@@ -94,9 +93,9 @@ def month(number: int, style: str) -> str:
         case "backwards":
             return f"{year}/{index + 1:02}"
         case "long":
-            return f"{LONG[index]} {year}"
+            return f"{deeds(language)['dates']['long'][index]} {year}"
         case "name":
-            return f"{data('phrases')['months'][index]} {year}"
+            return f"{deeds(language)['dates']['short'][index]} {year}"
         case _:
             return f"{year}-{index + 1:02}"
 

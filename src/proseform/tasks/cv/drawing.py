@@ -9,14 +9,14 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from proseform.case import Split
 from proseform.errors import InputError
-from proseform.tasks.cv import career, form, names
+from proseform.tasks.cv import career, names
 from proseform.tasks.cv.career import Career
-from proseform.tasks.cv.data import data
+from proseform.tasks.cv.data import data, deeds
 from proseform.tasks.cv.judgement import DEGREE_LEVELS, LANGUAGE_LEVELS, SCALES, SKILL_LEVELS, Importance, Kind, Need
 
 _TENTHS: Mapping[int, Split] = {0: "test", 1: "valid"}
@@ -45,6 +45,7 @@ class Level:
         sent: Whether these are as long and as crowded as those that people send, and dated as freely.
         hearsay: Skills that a CV mentions without evidence.
         plain_names: Whether names are of the letters A to Z, and of two words.
+        language: Of jobs and CVs, where they are real.
     """
 
     requirements: tuple[int, int]
@@ -64,10 +65,17 @@ class Level:
     sent: bool = False
     hearsay: tuple[int, int] = (0, 0)
     plain_names: bool = True
+    language: str = "en"
 
 
+LANGUAGES = ("en", "de", "fr")
+"""Those that jobs and CVs are written in."""
 _OTHERS: tuple[Kind, ...] = ("degree", "language", "certificate", "permit")
 
+_REAL = Level(
+    requirements=(2, 4), preferred=(0, 2), extra=(2, 6), years=12, plain=0.5, used=0.15, either=0.1, others=(0, 2),
+    kinds=(*_OTHERS, "place"), dated=True, rugged=True, real=True, hearsay=(0, 2), plain_names=False,
+)  # fmt: skip
 LEVELS: Mapping[str, Level] = {
     "starter": Level(requirements=(2, 3), ordered=True),
     "junior": Level(requirements=(1, 4), extra=(1, 4), years=8, plain=0.3, others=(0, 1)),
@@ -79,14 +87,10 @@ LEVELS: Mapping[str, Level] = {
         requirements=(3, 6), preferred=(1, 3), extra=(2, 7), years=12, plain=0.4, used=0.2, either=0.15, others=(1, 3),
         kinds=_OTHERS, professions=22, dated=True, rugged=True, hearsay=(1, 3), plain_names=False,
     ),
-    "real": Level(
-        requirements=(2, 4), preferred=(0, 2), extra=(2, 6), years=12, plain=0.5, used=0.15, either=0.1, others=(0, 2),
-        kinds=(*_OTHERS, "place"), dated=True, rugged=True, real=True, hearsay=(0, 2), plain_names=False,
-    ),
-    "sent": Level(
-        requirements=(2, 4), preferred=(0, 2), extra=(3, 16), years=12, plain=0.5, used=0.15, either=0.1, others=(0, 2),
-        kinds=(*_OTHERS, "place"), dated=True, rugged=True, real=True, sent=True, hearsay=(0, 3), plain_names=False,
-    ),
+    "real": _REAL,
+    "sent": replace(_REAL, extra=(3, 16), sent=True, hearsay=(0, 3)),
+    "german": replace(_REAL, language="de"),
+    "french": replace(_REAL, language="fr"),
 }  # fmt: skip
 FITNESS = (0.15, 0.45, 0.8)
 """The chances that an item is met; one is drawn for each case, so that scores spread."""
@@ -124,12 +128,25 @@ class Job:
     @property
     def asked(self) -> set[str]:
         """Everything that it asks for by name, alternatives apart."""
-        return {one for need in self.needs for one in need.alternatives}
+        return {one for need in self.needs for one in alternatives(need)}
 
     @property
     def identity(self) -> str:
         """Twelve hex digits of the content, whatever its order."""
         return _hash(f"{self.role}|{sorted(map(repr, self.needs))}").hex()[:12]
+
+
+def alternatives(need: Need) -> list[str]:
+    """The things of which any will do, in whichever language the need is.
+
+    >>> alternatives(Need("skill", "required", "Docker oder Podman"))
+    ['Docker', 'Podman']
+    """
+    for language in LANGUAGES:
+        first, joint, second = need.subject.partition(deeds(language)["either"].format(first="", second=""))
+        if joint:
+            return [first, second]
+    return [need.subject]
 
 
 def level(name: str) -> Level:
@@ -197,7 +214,7 @@ def _job(rng: random.Random, name: str, shape: Level) -> Job:
 def experience(rng: random.Random, shape: Level) -> Need:
     """The years of experience that a job asks for."""
     years = rng.randint(1, shape.years)
-    return Need("experience", "required", "", form.span(12 * years), months=12 * years)
+    return Need("experience", "required", "", _years(years, shape.language), months=12 * years)
 
 
 def apart(needs: Sequence[Need]) -> tuple[list[Need], list[Need]]:
@@ -206,10 +223,16 @@ def apart(needs: Sequence[Need]) -> tuple[list[Need], list[Need]]:
     return required, [need for need in needs if need.importance == "preferred"]
 
 
-def used(rng: random.Random, importance: Importance, skill: str) -> Need:
+def used(rng: random.Random, importance: Importance, skill: str, shape: Level) -> Need:
     """A skill that is asked for by years of use."""
-    months = 12 * rng.randint(1, LONG_USE)
-    return Need("skill", importance, skill, form.span(months), months=months)
+    years = rng.randint(1, LONG_USE)
+    return Need("skill", importance, skill, _years(years, shape.language), months=12 * years)
+
+
+def _years(number: int, language: str) -> str:
+    """A number of years in words."""
+    words = deeds(language)["years"]
+    return str(words["one" if number == 1 else "more"].format(years=number))
 
 
 def _skill(rng: random.Random, importance: Importance, skill: str, spare: list[str], shape: Level) -> Need:
@@ -218,7 +241,7 @@ def _skill(rng: random.Random, importance: Importance, skill: str, spare: list[s
         skill = f"{skill} or {spare.pop()}"
     draw = rng.random()
     if draw < shape.used:
-        return used(rng, importance, skill)
+        return used(rng, importance, skill, shape)
     if draw < shape.used + shape.plain:
         return Need("skill", importance, skill)
     asked = rng.choice(SKILL_LEVELS)
@@ -280,7 +303,9 @@ def years(rng: random.Random, needed: int, chance: float) -> int:
     return rng.randint(needed, 9) if enough else rng.randint(1, needed - 1)
 
 
-def worked(rng: random.Random, needed: int, chance: float, *, rugged: bool, free: bool = False) -> Career:
+def worked(
+    rng: random.Random, needed: int, chance: float, *, rugged: bool, free: bool = False, language: str = "en"
+) -> Career:
     """A career of as many months as are needed with a given chance; of a rugged one there may be none.
 
     Args:
@@ -289,11 +314,12 @@ def worked(rng: random.Random, needed: int, chance: float, *, rugged: bool, free
         chance: The chance that there are as many, 0 to 1.
         rugged: See :func:`.career.draw`.
         free: Likewise.
+        language: Likewise.
     """
     enough = needed == 12 or rng.random() < chance  # noqa: PLR2004 - a year
     low, high = (needed, needed + LONGER) if enough else (3, needed - 1)
     none = rugged and rng.random() < NO_EXPERIENCE
-    return career.draw(rng, 0 if none else rng.randint(low, high), rugged=rugged, free=free)
+    return career.draw(rng, 0 if none else rng.randint(low, high), rugged=rugged, free=free, language=language)
 
 
 @cache

@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from proseform.tasks.cv import advert, names, writing
-from proseform.tasks.cv.data import data
-from proseform.tasks.cv.drawing import Fact
+from proseform.tasks.cv import advert, names, vacancy, writing
+from proseform.tasks.cv.data import data, deeds, one
+from proseform.tasks.cv.drawing import Fact, alternatives
 from proseform.tasks.cv.judgement import Need, Shown
 from proseform.tasks.cv.writing import Profile
 
@@ -26,11 +26,6 @@ ALIAS = 0.3
 """How often a skill goes by another name, where it has one."""
 IN_A_ROW = 0.4
 """How often a CV lists its skills in one line."""
-EMPLOYMENT = (
-    "{period}, {title}, {employer}", "{title} | {employer} | {period}", "{employer}, {city}\n{title}, {period}",
-    "{title} at {employer} ({period})", "{period}\n{title}, {employer}, {city}",
-)  # fmt: skip
-"""How an employment is headed."""
 PLAIN_DEEDS = (0, 2)
 """Deeds of an employment that show no skill that anybody asks for."""
 _DOUBLED = re.compile(r"\b(\w+) \1\b")
@@ -60,10 +55,17 @@ class Page:
 
     def __init__(self, rng: random.Random, profile: Profile, sector: str) -> None:
         self._rng, self._profile, self._sector = rng, profile, sector
-        self._words: Mapping[str, Any] = data("words/deeds.en")
+        self._words: Mapping[str, Any] = deeds(profile.language)
         self._sections = Sections()
-        self._city = advert.city(rng)
+        self._city = self._home()
         self._bullet = rng.choice(advert.BULLETS)
+
+    def _home(self) -> str:
+        """A city to live in; where the language has few, none that the job asks for, which would show it."""
+        asked = {need.subject for need in self._profile.facts if need.kind == "place" and "cities" in self._words}
+        while (city := advert.city(self._rng, self._profile.language)) in asked:
+            pass
+        return city
 
     def written(self, titles: list[str]) -> tuple[str, dict[Need, Shown]]:
         """The CV's text, and what it shows."""
@@ -83,19 +85,26 @@ class Page:
     def _employment(self, period: str, title: str) -> str:
         """The head of an employment."""
         employer = names.put_together(
-            self._rng, self._rng.choice(data("words/syllables")["employer"]["patterns"]["en"]), self._employer()
+            self._rng,
+            self._rng.choice(data("words/syllables")["employer"]["patterns"][self._profile.language]),
+            self._employer(),
         )
-        line = self._rng.choice(EMPLOYMENT)
-        return line.format(period=period, title=title, employer=employer, city=advert.city(self._rng))
+        line = str(self._rng.choice(self._words["employment"]))
+        city = advert.city(self._rng, self._profile.language)
+        return line.format(period=period, title=title, employer=employer, city=city)
 
     def _employer(self) -> dict[str, Any]:
         """What an employer's name is put together from."""
         tradition = self._rng.choice(data("words/syllables")["tradition"])
-        return {"stem": data("words/syllables")["employer"]["stem"], "family": tradition["family"], "city": self._city}
+        return {
+            "stem": advert.stem("employer", self._profile.language),
+            "family": tradition["family"],
+            "city": self._city,
+        }
 
     def _skill(self, need: Need, fact: Fact) -> Shown:
         """A skill: by deeds with their time, by a level, by stated years, or there and no more."""
-        name = writing.called(self._rng, self._rng.choice(need.alternatives), ALIAS)
+        name = writing.called(self._rng, self._rng.choice(alternatives(need)), ALIAS)
         if need.months:
             return self._used(name, fact)
         return self._stated(name, fact.level)
@@ -126,7 +135,7 @@ class Page:
     def _deed(self, name: str) -> str:
         """A deed that shows a skill."""
         while True:
-            deed = self._rng.choice([one for one in self._words["deed"] if self._fits(one)])
+            deed = self._rng.choice([kind for kind in self._words["deed"] if self._fits(kind)])
             if "{skill}" in (line := self._rng.choice(deed["templates"])):
                 text: str = line.format(skill=name, number=self._number(line))
                 if len(text) <= LONGEST_QUOTE and not _DOUBLED.search(text):
@@ -148,14 +157,14 @@ class Page:
 
     def _study(self, level: str, subject: str) -> str:
         """Write a study; the words for degree and field."""
-        study = data("words/study")
-        degree = self._rng.choice(next(one for one in study["level"] if one["name"] == level)["en"])
-        quote = str(self._rng.choice(study["joins"]["en"][:4]).format(degree=degree, field=subject))
-        dates = writing.studied(self._rng, self._profile.career)
-        syllables = data("words/syllables")
+        study, language = data("words/study"), self._profile.language
+        degree = self._rng.choice(next(rank for rank in study["level"] if rank["name"] == level)[language])
+        quote = str(self._rng.choice(study["joins"][language][:4]).format(degree=degree, field=subject))
+        dates = writing.studied(self._rng, self._profile.career, language)
+        patterns = data("words/syllables")["school"]["patterns"][language]
         school = names.put_together(
-            self._rng, self._rng.choice(syllables["school"]["patterns"]["en"]),
-            {**self._employer(), "stem": syllables["school"]["stem"]},
+            self._rng, self._rng.choice(self._words.get("schools", {}).get(level) or patterns),
+            {**self._employer(), "stem": advert.stem("school", language)},
         )  # fmt: skip
         self._sections.add(
             "education", self._rng.choice((f"{dates}, {quote}, {school}", f"{quote}\n{school}, {dates}"))
@@ -164,23 +173,23 @@ class Page:
 
     def _language(self, need: Need, fact: Fact) -> Shown:
         """A language, with its level, words for that, or words that say too little."""
-        cefr = data("words/credentials")["cefr"]
-        word = fact.level if self._rng.random() < 0.5 else self._rng.choice(cefr["en"][fact.level or "none"])  # noqa: PLR2004
+        cefr = data("words/credentials")["cefr"][self._profile.language]
+        word = fact.level if self._rng.random() < 0.5 else self._rng.choice(cefr[fact.level or "none"])  # noqa: PLR2004
         quote = (
-            self._rng.choice(cefr["written"][:5]).format(language=need.subject, level=word) if word else need.subject
+            self._rng.choice(self._words["spoken"]).format(language=need.subject, level=word) if word else need.subject
         )
         self._sections.add("languages", quote)
         return Shown((quote,), fact.level)
 
     def _certificate(self, need: Need, fact: Fact) -> Shown:
         """A certificate that is held, has expired, or is not finished."""
-        quote = need.subject if fact.whole else self._rng.choice(data("phrases")["begun"]).format(name=need.subject)
+        quote = need.subject if fact.whole else self._rng.choice(self._words["begun"]).format(name=need.subject)
         self._sections.add("certificates", quote)
         return Shown((quote,), whole=fact.whole)
 
     def _permit(self, need: Need, _fact: Fact) -> Shown:
         """A permit."""
-        quote = self._rng.choice(data("synonyms")[need.subject])
+        quote = self._rng.choice(vacancy.held(need.subject, self._profile.language))
         self._sections.add("permits", quote)
         return Shown((quote,))
 
@@ -193,12 +202,13 @@ class Page:
         """Everything that counts for nothing."""
         rng, words = self._rng, self._words
         for work in self._sections.work:
-            plain = next(one for one in words["deed"] if one["kind"] == "plain")["templates"]
+            plain = next(deed for deed in words["deed"] if deed["kind"] == "plain")["templates"]
             work += [line.format(number=self._number(line)) for line in rng.sample(plain, rng.randint(*PLAIN_DEEDS))]
         if "education" not in self._sections.lines and rng.random() < 0.8:  # noqa: PLR2004
             asked = {need.subject for need in self._profile.facts}
-            fields = [one for one in data("words/study")["field"] if one not in asked]
-            self._study(rng.choice(("vocational", "bachelor", "master")), rng.choice(fields))
+            level = rng.choice(("vocational", "bachelor", "master"))
+            fields = [field for field in vacancy.fields(self._profile.language, level) if field not in asked]
+            self._study(level, rng.choice(fields))
         for sentence in self._profile.hearsay:
             self._sections.add(rng.choice(("interests", "profile", "projects")), sentence)
         if rng.random() < 0.5:  # noqa: PLR2004
@@ -225,7 +235,7 @@ class Page:
         head = [self._profile.name, rng.choice((self._profile.title, f"{self._profile.title}, {self._city}"))]
         if self._city not in head[1]:
             head.append(self._city)
-        head += [f"Updated {career.updated}"] if career.updated else []
+        head += [one(rng, self._words["updated"]).format(month=career.updated)] if career.updated else []
         blank = [""] if rng.random() < 0.7 else []  # noqa: PLR2004
         body = [line for name in order for line in (*blank, rng.choice(self._words["heading"][name]), *sections[name])]
         return "\n".join([*head, *body])

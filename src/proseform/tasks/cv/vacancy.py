@@ -1,29 +1,83 @@
-"""Jobs of the level ``real``: professions, skills, studies and papers out of the task's words."""
+"""Jobs of the level ``real`` and its like: professions, skills, studies and papers out of the task's words."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from proseform.tasks.cv import advert
-from proseform.tasks.cv.data import data
-from proseform.tasks.cv.drawing import WISHED, Job, Level, apart, experience, used
+from proseform.tasks.cv.data import data, deeds
+from proseform.tasks.cv.drawing import WISHED, Job, Level, alternatives, apart, experience, used
 from proseform.tasks.cv.judgement import LANGUAGE_LEVELS, SKILL_LEVELS, Importance, Kind, Need
 from proseform.tasks.cv.synonyms import permit
 
-DEGREES = {"vocational": "vocational", "bachelor": "Bachelor's", "master": "Master's"}
-"""The levels that jobs ask for, in their words."""
+
+@cache
+def professions(language: str = "en") -> Sequence[Mapping[str, Any]]:
+    """All professions that jobs in a language are of, each with what such jobs ask for."""
+    known = {one["title"]: one for one in data("words/skills")["profession"]}
+    listed = data("words/professions")["profession"]
+    return [_english(one) for one in known.values()] if language == "en" else [
+        _translated(one, known[one["of"]]["sector"], language) for one in listed
+    ]  # fmt: skip
 
 
-def professions() -> Sequence[Mapping[str, Any]]:
-    """All professions."""
-    return list(data("words/skills")["profession"])
+def _english(profession: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A profession as skills.toml has it; any field of study, and all certificates where it has none of its own."""
+    certificates = data("words/credentials")["certificate"]
+    return {
+        **profession,
+        "titles": [profession["title"], *profession["titles"]],
+        "fields": fields("en"),
+        "degrees": list(deeds("en")["asked"]),
+        "certificates": [one for one in certificates if one["profession"] == profession["title"]] or certificates,
+        "spare": certificates,
+    }
 
 
-def titles(profession: Mapping[str, Any]) -> list[str]:
-    """What jobs of a profession are called."""
-    return [profession["title"], *profession["titles"]]
+def _translated(profession: Mapping[str, Any], sector: str, language: str) -> Mapping[str, Any]:
+    """A profession as professions.toml has it in a language."""
+    words = profession[language]
+    certificates = [{"short": one, "long": one} for one in words["certificates"]]
+    return {
+        "titles": words["titles"],
+        "sector": sector,
+        "skills": [*words["skills"], *profession["tools"]],
+        "fields": [data("words/study")["field"][one][language] for one in profession["fields"]],
+        "degrees": profession["degrees"],
+        "certificates": certificates,
+        "spare": certificates,
+    }
+
+
+@cache
+def fields(language: str, level: str = "") -> Sequence[str]:
+    """The fields of study that anybody has, by their names in a language; of a level, those that fit it."""
+    if language == "en":
+        return list(data("words/study")["field"])
+    fitting = (one["fields"] for one in professions(language) if not level or level in one["degrees"])
+    return list(dict.fromkeys(field for listed in fitting for field in listed))
+
+
+def titles(profession: Mapping[str, Any], form: int = 0) -> list[str]:
+    """What jobs of a profession are called, in one of the forms that a title has where it has several."""
+    return [title.split("|")[form if "|" in title else 0] for title in profession["titles"]]
+
+
+def held(subject: str, language: str) -> Sequence[str]:
+    """What CVs write whose candidates hold a permit that a job asks for."""
+    return next(kind[subject] for kind in _permits(language) if subject in kind)
+
+
+@cache
+def _permits(language: str) -> Sequence[Mapping[str, Sequence[str]]]:
+    """The permits that jobs in a language ask for, by kind, each with what CVs write who hold it."""
+    if kinds := deeds(language).get("permit"):
+        return [{one: [line.format(permit=one) for line in kind["holds"]] for one in kind["asked"]} for kind in kinds]
+    known, names = data("words/credentials")["permit"], data("synonyms")
+    return [{one: names[one] for one in (permit(kind["name"], value) for value in kind["values"])} for kind in known]
 
 
 def job(rng: random.Random, shape: Level, profession: Mapping[str, Any]) -> Job:
@@ -35,10 +89,10 @@ def job(rng: random.Random, shape: Level, profession: Mapping[str, Any]) -> Job:
         _skill(rng, "required" if index < required else "preferred", skill, spare, shape)
         for index, skill in enumerate(chosen)
     ]
-    named = {skill for need in needs for skill in need.alternatives}
+    named = {skill for need in needs for skill in alternatives(need)}
     for kind in rng.sample(shape.kinds, min(len(shape.kinds), rng.randint(*shape.others))):
         importance: Importance = "preferred" if preferred and rng.random() < WISHED else "required"
-        needs.append(_other(rng, kind, importance, profession, named))
+        needs.append(_other(rng, kind, importance, profession, named, shape.language))
     worked, (first, last) = experience(rng, shape), apart(needs)
     rng.shuffle(first)
     return Job(rng.choice(titles(profession)), (*first, worked, *last))
@@ -46,41 +100,41 @@ def job(rng: random.Random, shape: Level, profession: Mapping[str, Any]) -> Job:
 
 def _skill(rng: random.Random, importance: Importance, skill: str, spare: list[str], shape: Level) -> Need:
     """A skill that is asked for in one of four ways."""
-    draw = rng.random()
+    words, draw = deeds(shape.language), rng.random()
     if draw < shape.used:
-        return used(rng, importance, skill)
+        return used(rng, importance, skill, shape)
     if draw < shape.used + shape.either and spare:
-        return Need("skill", importance, f"{skill} or {spare.pop()}")
+        return Need("skill", importance, words["either"].format(first=skill, second=spare.pop()))
     if draw < shape.used + shape.either + shape.plain:
         return Need("skill", importance, skill)
     level = rng.choice(SKILL_LEVELS)
-    return Need("skill", importance, skill, rng.choice(data("words/deeds.en")["levels"][level]), level)
+    return Need("skill", importance, skill, rng.choice(words["levels"][level]), level)
 
 
 def _other(
-    rng: random.Random, kind: Kind, importance: Importance, profession: Mapping[str, Any], named: set[str]
+    rng: random.Random,
+    kind: Kind,
+    importance: Importance,
+    profession: Mapping[str, Any],
+    named: set[str],
+    language: str,
 ) -> Need:
     """A requirement of another kind; no certificate that names a skill which the job asks for."""
-    credentials = data("words/credentials")
     match kind:
         case "language":
             level = rng.choice(LANGUAGE_LEVELS[2:])
-            return Need(kind, importance, rng.choice(credentials["language"])["en"], level, level)
+            return Need(kind, importance, rng.choice(data("words/credentials")["language"])[language], level, level)
         case "degree":
-            level = rng.choice([*DEGREES])
-            return Need(kind, importance, rng.choice([*data("words/study")["field"]]), DEGREES[level], level)
+            level = rng.choice(profession["degrees"])
+            return Need(kind, importance, rng.choice(profession["fields"]), deeds(language)["asked"][level], level)
         case "certificate":
-            own = [one for one in credentials["certificate"] if one["profession"] == profession["title"]]
             free = [
                 one
-                for one in own or credentials["certificate"]
+                for one in profession["certificates"]
                 if not any(skill.casefold() in f"{one['short']} {one['long']}".casefold() for skill in named)
             ]
-            return Need(
-                kind, importance, rng.choice(rng.choice(free or credentials["certificate"])["short"].split("|"))
-            )
+            return Need(kind, importance, rng.choice(rng.choice(free or profession["spare"])["short"].split("|")))
         case "place":
-            return Need(kind, importance, advert.city(rng))
+            return Need(kind, importance, advert.city(rng, language))
         case _:
-            held = rng.choice(credentials["permit"])
-            return Need("permit", importance, permit(held["name"], rng.choice(held["values"])))
+            return Need("permit", importance, rng.choice(list(rng.choice(_permits(language)))))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from proseform.claims.dates import covered
 from proseform.tasks.cv import drawing
 from proseform.tasks.cv.career import NOTHING, Career, month
-from proseform.tasks.cv.data import data
+from proseform.tasks.cv.data import data, deeds
 from proseform.tasks.cv.drawing import Fact
 from proseform.tasks.cv.judgement import EXPERIENCE, Need, Shown
 
@@ -39,6 +39,7 @@ class Profile:
         worked: A stated duration; empty where the experience is dated.
         career: Dated work.
         hearsay: Sentences that name skills without being evidence.
+        language: What it is written in.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Profile:
     worked: str = ""
     career: Career = NOTHING
     hearsay: tuple[str, ...] = ()
+    language: str = "en"
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,10 +263,11 @@ def _dated_study(rng: random.Random, career: Career, degree: str) -> str:
     return f"{studied(rng, career)}, {degree}, {rng.choice(data('phrases')['schools'])}"
 
 
-def studied(rng: random.Random, career: Career) -> str:
+def studied(rng: random.Random, career: Career, language: str = "en") -> str:
     """Three years of study that end about when a career begins."""
+    style, joint = deeds(language)["dates"]["study"]
     graduated = (career.periods[-1][0] if career.periods else 12 * 2023) - rng.randint(-30, 30)
-    return f"{month(graduated - 35, 'iso')} to {month(graduated, 'iso')}"
+    return f"{month(graduated - 35, style, language)}{joint}{month(graduated, style, language)}"
 
 
 def _laid_out(rng: random.Random, profile: Profile, lines: Lines) -> str:
