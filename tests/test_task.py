@@ -68,7 +68,7 @@ def test_which_digest_a_change_moves(copied, change, contract, data, why):
 
 
 def test_a_task_can_say_that_a_file_is_data(copied):
-    stated = ("task.toml", "title =", 'data = ["more.txt"]\ntitle =')
+    stated = ("task.toml", "data = [", 'data = ["more.txt",')
     one, other = copied(stated, ("more.txt", "", "words")), copied(stated, ("more.txt", "", "other words"))
     assert one[0] == other[0]
     assert one[1] != other[1]
@@ -77,7 +77,7 @@ def test_a_task_can_say_that_a_file_is_data(copied):
 @pytest.mark.parametrize("file", ["form.py", "schema.json", "nowhere.txt"])
 def test_what_the_reader_needs_is_not_data(copied, file):
     with pytest.raises(TaskError, match=f"data: {file} is no file"):
-        copied(("task.toml", "title =", f'data = ["{file}"]\ntitle ='))
+        copied(("task.toml", "data = [", f'data = ["{file}",'))
 
 
 EXPLOIT = {"name": "a", "why": "b", "text": "{letter:1} {letter} {x} {2} {letter:3}"}

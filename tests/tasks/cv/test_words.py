@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import re
 import unicodedata
@@ -12,15 +13,21 @@ from typing import Any
 
 import pytest
 
-from proseform.tasks.cv import synonyms
-from proseform.tasks.cv.data import data
+from proseform.claims import dates
+from proseform.tasks.cv import synonyms, vacancy
+from proseform.tasks.cv.data import data, deeds
 from proseform.tasks.cv.filling import Filling
 
 AROUND = ("around.en", "duties.en")
 """What stands around the evidence, and counts for nothing."""
-FILES = ("skills", "aliases", "study", "credentials", "deeds.en", "deeds.de", "deeds.fr", "syllables", *AROUND)
 LANGUAGES = ("en", "de", "fr")
-WORDS: Mapping[str, Mapping[str, Any]] = {name: data(f"words/{name}") for name in FILES}
+FOREIGN = ("de", "fr")
+SENTENCES = tuple(f"{kind}.{language}" for kind in ("deeds", "usage") for language in LANGUAGES)
+FILES = ("skills", "professions", "aliases", "study", "credentials", *SENTENCES, "syllables", *AROUND)
+WORDS: Mapping[str, Mapping[str, Any]] = {name: data(f"words/{name}") for name in FILES} | {
+    f"deeds.{language}": deeds(language) for language in LANGUAGES
+}
+"""The words; the sentences of a language are those of its two files."""
 PROFESSIONS: Sequence[Mapping[str, Any]] = WORDS["skills"]["profession"]
 SKILLS = {skill for profession in PROFESSIONS for skill in profession["skills"]}
 ALIASES = [(skill, alias) for table in WORDS["aliases"].values() for skill, names in table.items() for alias in names]
@@ -100,7 +107,8 @@ def test_file_says_what_it_is_and_its_text_is_clean(name: str) -> None:
     particles = {
         particle for tradition in data("words/syllables")["tradition"] for particle in tradition.get("particles", ())
     }
-    assert blank_ends <= particles | {*WORDS["around.en"]["personal"]["joint"]}
+    joints = {text for language in LANGUAGES for text in strings(WORDS[f"deeds.{language}"]["dates"])}
+    assert blank_ends <= particles | joints | {*WORDS["around.en"]["personal"]["joint"]}
 
 
 def test_skills_are_as_many_as_hiring_needs() -> None:
@@ -139,6 +147,63 @@ def test_proper_names_are_listed() -> None:
     assert spelled <= proper <= SKILLS
     assert {"Excel", "Go", "Montessori method"} <= proper
     assert not proper & {"Wound care", "Payroll", "Unit testing"}
+
+
+def test_professions_in_other_languages_are_those_of_the_skills() -> None:
+    """Each resolves, none twice, and has enough of everything; a title has as many forms as candidates have."""
+    known, fields = {one["title"] for one in PROFESSIONS}, WORDS["study"]["field"].keys()
+    listed = WORDS["professions"]["profession"]
+    assert len({one["of"] for one in listed} & known) == len(listed) >= 30
+    assert {one["sector"] for one in vacancy.professions("de")} == {one["sector"] for one in PROFESSIONS}
+    for one in listed:
+        assert set(one["tools"]) <= set(WORDS["skills"]["proper"])
+        assert set(one["fields"]) <= fields
+        for language in FOREIGN:
+            words = one[language]
+            assert set(one["degrees"]) <= WORDS[f"deeds.{language}"]["asked"].keys()
+            assert len({*words["skills"], *one["tools"]}) == len(words["skills"]) + len(one["tools"]) >= 14, one["of"]
+            assert words["certificates"]
+            assert all(title.count("|") < len(WORDS[f"deeds.{language}"]["forms"]) for title in words["titles"])
+
+
+@pytest.mark.parametrize("language", FOREIGN)
+def test_skills_in_other_languages_keep_the_laws_of_skills(language: str) -> None:
+    """They fit the form; none stands in another, a title, a field, a certificate or a sentence, at word borders."""
+    professions = vacancy.professions(language)
+    skills = {skill for one in professions for skill in one["skills"]}
+    joint = WORDS[f"deeds.{language}"]["either"].format(first="", second="")
+    assert [skill for skill in skills if len(skill) > 40 or joint in skill or re.search(r'[,:"“”()\n{}]', skill)] == []
+    assert max(Counter(skill.casefold() for skill in skills).values()) == 1
+    others = {form for one in professions for title in one["titles"] for form in title.split("|")}
+    others |= {field for one in professions for field in one["fields"]}
+    others |= {certificate["short"] for one in professions for certificate in one["certificates"]}
+    others |= {re.sub(r"\{\w+\}", "{}", line) for line in sentences(language)}
+    names = "|".join(map(re.escape, sorted((skill.casefold() for skill in skills), key=len)))
+    found = re.compile(rf"(?<!\w)(?=({names})(?![\w+#]))")
+    assert [text for text in others if found.search(text.casefold())] == []
+    assert [skill for skill in skills if found.findall(skill.casefold()) != [skill.casefold()]] == []
+
+
+@pytest.mark.parametrize("language", FOREIGN)
+def test_who_holds_a_permit_writes_the_words_of_the_job(language: str) -> None:
+    """No other name of a permit is known in these languages."""
+    for kind in WORDS[f"deeds.{language}"]["permit"]:
+        assert all(placeholders(line) == ["permit"] for line in kind["holds"])
+        assert len({*kind["asked"]}) == len(kind["asked"])
+        assert not [permit for permit in kind["asked"] if re.search('[,:"]', permit)]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_dates_of_a_language_are_read(language: str) -> None:
+    """Every month, and every word for the time of writing."""
+    words = WORDS[f"deeds.{language}"]["dates"]
+    for names in (words["long"], words["short"]):
+        assert [dates.dates(f"{name} 2020") for name in names] == [
+            [(month, month)] for month in range(12 * 2020, 12 * 2021)
+        ]
+    for joint, present in itertools.product(words["joints"], words["presents"]):
+        assert dates.period(f"03/2019{joint}{present}", "05/2020") == (12 * 2019 + 2, 12 * 2020 + 4)
+    assert all(dates.duration(line.format(years=1)) == 12 for line in WORDS[f"deeds.{language}"]["years"].values())
 
 
 def test_families_part_known_skills() -> None:
@@ -348,6 +413,8 @@ def test_invented_things_can_be_read_and_are_no_skill(kind: str) -> None:
     rng = random.Random(kind)
     stems = [draw(rng, table["stem"]) for _ in range(1000)]
     assert drawable(table["stem"]) == set()
+    for endings in (WORDS[f"deeds.{language}"].get("endings", {}).get(kind) for language in LANGUAGES):
+        assert not endings or drawable({**table["stem"], "endings": endings}) == set()
     assert len(set(stems)) >= 800
     assert not [stem for stem in stems if not 4 <= len(stem) <= 17 or re.search(r"(.)\1\1", stem.casefold())]
     patterns = [table["patterns"]] if kind == "skill" else [table["patterns"][language] for language in LANGUAGES]
