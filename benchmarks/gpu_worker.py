@@ -185,7 +185,7 @@ def words(job: Watched) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for split in ("train", "valid"):
         cases = [replace(opening, id=f"{split}-{number}", split=split, inputs=inputs) for number in range(_ROWS)]
-        prompt = the_task.evaluator.render(inputs).to_json()
+        prompt = the_task.question(inputs).to_json()
         lines = [json.dumps({"id": case.id, "prompt": prompt, "completion": prose}) for case in cases]
         (folder / f"evaluator-{split}.jsonl").write_text("".join(f"{line}\n" for line in lines))
         (folder / f"cases-{split}.jsonl").write_text("".join(f"{case.to_json()}\n" for case in cases))
@@ -198,7 +198,7 @@ def _length(tokenizer: Any, the_task: Any, case: Any) -> int:
     """Tokens of a case's prompt."""
     from proseform.infer import tokens
 
-    return len(tokens.encode(tokenizer, the_task.evaluator.render(case.inputs)))
+    return len(tokens.encode(tokenizer, the_task.question(case.inputs)))
 
 
 def per_step(marks: list[dict[str, float]]) -> float:

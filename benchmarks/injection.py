@@ -103,7 +103,7 @@ def _evaluated(engine: LocalEngine, the_task: task.Task, cases: Sequence[Case]) 
     for start in range(0, len(cases), BATCH):
         batch = cases[start : start + BATCH]
         requests = [
-            Request("evaluator", part.prompt.render(case.inputs), max_tokens=part.generation.max_tokens)
+            Request("evaluator", part.prompt.render(the_task.shown(case.inputs)), max_tokens=part.generation.max_tokens)
             for case in batch
         ]
         for case, one in zip(batch, completed(engine, requests), strict=True):

@@ -54,6 +54,8 @@ CHANGES = [
     (("skills.toml", "", "\n[more]\na = 1\n"), set(), {"data"}, "the generator's data"),
     (("evaluator.md", "", "\nBe brief.\n"), {"contract"}, set(), "the evaluator's prompt"),
     (("formatter.md", "", "\nBe brief.\n"), {"contract"}, set(), "the formatter's prompt"),
+    (("excerpts.toml", "within = 2000", "within = 1000"), {"contract"}, set(), "how long an excerpt is"),
+    (("excerpts.toml", "", "\n# words\n"), set(), set(), "a comment on excerpts"),
     (("schema.json", "", "\n"), set(), set(), "the schema's layout"),
     (("schema.json", '"type"', '"description": "x", "type"'), {"contract"}, set(), "the schema"),
     (("more.txt", "", "words"), {"contract"}, set(), "a file that nothing names"),

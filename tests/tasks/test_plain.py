@@ -171,6 +171,12 @@ def test_what_is_no_case_is_refused_by_line_and_field(
         task.load("parcels")
 
 
+def excerpts(text: str) -> dict[str, str]:
+    """A file of excerpts, in a task of two inputs."""
+    two = [{**row, "inputs": {**row["inputs"], "rule": f"rule {at}"}} for at, row in enumerate(rows())]
+    return {"cases_jsonl": "".join(json.dumps(row) + "\n" for row in two), "excerpts_toml": text}
+
+
 HEADS: dict[str, tuple[dict[str, str], str]] = {
     "no TOML": ({"task_toml": "title ="}, "parcels/task.toml: not TOML"),
     "an unknown key": ({"task_toml": "levels = ['a']"}, "unknown key 'levels'"),
@@ -190,6 +196,20 @@ HEADS: dict[str, tuple[dict[str, str], str]] = {
     ),
     "a prompt without a user's turn": ({"evaluator_md": "Judge."}, "parcels/evaluator.md: no '# user' section"),
     "synonyms that are none": ({"synonyms_toml": "cup = 7"}, "a line is NAME"),
+    "an excerpt of no input": (excerpts("[letter]\nby = 'rule'\nwithin = 500"), "'letter' is no input of this task"),
+    "an excerpt that is no table": (excerpts("parcel = 'rule'"), "'parcel' is no input"),
+    "an excerpt by no input": (
+        excerpts("[parcel]\nby = 'parcel'\nwithin = 500"),
+        "by is 'parcel', expected one of: rule",
+    ),
+    "an excerpt by nothing": (excerpts("[parcel]\nwithin = 500"), "by is None, expected one of: rule"),
+    "an excerpt without end": (excerpts("[parcel]\nby = 'rule'"), "within is None, expected characters"),
+    "an excerpt of no length": (excerpts("[parcel]\nby = 'rule'\nwithin = 0"), "within is 0, expected characters"),
+    "common words in a list": (
+        excerpts("[parcel]\nby = 'rule'\nwithin = 500\ncommon = ['a']"),
+        "common is \\['a'\\], expected words in one text",
+    ),
+    "another key": (excerpts("[parcel]\nby = 'rule'\nwithin = 500\nfirst = 3"), "unknown key 'first'"),
 }
 
 
@@ -245,6 +265,7 @@ CHANGES: list[tuple[dict[str, str], set[str], str]] = [
     ({"task_toml": "formats = {all = ['heavy', 'thing', 'grams']}"}, {"contract"}, "the formats"),
     ({"rubric_toml": "[variants.own]\nformat = 1.0"}, {"data"}, "the rubric"),
     ({"synonyms_toml": 'cup = "mug"'}, {"contract"}, "synonyms"),
+    (excerpts(""), {"contract", "data"}, "an input more, and no excerpt of any"),
     ({"evaluator_md": "# user\n{parcel}!"}, {"contract"}, "a prompt"),
     ({"schema_json": json.dumps({**SCHEMA, "description": "x"})}, {"contract"}, "the schema"),
     ({"schema_json": json.dumps(SCHEMA, indent=4)}, set(), "the schema's layout"),
@@ -337,3 +358,20 @@ def test_every_error_is_one_of_input(write: Callable[..., Path]) -> None:
         task.load("parcels")
     assert caught.value.exit_code == 2
     assert replay.LEVEL == "own"
+
+
+def test_an_excerpt_is_part_of_the_contract(write: Callable[..., Path]) -> None:
+    whole, short, other = (
+        plain.read(write(name=name, **excerpts(text)), "parcels")
+        for name, text in (
+            ("whole", ""),
+            ("short", "[parcel]\nby = 'rule'\nwithin = 500"),
+            ("other", "[parcel]\nby = 'rule'\nwithin = 500\ncommon = 'a the'"),
+        )
+    )
+    assert len({whole.contract, short.contract, other.contract}) == 3
+    assert short.shown({"parcel": "a map\nFor you\nOf Rome" + "\n" * 500, "rule": "rule 1"}) == {
+        "parcel": "a map\nFor you",
+        "rule": "rule 1",
+    }
+    assert whole.shown({"parcel": "a map\nfor you", "rule": "x"})["parcel"] == "a map\nfor you"

@@ -48,7 +48,7 @@ def subject(task: Task, rubric: Rubric | None, announce: Announce = lambda _call
     return Subject(
         golds=golds,
         inputs=[case.inputs for case in cases],
-        asked=[task.evaluator.render(case.inputs).text for case in cases],
+        asked=[task.question(case.inputs).text for case in cases],
         words=list(dict.fromkeys(_words(task.schema.document))),
         score=score,
         read=read,

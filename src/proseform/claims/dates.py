@@ -104,6 +104,15 @@ def period(text: str, until: str = "") -> Period | None:
     return (first, last) if first <= last else None
 
 
+def bears_date(text: str) -> bool:
+    """Whether a text has a date, or a word for the present.
+
+    >>> bears_date("Cook, since 2019"), bears_date("until today"), bears_date("12 cakes")
+    (True, True, False)
+    """
+    return bool(_DATE.search(text) or _PRESENT.search(text))
+
+
 def backwards(text: str) -> list[str]:
     r"""The periods of a text that end before they begin, each in its words; what can be read in two ways is none.
 

@@ -12,6 +12,7 @@ from typing import Any
 from proseform import laws
 from proseform import task as tasks
 from proseform.case import SPLITS, Case
+from proseform.data.excerpted import Kept, excerpted
 from proseform.leaves import leaves
 from proseform.suites import Study, blind
 from proseform.task import Task, plain
@@ -53,6 +54,7 @@ class Census:
         derived: Files that the folder could have and has not: what they would state is derived. None of a package.
         splits: Split to its number of cases.
         fields: The fields of the answers.
+        excerpts: What the excerpts of long inputs keep of the evidence; empty where inputs are shown whole.
         blind: What is earned without reading; see :mod:`proseform.suites.blind`. Empty where a law is broken.
         faults: The laws that are broken, in words; at most :data:`FAULTS`.
     """
@@ -62,6 +64,7 @@ class Census:
     derived: tuple[str, ...]
     splits: dict[str, int]
     fields: tuple[Field, ...]
+    excerpts: tuple[Kept, ...]
     blind: dict[str, Any]
     faults: tuple[str, ...]
 
@@ -80,6 +83,7 @@ def census(task: Task) -> Census:
         tuple(derived),
         {split: len(of) for split, of in by_split.items()},
         tuple(fields(known)),
+        excerpted(task, known),
         {} if broken else unread(task, level, by_split),
         broken,
     )

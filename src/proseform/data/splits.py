@@ -158,7 +158,7 @@ def evaluator_rows(task: Task, cases: Iterable[Case], dataset: config.Dataset) -
     for case in cases:
         rng = random.Random(f"annotator-{dataset.seed}-{case.id}")
         prose = task.annotate(case, rng) if dataset.annotations == "careless" else case.prose
-        yield {"id": case.id, "prompt": task.evaluator.render(case.inputs).to_json(), "completion": prose}
+        yield {"id": case.id, "prompt": task.question(case.inputs).to_json(), "completion": prose}
 
 
 def formatter_rows(

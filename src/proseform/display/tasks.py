@@ -42,6 +42,10 @@ def counted(census: Census, *, as_json: bool) -> None:
     for field in census.fields:
         table.add_row(Text(field.name), str(field.cases), Text(_values(field)))
     console.print(table)
+    for one in census.excerpts:
+        kept = f"{one.found} of {one.quotes} quotes stand in them, all quotes of {one.whole} cases"
+        words = f"Of {one.input} an excerpt is shown in {one.cases} cases; {kept}."
+        console.print(words, markup=False, highlight=False)
     if census.blind:
         _unread(console, census.blind)
     for fault in census.faults:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from proseform import digest, injection, verify
+from proseform import digest, excerpt, injection, verify
 from proseform.bundle import Bundle
 from proseform.claims import claims
 from proseform.errors import InputError, ProseformError, Refusal, TaskError
@@ -235,12 +235,16 @@ def _plans(
     stated = (
         claims(target, task.inputs, shared=verify.shared(target, task.schema)) if own else verify.stating(target, task)
     )
-    return [
-        Plan(
+    plans = []
+    for inputs in many:
+        values = {name: _marked(engine, task, value) for name, value in read_inputs(task, inputs).items()}
+        shown = task.shown(values)
+        plan = Plan(
             engine.bundle,
             target,
             task,
-            {name: _marked(engine, task, value) for name, value in read_inputs(task, inputs).items()},
+            {name: excerpt.noticed(value, shown[name]) for name, value in values.items()},
+            shown=shown,
             deadline=deadline,
             own=own,
             narrows=not engine.ends,
@@ -248,8 +252,8 @@ def _plans(
             measured=measured,
             claims=stated,
         )
-        for inputs in many
-    ]
+        plans.append(plan)
+    return plans
 
 
 def _kept(outcomes: Sequence[drive.Outcome]) -> Sequence[drive.Outcome]:

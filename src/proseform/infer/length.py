@@ -39,7 +39,7 @@ def fitting(tokenizer: Any, task: Task, cases: Sequence[Case], max_length: int, 
 def evaluations(tokenizer: Any, task: Task, cases: Sequence[Case]) -> list[int]:
     """Tokens of each case's prompt and gold evaluation, its end included."""
     return [
-        len(tokens.encode(tokenizer, task.evaluator.render(case.inputs)))
+        len(tokens.encode(tokenizer, task.question(case.inputs)))
         + completion(tokenizer, case.prose, task.evaluator.prefill)
         for case in cases
     ]

@@ -34,7 +34,7 @@ def plan(study: Study, subject: Subject) -> list[Ask]:
         Ask(
             Outcome(SUITE, subject.name, "greedy", case.id, case.level, hidden),
             "evaluator",
-            {**case.inputs, hidden: study.cases[(index + 1) % len(study.cases)].inputs[hidden]},
+            study.task.shown({**case.inputs, hidden: study.cases[(index + 1) % len(study.cases)].inputs[hidden]}),
         )
         for hidden in study.task.inputs
         for index, case in enumerate(cases)

@@ -24,7 +24,8 @@ def plan(study: Study, subject: Subject) -> list[Ask]:
     asks = [_ask(study, subject, case) for case in study.cases]
     if not subject.trained and study.shots:
         shown = examples(study)
-        prompt, values = few_shot(study.task.evaluator, study.task.guide, [(case.inputs, case.prose) for case in shown])
+        pairs = [(study.task.shown(case.inputs), case.prose) for case in shown]
+        prompt, values = few_shot(study.task.evaluator, study.task.guide, pairs)
         plain = [_ask(study, subject, case, variant=FEW_SHOT) for case in study.cases]
         asks += [replace(ask, prompt=prompt, values={**values, **ask.values}) for ask in plain]
     if subject.trained:
@@ -112,7 +113,7 @@ def _ask(
     """One evaluation; it is sampled where it has a seed."""
     decoding, temperature = ("greedy", 0.0) if seed is None else ("sampled", study.temperature)
     record = Outcome(SUITE, subject.name, decoding, case.id, case.level, variant, sample)
-    return Ask(record, "evaluator", case.inputs, temperature=temperature, seed=seed or 0)
+    return Ask(record, "evaluator", study.task.shown(case.inputs), temperature=temperature, seed=seed or 0)
 
 
 def _variant(key: tuple[str, str], outcomes: Sequence[Outcome]) -> dict[str, Any]:

@@ -15,7 +15,8 @@ def plan(study: Study, subject: Subject) -> list[Ask]:
     """Prose of every case of every other level, then its JSON; nothing of a subject that is not shipped."""
     cases = [case for level in study.harder.values() for case in level] if subject.shipped else []
     records = [Outcome(SUITE, subject.name, "greedy", case.id, case.level) for case in cases]
-    prose = [Ask(record, "evaluator", case.inputs) for record, case in zip(records, cases, strict=True)]
+    shown = [study.task.shown(case.inputs) for case in cases]
+    prose = [Ask(record, "evaluator", values) for record, values in zip(records, shown, strict=True)]
     values = {"schema": study.task.formatter.shown(study.schema)}
     return prose + [
         Ask(

@@ -12,6 +12,7 @@ a Python package with two small pure modules, found by the entry-point group ``p
                     unread
     rewards.py      read(prose, inputs) and TERMS        guide.md       form and rule in words (not every task has it)
     synonyms.toml   other names of things, by which a quote may support its field (not every task has it)
+    excerpts.toml   which long inputs the evaluator is shown an excerpt of (not every task has it)
     exploits.toml   texts that game the reward (not every task has it)
 
 Nothing is subclassed. What every task owes is checked by :func:`proseform.laws.check`.

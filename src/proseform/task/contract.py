@@ -17,7 +17,7 @@ from typing import Any
 from proseform import closure, digest
 from proseform.errors import TaskError
 
-CONTRACT = frozenset({"schema.json", "evaluator.md", "formatter.md", "synonyms.toml"})
+CONTRACT = frozenset({"schema.json", "evaluator.md", "formatter.md", "synonyms.toml", "excerpts.toml"})
 """Files that are always part of the contract, beside the reader."""
 DATA = frozenset({"cases.jsonl", "rubric.toml", "exploits.toml", "injection.toml", "README.md"})
 """Files that are part of the data, unless the reader reaches them."""

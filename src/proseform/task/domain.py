@@ -11,9 +11,10 @@ from typing import Any
 from proseform.case import Case
 from proseform.claims import Claims, Synonyms, claims
 from proseform.errors import InputError
+from proseform.excerpt import Excerpt
 from proseform.injection import Patterns
 from proseform.input import Input
-from proseform.prompt import Prompt
+from proseform.prompt import Prompt, Rendered
 from proseform.roundtrip import Readings
 from proseform.rubric import Rubric
 from proseform.schema import Schema
@@ -54,6 +55,7 @@ class Task:
         speech: What speaks to the model in this domain's own words, beside what does in any; None where nothing does.
         write: Any answer of the whole schema to the evaluation that states it; None where only cases have prose.
         dated: Inputs with periods of time: one that ends before it begins is a reason to abstain.
+        excerpts: The inputs of which the evaluator is shown an excerpt, where they are long.
         replayed: True if ``generate`` gives again what cases there are, at most as many as are asked for, whatever the
             seed.
         readings: What is known of prose that no reader knows (:meth:`reading`); None where ``read`` reads any prose.
@@ -86,8 +88,27 @@ class Task:
     speech: Patterns | None = None
     write: Callable[[Any], str] | None = None
     dated: tuple[str, ...] = ()
+    excerpts: Mapping[str, Excerpt] = field(default_factory=dict)
     replayed: bool = False
     readings: Readings | None = None
+
+    def shown(self, inputs: Mapping[str, str | Input]) -> dict[str, str]:
+        """The texts that the evaluator is shown of a case: of long inputs an excerpt, where the task says so."""
+        texts = {name: Input.of(value).text for name, value in inputs.items()}
+        made = {
+            name: one.of(texts[name], texts[one.by])
+            for name, one in self.excerpts.items()
+            if {name, one.by} <= texts.keys()
+        }
+        return texts | made
+
+    def question(self, inputs: Mapping[str, str | Input]) -> Rendered:
+        """What the evaluator is asked of a case.
+
+        Raises:
+            InputError: The prompt needs an input that is not given.
+        """
+        return self.evaluator.render(self.shown(inputs))
 
     @property
     def free(self) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 from proseform.claims import claims
 from proseform.errors import InputError, TaskError
+from proseform.excerpt import LEAST, Excerpt, Names
 from proseform.injection import Patterns
 from proseform.injection.rule import core
 from proseform.prompt import Prompt, Style
@@ -19,6 +20,7 @@ from proseform.task import planted
 GUIDE = "guide.md"
 SYNONYMS = "synonyms.toml"
 SPEECH = "injection.toml"
+EXCERPTS = "excerpts.toml"
 
 
 def named(path: Path) -> str:
@@ -92,6 +94,41 @@ def dated(head: Mapping[str, Any], where: str) -> tuple[str, ...]:
     if strange := [name for name in names if name not in head["inputs"]]:
         raise TaskError(f"{where}: dated: '{strange[0]}' is no input of this task.")
     return names
+
+
+def excerpts(
+    folder: Path, inputs: Collection[str], dates: Collection[str], synonyms: Mapping[str, tuple[str, ...]]
+) -> dict[str, Excerpt]:
+    """The inputs of which the evaluator is shown an excerpt; none without a file.
+
+    Args:
+        folder: The task's.
+        inputs: The task's.
+        dates: Those with periods of time.
+        synonyms: Other names of things.
+
+    Raises:
+        TaskError: A table is of no input, names none as ``by``, or has other keys or values than it may.
+    """
+    table = toml(folder / EXCERPTS) if (folder / EXCERPTS).is_file() else {}
+    where, names = f"{folder.name}/{EXCERPTS}", Names(synonyms) if table else None
+    made = {}
+    for name, keys in table.items():
+        others = sorted(set(inputs) - {name})
+        if name not in inputs or not isinstance(keys, dict):
+            raise TaskError(f"{where}: '{name}' is no input of this task.", hint=f"There are: {', '.join(inputs)}.")
+        if strange := sorted(keys.keys() - {"by", "within", "common"}):
+            raise TaskError(f"{where}: {name}: unknown key '{strange[0]}'.", hint="Known: by, within, common.")
+        by, within, common = keys.get("by"), keys.get("within"), keys.get("common", "")
+        if by not in others:
+            raise TaskError(f"{where}: {name}: by is {by!r:.60}, expected one of: {', '.join(others)}.")
+        if type(within) is not int or within < LEAST:
+            raise TaskError(f"{where}: {name}: within is {within!r:.60}, expected characters, at least {LEAST}.")
+        if not isinstance(common, str):
+            raise TaskError(f"{where}: {name}: common is {common!r:.60}, expected words in one text.")
+        assert names is not None
+        made[name] = Excerpt(by, within, frozenset(common.casefold().split()), name in dates, names)
+    return made
 
 
 def speech(folder: Path) -> Patterns | None:

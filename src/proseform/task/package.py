@@ -39,8 +39,9 @@ def from_package(package: ModuleType) -> Task:
     head = files.toml(folder / "task.toml")
     source = importlib.import_module(f"{package.__name__}.source")
     rewards = importlib.import_module(f"{package.__name__}.rewards")
-    schema = files.schema(folder / "schema.json", head.get("inputs", ()))
+    schema, synonyms = files.schema(folder / "schema.json", head.get("inputs", ())), files.synonyms(folder)
     try:
+        dated = files.dated(head, f"{folder.name}/task.toml")
         digests = contract.digests(package.__name__, folder, head, getattr(source, "from_json", None))
         return Task(
             name=head["name"],
@@ -67,9 +68,10 @@ def from_package(package: ModuleType) -> Task:
             unread=getattr(source, "unread", None),
             write=getattr(source, "write", None),
             exploits=files.exploits(folder, head["inputs"]),
-            synonyms=files.synonyms(folder),
+            synonyms=synonyms,
             speech=files.speech(folder),
-            dated=files.dated(head, f"{folder.name}/task.toml"),
+            dated=dated,
+            excerpts=files.excerpts(folder, head["inputs"], dated, synonyms),
         )
     except KeyError as error:
         raise TaskError(

@@ -5,6 +5,7 @@
     schema.json     the JSON that is answered           cases.jsonl     its cases, see replay.py
     task.toml       title, inputs, formats, rubric, dated: each where the default does not do
     evaluator.md formatter.md guide.md rubric.toml synonyms.toml exploits.toml    in the place of what is derived
+    excerpts.toml   which long inputs the evaluator is shown an excerpt of
 
 The folder's name is the task's. Its prose is the form of its schema (:mod:`proseform.verbal`), and so are its reader
 and its reward terms; where its cases state their own prose, that is free, and rewarded by round trip
@@ -22,6 +23,7 @@ from typing import Any
 from proseform import digest, jsonl, leaks, naming, roundtrip, verbal
 from proseform.case import Case
 from proseform.errors import TaskError
+from proseform.excerpt import Excerpt
 from proseform.prompt import Prompt
 from proseform.roundtrip import Readings
 from proseform.schema import Schema
@@ -32,7 +34,7 @@ from proseform.verbal import Form
 SCHEMA, HEAD, RUBRIC = "schema.json", "task.toml", "rubric.toml"
 NEEDED = (SCHEMA, replay.FILE)
 EVALUATOR, FORMATTER = "evaluator.md", "formatter.md"
-OPTIONAL = (HEAD, EVALUATOR, FORMATTER, RUBRIC, files.GUIDE, files.SYNONYMS, planted.FILE)
+OPTIONAL = (HEAD, EVALUATOR, FORMATTER, RUBRIC, files.GUIDE, files.SYNONYMS, files.EXCERPTS, planted.FILE)
 GOLD = 12
 """Cases that the laws look at one by one."""
 
@@ -79,6 +81,8 @@ def read(folder: Path, name: str = "") -> Task:
     formats = {key: tuple(fields) for key, fields in head.get("formats", {"full": schema.fields}).items()}
     evaluator = _prompt(folder / EVALUATOR) or Prompt("chat", f"{title}. Evidence first.", _asked(inputs))
     formatter = _prompt(folder / FORMATTER) or _formatter(schema, formats, free=form is None)
+    dated = files.dated({"inputs": inputs, **head}, f"{folder.name}/{HEAD}")
+    excerpts = files.excerpts(folder, inputs, dated, synonyms)
     return Task(
         name=name,
         title=title,
@@ -96,13 +100,14 @@ def read(folder: Path, name: str = "") -> Task:
         read=prose.read,
         terms=prose.terms,
         from_json=None,
-        contract=_contract(name, inputs, formats, schema, (evaluator, formatter), synonyms, form),
+        contract=_contract(name, inputs, formats, schema, (evaluator, formatter), synonyms, excerpts, form),
         data=_data(folder, title, cases, rubrics),
         guide=files.guide(folder) or (verbal.described(schema, form.labels) if form else ""),
         exploits=files.exploits(folder, inputs),
         synonyms=synonyms,
         speech=files.speech(folder),
-        dated=files.dated({"inputs": inputs, **head}, f"{folder.name}/{HEAD}"),
+        dated=dated,
+        excerpts=excerpts,
         write=form.write if form else None,
         replayed=True,
         readings=None if isinstance(prose, Form) else prose,
@@ -177,6 +182,7 @@ def _contract(
     schema: Schema,
     prompts: Sequence[Prompt],
     synonyms: Mapping[str, Sequence[str]],
+    excerpts: Mapping[str, Excerpt],
     form: Form | None,
 ) -> str:
     """The digest of what a bundle must agree with; see :mod:`proseform.task.contract`."""
@@ -185,6 +191,7 @@ def _contract(
         "schema": schema.document,
         "prompts": [[one.style, one.system, one.user, one.prefill, *filter(None, [one.form])] for one in prompts],
         "synonyms": synonyms,
+        **({"excerpts": {name: one.stated for name, one in excerpts.items()}} if excerpts else {}),
         "form": verbal.VERSION if form else "free",
     })  # fmt: skip
 

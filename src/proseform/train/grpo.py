@@ -142,7 +142,7 @@ def gold_of(task: Task, case: Case, knobs: config.Grpo) -> str:
 
 def prompt(task: Task, case: Case, knobs: config.Grpo) -> Rendered:
     """What the policy is asked: the evaluator's prompt; for direct JSON with the formatter's instruction and schema."""
-    rendered = task.evaluator.render(case.inputs)
+    rendered = task.question(case.inputs)
     if knobs.reward == "prose" or rendered.style == "plain":
         return rendered
     words = tagged.THINK if knobs.rubric == "think" else ""
