@@ -5,8 +5,8 @@
 The bundle judges CVs; cases are of the test split, with a seed that no recipe uses. Every figure is of the cases that
 are answered, and the first row says how many that are. A skill is *there or not*: of requirements of a skill without a
 level or years, whether the answer sees evidence where there is some and none where there is none. A requirement that an
-answer leaves out, or makes up, is a wrong one. `--tokens` leaves out cases whose inputs have more, by the bundle's
-tokenizer.
+answer leaves out, or makes up, is a wrong one. `--tokens` leaves out cases whose inputs have more, as the evaluator is
+shown them, by the bundle's tokenizer.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def main(
     print(f"{machine()}; bundle {engine.bundle.digest[:19]}, accepts what is {engine.bundle.accept}")
     try:
         for level in levels.split(","):
-            drawn = [(case, _size(engine, case)) for case in cv.generate(level, "test", SEED, cases)]
+            drawn = [(case, _size(engine, cv.shown(case.inputs))) for case in cv.generate(level, "test", SEED, cases)]
             kept = [(case, size) for case, size in drawn if not tokens or size <= tokens]
             if not kept:
                 raise typer.BadParameter(f"No case of {level} has inputs of at most {tokens} tokens.")
@@ -138,9 +138,9 @@ def _about(row: Mapping[str, Any]) -> tuple[str, str]:
     return row["kind"], row.get("subject", "")
 
 
-def _size(engine: LocalEngine, case: Case) -> int:
-    """Tokens of a case's inputs together."""
-    return sum(len(engine.tokenizer.encode(text, add_special_tokens=False)) for text in case.inputs.values())
+def _size(engine: LocalEngine, shown: Mapping[str, str]) -> int:
+    """Tokens of a case's inputs together, as the evaluator is shown them."""
+    return sum(len(engine.tokenizer.encode(text, add_special_tokens=False)) for text in shown.values())
 
 
 if __name__ == "__main__":
