@@ -34,7 +34,6 @@ from proseform.tasks.cv.data import data
 
 BATCH = 32
 Outcome = Answer | Refusal
-_PLAIN = "{given} {family}"
 _TRIES = 200
 """Names of a tradition that are drawn until one will do."""
 
@@ -100,7 +99,7 @@ def renamed(case: Case, tradition: Mapping[str, Any]) -> dict[str, str] | None:
     rng = random.Random(f"swap-{case.id}-{tradition['name']}")
     plain = drawing.level(case.level).plain_names
     for _ in range(_TRIES):
-        name = names.put_together(rng, _PLAIN if plain else rng.choice(tradition["patterns"]), tradition)
+        name = names.of_tradition(rng, tradition, plain=plain)
         told = any(stands(word.strip("."), case.inputs["job"]) for word in name.split())
         if not told and (name.isascii() or not plain):
             return {**case.inputs, "cv": case.inputs["cv"].replace(case.answer["candidate"], name)}

@@ -20,14 +20,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from proseform.claims.dates import bears_date
 from proseform.input import Finding, Input
 
-KIND = "excerpt"
-"""The kind of the finding."""
 FIRST = 2
 """Lines at the beginning that are always taken."""
 MOST = 100_000
@@ -54,12 +53,18 @@ class Names:
     """
 
     def __init__(self, synonyms: Mapping[str, Iterable[str]]) -> None:
-        self._groups = [frozenset().union(*map(words, (name, *others))) for name, others in synonyms.items()]
-        self._known: dict[str, list[tuple[frozenset[str], int]]] = defaultdict(list)
-        for group, (name, others) in enumerate(synonyms.items()):
-            for one in map(words, (name, *others)):
-                if one:
-                    self._known[min(one)].append((one, group))
+        self._synonyms = synonyms
+
+    @cached_property
+    def _known(self) -> Mapping[str, Sequence[tuple[frozenset[str], frozenset[str]]]]:
+        """By one word of it, each name's words, with those of all names of its thing."""
+        known: dict[str, list[tuple[frozenset[str], frozenset[str]]]] = defaultdict(list)
+        for name, others in self._synonyms.items():
+            names = [*map(words, (name, *others))]
+            group = frozenset().union(*names)
+            for one in filter(None, names):
+                known[min(one)].append((one, group))
+        return known
 
     def beside(self, known: frozenset[str]) -> frozenset[str]:
         """The words of all other names of whatever has a name of these words alone.
@@ -67,8 +72,9 @@ class Names:
         >>> sorted(Names({"kubernetes": ("K8s",)}).beside(frozenset({"run", "kubernetes"})))
         ['k8s', 'kubernetes']
         """
-        found = {group for word in known for name, group in self._known.get(word, ()) if name <= known}
-        return frozenset().union(*(self._groups[group] for group in found))
+        return frozenset().union(
+            *(group for word in known for name, group in self._known.get(word, ()) if name <= known)
+        )
 
 
 @dataclass(frozen=True)
@@ -158,4 +164,6 @@ def noticed(given: Input, shown: str) -> Input:
     if given.text == shown:
         return given
     part = f"{len(shown):,} of its {len(given.text):,} characters"
-    return given.with_findings([Finding(KIND, f"The evaluator was shown an excerpt, {part}: what bears on the case.")])
+    return given.with_findings(
+        [Finding("excerpt", f"The evaluator was shown an excerpt, {part}: what bears on the case.")]
+    )

@@ -39,12 +39,12 @@ def excerpted(task: Task, cases: Iterable[Case]) -> tuple[Kept, ...]:
     """What the excerpts of each input keep of some cases; nothing where the task shows its inputs whole."""
     totals = {name: [0] * 6 for name in task.excerpts}
     for case in cases if totals else ():
-        given, shown = of_each(case.inputs), task.shown(case.inputs)
-        long = [name for name in totals if shown[name] != given[name].text]
-        evidence = verify.prose(case.prose, task, given).evidence if long else ()
-        for name in long:
+        given = of_each(case.inputs)
+        shown = task.excerpted(given)
+        evidence = verify.prose(case.prose, task, given).evidence if shown else ()
+        for name, text in shown.items():
             quotes = [given[name].raw[one.start : one.end] for one in evidence if one.input == name]
-            found = sum(next(places(quote, shown[name]), None) is not None for quote in quotes)
-            more = (1, found == len(quotes), len(quotes), found, len(given[name].text), len(shown[name]))
+            found = sum(next(places(quote, text), None) is not None for quote in quotes)
+            more = (1, found == len(quotes), len(quotes), found, len(given[name].text), len(text))
             totals[name] = [total + one for total, one in zip(totals[name], more, strict=True)]
     return tuple(Kept(name, *counts) for name, counts in totals.items())

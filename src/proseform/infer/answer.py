@@ -238,13 +238,13 @@ def _plans(
     plans = []
     for inputs in many:
         values = {name: _marked(engine, task, value) for name, value in read_inputs(task, inputs).items()}
-        shown = task.shown(values)
+        excerpts = task.excerpted(values)
         plan = Plan(
             engine.bundle,
             target,
             task,
-            {name: excerpt.noticed(value, shown[name]) for name, value in values.items()},
-            shown=shown,
+            {name: excerpt.noticed(value, excerpts.get(name, value.text)) for name, value in values.items()},
+            excerpts=excerpts,
             deadline=deadline,
             own=own,
             narrows=not engine.ends,

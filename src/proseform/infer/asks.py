@@ -18,7 +18,7 @@ _WIDE = 3
 def evaluation(plan: Plan, tries: int) -> Request:
     """What the evaluator is asked; again it is sampled, since greedy it would write the same."""
     accepts = None if plan.measured else partial(_accepted, plan)
-    request = ask(plan.bundle, "evaluator", plan.shown or plan.inputs, deadline=plan.deadline, accepts=accepts)
+    request = ask(plan.bundle, "evaluator", {**plan.inputs, **plan.excerpts}, deadline=plan.deadline, accepts=accepts)
     if not tries and not plan.sample:
         return request
     temperature = plan.bundle.evaluator.generation.retry_temperature

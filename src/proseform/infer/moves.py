@@ -26,7 +26,7 @@ class Plan:
         schema: What is answered.
         task: Judges the prose; None for the formatter's turn alone.
         inputs: The task's inputs.
-        shown: What the evaluator is shown of them; empty shows them whole.
+        excerpts: What the evaluator is shown in the place of long inputs.
         prose: An evaluation that is there already, so that the evaluator is not asked.
         deadline: When to give up, on the driver's clock, in seconds; None waits.
         own: Whether the schema is the caller's own, so that the engine looks at it before anything is asked.
@@ -44,7 +44,7 @@ class Plan:
     schema: Schema
     task: Task | None = None
     inputs: Mapping[str, Input] = field(default_factory=dict)
-    shown: Mapping[str, str] = field(default_factory=dict)
+    excerpts: Mapping[str, str] = field(default_factory=dict)
     prose: str | None = None
     deadline: float | None = None
     own: bool = False

@@ -92,17 +92,21 @@ class Task:
     replayed: bool = False
     readings: Readings | None = None
 
-    def shown(self, inputs: Mapping[str, str | Input]) -> dict[str, str]:
-        """The texts that the evaluator is shown of a case: of long inputs an excerpt, where the task says so."""
-        texts = {name: Input.of(value).text for name, value in inputs.items()}
-        made = {
-            name: one.of(texts[name], texts[one.by])
-            for name, one in self.excerpts.items()
-            if {name, one.by} <= texts.keys()
-        }
-        return texts | made
+    def excerpted(self, inputs: Mapping[str, str | Input]) -> dict[str, str]:
+        """The excerpts that the evaluator is shown in the place of long inputs, by name; mostly none."""
+        made = {}
+        for name, one in self.excerpts.items():
+            if {name, one.by} <= inputs.keys():
+                text = Input.of(inputs[name]).text
+                if (shown := one.of(text, Input.of(inputs[one.by]).text)) != text:
+                    made[name] = shown
+        return made
 
-    def question(self, inputs: Mapping[str, str | Input]) -> Rendered:
+    def shown(self, inputs: Mapping[str, str]) -> dict[str, str]:
+        """What the evaluator is shown of a case: its inputs, of long ones an excerpt where the task says so."""
+        return {**inputs, **self.excerpted(inputs)}
+
+    def question(self, inputs: Mapping[str, str]) -> Rendered:
         """What the evaluator is asked of a case.
 
         Raises:

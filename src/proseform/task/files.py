@@ -110,10 +110,10 @@ def excerpts(
     Raises:
         TaskError: A table is of no input, names none as ``by``, or has other keys or values than it may.
     """
-    table = toml(folder / EXCERPTS) if (folder / EXCERPTS).is_file() else {}
-    where, names = f"{folder.name}/{EXCERPTS}", Names(synonyms) if table else None
-    made = {}
-    for name, keys in table.items():
+    if not (folder / EXCERPTS).is_file():
+        return {}
+    where, names, made = f"{folder.name}/{EXCERPTS}", Names(synonyms), {}
+    for name, keys in toml(folder / EXCERPTS).items():
         others = sorted(set(inputs) - {name})
         if name not in inputs or not isinstance(keys, dict):
             raise TaskError(f"{where}: '{name}' is no input of this task.", hint=f"There are: {', '.join(inputs)}.")
@@ -126,7 +126,6 @@ def excerpts(
             raise TaskError(f"{where}: {name}: within is {within!r:.60}, expected characters, at least {LEAST}.")
         if not isinstance(common, str):
             raise TaskError(f"{where}: {name}: common is {common!r:.60}, expected words in one text.")
-        assert names is not None
         made[name] = Excerpt(by, within, frozenset(common.casefold().split()), name in dates, names)
     return made
 

@@ -26,10 +26,14 @@ def person(rng: random.Random, *, plain: bool) -> str:
         plain: Whether it is a given and a family name of the letters A to Z, instead of any pattern of the tradition.
     """
     while True:
-        tradition = rng.choice(data("words/syllables")["tradition"])
-        name = put_together(rng, _PLAIN if plain else rng.choice(tradition["patterns"]), tradition)
+        name = of_tradition(rng, rng.choice(data("words/syllables")["tradition"]), plain=plain)
         if not plain or name.isascii():
             return name
+
+
+def of_tradition(rng: random.Random, tradition: Mapping[str, Any], *, plain: bool) -> str:
+    """A full name of a tradition; where it is plain, without anything to it, but maybe of other letters than A to Z."""
+    return put_together(rng, _PLAIN if plain else rng.choice(tradition["patterns"]), tradition)
 
 
 def word(rng: random.Random, table: Mapping[str, Any]) -> str:
