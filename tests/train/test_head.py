@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
+
 import pytest
 import torch
+from peft import LoraConfig, get_peft_model
+from peft.tuners.tuners_utils import BaseTunerLayer
 from torch.nn import functional
 
 from proseform.train import head
@@ -75,3 +80,30 @@ def test_completions_have_the_log_probabilities_that_whole_logits_give(model):
     assert torch.allclose(chosen, logs.gather(-1, ids[:, 7:, None]).squeeze(-1), atol=1e-5)
     assert torch.allclose(entropies, torch.distributions.Categorical(logits=logits).entropy(), atol=1e-5)
     assert head.log_probabilities(model, ids, mask, 5, 0.7, entropy=False)[1] is None
+
+
+def test_an_adapter_under_autocast_gets_the_same_bits_without_a_cast_of_what_it_is_given(model, monkeypatch):
+    half = copy.deepcopy(model).to(torch.bfloat16)
+    adapted = get_peft_model(half, LoraConfig(r=2, target_modules="all-linear", init_lora_weights=False))
+    trained = [weight for weight in adapted.parameters() if weight.requires_grad]
+    for weight in trained:
+        weight.data = weight.data.float()
+    batch, given, casts = right_padded([(5, 4), (2, 9)]), [], BaseTunerLayer._cast_input_dtype
+
+    def cast(layer, x, dtype):
+        given.append((x.dtype, casts(layer, x, dtype).dtype))
+        return casts(layer, x, dtype)
+
+    monkeypatch.setattr(BaseTunerLayer, "_cast_input_dtype", cast)
+
+    def told() -> tuple[list[torch.Tensor], set[tuple[torch.dtype, torch.dtype]]]:
+        given.clear()
+        with torch.autocast("cpu", torch.bfloat16):
+            loss, _ = head.loss(adapted, batch)
+        return [loss, *torch.autograd.grad(loss, trained)], set(given)
+
+    ours, uncast = told()
+    monkeypatch.setattr(head, "disable_input_dtype_casting", lambda *_, **__: contextlib.nullcontext())
+    own, widened = told()
+    assert (uncast, widened) == ({(torch.bfloat16, torch.bfloat16)}, {(torch.bfloat16, torch.float32)})
+    assert all(torch.equal(one, other) for one, other in zip(ours, own, strict=True))

@@ -3,6 +3,9 @@
 TRL's fused head saves memory by scoring in tiles and again in the backward pass, and off Triton it scores every
 position, prompts too. On a CPU with a vocabulary of 49,152 that was half of each step (SmolLM2, 2 cores); with logits
 at completions alone the same losses come in less time. GPUs keep TRL's own.
+
+Under autocast PEFT's own cast of what an adapter is given, to the dtype of its weights, is undone by the next
+operation: without it the bits are the same, and come sooner.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from peft.helpers import disable_input_dtype_casting
 from torch.nn import functional
 
 from proseform.train.rows import IGNORED
@@ -34,7 +38,7 @@ def loss(
     first = int(scored.any(dim=0).int().argmax())
     kept = torch.arange(first, labels.shape[1], device=labels.device)
     apart = "position_ids" if "position_ids" in inputs else "attention_mask"
-    logits = model(input_ids=inputs["input_ids"], **{apart: inputs[apart]}, logits_to_keep=kept, use_cache=False).logits
+    logits = _logits(model, kept, input_ids=inputs["input_ids"], **{apart: inputs[apart]})
     mask = scored[:, first:]
     logits, labelled = logits[mask].float(), labels[:, first:][mask]
     total = functional.cross_entropy(logits, labelled, reduction="sum")
@@ -58,9 +62,15 @@ def log_probabilities(
     Returns:
         Two tensors of shape (rows, length); the second is None without ``entropy``.
     """
-    logits = model(input_ids=ids, attention_mask=attention, logits_to_keep=length + 1, use_cache=False).logits[:, :-1]
+    logits = _logits(model, length + 1, input_ids=ids, attention_mask=attention)[:, :-1]
     logs = functional.log_softmax(logits.float() / temperature, dim=-1)
     chosen = logs.gather(-1, ids[:, -length:, None]).squeeze(-1)
     with torch.no_grad():
         spread = -(logs.exp() * logs).sum(-1) if entropy else None
     return chosen, spread
+
+
+def _logits(model: Any, kept: torch.Tensor | int, **inputs: torch.Tensor) -> torch.Tensor:
+    """Logits at the positions to keep; under autocast adapters take what they are given as it is."""
+    with disable_input_dtype_casting(model, active=torch.is_autocast_enabled("cpu")):
+        return model(**inputs, logits_to_keep=kept, use_cache=False).logits
