@@ -1,6 +1,6 @@
 """What becomes of documents that people really have: not read, turned away, refused, answered. Trains nothing.
 
-    python -m benchmarks.public FOLDER [--bundle bundles/cv] [--documents 500] [--job examples/cv/job.md] [--every]
+    python -m benchmarks.public FOLDER [--bundle bundles/cv-sent] [--documents 500] [--job examples/cv/job.md] [--every]
 
 Every file below the folder is read as `proseform answer` reads it, and judged as a CV against the job. Where there are
 more than asked for, they are drawn by seed 0. An answer *names what is not there* where its candidate, a date, a period
@@ -27,6 +27,7 @@ from proseform import documents, task
 from proseform.infer.answer import Answer, answers, close
 from proseform.infer.local import LocalEngine
 from proseform.machine import machine
+from proseform.stages import shipped
 from proseform.stats import proportion
 
 BATCH = 16
@@ -41,7 +42,7 @@ def main(
     every: Annotated[bool, typer.Option("--every", help="Judge those too that the bundle turns away.")] = False,
 ) -> None:
     """Print how many end in each way."""
-    engine, cv = LocalEngine(bundle), task.load("cv")
+    engine, cv = LocalEngine(shipped.whole(bundle)), task.load("cv")
     if every:
         engine.bundle = replace(engine.bundle, abstention=None)
     wanted, began = documents.read(job).text, time.perf_counter()
