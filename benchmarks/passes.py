@@ -24,11 +24,12 @@ from rich.table import Table
 from proseform import task, verify
 from proseform.bundle import Bundle, Role
 from proseform.case import Case
-from proseform.infer import Request, ask
+from proseform.infer import Request, ask, asks
 from proseform.infer.answer import close
 from proseform.infer.decode import Row
 from proseform.infer.drafts import Drafting
 from proseform.infer.local import LocalEngine
+from proseform.infer.moves import Plan
 from proseform.infer.role_model import RoleModel
 from proseform.machine import machine
 from proseform.outcome import right
@@ -37,8 +38,9 @@ from proseform.schema import Schema
 SEED = 20_261_127
 WAYS: dict[str, Drafting | None] = {
     "a pass a token": None,
-    "forced": Drafting(lookup=False),
-    "forced, lookup": Drafting(),
+    "forced": Drafting(lookup=False, expected=0),
+    "forced, lookup": Drafting(expected=0),
+    "forced, lookup, expected": Drafting(),
 }
 ROUNDING = {"float32": 0.0, "bfloat16": 2.0**-6}
 """So far apart, as a share of the larger one, the logits of two tokens may lie that change places: two steps of the
@@ -69,9 +71,10 @@ def requests(bundle: Bundle, role: Role, cases: Sequence[Case]) -> list[Request]
     """What a role is asked about some cases."""
     if role == "evaluator":
         return [ask(bundle, role, case.inputs) for case in cases]
-    schema = Schema(bundle.schema)
-    signature = bundle.formatter.prompt.shown(schema)
-    return [ask(bundle, role, {"prose": case.prose, "schema": signature}, schema=schema.grammar) for case in cases]
+    the_task, schema = task.load(bundle.task), Schema(bundle.schema)
+    plan = Plan(bundle, schema, the_task, claims=verify.stating(schema, the_task), measured=True)
+    read = [verify.evaluation(case.prose, the_task, case.inputs) for case in cases]
+    return [asks.formatting(plan, one, 0) for one in read]
 
 
 def compare(

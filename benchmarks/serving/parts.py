@@ -41,8 +41,9 @@ def main() -> None:
     plans = [Plan(bundle, schema, cv, values, claims=cv.claims) for values in inputs]
     answers = [json.dumps(dict(case.answer)) for case in drawn]
     prompts = [asks.evaluation(plan, 0).prompt for plan in plans]
-    further = [asks.formatting(plan, case.prose, 0).prompt for plan, case in zip(plans, drawn, strict=True)]
     proses = [verify.prose(case.prose, cv, values) for case, values in zip(drawn, inputs, strict=True)]
+    read = [verify.Evaluation(case.prose, verdict) for case, verdict in zip(drawn, proses, strict=True)]
+    further = [asks.formatting(plan, one, 0).prompt for plan, one in zip(plans, read, strict=True)]
     values = [verify.answer(text, schema).value for text in answers]
     answered = answering()
     whole = asyncio.run(answered(0))

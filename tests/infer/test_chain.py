@@ -16,6 +16,7 @@ from proseform.infer.chain import ATTEMPTS, TRIES, State, step
 from proseform.infer.verified import Answer, Formatted
 from proseform.input import Input
 from proseform.schema import Schema
+from tests.infer.schemas import closed
 
 TASK = testing.toy_task()
 BUNDLE = testing.toy_bundle(TASK)
@@ -296,6 +297,17 @@ def test_prose_that_is_kept_is_not_asked_for_again():
     actions = through(plan(key="k"), None, PROSE, JSON)
     assert [request.role for request in asks(actions)] == ["evaluator", "formatter"]
     assert m.Store("k", PROSE) in actions
+
+
+def test_the_formatter_is_asked_with_the_json_that_the_prose_states_and_after_a_fault_without():
+    first, second = asks(through(plan(), PROSE, "Sure!", JSON))[1:]
+    assert json.loads(first.expected) == json.loads(JSON)
+    assert second.expected == ""
+    theirs = closed(note=TASK.schema.document["properties"]["note"], urgent={"type": "boolean"})
+    (_, about) = asks(through(plan(schema=Schema(theirs), own=True), PROSE, '{"note": "a map", "urgent": true}'))
+    assert json.loads(about.expected) == {"note": "a map"}, "of a schema of the caller's own what it shares"
+    assert asks(through(plan(schema=OWN, own=True), PROSE, '["a"]'))[1].expected == ""
+    assert asks(through(m.Plan(BUNDLE, TASK.schema, prose="Whatever."), JSON))[0].expected == ""
 
 
 @pytest.mark.parametrize("narrows", [True, False])

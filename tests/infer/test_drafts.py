@@ -98,7 +98,7 @@ class Oracle:
     known: dict[tuple[int, ...], list[int]]
     rng: random.Random
 
-    def __init__(self, drafting: Drafting, prompt: list[int], constraints: Any, *, greedy: bool) -> None:
+    def __init__(self, drafting: Drafting, prompt: list[int], constraints: Any, *, greedy: bool, expected: Any) -> None:
         self.futures = self.known[(*prompt, greedy)]
 
     def draft(self, ids: list[int], matcher: Any, most: int) -> list[int]:
@@ -220,6 +220,64 @@ def test_lookup_finds_the_longest_match_of_greedy_rows_and_trusts_it_as_it_deser
     assert len(source.draft([1, 2], None, 9)) == 4
     assert Drafts(Drafting(), prompt, None, greedy=False).draft([1, 2], None, 9) == []
     assert Drafts(Drafting(lookup=False), prompt, None, greedy=True).draft([1, 2], None, 9) == []
+
+
+EXPECTED = [10, 11, 12, 13, 14, 15, 16, 17]
+
+
+def test_what_is_expected_is_drafted_whole_until_it_proves_wrong_and_again_from_where_both_agree():
+    source = Drafts(Drafting(expected=6), [1], None, greedy=True, expected=EXPECTED)
+    assert source.draft([], None, 99) == EXPECTED[:6]
+    source.judged(6, 6)
+    assert source.draft(EXPECTED[:7], None, 99) == EXPECTED[7:]
+    source.judged(6, 3)
+    assert source.draft([10, 11, 12, 99], None, 99) == [], "nothing expected stands behind 99"
+    assert source.draft([10, 11, 12, 99, 14], None, 99) == [15, 16, 17]
+    assert source.draft(EXPECTED, None, 99) == []
+    again = Drafts(Drafting(expected=6), [1], None, greedy=True, expected=EXPECTED)
+    assert again.draft([10, 11, 12, 99, 10], None, 99)[:3] == [11, 12, 99], "what was passed is expected no more"
+
+
+def test_what_is_expected_is_for_greedy_rows_and_those_who_want_it():
+    for drafting, greedy in ((Drafting(), False), (Drafting(expected=0), True)):
+        assert Drafts(drafting, [1], None, greedy=greedy, expected=EXPECTED).draft([], None, 99) == []
+
+
+def test_what_the_grammar_forbids_is_not_drafted(model):
+    _, words, constraints = model
+    expected = list(words('{"recommendation": "maybe", "candidate": "Tamsin Okorie"}')["input_ids"])
+    matcher = constraints.matcher(KEYED)
+    draft = Drafts(Drafting(), [1], constraints, greedy=True, expected=expected).draft([], matcher, 99)
+    assert constraints.text(draft) == '{"recommendation": "'
+
+
+@pytest.mark.parametrize("about", ["right", "wrong in its middle", "of another row", "forbidden"])
+def test_expectations_change_no_text_and_right_ones_need_a_pass_or_two(model, about):
+    """A row under a grammar, and a free one."""
+    _, words, constraints = model
+
+    def rows() -> list[decode.Row]:
+        held = decode.Row(list(words("JSON:")["input_ids"]), 60, matcher=constraints.matcher(KEYED))
+        return [held, decode.Row(list(words("The parcel weighs")["input_ids"]), 60)]
+
+    for index in range(2):
+        (done,), most = written(model, [rows()[index]], None)
+        other = written(model, [rows()[1 - index]], None)[0][0][0]
+        ids = done[0]
+        row = rows()[index]
+        row.expected = {
+            "right": ids,
+            "wrong in its middle": [*ids[: len(ids) // 2], 7, *ids[len(ids) // 2 + 1 :]],
+            "of another row": other,
+            "forbidden": list(words('{"candidate": 7}')["input_ids"]),
+        }[about]
+        drafted, count = written(model, [row], Drafting(lookup=False, forced=False))
+        assert drafted == [done]
+        assert count <= most
+        if about == "right":
+            assert count <= 2
+        if about == "wrong in its middle":
+            assert count < most // 3
 
 
 def test_lookup_forgets_what_was_taken_back():

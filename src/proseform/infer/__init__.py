@@ -57,6 +57,8 @@ class Request:
             that are asked side by side, the first accepted one wins.
         blames: Whether a text that is not accepted, though it ended by itself under the schema, is the server's fault.
         avoid: Names of backends whose text was not accepted: another is asked where there is one.
+        expected: What the completion probably is, prefill included. It changes no text: an engine in this process has
+            fewer passes where it is right.
     """
 
     role: Role
@@ -70,6 +72,7 @@ class Request:
     accepts: Callable[[str], bool] | None = field(default=None, compare=False, repr=False)
     blames: bool = False
     avoid: frozenset[str] = frozenset()
+    expected: str = field(default="", compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from functools import partial
 
 from proseform.infer import Request, ask, judging
 from proseform.infer.moves import Plan
 from proseform.infer.narrow import narrow
+from proseform.verify import Evaluation
 
 _APART = 100
 """Seeds between those of two evaluations of one case."""
@@ -25,25 +27,34 @@ def evaluation(plan: Plan, tries: int) -> Request:
     return replace(request, temperature=temperature, seed=request.seed + tries + _APART * plan.sample)
 
 
-def formatting(plan: Plan, prose: str, attempt: int) -> Request:
-    """What the formatter is asked; again it is sampled, with twice the budget.
+def formatting(plan: Plan, given: Evaluation, attempt: int) -> Request:
+    """What the formatter is asked of an evaluation; again it is sampled, with twice the budget.
 
     A prefill that begins an object is left out for other shapes.
     """
-    values = {"prose": prose, "schema": plan.bundle.formatter.prompt.shown(plan.schema)}
+    values = {"prose": given.text, "schema": plan.bundle.formatter.prompt.shown(plan.schema)}
     request = ask(plan.bundle, "formatter", values, schema=plan.schema.grammar, deadline=plan.deadline)
     if not (plan.schema.grammar.get("type") == "object" and plan.schema.fields):
         request = replace(request, prefill="")
     if not plan.measured:
         request = replace(request, accepts=partial(_valid, plan), blames=not plan.schema.widenings)
     if not attempt:
-        return request
+        return replace(request, expected=expected(plan, given))
     return replace(
         request,
         max_tokens=2 * request.max_tokens,
         temperature=plan.bundle.formatter.generation.retry_temperature,
         seed=request.seed + attempt,
     )
+
+
+def expected(plan: Plan, given: Evaluation) -> str:
+    """The JSON that an evaluation states by itself, as far as the schema asks for it; empty where it states none."""
+    value, claims = given.verdict.value, plan.claims
+    if claims is None or not isinstance(value, dict):
+        return ""
+    stated = {name: value[name] for name in plan.schema.fields if name in claims.shared and name in value}
+    return json.dumps(stated, ensure_ascii=False) if stated else ""
 
 
 def _valid(plan: Plan, text: str) -> bool:

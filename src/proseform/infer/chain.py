@@ -153,7 +153,7 @@ def _begun(state: State) -> Step:
 
 def _check(state: State) -> Step:
     """Have the engine look at the caller's schema: what it refuses, it refuses before the evaluator is asked."""
-    request = asks.formatting(state.plan, "", 0)
+    request = asks.formatting(state.plan, _NONE, 0)
     after = replace(state, turn="check", counting={state.ids: request}, ids=state.ids + 1)
     return after, [Check(state.ids, request)]
 
@@ -179,7 +179,7 @@ def _evaluate(state: State) -> Step:
 
 def _format(state: State) -> Step:
     """The formatter's turn, for as long as it has attempts."""
-    return _count(replace(state, turn="formatter"), asks.formatting(state.plan, state.evaluation.text, state.attempt))
+    return _count(replace(state, turn="formatter"), asks.formatting(state.plan, state.evaluation, state.attempt))
 
 
 def _count(state: State, request: Request) -> Step:

@@ -49,6 +49,7 @@ class Row:
         watch: Called after every token; False ends the row, because whoever asked has gone.
         budget: What ends its document in time; None cuts it where the tokens end.
         renew: Gives a matcher of the row's own, behind the prefill; asked for once, where the shared one is used up.
+        expected: What is probably generated; it may only save passes.
         ids: What was generated, stop tokens left out.
         finish: How it ended.
         fault: Why a constrained document did not come to its end, where time was left.
@@ -65,6 +66,7 @@ class Row:
     watch: Callable[[Row], bool] | None = None
     budget: Budget | None = None
     renew: Callable[[], LLMatcher] | None = None
+    expected: Sequence[int] = ()
     ids: list[int] = field(default_factory=list)
     finish: Literal["stop", "length", "deadline", "left", ""] = ""
     fault: Refusal | None = None

@@ -1,7 +1,8 @@
 """Tokens that a row probably writes next, so that one pass of the model judges several of them.
 
-Two sources: what the grammar forces, in the tokenizer's own pieces, and what stood behind the same tokens before, in
-the prompt or in what was written (prompt lookup). A draft is a guess: :mod:`proseform.infer.decode` takes a token of it
+Three sources: what whoever asks expects, which the reader of the prose knows; what the grammar forces, in the
+tokenizer's own pieces; and what stood behind the same tokens before, in the prompt or in what was written (prompt
+lookup). A draft is a guess: :mod:`proseform.infer.decode` takes a token of it
 only where it would have chosen the same, so that what is written does not depend on drafts. Left out: draft models.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -35,11 +37,14 @@ class Drafting:
         forced: What the grammar forces.
         lookup: What stood behind the same tokens before; of greedy rows only.
         longest: Tokens of a draft, at least 1.
+        expected: Tokens of a draft of a row of which it is known what is expected, at least 1; 0 asks nobody. Of greedy
+            rows only.
     """
 
     forced: bool = True
     lookup: bool = True
     longest: int = 16
+    expected: int = 96
 
 
 DRAFTING = Drafting()
@@ -54,19 +59,28 @@ class Drafts:
         prompt: The row's prompt.
         greedy: Whether the row is.
         constraints: Over the row's tokenizer; needed where the row has a matcher.
+        expected: What the row is expected to write.
     """
 
     def __init__(
-        self, drafting: Drafting, prompt: Sequence[int], constraints: Constraints | None, *, greedy: bool
+        self,
+        drafting: Drafting,
+        prompt: Sequence[int],
+        constraints: Constraints | None,
+        *,
+        greedy: bool,
+        expected: Sequence[int] = (),
     ) -> None:
         self._forced = constraints if drafting.forced else None
         self._lookup = drafting.lookup and greedy
-        self._longest = drafting.longest
+        self._expected = list(expected) if drafting.expected and greedy else []
+        self._reached = 0
+        self._longest = drafting.expected if self._expected else drafting.longest
         self._prompt = len(prompt)
         self._history = list(prompt)
         self._behind: dict[tuple[int, ...], int] = {}
         self._indexed = 0
-        self._trust = _FIRST
+        self._trust = self._longest if self._expected else _FIRST
         self._sure = 0
 
     def draft(self, ids: Sequence[int], matcher: LLMatcher | None, most: int) -> list[int]:
@@ -82,22 +96,22 @@ class Drafts:
             return []
         if self._lookup:
             self._extend(ids)
+        agreed = (one == other for one, other in zip(ids, self._expected, strict=False))
+        self._reached = sum(takewhile(bool, agreed))
         draft: list[int] = []
         self._sure = 0
         copy = matcher.deep_copy() if matcher is not None else None
-        looked_up = 0
+        guessed = 0
         while len(draft) < most:
-            piece = self._next_forced(copy)
-            if not piece and looked_up < self._trust:
-                piece = self._found(draft)[: self._trust - looked_up]
-                looked_up += len(piece)
-            elif not looked_up:
-                self._sure += len(piece)
-            if copy is not None:
-                piece = piece[: copy.try_consume_tokens(piece)]
-            if not piece:
+            guess = _allowed(copy, self._foretold([*ids, *draft])[: self._trust - guessed])
+            forced = [] if guess else _allowed(copy, self._next_forced(copy))
+            if not (guess or forced):
+                guess = _allowed(copy, self._found(draft)[: self._trust - guessed])
+            if not (guess or forced):
                 break
-            draft += piece
+            self._sure += 0 if guessed else len(forced)
+            guessed += len(guess)
+            draft += guess or forced
         return draft[:most]
 
     def judged(self, drafted: int, taken: int) -> None:
@@ -113,6 +127,18 @@ class Drafts:
             return []
         # llguidance keeps back a last piece that could be part of a longer token; as a guess it is good enough
         return list(matcher.compute_ff_tokens()) or self._forced.encode(matcher.compute_ff_bytes())
+
+    def _foretold(self, written: Sequence[int]) -> list[int]:
+        """What is expected behind what was written; from where the two agree again, where they have parted."""
+        if not self._expected:
+            return []
+        if written == self._expected[: len(written)]:
+            return self._expected[len(written) :]
+        for size in GRAMS:
+            for at in range(max(size, self._reached), len(self._expected)):
+                if self._expected[at - size : at] == written[-size:]:
+                    return self._expected[at:]
+        return []
 
     def _found(self, draft: Sequence[int]) -> list[int]:
         """What stood behind the last tokens when they were last there."""
@@ -134,6 +160,11 @@ class Drafts:
                 if size <= at:
                     self._behind[tuple(self._history[at - size : at])] = at
         self._indexed = max(0, len(self._history) - 1)
+
+
+def _allowed(matcher: LLMatcher | None, piece: Sequence[int]) -> list[int]:
+    """As much of a piece as the grammar allows; its matcher stands behind that."""
+    return list(piece if matcher is None else piece[: matcher.try_consume_tokens(list(piece))])
 
 
 def useful(lengths: Sequence[int]) -> int:

@@ -45,7 +45,10 @@ class Batch:
         self._selectable = caches.selectable(self._cache)
         self._drafts = None
         if drafting is not None and self._croppable:
-            self._drafts = [Drafts(drafting, row.prompt, constraints, greedy=row.temperature <= 0) for row in rows]
+            self._drafts = [
+                Drafts(drafting, row.prompt, constraints, greedy=row.temperature <= 0, expected=row.expected)
+                for row in rows
+            ]
         width = max(len(row.prompt) for row in rows)
         gaps = [width - len(row.prompt) for row in rows]
         self._fed = [[pad] * gap + row.prompt for gap, row in zip(gaps, rows, strict=True)]

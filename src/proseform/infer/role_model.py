@@ -170,6 +170,8 @@ class RoleModel:
             budget = constraints.budget(request.schema, prefill, most, deadline=request.deadline)
         row = decode.Row(given, most, request.temperature, request.seed, matcher, request.deadline)
         row.budget, row.renew = budget, renew
+        if request.expected.startswith(request.prefill):
+            row.expected = tokens.continuation(self.tokenizer, request.expected[len(request.prefill) :])
         if self.model.config.is_encoder_decoder:
             row.given = len(given) - len(tokens.encode(self.tokenizer, request.prompt))
         return row
