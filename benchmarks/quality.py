@@ -1,12 +1,13 @@
 """How good a bundle's answers are, by level and by kind of requirement, with 95 % intervals. Trains nothing.
 
-    python -m benchmarks.quality BUNDLE [--levels real] [--cases 300] [--tokens 1200]
+    python -m benchmarks.quality BUNDLE [--levels real] [--cases 300] [--tokens 1200] [--guided | --free]
 
 The bundle judges CVs; cases are of the test split, with a seed that no recipe uses. Every figure is of the cases that
 are answered, and the first row says how many that are. A skill is *there or not*: of requirements of a skill without a
 level or years, whether the answer sees evidence where there is some and none where there is none. A requirement that an
 answer leaves out, or makes up, is a wrong one. `--tokens` leaves out cases whose inputs have more, as the evaluator is
-shown them, by the bundle's tokenizer.
+shown them, by the bundle's tokenizer. `--guided` holds evaluations to the task's form while they are written
+(proseform.guided), `--free` lets them be, whatever the bundle says.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -65,10 +66,18 @@ def main(
     levels: str = "real",
     cases: Annotated[int, typer.Option(min=1)] = 300,
     tokens: Annotated[int, typer.Option(min=0, help="Most tokens of a case's inputs together; 0 takes any.")] = 0,
+    guided: Annotated[
+        bool | None,
+        typer.Option("--guided/--free", help="Hold evaluations to the task's form, or not; else as the bundle says."),
+    ] = None,
 ) -> None:
     """Print a table for each level."""
     engine, cv = LocalEngine(shipped.whole(bundle)), task.load("cv")
-    print(f"{machine()}; bundle {engine.bundle.digest[:19]}, accepts what is {engine.bundle.accept}")
+    if guided is not None:
+        part = replace(engine.bundle.evaluator, grammar=cv.grammar if guided else "")
+        engine.bundle = replace(engine.bundle, evaluator=part)
+    form = "in the task's form" if engine.bundle.evaluator.grammar else "freely"
+    print(f"{machine()}; bundle {engine.bundle.digest[:19]}, accepts what is {engine.bundle.accept}, written {form}")
     try:
         for level in levels.split(","):
             drawn = [(case, _size(engine, cv.shown(case.inputs))) for case in cv.generate(level, "test", SEED, cases)]

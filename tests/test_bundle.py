@@ -107,6 +107,18 @@ def test_common_words_need_a_later_format_and_a_bundle_without_them_none(folder)
     assert bundle.read(folder).digest == raw["digest"]
 
 
+def test_the_form_of_evaluations_needs_a_later_format_and_a_bundle_without_one_none(folder):
+    whole = bundle.read(folder)
+    assert "grammar" not in json.loads((folder / "bundle.json").read_text())["evaluator"]
+    held = replace(whole, evaluator=replace(whole.evaluator, grammar='start: "A note."'))
+    assert held.digest != whole.digest
+    held.write(folder)
+    raw, stored = json.loads((folder / "bundle.json").read_text()), bundle.read(folder)
+    assert raw["format"] == stored.format == 5
+    assert stored.evaluator.grammar == 'start: "A note."'
+    assert stored.digest == raw["digest"] == held.digest
+
+
 def test_swapping_the_roles_is_another_bundle():
     """A pair can never be mixed."""
     whole = toy_bundle(toy_task())
@@ -202,7 +214,7 @@ def test_a_bundle_agrees_by_the_contract_alone():
 def test_an_unknown_format_is_refused_in_words(folder, number):
     raw = json.loads((folder / "bundle.json").read_text())
     (folder / "bundle.json").write_text(json.dumps({**raw, "format": number}))
-    with pytest.raises(StoreError, match=r"a bundle of format .*; this Proseform reads formats 0 to 4"):
+    with pytest.raises(StoreError, match=r"a bundle of format .*; this Proseform reads formats 0 to 5"):
         bundle.read(folder)
 
 

@@ -55,6 +55,16 @@ BROKEN = [
         "an open object",
     ),
     (
+        {"grammar": 'start: "The parcel is a secret."'},
+        "evaluator.lark does not let its prose be written: .* is followed by",
+        "a form that forbids its own prose",
+    ),
+    (
+        {"grammar": "start: NOWHERE"},
+        "evaluator.lark does not let its prose be written: it is none",
+        "a form that is none",
+    ),
+    (
         {"evaluator": Prompt("chat", "", "{parcel}")},
         "evaluator.md has the placeholders",
         "an input that the prompt leaves out",

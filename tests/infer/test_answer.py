@@ -1,6 +1,7 @@
 """The one path of an answer, on engines that say what they are told, and on models that know nothing."""
 
 import json
+import re
 import time
 from dataclasses import replace
 
@@ -392,6 +393,42 @@ def test_what_follows_from_the_evidence_is_computed_anew_where_the_bundle_says_s
     assert (shown["verdict"], shown["prose_verdict"]) == ("verified", "verified")
     assert "/score" in [one["pointer"] for one in shown["recomputed"]]
     assert all(one["said"] != one["follows"] for one in shown["recomputed"])
+
+
+def cut(text, number):
+    """A text without its lines from a number on, from 0."""
+    return "".join(text.splitlines(keepends=True)[:number])
+
+
+def _quoted(prose):
+    """The number of a line behind the second that quotes what no other does; 0 where there is none."""
+    for number, line in enumerate(prose.splitlines()):
+        quoted = re.search('skill .*"([^"]+)"', line)
+        if number > 1 and quoted and prose.count(f'"{quoted[1]}"') == 1:
+            return number
+    return 0
+
+
+@pytest.mark.parametrize("fault", ["ungrounded", "form", "inconsistent"])
+def test_an_evaluation_is_written_again_from_the_line_of_its_fault_where_that_is_known(fault):
+    cv = tasks.load("cv")
+    case = next(one for one in cv.generate("real", "valid", 7, 50) if _quoted(one.prose))
+    lines = case.prose.splitlines(keepends=True)
+    at = _quoted(case.prose)
+    said = re.search('"([^"]+)"', lines[at])[1]
+    spoilt = {
+        "ungrounded": case.prose.replace(f'"{said}"', f'"{said} and more"', 1),
+        "form": case.prose.replace(lines[at], "Well, there is a lot to say.\n"),
+        "inconsistent": miscounted(case),
+    }[fault]
+    engine = recomputing(cv, [spoilt, spoilt, case.prose], accept="")
+    given = answer(engine, cv, case.inputs)
+    assert (given.prose, given.tries) == (case.prose, 3)
+    first, second, third = [request for request in engine.requests if request.role == "evaluator"]
+    assert first.prefill == ""
+    assert second.prefill == third.prefill == ("" if fault == "inconsistent" else cut(case.prose, at))
+    assert 0 < second.temperature == third.temperature
+    assert second.seed != third.seed
 
 
 def test_a_bundle_that_says_nothing_of_it_refuses_what_contradicts_its_evidence():

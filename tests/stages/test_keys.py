@@ -196,6 +196,7 @@ RUN = [
     ("[launch]\nrecompute = 'always'\n", frozenset(), "when activations are computed"),
     ("[generation]\nformatter.max_tokens = 300\n", {"records"}, "the formatter's budget"),
     ("[generation]\nevaluator.max_tokens = 300\n", {"grpo", "records"}, "the evaluator's budget"),
+    ("[generation]\nguided = true\n", {"records"}, "whether evaluations are held to their form"),
     ("[model.tiny]\nwidth = 64\n", TRAINED, "the model"),
 ]  # fmt: skip # one change a line
 

@@ -8,6 +8,7 @@ format   what it states
 2        when it abstains (:mod:`proseform.abstention`), or null
 3        of a role whose model is an encoder-decoder, that it is one (``kind``); other bundles are still of format 2
 4        which words are common in what it answers (``common``), of all models; without them it is of format 2 or 3
+5        the form that its evaluations are held to (``grammar``); without one it is of format 2, 3 or 4
 =======  ==========================================================================================================
 
 A bundle of format 0 is read as it is and keeps its digest. It agrees with a task whose folder is unchanged byte by
@@ -110,7 +111,7 @@ def _format_0(stored: Mapping[str, Any]) -> Bundle:
 
 
 def _bundle(fields: Mapping[str, Any]) -> Bundle:
-    """A bundle of its fields, which is format 1 to 4."""
+    """A bundle of its fields, which is format 1 to 5."""
     parts: dict[str, Part] = {role: _part(fields[role]) for role in ROLES}
     tokenisation = fields.get("tokenisation", "")
     if tokenisation not in {"", TOKENISATION}:
@@ -134,4 +135,5 @@ _READERS: dict[int, Callable[[Mapping[str, Any]], Bundle]] = {
     2: _bundle,
     3: _bundle,
     4: _bundle,
+    5: _bundle,
 }

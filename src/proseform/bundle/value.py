@@ -29,9 +29,9 @@ Accept = Literal["verified", "recomputed", "valid"]
 Kind = Literal["causal", "seq2seq"]
 ROLES: tuple[Role, ...] = ("evaluator", "formatter")
 MANIFEST = "bundle.json"
-FORMAT = 4
+FORMAT = 5
 """The last format. A bundle is written in the first one that has all that it states."""
-_CAUSAL, _ENCODED = 2, 3
+_CAUSAL, _ENCODED, _COMMON = 2, 3, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,7 @@ class Part:
         kind: The model's: ``causal``, or ``seq2seq``, an encoder-decoder.
         prompt: The role's prompt.
         generation: How the role generates.
+        grammar: The form that the evaluator's completions are held to (:mod:`proseform.guided`); empty lets them be.
     """
 
     base: str
@@ -70,6 +71,7 @@ class Part:
     adapter: str = ""
     adapter_digest: str = ""
     kind: Kind = "causal"
+    grammar: str = ""
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,8 @@ class Bundle:
                 del fields[role]["prompt"]["form"]  # a bundle without one states what it always did
             if fields[role]["kind"] == "causal":
                 del fields[role]["kind"]
+            if not fields[role]["grammar"]:
+                del fields[role]["grammar"]
         for kind in (fields["abstention"] or {"inputs": {}})["inputs"].values():
             if not kind["common"]:
                 del kind["common"]
@@ -133,8 +137,10 @@ class Bundle:
     @property
     def _needed(self) -> int:
         """The first format that has all that it states."""
-        if self.abstention and any(kind.common for kind in self.abstention.inputs.values()):
+        if any(part.grammar for part in self.parts.values()):
             return FORMAT
+        if self.abstention and any(kind.common for kind in self.abstention.inputs.values()):
+            return _COMMON
         return _ENCODED if self.encoder_decoders else _CAUSAL
 
     @property

@@ -75,6 +75,15 @@ def folded(text: str) -> str:
     return _folded_short(text) if len(text) <= _SHORT else _fold(text)
 
 
+def readings(text: str) -> tuple[str, ...]:
+    r"""A text as quotes of it are read: folded, and twice where a line break divides a word.
+
+    >>> readings("data model-\nling,  C++")
+    ('data modelling, C++', 'data model-ling, C++')
+    """
+    return tuple(shown for shown, _ in _texts(text))
+
+
 def _fold(text: str) -> str:
     """As :func:`folded`."""
     return _BLANKS.sub(" ", unicodedata.normalize("NFC", text)).strip()

@@ -17,14 +17,21 @@ _WIDE = 3
 """Bytes a token that the first narrower schema counts with; the second counts with one, which always fits."""
 
 
-def evaluation(plan: Plan, tries: int) -> Request:
-    """What the evaluator is asked; again it is sampled, since greedy it would write the same."""
+def evaluation(plan: Plan, tries: int, kept: str = "") -> Request:
+    """What the evaluator is asked; again it is sampled, since greedy it would write the same.
+
+    Args:
+        plan: What the answer is made of.
+        tries: How often its prose was refused.
+        kept: The beginning of that prose, which stands: it goes on from there.
+    """
     accepts = None if plan.measured else partial(_accepted, plan)
     request = ask(plan.bundle, "evaluator", {**plan.inputs, **plan.excerpts}, deadline=plan.deadline, accepts=accepts)
     if not tries and not plan.sample:
         return request
     temperature = plan.bundle.evaluator.generation.retry_temperature
-    return replace(request, temperature=temperature, seed=request.seed + tries + _APART * plan.sample)
+    again = replace(request, temperature=temperature, seed=request.seed + tries + _APART * plan.sample)
+    return replace(again, prefill=kept) if kept else again
 
 
 def formatting(plan: Plan, given: Evaluation, attempt: int) -> Request:

@@ -15,7 +15,8 @@ A case that is not like those that the models learnt from asks nothing of them: 
 abstaining answer, or the refusal ``insufficient_evidence``.
 
 Neither prose nor JSON that the verifier does not accept leaves. Whoever wrote it is asked again, at most twice, sampled
-at the bundle's retry temperature with another seed (a greedy model would repeat itself); the formatter has twice the
+at the bundle's retry temperature with another seed (a greedy model would repeat itself). The evaluator goes on from the
+line before the fault, where it is known in which line that lies; the formatter has twice the
 budget where there is room, and a narrower schema where the engine cannot end a document by itself. In the evaluations
 of a bundle that says so, what does not follow from their evidence is computed anew and told, before they are verified.
 A bundle that accepts what is valid has models that cannot judge yet: prose is judged and reported, only the schema has
@@ -79,6 +80,7 @@ class State:
         asked: Requests that the engine has, by id.
         ids: Ids that were given away.
         tries: How often the evaluator's prose was refused.
+        kept: The beginning of the prose that was refused last, up to its fault.
         attempt: Which attempt of the formatter this is, from 0.
         evaluation: The evaluation with the verdict on it; empty until it is there.
         evaluator: What the evaluator cost, all tries together.
@@ -92,6 +94,7 @@ class State:
     asked: Mapping[int, Request] = field(default_factory=dict)
     ids: int = 0
     tries: int = 0
+    kept: str = ""
     attempt: int = 0
     evaluation: Evaluation = _NONE
     evaluator: Spent = field(default_factory=Spent)
@@ -174,7 +177,7 @@ def _first(state: State) -> Step:
 
 def _evaluate(state: State) -> Step:
     """The evaluator's turn."""
-    return _count(replace(state, turn="evaluator"), asks.evaluation(state.plan, state.tries))
+    return _count(replace(state, turn="evaluator"), asks.evaluation(state.plan, state.tries, state.kept))
 
 
 def _format(state: State) -> Step:
@@ -239,7 +242,9 @@ def _evaluated(state: State, completion: Completion) -> Step:
         after, actions = _format(replace(state, evaluation=written, avoid=frozenset()))
         return after, [*([Store(plan.key, completion.text)] if plan.key else []), *actions]
     if state.tries + 1 < TRIES:
-        after, actions = _evaluate(replace(state, avoid=state.avoid | {completion.backend}, tries=state.tries + 1))
+        kept = judging.sound(plan, completion.text)
+        avoid = state.avoid | {completion.backend}
+        after, actions = _evaluate(replace(state, avoid=avoid, tries=state.tries + 1, kept=kept))
         return after, [*([Restart()] if plan.stream else []), *actions]
     return _ended(state, [Refuse(refusals.unverified(written.verdict, TRIES))])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -12,8 +13,11 @@ from proseform.claims import unquoted
 from proseform.infer import spans
 from proseform.infer.moves import Plan
 from proseform.input import MOST_FINDINGS, Finding, Input
-from proseform.verdict import Verdict
+from proseform.schema import pointer
+from proseform.verdict import Reason, Verdict
 from proseform.verify import Evaluation
+
+_LINE = re.compile(r"line ([0-9]{1,4})")
 
 
 def evaluation(plan: Plan, prose: str) -> Evaluation:
@@ -30,6 +34,23 @@ def evaluation(plan: Plan, prose: str) -> Evaluation:
             plan.evaluations[prose] = read
             span.set(_facts(read.verdict))
     return plan.evaluations[prose]
+
+
+def sound(plan: Plan, prose: str) -> str:
+    """The beginning of an evaluation that was not accepted, in whole lines, up to its fault; empty where nothing is.
+
+    A line that is none of the form has its number in the verdict, and what is not grounded is looked up by its words.
+    Of other faults nobody can tell in which line they lie.
+    """
+    verdict, task = evaluation(plan, prose).verdict, plan.task
+    lines, first = prose.splitlines(keepends=True), 0
+    if verdict.reason is Reason.FORM and (numbered := _LINE.fullmatch(verdict.where)):
+        first = int(numbered[1]) - 1
+    elif verdict.reason is Reason.UNGROUNDED and task is not None:
+        said = pointer.at(verify.form(prose, task, plan.inputs).value, verdict.where)
+        found = (number for number, line in enumerate(lines) if isinstance(said, str) and said and said in line)
+        first = next(found, 0)
+    return "".join(lines[:first])
 
 
 def document(plan: Plan, text: str) -> Verdict:

@@ -73,7 +73,7 @@ class ProseCache:
         """
         assert plan.task is not None, "the formatter's turn alone has no evaluator"
         part, request = plan.bundle.evaluator, asks.evaluation(plan, 0)
-        models = [part.base_digest, part.adapter_digest, asdict(part.generation)]
+        models = [part.base_digest, part.adapter_digest, asdict(part.generation), part.grammar]
         asked = [request.prompt.to_json(), request.prefill, request.max_tokens, request.temperature, request.seed]
         inputs = {name: value.raw for name, value in plan.inputs.items()}
         return self.digest([tenant, plan.task.contract, _READER, plan.bundle.accept, models, asked, inputs])

@@ -6,13 +6,14 @@ The task's own code runs in this process, and may hang it; :mod:`proseform.laws.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from proseform import hostile, reward
+from proseform import guided, hostile, reward
 from proseform.case import SPLITS, Case
 from proseform.errors import ProseformError, TaskError
+from proseform.laws import written
 from proseform.laws.cases import case_faults
-from proseform.task import Task
+from proseform.task import GRAMMAR, Task
 
 _SAMPLE = 12
 """Generated cases that are looked at, for each level and split."""
@@ -58,6 +59,7 @@ def broken(task: Task) -> Iterator[str]:
         yield "cases.jsonl is empty"
         return
     yield from _cases(task, list(task.gold))
+    yield from _guided(task, task.gold)
     yield from _terms(task, task.gold[0])
     yield from _generated(task)
 
@@ -70,6 +72,14 @@ def _prompts(task: Task) -> Iterator[str]:
     ):
         if prompt.placeholders != expected:
             yield f"{name} has the placeholders {sorted(prompt.placeholders)}, expected {sorted(expected)}"
+
+
+def _guided(task: Task, cases: Sequence[Case]) -> Iterator[str]:
+    """Gold evaluations can be written in the form that evaluations are held to, of whole inputs."""
+    for case in cases if task.grammar else ():
+        if fault := written.fault(guided.filled(task.grammar, case.inputs), case.prose):
+            yield f"case {case.id}: {GRAMMAR} does not let its prose be written: {fault}"
+            return
 
 
 def _formats(task: Task) -> Iterator[str]:

@@ -11,7 +11,7 @@ from proseform.data import splits
 from proseform.errors import ConfigError
 from proseform.registry import await_answer
 from proseform.stages import cache, served, start
-from proseform.task import Task
+from proseform.task import GRAMMAR, Task
 from proseform.train import memory, sampling
 
 
@@ -47,6 +47,7 @@ def check(
     _named(the_task, name)
     rubric = the_task.rubric(resolved.grpo.rubric, resolved.grpo.accuracy_exponent)
     splits.check(the_task, resolved.dataset, resolved.evaluate.levels, rubric)
+    _guided(the_task, resolved)
     _model(resolved, place, asked=asked)
     _start(resolved, place, asked=asked)
     if place is None:
@@ -71,6 +72,19 @@ def _named(task: Task, model: str) -> None:
     for field, text in (("task.toml: name", task.name), ("--name", model), ("PROSEFORM_RUN", cache.home().run)):
         if text and (against := naming.fault(text)):
             raise ConfigError(f"{field}: {against}.")
+
+
+def _guided(task: Task, run: config.Run) -> None:
+    """Check that there is a form that evaluations can be held to, where they are to be.
+
+    Raises:
+        ConfigError: The task states none.
+    """
+    if run.generation.guided and not task.grammar:
+        raise ConfigError(
+            f"generation.guided: the task '{task.name}' has no {GRAMMAR}.",
+            hint="State the form of its evaluations there, or leave them free.",
+        )
 
 
 def _model(run: config.Run, place: config.Place | None, *, asked: bool) -> None:

@@ -13,6 +13,7 @@ a Python package with two small pure modules, found by the entry-point group ``p
     rewards.py      read(prose, inputs) and TERMS        guide.md       form and rule in words (not every task has it)
     synonyms.toml   other names of things, by which a quote may support its field (not every task has it)
     excerpts.toml   which long inputs the evaluator is shown an excerpt of (not every task has it)
+    evaluator.lark  the form that evaluations can be held to while they are written (not every task has it)
     exploits.toml   texts that game the reward (not every task has it)
 
 Nothing is subclassed. What every task owes is checked by :func:`proseform.laws.check`.
@@ -28,13 +29,14 @@ Nothing is subclassed. What every task owes is checked by :func:`proseform.laws.
 """
 
 from proseform.task.domain import Task
-from proseform.task.files import GUIDE
+from proseform.task.files import GRAMMAR, GUIDE
 from proseform.task.known import FOLDERS, GROUP, folders, foreign, installed, load, located, names
 from proseform.task.package import FILES, from_package
 
 __all__ = [
     "FILES",
     "FOLDERS",
+    "GRAMMAR",
     "GROUP",
     "GUIDE",
     "Task",

@@ -19,7 +19,7 @@ from proseform.errors import TaskError
 
 CONTRACT = frozenset({"schema.json", "evaluator.md", "formatter.md", "synonyms.toml", "excerpts.toml"})
 """Files that are always part of the contract, beside the reader."""
-DATA = frozenset({"cases.jsonl", "rubric.toml", "exploits.toml", "injection.toml", "README.md"})
+DATA = frozenset({"cases.jsonl", "rubric.toml", "exploits.toml", "injection.toml", "evaluator.lark", "README.md"})
 """Files that are part of the data, unless the reader reaches them."""
 CONTRACT_KEYS = ("name", "inputs", "formats")
 """Keys of task.toml that are part of the contract."""

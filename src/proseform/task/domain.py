@@ -56,6 +56,7 @@ class Task:
         write: Any answer of the whole schema to the evaluation that states it; None where only cases have prose.
         dated: Inputs with periods of time: one that ends before it begins is a reason to abstain.
         excerpts: The inputs of which the evaluator is shown an excerpt, where they are long.
+        grammar: The form that evaluations can be held to (:mod:`proseform.guided`); may be empty.
         replayed: True if ``generate`` gives again what cases there are, at most as many as are asked for, whatever the
             seed.
         readings: What is known of prose that no reader knows (:meth:`reading`); None where ``read`` reads any prose.
@@ -89,6 +90,7 @@ class Task:
     write: Callable[[Any], str] | None = None
     dated: tuple[str, ...] = ()
     excerpts: Mapping[str, Excerpt] = field(default_factory=dict)
+    grammar: str = ""
     replayed: bool = False
     readings: Readings | None = None
 

@@ -21,6 +21,7 @@ GUIDE = "guide.md"
 SYNONYMS = "synonyms.toml"
 SPEECH = "injection.toml"
 EXCERPTS = "excerpts.toml"
+GRAMMAR = "evaluator.lark"
 
 
 def named(path: Path) -> str:
@@ -128,6 +129,11 @@ def excerpts(
             raise TaskError(f"{where}: {name}: common is {common!r:.60}, expected words in one text.")
         made[name] = Excerpt(by, within, frozenset(common.casefold().split()), name in dates, names)
     return made
+
+
+def grammar(folder: Path) -> str:
+    """The form that evaluations may be held to; empty without a file."""
+    return (folder / GRAMMAR).read_text(encoding="utf-8") if (folder / GRAMMAR).is_file() else ""
 
 
 def speech(folder: Path) -> Patterns | None:

@@ -72,6 +72,7 @@ def from_package(package: ModuleType) -> Task:
             speech=files.speech(folder),
             dated=dated,
             excerpts=files.excerpts(folder, head["inputs"], dated, synonyms),
+            grammar=files.grammar(folder),
         )
     except KeyError as error:
         raise TaskError(

@@ -6,6 +6,7 @@
     task.toml       title, inputs, formats, rubric, dated: each where the default does not do
     evaluator.md formatter.md guide.md rubric.toml synonyms.toml exploits.toml    in the place of what is derived
     excerpts.toml   which long inputs the evaluator is shown an excerpt of
+    evaluator.lark  the form that evaluations can be held to while they are written
 
 The folder's name is the task's. Its prose is the form of its schema (:mod:`proseform.verbal`), and so are its reader
 and its reward terms; where its cases state their own prose, that is free, and rewarded by round trip
@@ -34,7 +35,17 @@ from proseform.verbal import Form
 SCHEMA, HEAD, RUBRIC = "schema.json", "task.toml", "rubric.toml"
 NEEDED = (SCHEMA, replay.FILE)
 EVALUATOR, FORMATTER = "evaluator.md", "formatter.md"
-OPTIONAL = (HEAD, EVALUATOR, FORMATTER, RUBRIC, files.GUIDE, files.SYNONYMS, files.EXCERPTS, planted.FILE)
+OPTIONAL = (
+    HEAD,
+    EVALUATOR,
+    FORMATTER,
+    RUBRIC,
+    files.GUIDE,
+    files.SYNONYMS,
+    files.EXCERPTS,
+    files.GRAMMAR,
+    planted.FILE,
+)
 GOLD = 12
 """Cases that the laws look at one by one."""
 
@@ -108,6 +119,7 @@ def read(folder: Path, name: str = "") -> Task:
         speech=files.speech(folder),
         dated=dated,
         excerpts=excerpts,
+        grammar=files.grammar(folder),
         write=form.write if form else None,
         replayed=True,
         readings=None if isinstance(prose, Form) else prose,
@@ -198,7 +210,8 @@ def _contract(
 
 def _data(folder: Path, title: str, cases: Sequence[Case], rubrics: Mapping[str, Any]) -> str:
     """The digest of all else."""
-    described = [name for name in (files.GUIDE, files.SPEECH, planted.FILE, "README.md") if (folder / name).is_file()]
+    beside = (files.GUIDE, files.SPEECH, files.GRAMMAR, planted.FILE, "README.md")
+    described = [name for name in beside if (folder / name).is_file()]
     return digest.of_json({
         "title": title,
         "cases": [case.to_json() for case in cases],

@@ -49,6 +49,13 @@ def matcher(tokenizer: LLTokenizer, document: Mapping[str, Any]) -> LLMatcher:
     return LLMatcher(tokenizer, grammar, log_level=0, limits=limits())
 
 
+def held(tokenizer: LLTokenizer, grammar: str) -> LLMatcher:
+    """A matcher at the beginning of a text of a Lark grammar; its error, if any, is the matcher's own."""
+    from llguidance import LLMatcher
+
+    return LLMatcher(tokenizer, LLMatcher.grammar_from_lark(grammar), log_level=0, limits=limits())
+
+
 def limits() -> LLParserLimits:
     """The limits inside llguidance: of the automata of one grammar, and of the work for one token."""
     from llguidance import LLParserLimits

@@ -9,17 +9,19 @@ What is forced is drafted (:mod:`proseform.infer.drafts`), not taken unseen.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from proseform import digest
+from proseform import bytewise, digest
 from proseform.errors import InputError
 from proseform.infer.endings.budget import Budget
 from proseform.infer.endings.search import Endings
 from proseform.infer.grammars.compilations import Compilations
+from proseform.infer.grammars.compile import held
 from proseform.infer.grammars.compile import matcher as compiled
 from proseform.infer.grammars.examine import checked
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from llguidance import LLMatcher
 
 T = TypeVar("T")
+_LOG = logging.getLogger("proseform.infer")
 
 _CACHED_BYTES = 4 << 20
 """Schemas of so many bytes of JSON together are kept compiled; a compiled grammar, which tells no size, is larger."""
@@ -43,11 +46,9 @@ class Constraints:
     """
 
     def __init__(self, tokenizer: Any, stop: Sequence[int], vocabulary: int) -> None:
-        from llguidance import LLTokenizer
         from llguidance.hf import from_tokenizer
 
         self._tokenizer = from_tokenizer(tokenizer, eos_token=list(stop))
-        self._bytes = LLTokenizer(_Bytes())
         self._vocabulary = vocabulary
         self._stop = frozenset(stop)
         self._pieces: dict[int, bytes] = {}
@@ -78,6 +79,20 @@ class Constraints:
             )
         return matcher
 
+    def held(self, grammar: str, prefill: Sequence[int] = ()) -> LLMatcher | None:
+        """A matcher at the beginning of a text of a Lark grammar, or behind a prefill; compiled for this text alone.
+
+        None where llguidance cannot hold a text to it within its limits, or the prefill begins none: the text runs free
+        then, and is judged all the same.
+        """
+        matcher = held(self._tokenizer, grammar)
+        if not matcher.is_error():
+            matcher.consume_tokens(list(prefill))
+        if matcher.is_error():
+            _LOG.warning("an evaluation is written freely: %s", matcher.get_error().strip().splitlines()[0][:200])
+            return None
+        return matcher
+
     def own(self, schema: Mapping[str, Any], prefill: Sequence[int]) -> LLMatcher:
         """A matcher behind a prefill that shares nothing with others, for a schema that :meth:`matcher` has taken.
 
@@ -92,7 +107,7 @@ class Constraints:
         """The endings of a schema's documents. Compiled once; errors as of :meth:`matcher`."""
 
         def make() -> Endings:
-            return Endings(schema, self._compile(schema, self._bytes))
+            return Endings(schema, self._compile(schema, bytewise.tokenizer()))
 
         return _kept(self._endings, schema, make, lambda endings: endings.start().matcher, deadline)
 
@@ -183,17 +198,3 @@ def _kept(
             break
         kept.forget(key, value)
     return value
-
-
-class _Bytes:
-    """A vocabulary of the 256 bytes and an end, as llguidance takes it."""
-
-    eos_token_id = 256
-    bos_token_id = None
-    tokens: ClassVar = [*(bytes((byte,)) for byte in range(256)), b"<end>"]
-    special_token_ids: ClassVar = [256]
-    is_tokenizer_wrapper = True
-
-    def __call__(self, text: str | bytes) -> list[int]:
-        """Text as tokens."""
-        return list(text.encode() if isinstance(text, str) else text)
