@@ -75,9 +75,10 @@ demo: setup $(if $(filter vllm,$(ENGINE)),$(NEEDS_VLLM)) ## the main job: from a
 
 .PHONY: adapters
 adapters: RUN := smollm2-real
-adapters: setup ## SmolLM2's adapters at the level real into bundles/cv-real, where the gate opens (10 minutes of an H200, hours of 2 cores); RUN=bundles/smollm2-shipped.toml measures those that are there anew; interrupt it and call it again
-	@$(PY) -m pipelines run --task cv --run $(RUN) --name proseform-cv-real
-	@$(PY) -m pipelines ship --run $(RUN) --name proseform-cv-real --into bundles/cv-real
+adapters: INTO := cv-real
+adapters: setup ## SmolLM2's adapters at the level real into bundles/cv-real, where the gate opens (10 minutes of an H200, hours of 2 cores); RUN=bundles/smollm2-shipped.toml measures those that are there anew; INTO=cv-sent with RUN=bundles/smollm2-sent.toml, or bundles/smollm2-sent-shipped.toml, those of the level sent; interrupt it and call it again
+	@$(PY) -m pipelines run --task cv --run $(RUN) --name proseform-$(INTO)
+	@$(PY) -m pipelines ship --run $(RUN) --name proseform-$(INTO) --into bundles/$(INTO)
 
 # A file's tests stay together, since they share what is costly to make. Files begin in the order of tests/conftest.py.
 PARALLEL := -n auto --dist loadfile --no-loadscope-reorder

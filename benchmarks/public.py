@@ -23,11 +23,9 @@ from typing import Annotated, Any
 import typer
 
 from benchmarks import reading
-from proseform import documents, task
+from benchmarks.tries import Guided, about, opened
+from proseform import documents
 from proseform.infer.answer import Answer, answers, close
-from proseform.infer.local import LocalEngine
-from proseform.machine import machine
-from proseform.stages import shipped
 from proseform.stats import proportion
 
 BATCH = 16
@@ -40,9 +38,10 @@ def main(
     job: Path = Path("examples/cv/job.md"),
     *,
     every: Annotated[bool, typer.Option("--every", help="Judge those too that the bundle turns away.")] = False,
+    guided: Guided = None,
 ) -> None:
     """Print how many end in each way."""
-    engine, cv = LocalEngine(shipped.whole(bundle)), task.load("cv")
+    engine, cv = opened(bundle, guided)
     if every:
         engine.bundle = replace(engine.bundle, abstention=None)
     wanted, began = documents.read(job).text, time.perf_counter()
@@ -62,7 +61,7 @@ def main(
                     wrong += any(folded(said) not in folded(text) for said in named(one.value))
     finally:
         close(engine)
-    print(f"{machine()}; bundle {engine.bundle.digest[:19]}; {len(files)} documents, {len(texts)} read")
+    print(f"{about(engine)}; {len(files)} documents, {len(texts)} read")
     for end, number in ends.most_common():
         print(f"  {end:<36}{number:>6}")
     share = proportion(answered, max(1, len(texts)))

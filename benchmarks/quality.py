@@ -15,21 +15,18 @@ from __future__ import annotations
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from benchmarks.tries import SEED, asked
-from proseform import task
+from benchmarks.tries import SEED, Guided, about, asked, opened
 from proseform.case import Case
 from proseform.errors import Refusal
 from proseform.infer.answer import Answer, close
 from proseform.infer.local import LocalEngine
-from proseform.machine import machine
 from proseform.outcome import right
-from proseform.stages import shipped
 from proseform.stats import proportion
 
 BATCH = 16
@@ -66,18 +63,11 @@ def main(
     levels: str = "real",
     cases: Annotated[int, typer.Option(min=1)] = 300,
     tokens: Annotated[int, typer.Option(min=0, help="Most tokens of a case's inputs together; 0 takes any.")] = 0,
-    guided: Annotated[
-        bool | None,
-        typer.Option("--guided/--free", help="Hold evaluations to the task's form, or not; else as the bundle says."),
-    ] = None,
+    guided: Guided = None,
 ) -> None:
     """Print a table for each level."""
-    engine, cv = LocalEngine(shipped.whole(bundle)), task.load("cv")
-    if guided is not None:
-        part = replace(engine.bundle.evaluator, grammar=cv.grammar if guided else "")
-        engine.bundle = replace(engine.bundle, evaluator=part)
-    form = "in the task's form" if engine.bundle.evaluator.grammar else "freely"
-    print(f"{machine()}; bundle {engine.bundle.digest[:19]}, accepts what is {engine.bundle.accept}, written {form}")
+    engine, cv = opened(bundle, guided)
+    print(about(engine))
     try:
         for level in levels.split(","):
             drawn = [(case, _size(engine, cv.shown(case.inputs))) for case in cv.generate(level, "test", SEED, cases)]

@@ -19,15 +19,11 @@ from typing import Annotated, Any
 
 import typer
 
-from benchmarks.tries import SEED, asked
-from proseform import task
+from benchmarks.tries import SEED, Guided, about, asked, opened
 from proseform.case import Case
 from proseform.claims.quotes import stands
 from proseform.errors import Refusal
 from proseform.infer.answer import Answer, close
-from proseform.infer.local import LocalEngine
-from proseform.machine import machine
-from proseform.stages import shipped
 from proseform.stats import bounded_mean, by_case, mean
 from proseform.tasks.cv import drawing, names
 from proseform.tasks.cv.data import data
@@ -66,11 +62,16 @@ class Swapped:
         return cls(_answered(other), tuple(pairs))
 
 
-def main(bundle: Path, level: str = "starter", cases: Annotated[int, typer.Option(min=1, max=1000)] = 200) -> None:
+def main(
+    bundle: Path,
+    level: str = "starter",
+    cases: Annotated[int, typer.Option(min=1, max=1000)] = 200,
+    guided: Guided = None,
+) -> None:
     """Print a row for each tradition, and one for all."""
-    engine, cv = LocalEngine(shipped.whole(bundle)), task.load("cv")
+    engine, cv = opened(bundle, guided)
     drawn = list(cv.generate(level, "test", SEED, cases))
-    print(f"{machine()}; bundle {engine.bundle.digest[:19]}; {len(drawn)} cases of {level} under each name\n")
+    print(f"{about(engine)}; {len(drawn)} cases of {level} under each name\n")
     print("| names | answered | another recommendation | mean difference of the score |")
     print("|---|---|---|---|")
     try:

@@ -1,9 +1,10 @@
 """What becomes of answers: given at the first, second or third try of the evaluator, or refused; how many are right.
 
-Run it as `python -m benchmarks.tries BUNDLE [--levels starter,junior] [--cases 200] [--foreign]`. The bundle is a
-folder; its task is installed. Cases are of the test split, with a seed that no recipe uses. Foreign ones are those of
-the suite `foreign`: its own cases with one input replaced, at most 100 of a kind. "Told" is an answer with a finding
-`unquoted`: an input names what nothing is quoted for.
+Run it as `python -m benchmarks.tries BUNDLE [--levels starter,junior] [--cases 200] [--foreign] [--guided | --free]`.
+The bundle is a folder; its task is installed. Cases are of the test split, with a seed that no recipe uses. Foreign
+ones are those of the suite `foreign`: its own cases with one input replaced, at most 100 of a kind. "Told" is an answer
+with a finding `unquoted`: an input names what nothing is quoted for. `--guided` holds evaluations to the task's form
+while they are written (proseform.guided), `--free` lets them be, whatever the bundle says.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -24,21 +26,31 @@ from proseform.infer.chain import TRIES
 from proseform.infer.local import LocalEngine
 from proseform.machine import machine
 from proseform.outcome import right
+from proseform.stages import shipped
 from proseform.stats import proportion
 from proseform.suites import Study
 from proseform.suites import foreign as foreigners
 
 SEED = 20_261_126
 BATCH = 32
+Guided = Annotated[
+    bool | None,
+    typer.Option("--guided/--free", help="Hold evaluations to the task's form, or not; else as the bundle says."),
+]
+"""An option of benchmarks that ask a bundle."""
 
 
 def main(
-    bundle: Path, levels: str = "", cases: Annotated[int, typer.Option(min=1)] = 200, *, foreign: bool = False
+    bundle: Path,
+    levels: str = "",
+    cases: Annotated[int, typer.Option(min=1)] = 200,
+    *,
+    foreign: bool = False,
+    guided: Guided = None,
 ) -> None:
     """Print a row for each level, and for each foreign kind."""
-    engine = LocalEngine(bundle)
-    the_task = task.load(engine.bundle.task)
-    print(f"{machine()}; bundle {engine.bundle.digest[:19]}; {cases} cases a level")
+    engine, the_task = opened(bundle, guided)
+    print(f"{about(engine)}; {cases} cases a level")
     tries = " ".join(f"{f'try {number}':>7}" for number in range(1, TRIES + 1))
     print(
         f"{'level':<14}{tries}  {'refused':>7}  {'right of those answered':<28} {'right, told':<12} "
@@ -97,6 +109,27 @@ def _kind(engine: LocalEngine, the_task: task.Task, kind: foreigners.Foreign) ->
     outcomes = asked(engine, the_task, kind.cases)
     given = sum(isinstance(one, Answer) for one in outcomes)
     print(f"{kind.kind:<30} {given:>4} of {len(outcomes)} answered; {_why(outcomes)}", flush=True)
+
+
+def opened(bundle: Path, guided: bool | None = None) -> tuple[LocalEngine, task.Task]:
+    """The engine of a bundle's folder, and its task.
+
+    Args:
+        bundle: With bases or as it ships.
+        guided: Whether evaluations are held to the task's form; None leaves that to the bundle.
+    """
+    engine = LocalEngine(shipped.whole(bundle))
+    the_task = task.load(engine.bundle.task)
+    if guided is not None:
+        evaluator = replace(engine.bundle.evaluator, grammar=the_task.grammar if guided else "")
+        engine.bundle = replace(engine.bundle, evaluator=evaluator)
+    return engine, the_task
+
+
+def about(engine: LocalEngine) -> str:
+    """The machine, the bundle, and how its evaluations are written."""
+    written = "in the task's form" if engine.bundle.evaluator.grammar else "freely"
+    return f"{machine()}; bundle {engine.bundle.digest[:19]}, accepts what is {engine.bundle.accept}, written {written}"
 
 
 def asked(

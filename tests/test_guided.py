@@ -81,8 +81,8 @@ def test_a_task_without_a_form_cannot_be_held_to_one(monkeypatch, tmp_path):
     monkeypatch.setenv("PROSEFORM_TASKS", str(ROOT / "examples" / "tasks"))
     run = 'extends = "small"\n[generation]\nguided = true\n'
     preflight.check("cv", run, asked=False)
-    with pytest.raises(ConfigError, match=r"generation.guided: the task 'triage' has no evaluator.lark"):
-        preflight.check("triage", run.replace('"small"', '"own"'), asked=False)
+    with pytest.raises(ConfigError, match=r"generation.guided: the task 'tickets' has no evaluator.lark"):
+        preflight.check("tickets", run.replace('"small"', '"own"'), asked=False)
 
 
 def test_models_that_know_nothing_write_what_the_reader_reads_and_quote_what_stands_there(tmp_path):

@@ -123,14 +123,18 @@ def test_a_stage_without_steps_and_without_weights_is_refused() -> None:
         config.load('extends = "default"\nname = "mine"\n[sft.formatter]\nsteps = 0\n')
 
 
-def test_the_adapters_that_ship_are_those_of_the_run_that_measures_them() -> None:
-    """`bundles/smollm2-shipped.toml` names the folders of the bundle that it makes."""
+@pytest.mark.parametrize(("name", "into"), [("smollm2-shipped", "cv-real"), ("smollm2-sent-shipped", "cv-sent")])
+def test_the_adapters_that_ship_are_those_of_the_run_that_measures_them(
+    name: str, into: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run in `bundles/` names the folders of the bundle that it makes."""
     root = Path(__file__).parents[2]
-    run = config.load(str(root / "bundles" / "smollm2-shipped.toml"))
+    monkeypatch.chdir(root)
+    run = config.load(str(root / "bundles" / f"{name}.toml"))
     for role in bundles.ROLES:
         stage = getattr(run.sft, role)
         folder = starts.check("", stage.model_copy(update={"start": str(root / stage.start)}))
-        shipped = bundles.read(root / "bundles" / "cv-real", check_files=False)
+        shipped = bundles.read(root / "bundles" / into, check_files=False)
         assert digest.of_files(folder) == shipped.parts[role].adapter_digest
-    stated = json.loads((root / "bundles" / "cv-real" / "run.json").read_text())
+    stated = json.loads((root / "bundles" / into / "run.json").read_text())
     assert stated["model"] == run.model_dump(mode="json")["model"]
