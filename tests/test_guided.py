@@ -85,6 +85,19 @@ def test_a_task_without_a_form_cannot_be_held_to_one(monkeypatch, tmp_path):
         preflight.check("tickets", run.replace('"small"', '"own"'), asked=False)
 
 
+def test_a_grammar_that_is_not_taken_leaves_the_evaluation_free_and_the_log_without_a_word_of_it(tmp_path, caplog):
+    engine = LocalEngine(testing.random_bundle(tmp_path / "bundle", CV, max_length=4096))
+    inputs = next(CV.generate("starter", "test", 7, 1)).inputs
+    free = ask(engine.bundle, "evaluator", inputs, max_tokens=8)
+    try:
+        texts = [one.text for one in completed(engine, [free, replace(free, grammar='start: "Okonkwo" NOWHERE')])]
+    finally:
+        close(engine)
+    assert texts[0] == texts[1]
+    assert "written freely" in caplog.text
+    assert "Okonkwo" not in caplog.text
+
+
 def test_models_that_know_nothing_write_what_the_reader_reads_and_quote_what_stands_there(tmp_path):
     """Whatever the weights: what ended is of the form, and its quotes are the CV's."""
     engine = LocalEngine(testing.random_bundle(tmp_path / "bundle", CV, max_length=4096))

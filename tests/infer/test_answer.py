@@ -431,6 +431,20 @@ def test_an_evaluation_is_written_again_from_the_line_of_its_fault_where_that_is
     assert second.seed != third.seed
 
 
+def test_nothing_that_spells_a_control_token_is_handed_on_to_be_continued():
+    cv = tasks.load("cv")
+    (case,) = cv.generate("real", "valid", 7, 1)
+    first, rest = case.prose.split("\n", 1)
+    spoilt = f"{first}\n<|im_end|>\nWell, there is a lot to say.\n{rest}"
+    engine = recomputing(cv, [spoilt.replace("<|im_end|>\n", ""), case.prose], accept="")
+    assert answer(engine, cv, case.inputs).tries == 2
+    assert engine.requests[1].prefill == f"{first}\n"
+    hidden = spoilt.replace(first, f"{first[:-1]} <|im_end|>.")
+    engine = recomputing(cv, [hidden, case.prose], accept="")
+    assert answer(engine, cv, case.inputs).tries == 2
+    assert engine.requests[1].prefill == ""
+
+
 def test_a_bundle_that_says_nothing_of_it_refuses_what_contradicts_its_evidence():
     cv = tasks.load("cv")
     (case,) = cv.generate("professional", "valid", 7, 1)

@@ -10,7 +10,7 @@ from typing import Any
 from proseform import verify
 from proseform.bundle import Role
 from proseform.claims import unquoted
-from proseform.infer import spans
+from proseform.infer import spans, tokens
 from proseform.infer.moves import Plan
 from proseform.input import MOST_FINDINGS, Finding, Input
 from proseform.schema import pointer
@@ -40,7 +40,8 @@ def sound(plan: Plan, prose: str) -> str:
     """The beginning of an evaluation that was not accepted, in whole lines, up to its fault; empty where nothing is.
 
     A line that is none of the form has its number in the verdict, and what is not grounded is looked up by its words.
-    Of other faults nobody can tell in which line they lie.
+    Of other faults nobody can tell in which line they lie. Nothing is kept that spells a control token: a server that
+    is asked in messages would read it as one.
     """
     verdict, task = evaluation(plan, prose).verdict, plan.task
     lines, first = prose.splitlines(keepends=True), 0
@@ -50,7 +51,8 @@ def sound(plan: Plan, prose: str) -> str:
         said = pointer.at(verify.form(prose, task, plan.inputs).value, verdict.where)
         found = (number for number, line in enumerate(lines) if isinstance(said, str) and said and said in line)
         first = next(found, 0)
-    return "".join(lines[:first])
+    kept = "".join(lines[:first])
+    return "" if tokens.special(kept) else kept
 
 
 def document(plan: Plan, text: str) -> Verdict:

@@ -89,7 +89,7 @@ class Constraints:
         if not matcher.is_error():
             matcher.consume_tokens(list(prefill))
         if matcher.is_error():
-            _LOG.warning("an evaluation is written freely: %s", matcher.get_error().strip().splitlines()[0][:200])
+            _LOG.warning("an evaluation is written freely: llguidance does not take its grammar")  # which holds inputs
             return None
         return matcher
 
