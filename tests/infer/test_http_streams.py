@@ -7,6 +7,7 @@ import pytest
 from aiohttp import web
 
 from proseform.errors import EngineError
+from proseform.infer import wire
 from tests.infer.exchange import CHAT, PLAIN, exchange
 from tests.infer.far import says
 
@@ -68,3 +69,11 @@ def test_a_stream_that_breaks_off_is_no_completion_and_not_begun_anew(task, line
 def test_a_server_that_does_not_stream_is_heard_all_the_same(task):
     completion, _ = exchange(task, says("Here."), on_text=lambda _piece: None)
     assert completion.text == "Here."
+
+
+@pytest.mark.parametrize("said", ["So it is.\n", "A note.\nSo it is.\n"])
+def test_a_server_that_begins_anew_does_not_say_the_prefill_twice(said):
+    """Some servers write a message from its beginning, though they were told to go on with it."""
+    sent = wire.Call(wire.PLAIN, {}, "A note.\n")
+    data = json.dumps({"choices": [{"text": said, "finish_reason": "stop"}]}).encode()
+    assert wire.completion(data, sent, 0.1).text == "A note.\nSo it is.\n"

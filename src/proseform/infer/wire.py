@@ -242,7 +242,9 @@ def _ended(text: Any, finish: Any, usage: Any, sent: Call, seconds: float) -> Co
         raise EngineError(f"The engine's answer ended by '{finish!s:.40}', expected stop or length.")
     generated, prompted = _counted(usage, "completion_tokens"), _counted(usage, "prompt_tokens")
     known = None if generated is None else prompted
-    return Completion(sent.given + sent.bare(text), finish, generated or 0, seconds, prompt_tokens=known)
+    said = sent.bare(text)
+    whole = said if sent.given and said.startswith(sent.given) else sent.given + said  # some servers begin anew
+    return Completion(whole, finish, generated or 0, seconds, prompt_tokens=known)
 
 
 def _counted(usage: Any, name: str) -> int | None:
