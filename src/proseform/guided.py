@@ -5,7 +5,7 @@ terminal there: any stretch of that input as the evaluator is shown it, read as 
 (:mod:`proseform.claims.quotes`)::
 
     quote: "\"" QUOTE "\""
-    QUOTE: CV & /[^"\n]{1,120}/
+    QUOTE: NOTE & /[^"\n]{1,120}/
 
 So what stands between quotation marks stands in the input, since no other token can follow. Whether it bears on what it
 is quoted for is the verifier's to say, as before.
@@ -30,7 +30,7 @@ def filled(grammar: str, values: Mapping[str, Input | str]) -> str:
         grammar: As the task states it.
         values: What the evaluator is shown, by the names of the inputs.
 
-    >>> print(filled('start: "so " NOTE', {"note": "a\\\\n map", "rule": "none"}))
+    >>> print(filled('start: "so " NOTE', {"note": "a\n map", "rule": "none"}))
     start: "so " NOTE
     NOTE: NOTE_0
     NOTE_0: %regex {"substring_chars": "a map"}

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from llguidance import LLMatcher
 
-from proseform import testing, verify
+from proseform import bytewise, testing, verify
 from proseform.errors import InputError
 from proseform.infer.endings import samples
 from proseform.infer.endings.search import STEPS, Endings, Place
@@ -118,9 +118,9 @@ def test_no_steps_find_nothing(constraints):
     assert endings.find(endings.start(), SOME_ROOM, steps=2) == (None, 2)
 
 
-def test_a_grammar_without_documents_has_no_ending(constraints):
+def test_a_grammar_without_documents_has_no_ending():
     schema = {"$ref": "#"}
-    matcher = LLMatcher(constraints._bytes, LLMatcher.grammar_from_json_schema(schema), log_level=0)
+    matcher = LLMatcher(bytewise.tokenizer(), LLMatcher.grammar_from_json_schema(schema), log_level=0)
     endings = Endings(schema, matcher)
     assert endings.find(endings.start(), SOME_ROOM)[0] is None
 
