@@ -21,6 +21,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.tries import opened
 from proseform import task, verify
 from proseform.bundle import Bundle, Role
 from proseform.case import Case
@@ -28,7 +29,6 @@ from proseform.infer import Request, ask, asks
 from proseform.infer.answer import close
 from proseform.infer.decode import Row
 from proseform.infer.drafts import Drafting
-from proseform.infer.local import LocalEngine
 from proseform.infer.moves import Plan
 from proseform.infer.role_model import RoleModel
 from proseform.machine import machine
@@ -149,8 +149,7 @@ def main(
 ) -> None:
     """Print a table for each role and size of batch."""
     console = Console(width=120)
-    engine = LocalEngine(bundle, check_files=False)
-    the_task = task.load(engine.bundle.task)
+    engine, the_task = opened(bundle)
     chosen = list(the_task.generate(level or the_task.levels[0], "test", SEED, cases))
     schema, wide = Schema(engine.bundle.schema), False
     try:

@@ -1,6 +1,6 @@
 """What becomes of documents that people really have: not read, turned away, refused, answered. Trains nothing.
 
-    python -m benchmarks.public FOLDER [--bundle bundles/cv-sent] [--documents 500] [--job examples/cv/job.md] [--every]
+    python -m benchmarks.public FOLDER [--bundle bundles/cv] [--documents 500] [--job examples/cv/job.md] [--every]
 
 Every file below the folder is read as `proseform answer` reads it, and judged as a CV against the job. Where there are
 more than asked for, they are drawn by seed 0. An answer *names what is not there* where its candidate, a date, a period

@@ -1,6 +1,6 @@
 """Whether a candidate's name changes what is said of them: the same cases under names of other traditions. No training.
 
-    python -m benchmarks.swaps BUNDLE [--level starter] [--cases 200]
+    python -m benchmarks.swaps BUNDLE [--level starter] [--cases 200] [--guided | --free]
 
 Cases are of the test split, with a seed that no recipe uses. In each the name is replaced, wherever it stands in the
 CV, by an invented one of every tradition that the CV task knows (`words/syllables.toml`), and nothing else. What is

@@ -15,10 +15,10 @@ A case that is not like those that the models learnt from asks nothing of them: 
 abstaining answer, or the refusal ``insufficient_evidence``.
 
 Neither prose nor JSON that the verifier does not accept leaves. Whoever wrote it is asked again, at most twice, sampled
-at the bundle's retry temperature with another seed (a greedy model would repeat itself). The evaluator goes on from the
-line before the fault, where it is known in which line that lies; the formatter has twice the
-budget where there is room, and a narrower schema where the engine cannot end a document by itself. In the evaluations
-of a bundle that says so, what does not follow from their evidence is computed anew and told, before they are verified.
+at the bundle's retry temperature with another seed (a greedy model would repeat itself). The evaluator begins at the
+line of its fault, where it is known which that is; the formatter has twice the budget where there is room, and a
+narrower schema where the engine cannot end a document by itself. In the evaluations of a bundle that says so, what does
+not follow from their evidence is computed anew and told, before they are verified.
 A bundle that accepts what is valid has models that cannot judge yet: prose is judged and reported, only the schema has
 to hold.
 Left out: several samples of one turn; open requests are a mapping for their sake. Hedged requests are the engine's.

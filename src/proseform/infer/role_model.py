@@ -172,7 +172,7 @@ class RoleModel:
             matcher = self._constraints().held(request.grammar, prefill)
         row = decode.Row(given, most, request.temperature, request.seed, matcher, request.deadline)
         row.budget, row.renew = budget, renew
-        if request.expected.startswith(request.prefill):
+        if self.drafting is not None and request.expected.startswith(request.prefill):
             row.expected = tokens.continuation(self.tokenizer, request.expected[len(request.prefill) :])
         if self.model.config.is_encoder_decoder:
             row.given = len(given) - len(tokens.encode(self.tokenizer, request.prompt))

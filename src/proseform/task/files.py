@@ -29,6 +29,11 @@ def named(path: Path) -> str:
     return f"{path.parent.name}/{path.name}"
 
 
+def _text(path: Path) -> str:
+    """A text file; empty where there is none."""
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+
 def toml(path: Path) -> dict[str, Any]:
     """A TOML file.
 
@@ -68,7 +73,7 @@ def prompt(path: Path, style: Style) -> Prompt:
 
 def guide(folder: Path) -> str:
     """Form and rule in words; empty without a file."""
-    return (folder / GUIDE).read_text(encoding="utf-8").strip() if (folder / GUIDE).is_file() else ""
+    return _text(folder / GUIDE).strip()
 
 
 def synonyms(folder: Path) -> dict[str, tuple[str, ...]]:
@@ -133,7 +138,7 @@ def excerpts(
 
 def grammar(folder: Path) -> str:
     """The form that evaluations may be held to; empty without a file."""
-    return (folder / GRAMMAR).read_text(encoding="utf-8") if (folder / GRAMMAR).is_file() else ""
+    return _text(folder / GRAMMAR)
 
 
 def speech(folder: Path) -> Patterns | None:
