@@ -54,16 +54,29 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=6
 
 @given(TEXTS, st.data())
 @settings(max_examples=100)
-def test_any_stretch_of_any_input_can_be_quoted_and_no_input_is_read_as_a_grammar(text, data):
+def test_any_words_in_a_row_of_any_input_can_be_quoted_and_no_input_is_read_as_a_grammar(text, data):
     note = f'a {text} "}} | /x/ b'
     filled = guided.filled(QUOTED, {"note": note, "rule": "none"})
     (shown, *_) = quotes.readings(Input.of(note).text)
-    start = data.draw(st.integers(0, len(shown) - 1))
-    said = shown[start : start + 12].split('"')[0]
-    if said:
+    words = quotes.pieces(shown)
+    assert "".join(words) == shown
+    start = data.draw(st.integers(0, len(words) - 1))
+    said = "".join(words[start : start + 4])
+    if '"' not in said and len(said) <= 40:
         assert not fault(filled, f'He says "{said}".')
     strange = "\N{SNOWMAN}\N{COMET}"
     assert fault(filled, f'He says "{strange}".')
+
+
+@given(TEXTS, st.data())
+@settings(max_examples=100)
+def test_what_can_be_quoted_stands_there_at_word_borders(text, data):
+    (shown, *_) = quotes.readings(Input.of(f"a {text} b").text)
+    start, end = sorted(data.draw(st.tuples(*[st.integers(0, len(shown))] * 2)))
+    said = shown[start:end]
+    filled = guided.filled(QUOTED, {"note": f"a {text} b"})
+    if said.strip() and '"' not in said and not fault(filled, f'He says "{said}".'):
+        assert quotes.stands(said, shown)
 
 
 def test_a_word_that_a_line_break_divides_can_be_quoted_in_both_ways():

@@ -1,7 +1,7 @@
 r"""The form that an evaluation is held to while it is written, and what it may quote.
 
 A task may state the form in ``evaluator.lark``, in llguidance's dialect of Lark. An input's name in capitals is a
-terminal there: any stretch of that input as the evaluator is shown it, read as quotes are
+terminal there: any whole words in a row of that input as the evaluator is shown it, read as quotes are
 (:mod:`proseform.claims.quotes`)::
 
     quote: "\"" QUOTE "\""
@@ -16,9 +16,28 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from proseform.claims import quotes
 from proseform.input import Input
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A form with what the evaluator is shown; whoever holds a text to it fills it in.
+
+    Attributes:
+        grammar: As the task states it.
+        values: What the evaluator is shown, by the names of the inputs.
+    """
+
+    grammar: str
+    values: Mapping[str, Input | str]
+
+    def filled(self) -> str:
+        """See :func:`filled`."""
+        return filled(self.grammar, self.values)
+
 
 _TERMINAL = re.compile(r"(?<![A-Z_])[A-Z][A-Z_]*(?![A-Z_])")
 
@@ -33,7 +52,7 @@ def filled(grammar: str, values: Mapping[str, Input | str]) -> str:
     >>> print(filled('start: "so " NOTE', {"note": "a\n map", "rule": "none"}))
     start: "so " NOTE
     NOTE: NOTE_0
-    NOTE_0: %regex {"substring_chars": "a map"}
+    NOTE_0: %regex {"substring_chunks": ["a", " ", "map"]}
     """
     named = set(_TERMINAL.findall(grammar))
     lines = [grammar.rstrip()]
@@ -45,5 +64,6 @@ def filled(grammar: str, values: Mapping[str, Input | str]) -> str:
         parts = {f"{terminal}_{number}": text for number, text in enumerate(texts)}
         lines.append(f"{terminal}: {' | '.join(parts)}")
         for part, text in parts.items():
-            lines.append(f'{part}: %regex {{"substring_chars": {json.dumps(text, ensure_ascii=False)}}}')
+            words = json.dumps(quotes.pieces(text), ensure_ascii=False)
+            lines.append(f'{part}: %regex {{"substring_chunks": {words}}}')
     return "\n".join(lines)

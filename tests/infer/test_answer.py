@@ -13,6 +13,7 @@ from proseform.abstention import Strange, fitted
 from proseform.errors import EngineError, InputError, Refusal, TaskError
 from proseform.infer import refusals
 from proseform.infer.answer import Answer, answer, answers, formatted
+from proseform.infer.chain import STRIKES, TRIES
 from proseform.infer.grounding import grounding
 from proseform.schema import Schema
 from proseform.tasks.cv import unread
@@ -181,13 +182,14 @@ def test_what_no_grammar_held_the_model_to_is_named_and_not_called_the_models_fa
 
 
 def test_a_model_that_rambled_is_asked_again_under_a_narrower_schema(task):
-    said = iter([PROSE, '{"verdict": "send", "grams": 90, "note": "and so on and', JSON])
+    said = iter([PROSE, '{"verdict": "send", "remark": "and so on and', '{"verdict": "send", "remark": ""}'])
     engine = testing.ScriptedEngine(testing.toy_bundle(task), lambda _request: next(said))
-    given = answer(engine, task, INPUTS)
+    own = {"verdict": {"enum": ["send", "refuse"]}, "remark": {"type": "string", "maxLength": 2000}}
+    given = answer(engine, task, INPUTS, schema=Schema({"type": "object", "properties": own, "required": [*own]}))
     assert given.narrowed
     first, second = engine.requests[1:]
-    assert second.schema["properties"]["note"]["maxLength"] <= first.schema["properties"]["note"]["maxLength"]
-    assert second.schema["properties"]["verdict"] == first.schema["properties"]["verdict"]
+    assert second.schema["properties"]["remark"]["maxLength"] < first.schema["properties"]["remark"]["maxLength"]
+    assert second.schema["properties"]["verdict"] == {"const": "send"}
     assert second.max_tokens == 2 * first.max_tokens
 
 
@@ -429,6 +431,73 @@ def test_an_evaluation_is_written_again_from_the_line_of_its_fault_where_that_is
     assert second.prefill == third.prefill == ("" if fault == "inconsistent" else cut(case.prose, at))
     assert 0 < second.temperature == third.temperature
     assert second.seed != third.seed
+
+
+def test_an_evaluation_without_the_date_that_its_periods_run_to_goes_on_where_the_date_belongs():
+    cv = tasks.load("cv")
+    case = next(one for one in cv.generate("sent", "valid", 7, 50) if re.search('(now|today|[Pp]resent)"', one.prose))
+    date = f" as of {case.answer['as_of']}"
+    engine = recomputing(cv, [case.prose.replace(date, "", 1), case.prose])
+    given = answer(engine, cv, case.inputs)
+    assert (given.prose, given.tries) == (case.prose, 2)
+    assert engine.requests[1].prefill == case.prose.partition(date)[0] + " as of"
+
+
+def test_an_evaluation_whose_first_line_is_at_fault_is_written_anew():
+    cv = tasks.load("cv")
+    (case,) = cv.generate("real", "valid", 7, 1)
+    engine = recomputing(cv, [case.prose.replace(case.answer["candidate"], "Nobody Here", 1), case.prose])
+    assert answer(engine, cv, case.inputs).prose == case.prose
+    assert engine.requests[1].prefill == ""
+
+
+def _overstated(case):
+    """A case's evaluation that quotes the candidate for a skill that the CV does not name, its line and what is right.
+
+    The name stands in the first line too, rightly.
+    """
+    lines = case.prose.splitlines(keepends=True)
+    number, line = next((at, one) for at, one in enumerate(lines) if re.search(" skill .*no evidence, missing", one))
+    quote = case.answer["candidate"]
+    lines[number] = line.replace("no evidence, missing", f'"{quote}", met')
+    return "".join(lines), number, line.removesuffix(", missing.\n")
+
+
+def _lacking(one):
+    """Whether an evaluation says of some skill that there is no evidence."""
+    return re.search(" skill .*no evidence, missing", one.prose)
+
+
+def test_a_quote_for_what_the_input_does_not_name_is_struck_out_and_told_and_the_evaluator_goes_on_from_there():
+    cv = tasks.load("cv")
+    case = next(one for one in cv.generate("real", "valid", 7, 50) if _lacking(one))
+    spoilt, at, line = _overstated(case)
+    engine = recomputing(cv, [spoilt, case.prose])
+    given = answer(engine, cv, case.inputs)
+    assert (given.prose, given.tries) == (case.prose, 2)
+    first, second = [request for request in engine.requests if request.role == "evaluator"]
+    assert second.prefill == cut(case.prose, at) + line
+    assert (second.temperature, second.seed) == (first.temperature, first.seed)
+    (told,) = [one for one in given.recomputed if one.pointer.endswith("/quotes")]
+    assert (told.said, told.follows) == ([case.answer["candidate"]], [])
+
+
+def test_a_bundle_that_computes_nothing_by_rule_strikes_nothing_out():
+    cv = tasks.load("cv")
+    case = next(one for one in cv.generate("real", "valid", 7, 50) if _lacking(one))
+    spoilt, at, _ = _overstated(case)
+    engine = recomputing(cv, [spoilt, case.prose], accept="")
+    assert answer(engine, cv, case.inputs).prose == case.prose
+    assert engine.requests[1].prefill == cut(case.prose, at)
+
+
+def test_an_evaluator_that_quotes_again_and_again_for_nothing_is_refused_in_the_end():
+    cv = tasks.load("cv")
+    case = next(one for one in cv.generate("real", "valid", 7, 50) if _lacking(one))
+    engine = recomputing(cv, [_overstated(case)[0]] * 40)
+    with pytest.raises(Refusal, match="ungrounded"):
+        answer(engine, cv, case.inputs)
+    assert len(engine.requests) == STRIKES + TRIES
 
 
 def test_nothing_that_spells_a_control_token_is_handed_on_to_be_continued():

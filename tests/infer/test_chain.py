@@ -318,10 +318,21 @@ def test_every_further_attempt_is_sampled_with_more_room_and_another_seed(narrow
     assert [request.temperature for request in (first, second, third)] == [0.0, temperature, temperature]
     assert [request.seed for request in (first, second, third)] == [0, 1, 2]
     assert second.max_tokens == third.max_tokens == 2 * first.max_tokens
-    assert (second.schema != first.schema or third.schema != first.schema) == narrows or second.schema == first.schema
-    if not narrows:
-        assert first.schema == second.schema == third.schema
     assert actions[-1].outcome.attempts == 3
+
+
+@pytest.mark.parametrize("narrows", [True, False])
+def test_after_a_fault_the_formatter_can_say_nothing_else_than_the_evaluation_says(narrows):
+    first, second, third = asks(through(plan(narrows=narrows), PROSE, JSON.replace("90", "80"), "Sure!", JSON))[1:]
+    assert first.schema == TASK.schema.grammar
+    for again in (second, third):
+        assert again.schema["properties"] == {name: {"const": value} for name, value in json.loads(JSON).items()}
+    theirs = Schema(closed(note=TASK.schema.document["properties"]["note"], urgent={"type": "boolean"}))
+    said = ['{"note": "an urn", "urgent": true}', '{"note": "a map", "urgent": true}']
+    (_, about) = asks(through(plan(schema=theirs, own=True, narrows=narrows), PROSE, *said))[1:]
+    assert about.schema["properties"] == {"note": {"const": "a map"}, "urgent": {"type": "boolean"}}
+    first, second = asks(through(plan(schema=OWN, own=True, narrows=False), PROSE, '{"a": 1}', '["a"]'))[1:]
+    assert first.schema == second.schema, "of which nothing is stated"
 
 
 def test_after_the_last_attempt_the_verifiers_reason_is_told():

@@ -11,9 +11,11 @@ import pytest
 from proseform import task as tasks
 from proseform import testing, verify
 from proseform.errors import EngineError, InputError, Refusal, StoreError
-from proseform.infer import Request, ask, loading, loop, role_model
+from proseform.infer import Request, ask, drive, loading, loop, role_model
 from proseform.infer.answer import Formatted, answers, close, completed, formatted
 from proseform.infer.local import LocalEngine
+from proseform.infer.moves import Plan
+from proseform.input import Input
 from proseform.prompt import Rendered
 from proseform.schema import Schema
 from tests.serve.recorded import kept
@@ -282,3 +284,19 @@ def test_a_large_model_uses_the_threads_that_it_is_given(monkeypatch: pytest.Mon
     assert role_model._threads() == 3
     monkeypatch.delenv("OMP_NUM_THREADS")
     assert role_model._threads() == len(os.sched_getaffinity(0))
+
+
+def test_a_formatter_that_knows_nothing_says_what_the_evaluation_says_once_it_has_said_something_else(tmp_path):
+    cv = tasks.load("cv")
+    engine = LocalEngine(testing.random_bundle(tmp_path / "bundle", cv, max_length=4096))
+    (case,) = cv.generate("professional", "test", 7, 1)
+    inputs = {name: Input.of(value) for name, value in case.inputs.items()}
+    part = engine.bundle.formatter
+    roomy = replace(part, generation=replace(part.generation, max_tokens=1500))
+    bundle = replace(engine.bundle, settings={"dtype": "float32"}, formatter=roomy)
+    plan = Plan(bundle, cv.schema, cv, inputs, prose=case.prose, claims=verify.stating(cv.schema, cv))
+    try:
+        given = loop.wait(drive.one(engine, plan))
+    finally:
+        close(engine)
+    assert (given.value, given.attempts) == (case.answer, 2)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from proseform.claims import quotes
 from proseform.claims.derivations import NOTHING, Derivation, Underivable, derived, number
-from proseform.claims.keywords import DERIVE, Source
+from proseform.claims.keywords import DERIVE, Absence, Source
 from proseform.claims.stated import Claims, Synonyms
 from proseform.input import Input
 from proseform.schema import pointer
@@ -73,20 +75,24 @@ def unquoted(value: Any, claims: Claims, inputs: Mapping[str, Input], synonyms: 
     if not claims.any or claims.schema.steps(value) > MOST_STEPS:
         return ()
     found: list[Evidence] = []
-    lowered: dict[str, str] = {}
     for place, location, stated in claims.schema.annotations(value):
         absence = claims.absence(location, stated)
         part, beside = at(value, place) if absence is not None else (None, {})
-        if absence is None or part not in ("", None, []):
-            continue
-        terms = _terms(beside.get(absence.names), absence.split, synonyms)
-        for name in absence.inputs:
-            if name not in lowered:
-                lowered[name] = _lowered(inputs[name].text)
-            spans = (next(quotes.places(_lowered(term), lowered[name]), None) for term in terms)
-            if first := min(filter(None, spans), default=None):
-                found.append(Evidence(place or "/", name, *inputs[name].locate(*first)))
+        if absence is not None and part in ("", None, []):
+            found += (replace(one, pointer=place or "/") for one in named(beside, absence, inputs, synonyms))
     return tuple(found)
+
+
+def named(
+    beside: Mapping[str, Any], absence: Absence, inputs: Mapping[str, Input], synonyms: Synonyms
+) -> Iterator[Evidence]:
+    """Where inputs first name what an absence is about, by whatever name, capitals aside; one place an input."""
+    terms = [_lowered(term) for term in _terms(beside.get(absence.names), absence.split, synonyms)]
+    for name in absence.inputs:
+        text = _lowered(inputs[name].text)
+        spans = (next(quotes.places(term, text), None) for term in terms)
+        if first := min(filter(None, spans), default=None):
+            yield Evidence("/", name, *inputs[name].locate(*first))
 
 
 def at(value: Any, place: str) -> tuple[Any, Mapping[str, Any]]:
@@ -146,6 +152,7 @@ def _terms(named: Any, split: Collection[str], synonyms: Synonyms) -> list[str]:
     return [term for name in names for term in (name, *synonyms.get(name.casefold(), ()))]
 
 
+@lru_cache(maxsize=64)
 def _lowered(text: str) -> str:
     """A text without capitals, character by character, so that places stay what they are."""
     lowered = text.lower()

@@ -14,7 +14,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
-from itertools import islice
+from itertools import islice, pairwise
 
 from proseform.input import COMPOSABLE, composed
 from proseform.offsets import Offsets, substituted
@@ -82,6 +82,16 @@ def readings(text: str) -> tuple[str, ...]:
     ('data modelling, C++', 'data model-ling, C++')
     """
     return tuple(shown for shown, _ in _texts(text))
+
+
+def pieces(text: str) -> list[str]:
+    """A folded text divided at its word borders; what any number of them in a row spell stands in the text.
+
+    >>> pieces("modern C++, Node.js")
+    ['modern', ' ', 'C++', ',', ' ', 'Node.js']
+    """
+    borders = [at for at in range(1, len(text)) if not _within(text, at)]
+    return [text[start:end] for start, end in pairwise([0, *borders, len(text)]) if start < end]
 
 
 def _fold(text: str) -> str:

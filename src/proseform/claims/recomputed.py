@@ -1,19 +1,21 @@
-"""What follows from the rest of a value, computed anew where the value says otherwise."""
+"""What follows from the rest of a value, computed anew where the value says otherwise, and what that lacks."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from proseform.claims.derivations import NOTHING, Underivable
+from proseform.claims.derivations import NOTHING, Derivation, Underivable
 from proseform.claims.judged import at, due
 from proseform.claims.stated import Claims
 from proseform.schema import pointer
 from proseform.strict import same
 from proseform.verdict import Correction
 
+_FAR = "2099"
+"""A date after any period."""
 _ROUNDS = 8
 """Rounds: in each, what follows from nothing that is wrong itself; months, then verdicts, a score, a recommendation."""
 
@@ -45,9 +47,44 @@ def recomputed(value: Any, claims: Claims) -> tuple[Any, tuple[Correction, ...]]
             return result, tuple(Correction(*one) for one in said if not same(one[1], one[2]))
         for one in wrong:
             if not any(_touch(operand, other.place) for operand in one.operands for other in wrong):
-                _put(result, one.place, one.follows)
+                pointer.put(result, one.place, one.follows)
                 places[one.place] = None
     return value, ()
+
+
+def undated(value: Any, claims: Claims) -> str:
+    """Where the date is missing that periods of a value run to; empty where none is.
+
+    Args:
+        value: A value that conforms to the schema.
+        claims: What the schema states.
+
+    >>> from proseform.schema import Schema
+    >>> from proseform.claims import claims
+    >>> months = {"x-derive": {"difference": "/periods", "unit": "months", "until": "/written"}}
+    >>> stated = claims(Schema({"properties": {"periods": {}, "written": {}, "months": months}}), [])
+    >>> [undated({"periods": [one], "written": "", "months": 3}, stated) for one in ("2019 to present", "2019 to 2020")]
+    ['/written', '']
+    """
+    for place, location, stated in claims.schema.annotations(value):
+        derivation = claims.derivation(location, stated)
+        if derivation is None or not derivation.until.startswith("/") or pointer.at(value, derivation.until) != "":
+            continue
+        beside = at(value, place)[1]
+        dated = copy.deepcopy(value)
+        pointer.put(dated, derivation.until, _FAR)
+        if not _derivable(value, beside, derivation, claims) and _derivable(dated, beside, derivation, claims):
+            return derivation.until
+    return ""
+
+
+def _derivable(value: Any, beside: Mapping[str, Any], derivation: Derivation, claims: Claims) -> bool:
+    """Whether something follows, or nothing does."""
+    try:
+        due(beside, value, derivation, claims.absent)
+    except Underivable:
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +121,3 @@ def _wrong(value: Any, claims: Claims) -> Iterator[_Wrong]:
 def _touch(one: str, other: str) -> bool:
     """Whether one of two places lies within the other, or both are one."""
     return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")
-
-
-def _put(value: Any, place: str, part: Any) -> None:
-    """Put a part at a place of a value."""
-    *way, last = pointer.steps(place)
-    for step in way:
-        value = value[step] if isinstance(value, dict) else value[int(step)]
-    value[last if isinstance(value, dict) else int(last)] = part

@@ -237,8 +237,9 @@ class Generation(Section):
     accept: Literal["verified", "recomputed", "valid"] = "verified"
     """What leaves: what is verified as it was written (verified), or once what follows by rule from an evaluation's
     evidence is computed anew and told (recomputed), or what the schema allows, while a model learns (valid)."""
-    guided: bool = False
-    """Evaluations are written under the task's evaluator.lark: in its form, with quotes that stand in the input."""
+    guided: bool | None = None
+    """Whether evaluations are written under the task's evaluator.lark: in its form, with quotes that stand in the
+    input. Where it is not said, they are where the task has one."""
 
 
 class Launch(Section):

@@ -18,9 +18,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
-from proseform import guided
 from proseform.bundle import Bundle, Role
 from proseform.errors import ProseformError, Refusal
+from proseform.guided import Form
 from proseform.input import Input
 from proseform.prompt import Rendered
 
@@ -58,8 +58,8 @@ class Request:
             that are asked side by side, the first accepted one wins.
         blames: Whether a text that is not accepted, though it ended by itself under the schema, is the server's fault.
         avoid: Names of backends whose text was not accepted: another is asked where there is one.
-        grammar: A Lark grammar that the completion is held to, where it has no schema; empty lets it run free. Only the
-            engine in this process holds it to that.
+        form: What the completion is held to, where it has no schema; None lets it run free. Only the engine in this
+            process holds it to that.
         expected: What the completion probably is, prefill included. It changes no text: an engine in this process has
             fewer passes where it is right.
     """
@@ -75,7 +75,7 @@ class Request:
     accepts: Callable[[str], bool] | None = field(default=None, compare=False, repr=False)
     blames: bool = False
     avoid: frozenset[str] = frozenset()
-    grammar: str = field(default="", repr=False)
+    form: Form | None = field(default=None, repr=False)
     expected: str = field(default="", compare=False, repr=False)
 
 
@@ -178,8 +178,8 @@ def ask(
 ) -> Request:
     """The request that a bundle's role makes of some values: its prompt, prefill and longest completion."""
     part = bundle.parts[role]
-    grammar = guided.filled(part.grammar, values) if part.grammar else ""
-    request = {"max_tokens": part.generation.max_tokens, "grammar": grammar, **overrides}
+    form = Form(part.grammar, values) if part.grammar else None
+    request = {"max_tokens": part.generation.max_tokens, "form": form, **overrides}
     return Request(role=role, prompt=part.prompt.render(values), prefill=part.prompt.prefill, schema=schema, **request)
 
 

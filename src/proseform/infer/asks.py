@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from proseform.infer import Request, ask, judging
 from proseform.infer.moves import Plan
@@ -23,21 +25,27 @@ def evaluation(plan: Plan, tries: int, kept: str = "") -> Request:
     Args:
         plan: What the answer is made of.
         tries: How often its prose was refused.
-        kept: The beginning of that prose, which stands: it goes on from there.
+        kept: The beginning of prose that was not accepted, which stands: it goes on from there.
     """
     accepts = None if plan.measured else partial(_accepted, plan)
     request = ask(plan.bundle, "evaluator", {**plan.inputs, **plan.excerpts}, deadline=plan.deadline, accepts=accepts)
     if not tries and not plan.sample:
-        return request
+        return replace(request, prefill=kept) if kept else request
     temperature = plan.bundle.evaluator.generation.retry_temperature
     again = replace(request, temperature=temperature, seed=request.seed + tries + _APART * plan.sample)
     return replace(again, prefill=kept) if kept else again
 
 
-def formatting(plan: Plan, given: Evaluation, attempt: int) -> Request:
+def formatting(plan: Plan, given: Evaluation, attempt: int, *, held: bool = False) -> Request:
     """What the formatter is asked of an evaluation; again it is sampled, with twice the budget.
 
     A prefill that begins an object is left out for other shapes.
+
+    Args:
+        plan: What the answer is made of.
+        given: The evaluation.
+        attempt: How often its JSON was refused.
+        held: Whether it can say nothing else where the evaluation states a field, since nothing else is accepted.
     """
     values = {"prose": given.text, "schema": plan.bundle.formatter.prompt.shown(plan.schema)}
     request = ask(plan.bundle, "formatter", values, schema=plan.schema.grammar, deadline=plan.deadline)
@@ -45,23 +53,31 @@ def formatting(plan: Plan, given: Evaluation, attempt: int) -> Request:
         request = replace(request, prefill="")
     if not plan.measured:
         request = replace(request, accepts=partial(_valid, plan), blames=not plan.schema.widenings)
+    stated = _stated(plan, given)
     if not attempt:
-        return replace(request, expected=expected(plan, given))
+        return replace(request, expected=json.dumps(stated, ensure_ascii=False)) if stated else request
     return replace(
         request,
+        schema=_closed(plan.schema.grammar, stated) if held else plan.schema.grammar,
         max_tokens=2 * request.max_tokens,
         temperature=plan.bundle.formatter.generation.retry_temperature,
         seed=request.seed + attempt,
     )
 
 
-def expected(plan: Plan, given: Evaluation) -> str:
-    """The JSON that an evaluation states by itself, as far as the schema asks for it; empty where it states none."""
+def _stated(plan: Plan, given: Evaluation) -> dict[str, Any]:
+    """The fields that an evaluation states by itself, as far as the schema asks for them."""
     value, claims = given.verdict.value, plan.claims
     if claims is None or not isinstance(value, dict):
-        return ""
-    stated = {name: value[name] for name in plan.schema.fields if name in claims.shared and name in value}
-    return json.dumps(stated, ensure_ascii=False) if stated else ""
+        return {}
+    return {name: value[name] for name in plan.schema.fields if name in claims.shared and name in value}
+
+
+def _closed(grammar: dict[str, Any], stated: Mapping[str, Any]) -> dict[str, Any]:
+    """A schema of which nothing is left open that is stated."""
+    fields = grammar.get("properties", {})
+    held = {name: {"const": value} for name, value in stated.items() if name in fields}
+    return {**grammar, "properties": {**fields, **held}} if held else grammar
 
 
 def _valid(plan: Plan, text: str) -> bool:

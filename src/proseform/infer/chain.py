@@ -17,8 +17,9 @@ abstaining answer, or the refusal ``insufficient_evidence``.
 Neither prose nor JSON that the verifier does not accept leaves. Whoever wrote it is asked again, at most twice, sampled
 at the bundle's retry temperature with another seed (a greedy model would repeat itself). The evaluator begins at the
 line of its fault, where it is known which that is; the formatter has twice the budget where there is room, and a
-narrower schema where the engine cannot end a document by itself. In the evaluations of a bundle that says so, what does
-not follow from their evidence is computed anew and told, before they are verified.
+schema that leaves nothing open which the evaluation states, narrower still where the engine cannot end a document by
+itself. Where the bundle says so, what does not follow from an evaluation's evidence is computed anew and told before it
+is verified, and a quote for what no input names is struck out and told: the evaluator goes on from there.
 A bundle that accepts what is valid has models that cannot judge yet: prose is judged and reported, only the schema has
 to hold.
 Left out: several samples of one turn; open requests are a mapping for their sake. Hedged requests are the engine's.
@@ -57,11 +58,13 @@ from proseform.infer.moves import (
     Written,
 )  # fmt: skip
 from proseform.infer.verified import Answer, Formatted, Spent
-from proseform.verdict import Verdict
+from proseform.verdict import Correction, Verdict
 from proseform.verify import Evaluation
 
 TRIES = 3
 """How often the evaluator is asked, at most."""
+STRIKES = 16
+"""How often a quote is struck out and the evaluator goes on from there, at most: no try of its own."""
 ATTEMPTS = 3
 """How often the formatter is asked, at most."""
 _LEAST_SHARE = 4
@@ -80,8 +83,10 @@ class State:
         asked: Requests that the engine has, by id.
         ids: Ids that were given away.
         tries: How often the evaluator's prose was refused.
+        strikes: What was struck out of it.
         kept: The beginning of the prose that was refused last, up to its fault.
         attempt: Which attempt of the formatter this is, from 0.
+        held: Whether it can say nothing else than the evaluation: its document ended within its budget.
         evaluation: The evaluation with the verdict on it; empty until it is there.
         evaluator: What the evaluator cost, all tries together.
         formatter: What the formatter cost, all attempts together.
@@ -94,8 +99,10 @@ class State:
     asked: Mapping[int, Request] = field(default_factory=dict)
     ids: int = 0
     tries: int = 0
+    strikes: tuple[Correction, ...] = ()
     kept: str = ""
     attempt: int = 0
+    held: bool = False
     evaluation: Evaluation = _NONE
     evaluator: Spent = field(default_factory=Spent)
     formatter: Spent = field(default_factory=Spent)
@@ -182,7 +189,8 @@ def _evaluate(state: State) -> Step:
 
 def _format(state: State) -> Step:
     """The formatter's turn, for as long as it has attempts."""
-    return _count(replace(state, turn="formatter"), asks.formatting(state.plan, state.evaluation, state.attempt))
+    request = asks.formatting(state.plan, state.evaluation, state.attempt, held=state.held)
+    return _count(replace(state, turn="formatter"), request)
 
 
 def _count(state: State, request: Request) -> Step:
@@ -220,7 +228,9 @@ def _completed(state: State, completion: Completion) -> Step:
     if verdict.ok and judging.accepted(state.plan, judged):
         return _ended(state, [Done(_outcome(state, completion, verdict.value, judged))])
     if state.attempt + 1 < ATTEMPTS:
-        return _format(replace(state, avoid=state.avoid | {completion.backend}, attempt=state.attempt + 1))
+        fitted = completion.finish == "stop" and not completion.cut
+        avoid = state.avoid | {completion.backend}
+        return _format(replace(state, avoid=avoid, attempt=state.attempt + 1, held=fitted))
     if not verdict.ok:
         return _ended(state, [Refuse(completion.fault or refusals.invalid(verdict, state.plan.schema, ATTEMPTS))])
     return _ended(state, [Refuse(refusals.untrue(judged, ATTEMPTS))])
@@ -241,6 +251,10 @@ def _evaluated(state: State, completion: Completion) -> Step:
     if judging.accepted(plan, written.verdict):
         after, actions = _format(replace(state, evaluation=written, avoid=frozenset()))
         return after, [*([Store(plan.key, completion.text)] if plan.key else []), *actions]
+    if len(state.strikes) < STRIKES and (struck := judging.struck(plan, completion.text)):
+        kept, put_right = struck
+        after, actions = _evaluate(replace(state, strikes=(*state.strikes, put_right), kept=kept))
+        return after, [*([Restart()] if plan.stream else []), *actions]
     if state.tries + 1 < TRIES:
         kept = judging.sound(plan, completion.text)
         avoid = state.avoid | {completion.backend}
@@ -273,10 +287,10 @@ def _outcome(state: State, completion: Completion, value: Any, judged: Verdict) 
         seconds={role: spent.seconds for role, spent in spent_by.items()},
         tokens={role: spent.tokens for role, spent in spent_by.items()},
         prompt_tokens=prompted if prompted.keys() == spent_by.keys() else None,
-        tries=state.tries + 1,
+        tries=state.tries + len(state.strikes) + 1,
         grounded=grounding(value, taken.text, plan.schema),
         findings=judging.noticed(plan, taken.verdict, value),
-        recomputed=taken.recomputed,
+        recomputed=(*judging.standing(taken, state.strikes), *taken.recomputed),
         **rest,
     )
 

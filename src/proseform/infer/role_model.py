@@ -168,8 +168,8 @@ class RoleModel:
             renew = partial(constraints.own, request.schema, prefill)
             matcher = constraints.matcher(request.schema, prefill, deadline=request.deadline)
             budget = constraints.budget(request.schema, prefill, most, deadline=request.deadline)
-        elif request.grammar:
-            matcher = self._constraints().held(request.grammar, prefill)
+        elif request.form is not None:
+            matcher = self._constraints().held(request.form.filled(), prefill)
         row = decode.Row(given, most, request.temperature, request.seed, matcher, request.deadline)
         row.budget, row.renew = budget, renew
         if self.drafting is not None and request.expected.startswith(request.prefill):

@@ -45,3 +45,17 @@ def at(document: Any, pointer: str, absent: Any = None) -> Any:
         else:
             return absent
     return value
+
+
+def put(document: Any, pointer: str, part: Any) -> None:
+    """Put a part at a place of a document, which has one there already and is not itself that place.
+
+    >>> document = {"a": [1, 2]}
+    >>> put(document, "/a/1", 3)
+    >>> document
+    {'a': [1, 3]}
+    """
+    *way, last = steps(pointer)
+    for step in way:
+        document = document[step] if isinstance(document, dict) else document[int(step)]
+    document[last if isinstance(document, dict) else int(last)] = part

@@ -63,7 +63,7 @@ def assemble(
         )
         kind = run.formatter.kind if role == "formatter" else "causal"
         adapter = role if policy.adapter else ""
-        grammar = task.grammar if run.generation.guided and role == "evaluator" else ""
+        grammar = task.grammar if run.generation.guided is not False and role == "evaluator" else ""
         parts[role] = Part(name, base_digest, prompt, generation, adapter, adapter_digest, kind, grammar)
     accept = run.generation.accept
     bundle = Bundle(
