@@ -103,7 +103,10 @@ def test_a_grammar_that_is_not_taken_leaves_the_evaluation_free_and_the_log_with
     inputs = next(CV.generate("starter", "test", 7, 1)).inputs
     free = ask(engine.bundle, "evaluator", inputs, max_tokens=8)
     try:
-        texts = [one.text for one in completed(engine, [free, replace(free, grammar='start: "Okonkwo" NOWHERE')])]
+        texts = [
+            one.text
+            for one in completed(engine, [free, replace(free, form=guided.Form('start: "Okonkwo" NOWHERE', {}))])
+        ]
     finally:
         close(engine)
     assert texts[0] == texts[1]

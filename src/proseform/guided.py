@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from proseform.claims import quotes
@@ -29,16 +29,20 @@ class Form:
     Attributes:
         grammar: As the task states it.
         values: What the evaluator is shown, by the names of the inputs.
+        behind: What stands behind the prefill is of this grammar too (:func:`quoting`); empty where that is open.
     """
 
     grammar: str
     values: Mapping[str, Input | str]
+    behind: str = ""
 
     def filled(self) -> str:
         """See :func:`filled`."""
         return filled(self.grammar, self.values)
 
 
+BESIDE = 12
+"""Characters of a quote that does not name its thing itself; :data:`proseform.claims.judged.LEAST_BESIDE` letters."""
 _TERMINAL = re.compile(r"(?<![A-Z_])[A-Z][A-Z_]*(?![A-Z_])")
 
 
@@ -67,3 +71,39 @@ def filled(grammar: str, values: Mapping[str, Input | str]) -> str:
             words = json.dumps(quotes.pieces(text), ensure_ascii=False)
             lines.append(f'{part}: %regex {{"substring_chunks": {words}}}')
     return "\n".join(lines)
+
+
+def quoting(before: str, mark: str, after: str, lines: Sequence[str], names: Collection[str]) -> str:
+    r"""A grammar of texts that begin with a quote of some lines, or with none.
+
+    Args:
+        before: What stands before the mark that opens the quote.
+        mark: That mark, one character.
+        after: What closes it.
+        lines: The lines that may be quoted: words in a row of one of them, :data:`BESIDE` characters at least.
+        names: What may be quoted however short it is, as it stands in a line.
+
+    >>> print(quoting(" ", '"', '"', ["an old map"], ["map"]))
+    start: TEXT
+    TEXT: ((" \"" QUOTE "\"") | (" " /[^"]/)) /(?s:.*)/
+    QUOTE: (LINES & /.{12,}/) | NAMES
+    LINES: LINE_0
+    LINE_0: %regex {"substring_chunks": ["an", " ", "old", " ", "map"]}
+    NAMES: /map/i
+    """
+    opening, closing = json.dumps(before + mark, ensure_ascii=False), json.dumps(after, ensure_ascii=False)
+    parts = {
+        f"LINE_{number}": json.dumps(quotes.pieces(quotes.folded(line)), ensure_ascii=False)
+        for number, line in enumerate(lines)
+    }
+    escaped = "|".join(re.sub(r"[^\w ]", r"\\\g<0>", name) for name in map(quotes.folded, names))
+    return "\n".join(
+        (
+            "start: TEXT",
+            f"TEXT: (({opening} QUOTE {closing}) | ({json.dumps(before)} /[^{re.escape(mark)}]/)) /(?s:.*)/",
+            f"QUOTE: (LINES & /.{{{BESIDE},}}/) | NAMES",
+            f"LINES: {' | '.join(parts)}",
+            *(f'{part}: %regex {{"substring_chunks": {words}}}' for part, words in parts.items()),
+            f"NAMES: /{escaped}/i",
+        )
+    )

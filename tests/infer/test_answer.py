@@ -13,8 +13,9 @@ from proseform.abstention import Strange, fitted
 from proseform.errors import EngineError, InputError, Refusal, TaskError
 from proseform.infer import refusals
 from proseform.infer.answer import Answer, answer, answers, formatted
-from proseform.infer.chain import STRIKES, TRIES
+from proseform.infer.chain import TRIES
 from proseform.infer.grounding import grounding
+from proseform.laws import written
 from proseform.schema import Schema
 from proseform.tasks.cv import unread
 
@@ -491,13 +492,41 @@ def test_a_bundle_that_computes_nothing_by_rule_strikes_nothing_out():
     assert engine.requests[1].prefill == cut(case.prose, at)
 
 
+def _beside(case):
+    """A case's evaluation that quotes for a skill what speaks of another, the beginning of its line, and its quote."""
+    found = [*re.finditer('(^[^"\\n]* skill [^"]*: )"([^"\\n]*)", met', case.prose, re.MULTILINE)]
+    one, other = found[:2]
+    return case.prose.replace(f'{one[1]}"{one[2]}"', f'{one[1]}"{other[2]}"', 1), case.prose[: one.end(1)], one[2]
+
+
+def test_a_quote_that_bears_on_nothing_is_written_again_out_of_the_lines_that_bear():
+    cv = tasks.load("cv")
+    case = next(
+        one
+        for one in cv.generate("real", "valid", 7, 50)
+        if len(re.findall('skill [^"]*: "[^"]*", met', one.prose)) > 1
+    )
+    spoilt, before, right = _beside(case)
+    engine = recomputing(cv, [spoilt, case.prose])
+    engine.bundle = replace(engine.bundle, evaluator=replace(engine.bundle.evaluator, grammar=cv.grammar))
+    given = answer(engine, cv, case.inputs)
+    assert (given.prose, given.tries) == (case.prose, 2)
+    first, second = [request for request in engine.requests if request.role == "evaluator"]
+    assert second.prefill == before.rstrip()
+    assert (second.temperature, second.seed, second.expected) == (first.temperature, first.seed, spoilt)
+    assert not written.fault(second.form.behind, f' "{right}", met.\n')
+    assert not written.fault(second.form.behind, " no evidence, missing.\n")
+    wrong = spoilt[len(before) :].split('"')[1]
+    assert written.fault(second.form.behind, f' "{wrong}", met.\n')
+
+
 def test_an_evaluator_that_quotes_again_and_again_for_nothing_is_refused_in_the_end():
     cv = tasks.load("cv")
     case = next(one for one in cv.generate("real", "valid", 7, 50) if _lacking(one))
     engine = recomputing(cv, [_overstated(case)[0]] * 40)
     with pytest.raises(Refusal, match="ungrounded"):
         answer(engine, cv, case.inputs)
-    assert len(engine.requests) == STRIKES + TRIES
+    assert len(engine.requests) == 2 * TRIES, "each try is mended once"
 
 
 def test_nothing_that_spells_a_control_token_is_handed_on_to_be_continued():

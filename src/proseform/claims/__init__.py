@@ -17,16 +17,18 @@ Five keywords, which validators pass over and engines never see:
     judged.py      a value judged by them, with the evidence
     recomputed.py  what follows, computed anew where a value says otherwise
     struck.py      what is quoted for a thing that no input names, taken out
+    bearing.py     the lines that bear on what is quoted at a place
     marked.py      the inputs with their quotes marked, for pages
 
 Knowingly left out: whether a true quote *means* what it is quoted for. "No Python" quotes Python; that is the model's
 to know, and is measured.
 """
 
+from proseform.claims.bearing import bearing
 from proseform.claims.judged import judge, unquoted
 from proseform.claims.marked import marked
 from proseform.claims.recomputed import recomputed, undated
 from proseform.claims.stated import Claims, Synonyms, claims
 from proseform.claims.struck import struck
 
-__all__ = ["Claims", "Synonyms", "claims", "judge", "marked", "recomputed", "struck", "undated", "unquoted"]
+__all__ = ["Claims", "Synonyms", "bearing", "claims", "judge", "marked", "recomputed", "struck", "undated", "unquoted"]

@@ -87,10 +87,10 @@ def named(
     beside: Mapping[str, Any], absence: Absence, inputs: Mapping[str, Input], synonyms: Synonyms
 ) -> Iterator[Evidence]:
     """Where inputs first name what an absence is about, by whatever name, capitals aside; one place an input."""
-    terms = [_lowered(term) for term in _terms(beside.get(absence.names), absence.split, synonyms)]
+    names = [_lowered(term) for term in terms(beside.get(absence.names), absence.split, synonyms)]
     for name in absence.inputs:
         text = _lowered(inputs[name].text)
-        spans = (next(quotes.places(term, text), None) for term in terms)
+        spans = (next(quotes.places(one, text), None) for one in names)
         if first := min(filter(None, spans), default=None):
             yield Evidence("/", name, *inputs[name].locate(*first))
 
@@ -136,17 +136,17 @@ def _supports(
         stated = number(beside.get(source.states))
         return len(numbers) == 1 and stated is not None and stated == number(float(numbers[0].replace(",", ".")))
     if source.names:
-        terms = _terms(beside.get(source.names), source.split, synonyms)
-        if any(quotes.stands(term.casefold(), quote.casefold()) for term in terms):
+        names = terms(beside.get(source.names), source.split, synonyms)
+        if any(quotes.stands(term.casefold(), quote.casefold()) for term in names):
             return True
         if quotes.weight(quote) < LEAST_BESIDE:
             return False
         line = _line(text, *span).casefold()
-        return any(quotes.stands(term.casefold(), line) for term in terms)
+        return any(quotes.stands(term.casefold(), line) for term in names)
     return quotes.weight(quote) >= source.least or _NUMBER.fullmatch(quote) is not None
 
 
-def _terms(named: Any, split: Collection[str], synonyms: Synonyms) -> list[str]:
+def terms(named: Any, split: Collection[str], synonyms: Synonyms) -> list[str]:
     """The names of what a field names, its alternatives and other names of each among them."""
     names = [name for text in _listed(named) for name in _alternatives(text, split)]
     return [term for name in names for term in (name, *synonyms.get(name.casefold(), ()))]

@@ -9,31 +9,36 @@ from functools import partial
 from typing import Any
 
 from proseform.infer import Request, ask, judging
+from proseform.infer.mending import Kept
 from proseform.infer.moves import Plan
 from proseform.infer.narrow import narrow
 from proseform.verify import Evaluation
 
 _APART = 100
 """Seeds between those of two evaluations of one case."""
+_NOTHING = Kept()
 _WIDE = 3
 """Bytes a token that the first narrower schema counts with; the second counts with one, which always fits."""
 
 
-def evaluation(plan: Plan, tries: int, kept: str = "") -> Request:
+def evaluation(plan: Plan, tries: int, kept: Kept = _NOTHING) -> Request:
     """What the evaluator is asked; again it is sampled, since greedy it would write the same.
 
     Args:
         plan: What the answer is made of.
         tries: How often its prose was refused.
-        kept: The beginning of prose that was not accepted, which stands: it goes on from there.
+        kept: What stands of prose that was not accepted: it goes on from there.
     """
     accepts = None if plan.measured else partial(_accepted, plan)
     request = ask(plan.bundle, "evaluator", {**plan.inputs, **plan.excerpts}, deadline=plan.deadline, accepts=accepts)
+    if kept.text:
+        request = replace(request, prefill=kept.text, expected=kept.expected)
+    if kept.behind and request.form is not None:
+        request = replace(request, form=replace(request.form, behind=kept.behind))
     if not tries and not plan.sample:
-        return replace(request, prefill=kept) if kept else request
+        return request
     temperature = plan.bundle.evaluator.generation.retry_temperature
-    again = replace(request, temperature=temperature, seed=request.seed + tries + _APART * plan.sample)
-    return replace(again, prefill=kept) if kept else again
+    return replace(request, temperature=temperature, seed=request.seed + tries + _APART * plan.sample)
 
 
 def formatting(plan: Plan, given: Evaluation, attempt: int, *, held: bool = False) -> Request:

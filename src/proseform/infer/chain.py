@@ -18,8 +18,8 @@ Neither prose nor JSON that the verifier does not accept leaves. Whoever wrote i
 at the bundle's retry temperature with another seed (a greedy model would repeat itself). The evaluator begins at the
 line of its fault, where it is known which that is; the formatter has twice the budget where there is room, and a
 schema that leaves nothing open which the evaluation states, narrower still where the engine cannot end a document by
-itself. Where the bundle says so, what does not follow from an evaluation's evidence is computed anew and told before it
-is verified, and a quote for what no input names is struck out and told: the evaluator goes on from there.
+itself. What a rule can mend of an evaluation (:mod:`proseform.infer.mending`) is no try. Where the bundle says so, what
+does not follow from its evidence is computed anew, before it is verified, and told.
 A bundle that accepts what is valid has models that cannot judge yet: prose is judged and reported, only the schema has
 to hold.
 Left out: several samples of one turn; open requests are a mapping for their sake. Hedged requests are the engine's.
@@ -31,8 +31,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from proseform.infer import Completion, Request, abstained, asks, judging, late, refusals
+from proseform.infer import Completion, Request, abstained, asks, judging, late, mending, refusals
 from proseform.infer.grounding import grounding
+from proseform.infer.mending import Kept
 from proseform.infer.moves import (
     Action,
     Ask,
@@ -58,13 +59,13 @@ from proseform.infer.moves import (
     Written,
 )  # fmt: skip
 from proseform.infer.verified import Answer, Formatted, Spent
-from proseform.verdict import Correction, Verdict
+from proseform.verdict import Verdict
 from proseform.verify import Evaluation
 
 TRIES = 3
 """How often the evaluator is asked, at most."""
-STRIKES = 16
-"""How often a quote is struck out and the evaluator goes on from there, at most: no try of its own."""
+MENDS = 16
+"""How often an evaluation is mended by rule and goes on from there, at most: no tries of their own."""
 ATTEMPTS = 3
 """How often the formatter is asked, at most."""
 _LEAST_SHARE = 4
@@ -83,8 +84,8 @@ class State:
         asked: Requests that the engine has, by id.
         ids: Ids that were given away.
         tries: How often the evaluator's prose was refused.
-        strikes: What was struck out of it.
-        kept: The beginning of the prose that was refused last, up to its fault.
+        mends: How it was mended.
+        kept: What stands of the prose that was refused last.
         attempt: Which attempt of the formatter this is, from 0.
         held: Whether it can say nothing else than the evaluation: its document ended within its budget.
         evaluation: The evaluation with the verdict on it; empty until it is there.
@@ -99,8 +100,8 @@ class State:
     asked: Mapping[int, Request] = field(default_factory=dict)
     ids: int = 0
     tries: int = 0
-    strikes: tuple[Correction, ...] = ()
-    kept: str = ""
+    mends: tuple[Kept, ...] = ()
+    kept: Kept = field(default_factory=Kept)
     attempt: int = 0
     held: bool = False
     evaluation: Evaluation = _NONE
@@ -251,13 +252,12 @@ def _evaluated(state: State, completion: Completion) -> Step:
     if judging.accepted(plan, written.verdict):
         after, actions = _format(replace(state, evaluation=written, avoid=frozenset()))
         return after, [*([Store(plan.key, completion.text)] if plan.key else []), *actions]
-    if len(state.strikes) < STRIKES and (struck := judging.struck(plan, completion.text)):
-        kept, put_right = struck
-        after, actions = _evaluate(replace(state, strikes=(*state.strikes, put_right), kept=kept))
+    mend = mending.mended(plan, completion.text) if len(state.mends) < MENDS else None
+    if mend is not None and mend.text != state.kept.text:  # else it has not helped
+        after, actions = _evaluate(replace(state, mends=(*state.mends, mend), kept=mend))
         return after, [*([Restart()] if plan.stream else []), *actions]
     if state.tries + 1 < TRIES:
-        kept = judging.sound(plan, completion.text)
-        avoid = state.avoid | {completion.backend}
+        kept, avoid = mending.sound(plan, completion.text), state.avoid | {completion.backend}
         after, actions = _evaluate(replace(state, avoid=avoid, tries=state.tries + 1, kept=kept))
         return after, [*([Restart()] if plan.stream else []), *actions]
     return _ended(state, [Refuse(refusals.unverified(written.verdict, TRIES))])
@@ -287,10 +287,10 @@ def _outcome(state: State, completion: Completion, value: Any, judged: Verdict) 
         seconds={role: spent.seconds for role, spent in spent_by.items()},
         tokens={role: spent.tokens for role, spent in spent_by.items()},
         prompt_tokens=prompted if prompted.keys() == spent_by.keys() else None,
-        tries=state.tries + len(state.strikes) + 1,
+        tries=state.tries + len(state.mends) + 1,
         grounded=grounding(value, taken.text, plan.schema),
         findings=judging.noticed(plan, taken.verdict, value),
-        recomputed=(*judging.standing(taken, state.strikes), *taken.recomputed),
+        recomputed=(*mending.standing(taken, state.mends), *taken.recomputed),
         **rest,
     )
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from proseform.infer.drafts import Drafting
     from proseform.infer.endings.budget import Budget
+    from proseform.infer.grammars.both import Both
     from proseform.infer.grammars.constrain import Constraints
 
 _RANKED = 4
@@ -60,7 +61,7 @@ class Row:
     max_tokens: int
     temperature: float = 0.0
     seed: int = 0
-    matcher: LLMatcher | None = None
+    matcher: LLMatcher | Both | None = None
     deadline: float | None = None
     given: int = 0
     watch: Callable[[Row], bool] | None = None
@@ -71,7 +72,7 @@ class Row:
     finish: Literal["stop", "length", "deadline", "left", ""] = ""
     fault: Refusal | None = None
     noise: torch.Generator = field(init=False)
-    _start: LLMatcher | None = None
+    _start: LLMatcher | Both | None = None
 
     def __post_init__(self) -> None:
         """Keep the matcher's first state: tokens may be taken back."""
@@ -116,7 +117,7 @@ class Row:
         self._restart(self._start, len(self.ids) - taken)
         return 1  # the last token is read by the model once more
 
-    def _end_of(self, matcher: LLMatcher | None) -> None:
+    def _end_of(self, matcher: LLMatcher | Both | None) -> None:
         """End where the model or the matcher ends; a matcher may also have met a limit of its own, or a dead end."""
         if matcher is None or (not matcher.is_error() and matcher.is_accepting()):
             self.finish = "stop"
@@ -143,7 +144,7 @@ class Row:
             self._restart(self._start, kept)
         return dropped
 
-    def _restart(self, start: LLMatcher, kept: int) -> None:
+    def _restart(self, start: LLMatcher | Both, kept: int) -> None:
         """Keep the first so many tokens, and stand behind them with a copy of a matcher at the beginning."""
         del self.ids[kept:]
         self.matcher = start.deep_copy()

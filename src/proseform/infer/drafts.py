@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from llguidance import LLMatcher
 
+    from proseform.infer.grammars.both import Both
     from proseform.infer.grammars.constrain import Constraints
 
 GRAMS = (3, 2, 1)
@@ -83,7 +84,7 @@ class Drafts:
         self._trust = self._longest if self._expected else _FIRST
         self._sure = 0
 
-    def draft(self, ids: Sequence[int], matcher: LLMatcher | None, most: int) -> list[int]:
+    def draft(self, ids: Sequence[int], matcher: LLMatcher | Both | None, most: int) -> list[int]:
         """A draft.
 
         Args:
@@ -121,7 +122,7 @@ class Drafts:
         elif self._sure <= taken < drafted:
             self._trust = max(_LEAST, taken - self._sure)
 
-    def _next_forced(self, matcher: LLMatcher | None) -> list[int]:
+    def _next_forced(self, matcher: LLMatcher | Both | None) -> list[int]:
         """What the grammar forces."""
         if self._forced is None or matcher is None or matcher.is_stopped():
             return []
@@ -162,7 +163,7 @@ class Drafts:
         self._indexed = max(0, len(self._history) - 1)
 
 
-def _allowed(matcher: LLMatcher | None, piece: Sequence[int]) -> list[int]:
+def _allowed(matcher: LLMatcher | Both | None, piece: Sequence[int]) -> list[int]:
     """As much of a piece as the grammar allows; its matcher stands behind that."""
     return list(piece if matcher is None else piece[: matcher.try_consume_tokens(list(piece))])
 

@@ -169,7 +169,7 @@ class RoleModel:
             matcher = constraints.matcher(request.schema, prefill, deadline=request.deadline)
             budget = constraints.budget(request.schema, prefill, most, deadline=request.deadline)
         elif request.form is not None:
-            matcher = self._constraints().held(request.form.filled(), prefill)
+            matcher = self._constraints().held(request.form, prefill)
         row = decode.Row(given, most, request.temperature, request.seed, matcher, request.deadline)
         row.budget, row.renew = budget, renew
         if self.drafting is not None and request.expected.startswith(request.prefill):

@@ -20,6 +20,7 @@ from proseform import bytewise, digest
 from proseform.errors import InputError
 from proseform.infer.endings.budget import Budget
 from proseform.infer.endings.search import Endings
+from proseform.infer.grammars.both import Both
 from proseform.infer.grammars.compilations import Compilations
 from proseform.infer.grammars.compile import held
 from proseform.infer.grammars.compile import matcher as compiled
@@ -27,6 +28,8 @@ from proseform.infer.grammars.examine import checked
 
 if TYPE_CHECKING:
     from llguidance import LLMatcher
+
+    from proseform.guided import Form
 
 T = TypeVar("T")
 _LOG = logging.getLogger("proseform.infer")
@@ -79,12 +82,18 @@ class Constraints:
             )
         return matcher
 
-    def held(self, grammar: str, prefill: Sequence[int] = ()) -> LLMatcher | None:
-        """A matcher at the beginning of a text of a Lark grammar, or behind a prefill; compiled for this text alone.
+    def held(self, form: Form, prefill: Sequence[int] = ()) -> LLMatcher | Both | None:
+        """A matcher at the beginning of a text of a form, or behind a prefill; compiled for this text alone.
 
         None where llguidance cannot hold a text to it within its limits, or the prefill begins none: the text runs free
         then, and is judged all the same.
         """
+        matcher = self._of(form.filled(), prefill)
+        behind = self._of(form.behind) if form.behind and matcher is not None else None
+        return matcher if matcher is None or behind is None else Both(matcher, behind)
+
+    def _of(self, grammar: str, prefill: Sequence[int] = ()) -> LLMatcher | None:
+        """A matcher of a Lark grammar; None where there is none."""
         matcher = held(self._tokenizer, grammar)
         if not matcher.is_error():
             matcher.consume_tokens(list(prefill))
@@ -141,14 +150,19 @@ class Constraints:
             piece = self._pieces[ids[0]] = bytes(self._tokenizer.decode_bytes(list(ids)))
         return piece
 
-    def allowed(self, matchers: Sequence[LLMatcher | None]) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    def allowed(self, matchers: Sequence[LLMatcher | Both | None]) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """Which tokens may come next: a row for each matcher, a column for each logit. None allows all."""
         from llguidance.numpy import fill_next_token_bitmask
 
         words = (self._tokenizer.vocab_size + 31) // 32
         bits = np.full((len(matchers), words), -1, dtype=np.int32)
         for row, matcher in enumerate(matchers):
-            if matcher is not None:
+            if isinstance(matcher, Both):
+                other = np.full((1, words), -1, dtype=np.int32)
+                fill_next_token_bitmask(matcher.one, bits, row)
+                fill_next_token_bitmask(matcher.other, other, 0)
+                bits[row] &= other[0]
+            elif matcher is not None:
                 fill_next_token_bitmask(matcher, bits, row)
         allowed = np.unpackbits(bits.view(np.uint8), axis=1, bitorder="little")[:, : self._vocabulary].astype(np.bool_)
         beyond = self._vocabulary - allowed.shape[1]
@@ -173,7 +187,7 @@ class Constraints:
         return matcher
 
 
-def exhausted(matcher: LLMatcher) -> bool:
+def exhausted(matcher: LLMatcher | Both) -> bool:
     """Whether a matcher has met a limit of its automaton, which it shares with all of its copies.
 
     The automaton of a grammar is built while documents are read, and one document can use up what is allowed for all.

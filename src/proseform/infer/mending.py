@@ -1,0 +1,129 @@
+"""Where an evaluation that was not accepted goes on.
+
+A *mend* leaves the evaluator less to choose from, by a rule, so that it is asked as it was before, and not counted as a
+try: a quote for what no input names is struck out; a quote that bears on nothing is written again, out of the lines
+that do; periods that run to the present get their date. Where no rule helps, the evaluator tries again, sampled, behind
+what was sound.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any
+
+from proseform import claims, guided, verify
+from proseform.infer import judging, tokens
+from proseform.schema import pointer
+from proseform.strict import same
+from proseform.verdict import Reason
+
+if TYPE_CHECKING:
+    from proseform.infer.moves import Plan
+    from proseform.task import Task
+    from proseform.verdict import Correction
+    from proseform.verify import Evaluation
+
+_LINE = re.compile(r"line ([0-9]{1,4})")
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept of an evaluation that was not accepted, and goes on.
+
+    Attributes:
+        text: Its beginning, which stands.
+        expected: All of it, as far as it probably stays what it was; empty where nothing is known.
+        behind: A grammar of what goes on (:func:`proseform.guided.quoting`); empty where that is open.
+        told: What was struck out.
+    """
+
+    text: str = ""
+    expected: str = ""
+    behind: str = ""
+    told: Correction | None = None
+
+
+def mended(plan: Plan, prose: str) -> Kept | None:
+    """The beginning of an evaluation that was not accepted, up to a fault that a rule can mend; None for others.
+
+    Nothing is struck out but where the bundle says that what follows by rule is computed by rule. Nothing is kept that
+    spells a control token: a server that is asked in messages would read it as one.
+    """
+    verdict, task = judging.evaluation(plan, prose).verdict, plan.task
+    if task is None or task.write is None or verdict.reason not in (Reason.UNGROUNDED, Reason.INCONSISTENT):
+        return None
+    value = verify.form(prose, task, plan.inputs).value
+    if verdict.reason is Reason.INCONSISTENT:
+        place = claims.undated(value, task.claims)
+        kept = Kept(_until(task.write, value, place)[0].rstrip(" ")) if place else None
+    else:
+        kept = _struck(plan, task, value, verdict.where) or _misquoted(plan, task, value, verdict.where)
+    return None if kept is None or tokens.special(kept.text) else kept
+
+
+def sound(plan: Plan, prose: str) -> Kept:
+    """The beginning of an evaluation that was not accepted, in whole lines, up to its fault; empty where nothing is.
+
+    A line that is none of the form has its number in the verdict; in which line something stands that is not grounded,
+    the task's writer tells. Control tokens are as for :func:`mended`.
+    """
+    verdict, task = judging.evaluation(plan, prose).verdict, plan.task
+    kept = ""
+    if verdict.reason is Reason.FORM and (numbered := _LINE.fullmatch(verdict.where)):
+        kept = "".join(prose.splitlines(keepends=True)[: int(numbered[1]) - 1])
+    elif verdict.reason is Reason.UNGROUNDED and task is not None and task.write is not None:
+        value = verify.form(prose, task, plan.inputs).value
+        if isinstance(pointer.at(value, verdict.where), str):
+            kept = "".join(_until(task.write, value, verdict.where)[0].rpartition("\n")[:2])
+    return Kept("" if tokens.special(kept) else kept)
+
+
+def standing(taken: Evaluation, mends: Sequence[Kept]) -> Iterator[Correction]:
+    """What was struck out and is still out: an evaluation that was written again from an earlier line forgets it."""
+    value = taken.verdict.value
+    yield from (one.told for one in mends if one.told and same(pointer.at(value, one.told.pointer), one.told.follows))
+
+
+def _struck(plan: Plan, task: Task, value: Any, place: str) -> Kept | None:
+    """Behind a quote for what no input names, without it: what stands there instead is as the task writes it."""
+    if plan.bundle.accept != "recomputed" or task.write is None:
+        return None
+    without = claims.struck(value, place, task.claims, plan.inputs, task.synonyms)
+    if without is None:
+        return None
+    before, after = task.write(value), task.write(without[0])
+    same_first, same_last = _alike(before, after), _alike(before[::-1], after[::-1])
+    return Kept(after[: max(same_first, len(after) - same_last)], after, told=without[1])
+
+
+def _misquoted(plan: Plan, task: Task, value: Any, place: str) -> Kept | None:
+    """Before a quote that bears on nothing, where the evaluator is shown lines that bear: it quotes these, or none."""
+    texts = {**{name: given.text for name, given in plan.inputs.items()}, **plan.excerpts}
+    lines, names = claims.bearing(value, place, task.claims, texts, task.synonyms)
+    if not lines or not plan.bundle.evaluator.grammar or task.write is None:
+        return None
+    until, after = _until(task.write, value, place)
+    mark, kept = until[-1:], until[:-1].rstrip(" ")
+    if mark.isalnum() or mark.isspace() or not after:
+        return None
+    return Kept(kept, task.write(value), guided.quoting(until[len(kept) : -1], mark, after, lines, names))
+
+
+def _until(write: Callable[[Any], str], value: Any, place: str) -> tuple[str, str]:
+    """An evaluation up to where it says what stands at a place, and the character behind that."""
+    ways = []
+    for other in "01":
+        changed = copy.deepcopy(value)
+        pointer.put(changed, place, other)
+        ways.append(write(changed))
+    alike = _alike(*ways)
+    return ways[0][:alike], ways[0][alike + 1 : alike + 2]
+
+
+def _alike(one: str, other: str) -> int:
+    """Characters with which both begin."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
