@@ -81,7 +81,7 @@ def quoting(before: str, mark: str, after: str, lines: Sequence[str], names: Col
         mark: That mark, one character.
         after: What closes it.
         lines: The lines that may be quoted: words in a row of one of them, :data:`BESIDE` characters at least.
-        names: What may be quoted however short it is, as it stands in a line.
+        names: What may be quoted however short it is, as it stands in one of them.
 
     >>> print(quoting(" ", '"', '"', ["an old map"], ["map"]))
     start: TEXT
@@ -89,14 +89,13 @@ def quoting(before: str, mark: str, after: str, lines: Sequence[str], names: Col
     QUOTE: (LINES & /.{12,}/) | NAMES
     LINES: LINE_0
     LINE_0: %regex {"substring_chunks": ["an", " ", "old", " ", "map"]}
-    NAMES: /map/i
+    NAMES: "map"
     """
     opening, closing = json.dumps(before + mark, ensure_ascii=False), json.dumps(after, ensure_ascii=False)
     parts = {
         f"LINE_{number}": json.dumps(quotes.pieces(quotes.folded(line)), ensure_ascii=False)
         for number, line in enumerate(lines)
     }
-    escaped = "|".join(re.sub(r"[^\w ]", r"\\\g<0>", name) for name in map(quotes.folded, names))
     return "\n".join(
         (
             "start: TEXT",
@@ -104,6 +103,6 @@ def quoting(before: str, mark: str, after: str, lines: Sequence[str], names: Col
             f"QUOTE: (LINES & /.{{{BESIDE},}}/) | NAMES",
             f"LINES: {' | '.join(parts)}",
             *(f'{part}: %regex {{"substring_chunks": {words}}}' for part, words in parts.items()),
-            f"NAMES: /{escaped}/i",
+            f"NAMES: {' | '.join(json.dumps(name, ensure_ascii=False) for name in names)}",
         )
     )

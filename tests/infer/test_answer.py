@@ -499,7 +499,9 @@ def _beside(case):
     return case.prose.replace(f'{one[1]}"{one[2]}"', f'{one[1]}"{other[2]}"', 1), case.prose[: one.end(1)], one[2]
 
 
-def test_a_quote_that_bears_on_nothing_is_written_again_out_of_the_lines_that_bear():
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_quote_that_bears_on_nothing_is_written_again_out_of_the_lines_that_bear(ends):
+    """By an engine that holds texts to a form; any other tries again from the line."""
     cv = tasks.load("cv")
     case = next(
         one
@@ -509,9 +511,13 @@ def test_a_quote_that_bears_on_nothing_is_written_again_out_of_the_lines_that_be
     spoilt, before, right = _beside(case)
     engine = recomputing(cv, [spoilt, case.prose])
     engine.bundle = replace(engine.bundle, evaluator=replace(engine.bundle.evaluator, grammar=cv.grammar))
+    engine.ends = ends
     given = answer(engine, cv, case.inputs)
     assert (given.prose, given.tries) == (case.prose, 2)
     first, second = [request for request in engine.requests if request.role == "evaluator"]
+    if not ends:
+        assert (second.prefill, second.seed) == (before[: before.rindex("\n") + 1], first.seed + 1)
+        return
     assert second.prefill == before.rstrip()
     assert (second.temperature, second.seed, second.expected) == (first.temperature, first.seed, spoilt)
     assert not written.fault(second.form.behind, f' "{right}", met.\n')

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from proseform.claims import quotes
-from proseform.claims.judged import at, terms
+from proseform.claims.judged import at, lowered, terms
 from proseform.claims.stated import Claims, Synonyms
 
 
 def bearing(
     value: Any, place: str, claims: Claims, texts: Mapping[str, str], synonyms: Synonyms
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    r"""The lines that name the thing beside a quote, and its names; both empty where it may be about anything.
+    r"""The lines that name the thing beside a quote, and its names as they stand there.
+
+    None where it may be about anything.
 
     Args:
         value: A value that conforms to the schema.
@@ -27,7 +29,7 @@ def bearing(
     >>> shown = {"x-from": "note", "x-supports": {"names": "of"}}
     >>> stated = claims(Schema({"properties": {"of": {}, "shown": shown}}), ["note"])
     >>> bearing({"of": "map", "shown": "pen"}, "/shown", stated, {"note": "a pen\nan old Map"}, {})
-    (('an old Map',), ('map',))
+    (('an old Map',), ('Map',))
     """
     for where, location, stated in claims.schema.annotations(value):
         source = claims.source(location, stated)
@@ -35,6 +37,13 @@ def bearing(
             continue
         names = terms(at(value, place)[1].get(source.names), source.split, synonyms)
         lines = (line for name in source.inputs for line in texts[name].split("\n"))
-        bear = [line for line in lines if any(quotes.stands(name.casefold(), line.casefold()) for name in names)]
-        return tuple(dict.fromkeys(bear)), tuple(names) if bear else ()
+        bear = {line: found for line in lines if (found := tuple(_standing(line, names)))}
+        return tuple(bear), tuple(dict.fromkeys(name for found in bear.values() for name in found))
     return (), ()
+
+
+def _standing(line: str, names: Sequence[str]) -> Iterator[str]:
+    """Names in a line, as they are written there."""
+    for name in names:
+        for start, end in quotes.places(lowered(name), lowered(line)):
+            yield quotes.folded(line[start:end])

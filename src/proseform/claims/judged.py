@@ -87,9 +87,9 @@ def named(
     beside: Mapping[str, Any], absence: Absence, inputs: Mapping[str, Input], synonyms: Synonyms
 ) -> Iterator[Evidence]:
     """Where inputs first name what an absence is about, by whatever name, capitals aside; one place an input."""
-    names = [_lowered(term) for term in terms(beside.get(absence.names), absence.split, synonyms)]
+    names = [lowered(term) for term in terms(beside.get(absence.names), absence.split, synonyms)]
     for name in absence.inputs:
-        text = _lowered(inputs[name].text)
+        text = lowered(inputs[name].text)
         spans = (next(quotes.places(one, text), None) for one in names)
         if first := min(filter(None, spans), default=None):
             yield Evidence("/", name, *inputs[name].locate(*first))
@@ -153,7 +153,7 @@ def terms(named: Any, split: Collection[str], synonyms: Synonyms) -> list[str]:
 
 
 @lru_cache(maxsize=64)
-def _lowered(text: str) -> str:
+def lowered(text: str) -> str:
     """A text without capitals, character by character, so that places stay what they are."""
     lowered = text.lower()
     if len(lowered) == len(text):

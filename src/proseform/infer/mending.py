@@ -59,7 +59,7 @@ def mended(plan: Plan, prose: str) -> Kept | None:
     value = verify.form(prose, task, plan.inputs).value
     if verdict.reason is Reason.INCONSISTENT:
         place = claims.undated(value, task.claims)
-        kept = Kept(_until(task.write, value, place)[0].rstrip(" ")) if place else None
+        kept = _dated(task.write, value, place) if place else None
     else:
         kept = _struck(plan, task, value, verdict.where) or _misquoted(plan, task, value, verdict.where)
     return None if kept is None or tokens.special(kept.text) else kept
@@ -78,7 +78,8 @@ def sound(plan: Plan, prose: str) -> Kept:
     elif verdict.reason is Reason.UNGROUNDED and task is not None and task.write is not None:
         value = verify.form(prose, task, plan.inputs).value
         if isinstance(pointer.at(value, verdict.where), str):
-            kept = "".join(_until(task.write, value, verdict.where)[0].rpartition("\n")[:2])
+            until, _ = _until(task.write, value, verdict.where)
+            kept = "".join(until.rpartition("\n")[:2])
     return Kept("" if tokens.special(kept) else kept)
 
 
@@ -102,26 +103,35 @@ def _struck(plan: Plan, task: Task, value: Any, place: str) -> Kept | None:
 
 def _misquoted(plan: Plan, task: Task, value: Any, place: str) -> Kept | None:
     """Before a quote that bears on nothing, where the evaluator is shown lines that bear: it quotes these, or none."""
+    if plan.narrows or not plan.bundle.evaluator.grammar or task.write is None:
+        return None  # an engine that does not end documents holds to no form either: greedy it would write the same
     texts = {**{name: given.text for name, given in plan.inputs.items()}, **plan.excerpts}
     lines, names = claims.bearing(value, place, task.claims, texts, task.synonyms)
-    if not lines or not plan.bundle.evaluator.grammar or task.write is None:
+    if not lines:
         return None
-    until, after = _until(task.write, value, place)
-    mark, kept = until[-1:], until[:-1].rstrip(" ")
+    until, behind = _until(task.write, value, place)
+    mark, kept, after = until[-1:], until[:-1].rstrip(" "), behind[:1]
     if mark.isalnum() or mark.isspace() or not after:
         return None
     return Kept(kept, task.write(value), guided.quoting(until[len(kept) : -1], mark, after, lines, names))
 
 
+def _dated(write: Callable[[Any], str], value: Any, place: str) -> Kept:
+    """Up to where a date belongs; what stands behind it is expected again."""
+    until, behind = _until(write, value, place)
+    kept = until.rstrip(" ")
+    return Kept(kept, kept + behind)
+
+
 def _until(write: Callable[[Any], str], value: Any, place: str) -> tuple[str, str]:
-    """An evaluation up to where it says what stands at a place, and the character behind that."""
+    """An evaluation up to where it says what stands at a place, and what it says behind that."""
     ways = []
     for other in "01":
         changed = copy.deepcopy(value)
         pointer.put(changed, place, other)
         ways.append(write(changed))
     alike = _alike(*ways)
-    return ways[0][:alike], ways[0][alike + 1 : alike + 2]
+    return ways[0][:alike], ways[0][alike + 1 :]
 
 
 def _alike(one: str, other: str) -> int:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from proseform import bytewise, guided, testing
 from proseform import task as tasks
+from proseform.claims import quotes
 from proseform.infer import ask
 from proseform.infer.answer import close, completed
 from proseform.infer.grammars.both import Both
@@ -59,7 +60,7 @@ def test_models_that_know_nothing_quote_a_line_that_bears_or_nothing(tmp_path, s
     engine = LocalEngine(testing.random_bundle(tmp_path / "bundle", cv, max_length=4096))
     name, role = case.answer["candidate"], case.answer["role"]
     begun = f"{name} for {role}.\nRequires skill {role}:"
-    behind = guided.quoting(" ", '"', '"', [line], [])
+    behind = guided.quoting(" ", '"', '"', [line], quotes.pieces(line)[:1])
     form = guided.Form(cv.grammar, case.inputs, behind)
     asked = ask(engine.bundle, "evaluator", case.inputs, temperature=1.0, seed=seed, max_tokens=200, form=form)
     request = replace(asked, prefill=begun)
