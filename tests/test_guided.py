@@ -61,8 +61,8 @@ def test_any_words_in_a_row_of_any_input_can_be_quoted_and_no_input_is_read_as_a
     words = quotes.pieces(shown)
     assert "".join(words) == shown
     start = data.draw(st.integers(0, len(words) - 1))
-    said = "".join(words[start : start + 4])
-    if '"' not in said and len(said) <= 40:
+    said = "".join(words[start : start + 4]).strip()
+    if said and '"' not in said and len(said) <= 40:
         assert not fault(filled, f'He says "{said}".')
     strange = "\N{SNOWMAN}\N{COMET}"
     assert fault(filled, f'He says "{strange}".')
@@ -83,6 +83,12 @@ def test_a_word_that_a_line_break_divides_can_be_quoted_in_both_ways():
     filled = guided.filled(QUOTED, {"note": "data model-\nling"})
     assert [fault(filled, f'He says "{said}".') for said in ("modelling", "model-ling")] == ["", ""]
     assert fault(filled, 'He says "model- ling".')
+
+
+def test_a_quote_neither_begins_nor_ends_with_a_blank():
+    filled = guided.filled(QUOTED, {"note": "Nalain Ongaray"})
+    said = ("Nalain", "Nalain Ongaray", "Nalain ", " Ongaray", " ")
+    assert [not fault(filled, f'He says "{one}".') for one in said] == [True, True, False, False, False]
 
 
 def test_an_empty_input_can_be_quoted_nowhere_and_spoils_nothing():

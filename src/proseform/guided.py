@@ -43,6 +43,8 @@ class Form:
 
 BESIDE = 12
 """Characters of a quote that does not name its thing itself; :data:`proseform.claims.judged.LEAST_BESIDE` letters."""
+_WORDS = r"/\S(?s:.*\S)?/"
+"""What begins and ends with no blank."""
 _TERMINAL = re.compile(r"(?<![A-Z_])[A-Z][A-Z_]*(?![A-Z_])")
 
 
@@ -55,7 +57,7 @@ def filled(grammar: str, values: Mapping[str, Input | str]) -> str:
 
     >>> print(filled('start: "so " NOTE', {"note": "a\n map", "rule": "none"}))
     start: "so " NOTE
-    NOTE: NOTE_0
+    NOTE: (NOTE_0) & /\S(?s:.*\S)?/
     NOTE_0: %regex {"substring_chunks": ["a", " ", "map"]}
     """
     named = set(_TERMINAL.findall(grammar))
@@ -66,32 +68,29 @@ def filled(grammar: str, values: Mapping[str, Input | str]) -> str:
             continue
         texts = [text for text in quotes.readings(Input.of(value).text) if text] or [" "]
         parts = {f"{terminal}_{number}": text for number, text in enumerate(texts)}
-        lines.append(f"{terminal}: {' | '.join(parts)}")
+        lines.append(f"{terminal}: ({' | '.join(parts)}) & {_WORDS}")
         for part, text in parts.items():
             words = json.dumps(quotes.pieces(text), ensure_ascii=False)
             lines.append(f'{part}: %regex {{"substring_chunks": {words}}}')
     return "\n".join(lines)
 
 
-def quoting(before: str, mark: str, after: str, lines: Sequence[str], names: Collection[str]) -> str:
-    r"""A grammar of texts that begin with a quote of some lines, or with none.
+def quoting(after: str, lines: Sequence[str], names: Collection[str]) -> str:
+    r"""A grammar of texts that begin with a quote of some lines.
 
     Args:
-        before: What stands before the mark that opens the quote.
-        mark: That mark, one character.
-        after: What closes it.
+        after: What closes the quote, one character.
         lines: The lines that may be quoted: words in a row of one of them, :data:`BESIDE` characters at least.
         names: What may be quoted however short it is, as it stands in one of them.
 
-    >>> print(quoting(" ", '"', '"', ["an old map"], ["map"]))
+    >>> print(quoting('"', ["an old map"], ["map"]))
     start: TEXT
-    TEXT: ((" \"" QUOTE "\"") | (" " /[^"]/)) /(?s:.*)/
-    QUOTE: (LINES & /.{12,}/) | NAMES
+    TEXT: QUOTE "\"" /(?s:.*)/
+    QUOTE: (LINES & /\S.{10,}\S/) | NAMES
     LINES: LINE_0
     LINE_0: %regex {"substring_chunks": ["an", " ", "old", " ", "map"]}
     NAMES: "map"
     """
-    opening, closing = json.dumps(before + mark, ensure_ascii=False), json.dumps(after, ensure_ascii=False)
     parts = {
         f"LINE_{number}": json.dumps(quotes.pieces(quotes.folded(line)), ensure_ascii=False)
         for number, line in enumerate(lines)
@@ -99,8 +98,8 @@ def quoting(before: str, mark: str, after: str, lines: Sequence[str], names: Col
     return "\n".join(
         (
             "start: TEXT",
-            f"TEXT: (({opening} QUOTE {closing}) | ({json.dumps(before)} /[^{re.escape(mark)}]/)) /(?s:.*)/",
-            f"QUOTE: (LINES & /.{{{BESIDE},}}/) | NAMES",
+            f"TEXT: QUOTE {json.dumps(after)} /(?s:.*)/",
+            rf"QUOTE: (LINES & /\S.{{{BESIDE - 2},}}\S/) | NAMES",
             f"LINES: {' | '.join(parts)}",
             *(f'{part}: %regex {{"substring_chunks": {words}}}' for part, words in parts.items()),
             f"NAMES: {' | '.join(json.dumps(name, ensure_ascii=False) for name in names)}",

@@ -518,12 +518,11 @@ def test_a_quote_that_bears_on_nothing_is_written_again_out_of_the_lines_that_be
     if not ends:
         assert (second.prefill, second.seed) == (before[: before.rindex("\n") + 1], first.seed + 1)
         return
-    assert second.prefill == before.rstrip()
+    assert second.prefill == f'{before}"'
     assert (second.temperature, second.seed, second.expected) == (first.temperature, first.seed, spoilt)
-    assert not written.fault(second.form.behind, f' "{right}", met.\n')
-    assert not written.fault(second.form.behind, " no evidence, missing.\n")
+    assert not written.fault(second.form.behind, f'{right}", met.\n')
     wrong = spoilt[len(before) :].split('"')[1]
-    assert written.fault(second.form.behind, f' "{wrong}", met.\n')
+    assert written.fault(second.form.behind, f'{wrong}", met.\n')
 
 
 def test_an_evaluator_that_quotes_again_and_again_for_nothing_is_refused_in_the_end():

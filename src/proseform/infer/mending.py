@@ -102,7 +102,7 @@ def _struck(plan: Plan, task: Task, value: Any, place: str) -> Kept | None:
 
 
 def _misquoted(plan: Plan, task: Task, value: Any, place: str) -> Kept | None:
-    """Before a quote that bears on nothing, where the evaluator is shown lines that bear: it quotes these, or none."""
+    """Before a quote that bears on nothing, where the evaluator is shown lines that bear: it quotes one of these."""
     if plan.narrows or not plan.bundle.evaluator.grammar or task.write is None:
         return None  # an engine that does not end documents holds to no form either: greedy it would write the same
     texts = {**{name: given.text for name, given in plan.inputs.items()}, **plan.excerpts}
@@ -110,10 +110,7 @@ def _misquoted(plan: Plan, task: Task, value: Any, place: str) -> Kept | None:
     if not lines:
         return None
     until, behind = _until(task.write, value, place)
-    mark, kept, after = until[-1:], until[:-1].rstrip(" "), behind[:1]
-    if mark.isalnum() or mark.isspace() or not after:
-        return None
-    return Kept(kept, task.write(value), guided.quoting(until[len(kept) : -1], mark, after, lines, names))
+    return Kept(until, task.write(value), guided.quoting(behind[:1], lines, names)) if behind else None
 
 
 def _dated(write: Callable[[Any], str], value: Any, place: str) -> Kept:

@@ -53,14 +53,14 @@ def test_a_token_may_come_next_where_both_allow_it(text):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_models_that_know_nothing_quote_a_line_that_bears_or_nothing(tmp_path, seed):
+def test_models_that_know_nothing_quote_a_line_that_bears(tmp_path, seed):
     cv = tasks.load("cv")
     (case,) = cv.generate("starter", "test", seed, 1)
     line = next(line for line in case.inputs["cv"].split("\n") if 12 < len(line) < 100 and '"' not in line)
     engine = LocalEngine(testing.random_bundle(tmp_path / "bundle", cv, max_length=4096))
     name, role = case.answer["candidate"], case.answer["role"]
-    begun = f"{name} for {role}.\nRequires skill {role}:"
-    behind = guided.quoting(" ", '"', '"', [line], quotes.pieces(line)[:1])
+    begun = f'{name} for {role}.\nRequires skill {role}: "'
+    behind = guided.quoting('"', [line], quotes.pieces(line)[:1])
     form = guided.Form(cv.grammar, case.inputs, behind)
     asked = ask(engine.bundle, "evaluator", case.inputs, temperature=1.0, seed=seed, max_tokens=200, form=form)
     request = replace(asked, prefill=begun)
@@ -70,4 +70,4 @@ def test_models_that_know_nothing_quote_a_line_that_bears_or_nothing(tmp_path, s
         close(engine)
     assert given.text.startswith(begun)
     written = given.text.removeprefix(begun)
-    assert written.startswith(" no evidence") or written.split('"')[1] in line
+    assert written.split('"')[0] in line
