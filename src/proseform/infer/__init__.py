@@ -3,8 +3,8 @@
 - :mod:`~proseform.infer.answer`: the public functions: one answer, many answers, the formatter's turn alone
 - :mod:`~proseform.infer.chain`: how an answer proceeds, as a state machine without I/O
 - :mod:`~proseform.infer.drive`: the waiting: asks the engine what the chain asks for
-- :mod:`~proseform.infer.narrow`, :mod:`~proseform.infer.grounding`: what the chain does about models that ramble, and
-  reports
+- :mod:`~proseform.infer.mending`, :mod:`~proseform.infer.narrow`, :mod:`~proseform.infer.grounding`: what the chain
+  does about faults that a rule can mend and models that ramble, and what it reports
 - :mod:`~proseform.infer.grammars`: what becomes of a schema before an engine is asked
 - :mod:`~proseform.infer.local`: the engine in this process, on :mod:`~proseform.infer.worker` and
   :mod:`~proseform.infer.decode`; :mod:`~proseform.infer.endings` brings its documents to an end
