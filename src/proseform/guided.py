@@ -43,8 +43,8 @@ class Form:
 
 BESIDE = 12
 """Characters of a quote that does not name its thing itself; :data:`proseform.claims.judged.LEAST_BESIDE` letters."""
-_WORDS = r"/\S(?s:.*\S)?/"
-"""What begins and ends with no blank."""
+_WORDS = r"/\S(?s:.*)/"
+"""What begins with no blank; that it ends with none too would cost llguidance more states than it is allowed."""
 _TERMINAL = re.compile(r"(?<![A-Z_])[A-Z][A-Z_]*(?![A-Z_])")
 
 
@@ -57,7 +57,7 @@ def filled(grammar: str, values: Mapping[str, Input | str]) -> str:
 
     >>> print(filled('start: "so " NOTE', {"note": "a\n map", "rule": "none"}))
     start: "so " NOTE
-    NOTE: (NOTE_0) & /\S(?s:.*\S)?/
+    NOTE: (NOTE_0) & /\S(?s:.*)/
     NOTE_0: %regex {"substring_chunks": ["a", " ", "map"]}
     """
     named = set(_TERMINAL.findall(grammar))
