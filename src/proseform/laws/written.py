@@ -19,7 +19,11 @@ def fault(grammar: str, text: str) -> str:
     matcher = LLMatcher(bytewise.tokenizer(), LLMatcher.grammar_from_lark(grammar), log_level=0)
     if matcher.is_error():
         return f"it is none: {' '.join(matcher.get_error().split())[:200]}"
-    taken = matcher.try_consume_tokens(tokens)
+    taken = 0
+    while taken < len(tokens) and matcher.compute_bitmask() and matcher.try_consume_tokens(tokens[taken : taken + 1]):
+        taken += 1  # a mask at each step, as while it is written: on a long input that can take more than is allowed
+    if matcher.is_error():
+        return f"behind {taken} bytes: {matcher.get_error().strip().splitlines()[0][:200]}"
     if taken < len(tokens):
         before, behind = (bytes(part).decode(errors="replace") for part in (tokens[:taken], tokens[taken:]))
         return f'"{before[-40:]}" is followed by "{behind[:40]}"'
