@@ -66,12 +66,8 @@ def filled(grammar: str, values: Mapping[str, Input | str]) -> str:
         terminal = name.upper()
         if terminal not in named:
             continue
-        texts = [text for text in quotes.readings(Input.of(value).text) if text] or [" "]
-        parts = {f"{terminal}_{number}": text for number, text in enumerate(texts)}
-        lines.append(f"{terminal}: ({' | '.join(parts)}) & {_WORDS}")
-        for part, text in parts.items():
-            words = json.dumps(quotes.pieces(text), ensure_ascii=False)
-            lines.append(f'{part}: %regex {{"substring_chunks": {words}}}')
+        either, texts = _texts(terminal, [text for text in quotes.readings(Input.of(value).text) if text] or [" "])
+        lines += [f"{terminal}: ({either}) & {_WORDS}", *texts]
     return "\n".join(lines)
 
 
@@ -91,17 +87,22 @@ def quoting(after: str, lines: Sequence[str], names: Collection[str]) -> str:
     LINE_0: %regex {"substring_chunks": ["an", " ", "old", " ", "map"]}
     NAMES: "map"
     """
-    parts = {
-        f"LINE_{number}": json.dumps(quotes.pieces(quotes.folded(line)), ensure_ascii=False)
-        for number, line in enumerate(lines)
-    }
+    either, texts = _texts("LINE", [quotes.folded(line) for line in lines])
     return "\n".join(
         (
             "start: TEXT",
             f"TEXT: QUOTE {json.dumps(after)} /(?s:.*)/",
             rf"QUOTE: (LINES & /\S.{{{BESIDE - 2},}}\S/) | NAMES",
-            f"LINES: {' | '.join(parts)}",
-            *(f'{part}: %regex {{"substring_chunks": {words}}}' for part, words in parts.items()),
+            f"LINES: {either}",
+            *texts,
             f"NAMES: {' | '.join(json.dumps(name, ensure_ascii=False) for name in names)}",
         )
     )
+
+
+def _texts(terminal: str, texts: Sequence[str]) -> tuple[str, list[str]]:
+    """Words in a row of one of some folded texts, as an expression, and the terminals that it names."""
+    parts = {
+        f"{terminal}_{number}": json.dumps(quotes.pieces(text), ensure_ascii=False) for number, text in enumerate(texts)
+    }
+    return " | ".join(parts), [f'{part}: %regex {{"substring_chunks": {words}}}' for part, words in parts.items()]

@@ -15,7 +15,7 @@ def bearing(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     r"""The lines that name the thing beside a quote, and its names as they stand there.
 
-    None where it may be about anything.
+    Both are empty where it may be about anything, or nothing names its thing.
 
     Args:
         value: A value that conforms to the schema.

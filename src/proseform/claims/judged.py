@@ -155,9 +155,9 @@ def terms(named: Any, split: Collection[str], synonyms: Synonyms) -> list[str]:
 @lru_cache(maxsize=64)
 def lowered(text: str) -> str:
     """A text without capitals, character by character, so that places stay what they are."""
-    lowered = text.lower()
-    if len(lowered) == len(text):
-        return lowered
+    low = text.lower()
+    if len(low) == len(text):
+        return low
     return "".join(low if len(low := char.lower()) == 1 else char for char in text)
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from proseform.verdict import Correction
     from proseform.verify import Evaluation
 
+Write = Callable[[Any], str]
 _LINE = re.compile(r"line ([0-9]{1,4})")
 
 
@@ -61,7 +62,8 @@ def mended(plan: Plan, prose: str) -> Kept | None:
         place = claims.undated(value, task.claims)
         kept = _dated(task.write, value, place) if place else None
     else:
-        kept = _struck(plan, task, value, verdict.where) or _misquoted(plan, task, value, verdict.where)
+        kept = _struck(plan, task, task.write, value, verdict.where)
+        kept = kept or _misquoted(plan, task, task.write, value, verdict.where)
     return None if kept is None or tokens.special(kept.text) else kept
 
 
@@ -89,38 +91,38 @@ def standing(taken: Evaluation, mends: Sequence[Kept]) -> Iterator[Correction]:
     yield from (one.told for one in mends if one.told and same(pointer.at(value, one.told.pointer), one.told.follows))
 
 
-def _struck(plan: Plan, task: Task, value: Any, place: str) -> Kept | None:
+def _struck(plan: Plan, task: Task, write: Write, value: Any, place: str) -> Kept | None:
     """Behind a quote for what no input names, without it: what stands there instead is as the task writes it."""
-    if plan.bundle.accept != "recomputed" or task.write is None:
+    if plan.bundle.accept != "recomputed":
         return None
     without = claims.struck(value, place, task.claims, plan.inputs, task.synonyms)
     if without is None:
         return None
-    before, after = task.write(value), task.write(without[0])
+    before, after = write(value), write(without[0])
     same_first, same_last = _alike(before, after), _alike(before[::-1], after[::-1])
     return Kept(after[: max(same_first, len(after) - same_last)], after, told=without[1])
 
 
-def _misquoted(plan: Plan, task: Task, value: Any, place: str) -> Kept | None:
+def _misquoted(plan: Plan, task: Task, write: Write, value: Any, place: str) -> Kept | None:
     """Before a quote that bears on nothing, where the evaluator is shown lines that bear: it quotes one of these."""
-    if plan.narrows or not plan.bundle.evaluator.grammar or task.write is None:
+    if plan.narrows or not plan.bundle.evaluator.grammar:
         return None  # an engine that does not end documents holds to no form either: greedy it would write the same
     texts = {**{name: given.text for name, given in plan.inputs.items()}, **plan.excerpts}
     lines, names = claims.bearing(value, place, task.claims, texts, task.synonyms)
     if not lines:
         return None
-    until, behind = _until(task.write, value, place)
-    return Kept(until, task.write(value), guided.quoting(behind[:1], lines, names)) if behind else None
+    until, behind = _until(write, value, place)
+    return Kept(until, write(value), guided.quoting(behind[:1], lines, names)) if behind else None
 
 
-def _dated(write: Callable[[Any], str], value: Any, place: str) -> Kept:
+def _dated(write: Write, value: Any, place: str) -> Kept:
     """Up to where a date belongs; what stands behind it is expected again."""
     until, behind = _until(write, value, place)
     kept = until.rstrip(" ")
     return Kept(kept, kept + behind)
 
 
-def _until(write: Callable[[Any], str], value: Any, place: str) -> tuple[str, str]:
+def _until(write: Write, value: Any, place: str) -> tuple[str, str]:
     """An evaluation up to where it says what stands at a place, and what it says behind that."""
     ways = []
     for other in "01":
