@@ -102,7 +102,6 @@ def quoting(after: str, lines: Sequence[str], names: Collection[str]) -> str:
 
 def _texts(terminal: str, texts: Sequence[str]) -> tuple[str, list[str]]:
     """Words in a row of one of some folded texts, as an expression, and the terminals that it names."""
-    parts = {
-        f"{terminal}_{number}": json.dumps(quotes.pieces(text), ensure_ascii=False) for number, text in enumerate(texts)
-    }
-    return " | ".join(parts), [f'{part}: %regex {{"substring_chunks": {words}}}' for part, words in parts.items()]
+    words = (json.dumps(quotes.pieces(text), ensure_ascii=False) for text in texts)
+    parts = {f"{terminal}_{number}": f'%regex {{"substring_chunks": {one}}}' for number, one in enumerate(words)}
+    return " | ".join(parts), [f"{part}: {regex}" for part, regex in parts.items()]
