@@ -120,6 +120,22 @@ def test_a_grammar_that_is_not_taken_leaves_the_evaluation_free_and_the_log_with
     assert "Okonkwo" not in caplog.text
 
 
+def test_where_a_form_uses_up_its_limits_the_evaluation_goes_on_freely(tmp_path, caplog):
+    """Dates that are asked for by their year: on a long input too much for llguidance."""
+    dated = re.sub(r"DATE: .*", r'DATE: CV & /[^":\\n]{0,30}(19|20)[0-9]{2}[^":\\n]{0,6}/', CV.grammar)
+    case = next(case for case in CV.generate("sent", "test", 7, 9) if " as of " in case.prose)
+    begun = case.prose[: case.prose.index(" as of ") + len(" as of ")]
+    engine = LocalEngine(testing.random_bundle(tmp_path / "bundle", CV, max_length=8192))
+    asked = ask(engine.bundle, "evaluator", case.inputs, max_tokens=40)
+    try:
+        [one] = completed(engine, [replace(asked, prefill=begun, form=guided.Form(dated, case.inputs))])
+    finally:
+        close(engine)
+    assert "freely from here on" in caplog.text
+    assert (one.tokens, one.finish, one.fault) == (40, "length", None)
+    assert one.text.startswith(begun)
+
+
 def test_models_that_know_nothing_write_what_the_reader_reads_and_quote_what_stands_there(tmp_path):
     """Whatever the weights: what ended is of the form, and its quotes are the CV's."""
     engine = LocalEngine(testing.random_bundle(tmp_path / "bundle", CV, max_length=4096))

@@ -49,7 +49,8 @@ class Row:
         deadline: On :func:`time.monotonic`'s clock, in seconds.
         watch: Called after every token; False ends the row, because whoever asked has gone.
         budget: What ends its document in time; None cuts it where the tokens end.
-        renew: Gives a matcher of the row's own, behind the prefill; asked for once, where the shared one is used up.
+        renew: Gives a matcher of the row's own, behind the prefill, or None, which lets it run free; asked once,
+            where the other is used up.
         expected: What is probably generated; it may only save passes.
         ids: What was generated, stop tokens left out.
         finish: How it ended.
@@ -66,7 +67,7 @@ class Row:
     given: int = 0
     watch: Callable[[Row], bool] | None = None
     budget: Budget | None = None
-    renew: Callable[[], LLMatcher] | None = None
+    renew: Callable[[], LLMatcher | None] | None = None
     expected: Sequence[int] = ()
     ids: list[int] = field(default_factory=list)
     finish: Literal["stop", "length", "deadline", "left", ""] = ""
@@ -100,7 +101,7 @@ class Row:
         return dropped
 
     def _stopped(self, taken: int = 0) -> int:
-        """End where the matcher has ended; behind a matcher that is used up go on with one of the row's own.
+        """End where the matcher has ended; behind a matcher that is used up go on with another, or freely.
 
         Args:
             taken: Tokens that were taken with the matcher's last word.
@@ -144,11 +145,12 @@ class Row:
             self._restart(self._start, kept)
         return dropped
 
-    def _restart(self, start: LLMatcher | Both, kept: int) -> None:
-        """Keep the first so many tokens, and stand behind them with a copy of a matcher at the beginning."""
+    def _restart(self, start: LLMatcher | Both | None, kept: int) -> None:
+        """Keep the first so many tokens, and stand behind them with a copy of a matcher at the beginning, if any."""
         del self.ids[kept:]
-        self.matcher = start.deep_copy()
-        self.matcher.consume_tokens(self.ids)
+        self.matcher = None if start is None else start.deep_copy()
+        if self.matcher is not None:
+            self.matcher.consume_tokens(self.ids)
 
 
 def run(

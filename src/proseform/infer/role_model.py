@@ -5,6 +5,7 @@ Imported by :mod:`proseform.infer.local` only.
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -22,6 +23,10 @@ from proseform.infer.drafts import Drafting
 from proseform.infer.grammars.constrain import Constraints
 from proseform.infer.worker import Job
 
+if TYPE_CHECKING:
+    from llguidance import LLMatcher
+
+_LOG = logging.getLogger("proseform.infer")
 _SMALL = 20_000_000
 """Models of fewer parameters run on one thread: their kernels last microseconds, and threads that wait for one another
 on busy cores made generation 25 times slower (2 threads, 2 cores, two other processes: 407 instead of 10,032 tokens/s).
@@ -162,14 +167,15 @@ class RoleModel:
         if room < 1:
             raise too_long(request.role, len(given), self.limit)
         most = min(request.max_tokens, room)
-        matcher = budget = renew = None
+        matcher = budget = None
+        renew: Callable[[], LLMatcher | None] | None = None
         if request.schema is not None:
             constraints = self._constraints()
             renew = partial(constraints.own, request.schema, prefill)
             matcher = constraints.matcher(request.schema, prefill, deadline=request.deadline)
             budget = constraints.budget(request.schema, prefill, most, deadline=request.deadline)
         elif request.form is not None:
-            matcher = self._constraints().held(request.form, prefill)
+            matcher, renew = self._constraints().held(request.form, prefill), _freely
         row = decode.Row(given, most, request.temperature, request.seed, matcher, request.deadline)
         row.budget, row.renew = budget, renew
         if self.drafting is not None and request.expected.startswith(request.prefill):
@@ -203,6 +209,11 @@ class RoleModel:
                 yield
         finally:
             torch.set_num_threads(threads)
+
+
+def _freely() -> None:
+    """What follows on a form whose grammar is used up: nothing. The text is judged all the same."""
+    _LOG.warning("an evaluation is written freely from here on: llguidance cannot hold it to its grammar any longer")
 
 
 def _threads() -> int:

@@ -57,6 +57,18 @@ def test_a_row_whose_matcher_others_used_up_goes_on_with_one_of_its_own(constrai
     assert (row.finish, row.fault, row.renew) == ("stop", None, None)
 
 
+def test_a_row_without_another_matcher_goes_on_freely(constraints):
+    row = decode.Row([], 4, matcher=constraints.matcher(USED_UP), renew=lambda: None)
+    row.take(constraints.encode(b"[")[0], frozenset(), 0.0)
+    use_up(constraints, constraints.matcher(USED_UP))
+    free = constraints.encode(b"hello")[0]
+    assert row.take(free, frozenset(), 0.0) == 1, "the model reads the last token once more"
+    assert (row.matcher, len(row.ids), row.finish) == (None, 1, "")
+    while not row.finish:
+        assert row.take(free, frozenset(), 0.0) == 0
+    assert (len(row.ids), row.finish, row.fault) == (4, "length", None)
+
+
 def test_a_row_that_uses_up_a_matcher_of_its_own_is_refused_in_words(constraints):
     row = decode.Row([], 500, matcher=constraints.matcher(USED_UP))
     row.renew = partial(constraints.own, USED_UP, [])
