@@ -48,7 +48,7 @@ def main() -> None:
         _level(task, level, chosen.share, read, chosen.input)
 
 
-def _level(task: Task, level: str, share: float, read: dict[str, tuple[list[str], Counter[str]]], name: str) -> None:
+def _level(task: Task, level: str, share: float, read: dict[str, reading.Read], name: str) -> None:
     """The table of one level."""
     train = [case.inputs for case in _cases(task, level, "train", LEARNT)]
     known = abstention.fitted(train, [case.inputs for case in _cases(task, level, "valid", CALIBRATED)], share)
@@ -68,7 +68,7 @@ def _level(task: Task, level: str, share: float, read: dict[str, tuple[list[str]
         rate = row["abstained"]
         print(f"  {row['kind']:<28} {rate['value']:7.1%} of {rate['n']:>4} turned away, AUROC {row['auroc']:.4f}")
     for kind, (texts, refused) in read.items():
-        _documents(known, own, distances, kind, texts, refused, name)
+        _documents(known, own, distances, kind, list(texts.values()), refused, name)
 
 
 def _documents(

@@ -1,6 +1,7 @@
 """What becomes of documents that people really have: not read, turned away, refused, answered. Trains nothing.
 
-    python -m benchmarks.public FOLDER [--bundle bundles/cv] [--documents 500] [--job examples/cv/job.md] [--every]
+    python -m benchmarks.public FOLDER [--bundle bundles/cv] [--documents 500] [--job examples/cv/job.md] [--every] \
+        [--labels benchmarks/labels/accounts_officer.jsonl]
 
 Every file below the folder is read as `proseform answer` reads it, and judged as a CV against the job. Where there are
 more than asked for, they are drawn by seed 0. An answer *names what is not there* where its candidate, a date, a period
@@ -22,10 +23,10 @@ from typing import Annotated, Any
 
 import typer
 
-from benchmarks import reading
-from benchmarks.tries import Guided, about, opened
+from benchmarks import labels, reading
+from benchmarks.tries import Guided, about, asked, opened
 from proseform import documents
-from proseform.infer.answer import Answer, answers, close
+from proseform.infer.answer import Answer, close
 from proseform.stats import proportion
 
 BATCH = 16
@@ -38,9 +39,11 @@ def main(
     job: Path = Path("examples/cv/job.md"),
     *,
     every: Annotated[bool, typer.Option("--every", help="Judge those too that the bundle turns away.")] = False,
+    labelled: Annotated[Path | None, typer.Option("--labels", exists=True, help="Labels for this job.")] = None,
     guided: Guided = None,
 ) -> None:
     """Print how many end in each way."""
+    known = labels.read(labelled, job) if labelled else {}
     engine, cv = opened(bundle, guided)
     if every:
         engine.bundle = replace(engine.bundle, abstention=None)
@@ -48,26 +51,26 @@ def main(
     files = reading.files(folder)
     files = random.Random(0).sample(files, min(count, len(files)))
     texts, refused = reading.texts(files)
-    ends = Counter({"not read": refused.total()})
-    answered = wrong = 0
     try:
-        for start in range(0, len(texts), BATCH):
-            some = texts[start : start + BATCH]
-            outcomes = answers(engine, cv, [{"cv": text, "job": wanted} for text in some])
-            for text, one in zip(some, outcomes, strict=True):
-                ends["answered" if isinstance(one, Answer) else f"refused: {one.reason}"] += 1
-                if isinstance(one, Answer):
-                    answered += 1
-                    wrong += any(folded(said) not in folded(text) for said in named(one.value))
+        outcomes = list(asked(engine, cv, [{"cv": text, "job": wanted} for text in texts.values()], BATCH))
     finally:
         close(engine)
+    ends = Counter("answered" if isinstance(one, Answer) else f"refused: {one.reason}" for one in outcomes)
+    ends["not read"] = refused.total()
+    given = [(path, one) for path, one in zip(texts, outcomes, strict=True) if isinstance(one, Answer)]
+    wrong = sum(any(folded(said) not in folded(texts[path]) for said in named(one.value)) for path, one in given)
     print(f"{about(engine)}; {len(files)} documents, {len(texts)} read")
     for end, number in ends.most_common():
         print(f"  {end:<36}{number:>6}")
-    share = proportion(answered, max(1, len(texts)))
+    share = proportion(len(given), max(1, len(texts)))
     print(f"answered of those read: {share.value:.1%} ({share.low:.1%} to {share.high:.1%})")
-    print(f"answers that name what is not there: {wrong} of {answered}")
+    print(f"answers that name what is not there: {wrong} of {len(given)}")
     print(f"{(time.perf_counter() - began) / max(1, len(files)):.2f} s a document")
+    beside = [(known[found], one) for path, one in given if (found := labels.digest(path)) in known]
+    if beside:
+        print(f"\n{len(beside)} of the answers are to documents with labels\n")
+        for line in labels.table([(label, one.prose_verdict.value) for label, one in beside]):
+            print(line)
 
 
 def named(value: Mapping[str, Any]) -> Iterator[str]:

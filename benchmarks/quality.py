@@ -31,6 +31,7 @@ from proseform.stats import proportion
 
 BATCH = 16
 THERE = "skill, there or not"
+HEAD = ("| of | right | share | interval |", "|---|---|---|---|")
 
 
 @dataclass
@@ -95,9 +96,9 @@ def judged(gold: Sequence[Mapping[str, Any]], stated: Sequence[Mapping[str, Any]
         gold: The requirements that there are.
         stated: Those that the answer states.
     """
-    known = {_about(row): row for row in stated}
+    known = {thing(row): row for row in stated}
     for row in gold:
-        said = known.pop(_about(row), None)
+        said = known.pop(thing(row), None)
         yield row["kind"], said is not None and said["verdict"] == row["verdict"]
         if row["kind"] == "skill" and not row["needs"]:
             yield THERE, said is not None and (said["verdict"] == "missing") == (row["verdict"] == "missing")
@@ -120,19 +121,21 @@ def table(tally: Tally, seconds: float) -> Iterator[str]:
         ("wholly right", sum(right(one.value, case) for case, one in answered), len(answered)),
         *((kind, sum(rows), len(rows)) for kind, rows in sorted(tally.rows.items(), key=lambda item: -len(item[1]))),
     ]
-    yield "| of | right | share | interval |"
-    yield "|---|---|---|---|"
-    for name, good, n in counted:
-        if n:
-            share = proportion(good, n)
-            yield f"| {name} | {good} of {n} | {share.value:.3f} | {share.low:.3f} to {share.high:.3f} |"
+    yield from HEAD
+    yield from (share(name, good, n) for name, good, n in counted if n)
     reasons = Counter(one.reason for _, one in tally.outcomes if isinstance(one, Refusal))
     refused = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
     yield ""
     yield f"refused: {refused or 'none'}; {seconds:.1f} s a case"
 
 
-def _about(row: Mapping[str, Any]) -> tuple[str, str]:
+def share(name: str, good: int, n: int) -> str:
+    """A line of a table of shares, :data:`HEAD`: so many of ``n``, which is not 0."""
+    estimate = proportion(good, n)
+    return f"| {name} | {good} of {n} | {estimate.value:.3f} | {estimate.low:.3f} to {estimate.high:.3f} |"
+
+
+def thing(row: Mapping[str, Any]) -> tuple[str, str]:
     """What a requirement is about."""
     return row["kind"], row.get("subject", "")
 
