@@ -102,6 +102,20 @@ def own_cases(path: Path) -> str:
     return f'{ALONE}[dataset]\nfile = "{path}"\nshared = ["job"]\n'
 
 
+def test_a_run_that_begins_with_trained_weights_measures_what_it_makes_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = f'{ALONE}[sft.evaluator]\nstart = "elsewhere"\n'
+    assert [one.name for one in evaluate.variants(config.load(ALONE))] == ["base", "sft", "grpo"]
+    assert [one.name for one in evaluate.variants(config.load(begun))] == ["sft", "grpo"]
+    folder = world(tmp_path, monkeypatch, begun + "[grpo]\nsteps = 0\n").evaluate()
+    report = json.loads((folder / "report.json").read_text())
+    assert [row["variant"] for row in report["variants"]] == ["grpo"]
+    assert report["figures"]["lift"] is None
+    assert report["figures"]["schema_valid"]["value"] == 1
+    assert report["lifts"] == []
+
+
 def test_records_are_generated_once_and_judged_as_often_as_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

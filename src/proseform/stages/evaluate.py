@@ -159,15 +159,28 @@ def recompute(folder: Path, out: Path) -> dict[str, Any]:
     return _report(fetch(Ref.parse(measurement["records"]), fetched), study, measurement, out, folder / records.RECORDS)
 
 
+def variants(run: config.Run) -> tuple[Subject, ...]:
+    """The variants of a run: those that its own training began with and made.
+
+    A run that begins with weights which were trained elsewhere (``sft.evaluator.start``) has not begun with the base,
+    and without a step of GRPO what ``grpo`` hands on is what ``sft`` did.
+    """
+    if not run.sft.evaluator.start:
+        return SUBJECTS
+    return tuple(one for one in SUBJECTS if one.shipped or (one.trained and run.grpo.steps))
+
+
 def _records(
     task: Task, run: config.Run, study: Study, dataset: cache.Artifact, trained: Mapping[str, cache.Artifact]
 ) -> Result:
     """The texts of all variants, by a worker that is launched as training is (here, or as a job), or by URL."""
     base = policy.base(run, task.name, dataset)
     own = run.formatter.kind == "seq2seq"  # the formatter has a base of its own
+    subjects = variants(run)
     formatter_base = policy.base(run, task.name, dataset, "formatter") if own else base
     second = frozen.second(task, run, dataset) if frozen.wanted(task, run) else None
-    subjects = SUBJECTS if second is None else (*SUBJECTS, SECOND)
+    if second is not None:
+        subjects += (SECOND,)
     inputs = {
         "asks": {subject.name: plan_digest(plan(study, subject)) for subject in subjects},
         "task": task.contract,
@@ -203,7 +216,10 @@ def _records(
         }
         if second is not None:
             pairs[SECOND.name] = (policies["grpo"], policy.made(second))
-        bundles = {name: policy.assemble(work / "bundles" / name, task, run, *pair) for name, pair in pairs.items()}
+        bundles = {
+            subject.name: policy.assemble(work / "bundles" / subject.name, task, run, *pairs[subject.name])
+            for subject in subjects
+        }
         until = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=run.evaluate.retention_days)
         settings = {
             "task": task.name,
