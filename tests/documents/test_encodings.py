@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import encodings
+import pkgutil
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from proseform.documents import read_bytes
-from proseform.documents.encodings import decode
+from proseform.documents.encodings import declared, decode, known
 from proseform.errors import DocumentError
 
 GERMAN = "Jörg Größl\nIngenieur für Maschinenbau, Düsseldorf\nErfahrung: Prüfstände, Qualität, Führung von fünf\n"
@@ -82,6 +85,60 @@ def test_any_bytes_give_a_text_that_encodes_to_them_or_a_refusal(data: bytes) ->
     assert len(findings) == (not encoding.startswith("utf"))
     if encoding == "utf-8":
         assert text == data.decode("utf-8-sig")
+
+
+NOT_HONOURED = [
+    ("utf-16", "ASCII bytes are not in UTF-16; browsers read it as UTF-8"),
+    ("UTF-16LE", "likewise"),
+    ("utf_16_be", "likewise, in Python's words"),
+    ("utf-32", "likewise"),
+    ("utf-7", "hides markup in ASCII"),
+    ("unicode-escape", "Python's, for its own source"),
+    ("raw_unicode_escape", "likewise"),
+    ("idna", "of host names"),
+    ("punycode", "likewise"),
+    ("rot13", "text to text"),
+    ("hex", "bytes to bytes"),
+    ("undefined", "raises, whatever it is given"),
+    ("cp037", "EBCDIC"),
+    ("ibm1140", "likewise"),
+    ("hz", "escapes in ASCII; browsers refuse it"),
+    ("no-such", "no encoding"),
+]
+
+
+@pytest.mark.parametrize(("label", "why"), NOT_HONOURED, ids=[label for label, _ in NOT_HONOURED])
+@pytest.mark.parametrize("head", ['<meta charset="{}">', '<?xml version="1.0" encoding="{}"?>'], ids=["HTML", "XML"])
+@pytest.mark.parametrize("odd", ["", " "], ids=["even", "odd"])
+def test_a_declaration_that_cannot_be_true_is_none(label: str, head: str, odd: str, why: str) -> None:
+    """Of even length too, where any bytes are UTF-16."""
+    page = f"{head.format(label)}<p>{GERMAN}</p>"
+    page += " " * (len(page) % 2) + odd
+    for encoding in ("cp1252", "utf-8"):
+        data = page.encode(encoding)
+        read, used, findings = decode(data, "cv.html", declared(data))
+        assert (read, used) == (page, encoding)
+        assert len(findings) == (encoding == "cp1252")
+
+
+def test_a_label_that_is_no_text_is_none() -> None:
+    """Web archives state what they like."""
+    assert [known(label) for label in ("", "a\0b", "\udc80", "é")] == ["", "", "", ""]
+
+
+CODECS = sorted(module.name for module in pkgutil.iter_modules(encodings.__path__))
+
+
+@given(st.sampled_from(CODECS), st.text(st.characters(codec="cp1252", exclude_categories=["Cc"]), max_size=40))
+def test_no_declaration_changes_the_markup_around_it(label: str, text: str) -> None:
+    """Any of Python's codecs, a text in cp1252: the text may be read otherwise, the ASCII before it may not."""
+    head = f"<html><meta charset='{label}'><p>"
+    data = (head + text).encode("cp1252")
+    try:
+        read, _, _ = decode(data, "cv.html", declared(data))
+    except DocumentError:
+        return
+    assert read.startswith(head)
 
 
 def test_a_document_shows_its_encoding() -> None:

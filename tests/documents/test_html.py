@@ -131,12 +131,25 @@ def test_comments_scripts_and_sheets_are_told() -> None:
         ('<?xml version="1.0" encoding="Shift_JIS"?><html><p>花子</p></html>'.encode("cp932"), "cp932"),
         ('<meta charset="iso-8859-1"><p>Zoë</p>'.encode(), "utf-8"),  # what a server added, and bytes that say more
         ('<html><meta charset="utf-16"><p>Zoë</p></html>'.encode("utf-16"), "utf-16"),
+        ('<html><meta charset="utf-16"><p>Zoë</p></html>'.encode("utf-16-le"), "utf-16-le"),  # told by its zeros
     ],
 )
 def test_a_page_is_decoded_as_it_declares(data: bytes, encoding: str) -> None:
     document = read_bytes(data, "cv.html")
     assert document.input.origin.encoding == encoding
     assert document.text in {"Иван", "\u201cZoë\u201d", "花子", "Zoë"}
+
+
+@pytest.mark.parametrize(
+    "head", ['<html><head><meta charset="utf-16"></head>', '<?xml version="1.0" encoding="UTF-16"?><html>']
+)
+@pytest.mark.parametrize("end", ["", " "])
+def test_a_page_that_declares_utf_16_and_is_not_in_it_is_read_by_its_letters(head: str, end: str) -> None:
+    """As editors save it that convert the bytes and leave the declaration; of even length and of odd."""
+    text = "Hélène Géraud, ingénieure à Besançon : développement, sécurité, réseaux"
+    document = read_bytes(f"{head}<p>{text}</p></html>{end}".encode("cp1252"), "cv.html")
+    assert document.text == text
+    assert [finding.kind for finding in document.input.findings] == ["encoding"]
 
 
 def test_rules_that_are_many_take_no_time() -> None:

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from proseform.errors import InputError
 from proseform.schema import URIS, Schema
-from proseform.schema.draft import KEYWORDS, VALIDATORS, children
+from proseform.schema.draft import DEFINITIONS, KEYWORDS, VALIDATORS, children, keep, kept
 
 WITHIN = {
     "allOf": ([False], 1),
@@ -54,6 +55,18 @@ def test_a_keyword_has_subschemas_in_the_drafts_whose_validator_enforces_it(keyw
         assert keyword == "additionalItems", "draft 2020-12 has no list of items that it would stand beside"
         return
     assert (keyword in {name for name, *_ in children(document, draft)}) == enforced
+
+
+@pytest.mark.parametrize("draft", URIS)
+@pytest.mark.parametrize("keyword", [*KEYWORDS, *DEFINITIONS, "x-defs"])
+def test_what_counts_as_kept_is_what_the_meta_schema_looks_at(keyword: str, draft: Any) -> None:
+    """Else it would be read unchecked."""
+    broken = {"minLength": "x"}
+    for held in (broken, [broken], {"a": broken}):
+        document = {keyword: held}
+        if any(part is broken for part in kept(document, draft)):
+            with pytest.raises(InputError, match="minLength"):
+                keep(document, draft, "schema")
 
 
 def _of(draft: float, value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from proseform import digest
 from proseform.errors import InputError
-from proseform.schema import Schema
+from proseform.schema import URIS, Schema
 
 BOUNDED = {
     "type": "object",
@@ -65,6 +66,39 @@ REFUSED = [
     ({"properties": {"a": {"$ref": "#"}}, "required": ["a"], "type": "object"}, "no document", "what requires itself"),
     ({"not": {"$id": "http://[x"}, "$id": "http://a/b"}, "no URI", "an identifier that is no URI"),
 ]
+
+
+UNSEEN = [
+    ({"minLength": "x"}, "/minLength", "a length that is text"),
+    ({"multipleOf": "a"}, "/multipleOf", "a divisor that is text"),
+    ({"multipleOf": 0}, "/multipleOf", "a divisor that divides nothing"),
+    ({"minimum": "q"}, "/minimum", "a bound that is text"),
+    ({"properties": {"a": {}}, "required": 5}, "/required", "a number in place of names"),
+    ({"enum": 5}, "/enum", "a number in place of constants"),
+    ({"type": 5}, "/type", "a number in place of a type"),
+    ({"properties": 5}, "/properties", "a number in place of properties"),
+    ({"properties": {"a/b": {"minItems": None}}}, "/properties/a~1b/minItems", "a fault further down"),
+    ({"allOf": [5]}, "/allOf/0", "a number in place of a schema"),
+    ({"items": {"$ref": "#/bar/0"}}, "/bar/0/maxItems", "a reference to a further place of that kind"),
+]
+"""What breaks the rules where no meta-schema looks, and the place that is named."""
+
+
+@pytest.mark.parametrize(("part", "place", "why"), UNSEEN, ids=[why for _, _, why in UNSEEN])
+@pytest.mark.parametrize("head", [{}, {"$schema": URIS[4]}, {"$schema": URIS[7]}], ids=["newest", "4", "7"])
+@pytest.mark.parametrize("name", ["foo", "default", "$defs"])
+def test_what_a_reference_leads_to_is_held_to_the_draft_wherever_it_stands(head, name, part, place, why):
+    """Meta-schemas look at subschemas and definitions only; before draft 2019-09 ``$defs`` is none of them."""
+    document = {**head, "$ref": f"#/{name}/a", name: {"a": part}, "bar": [{"maxItems": "x"}]}
+    with pytest.raises(InputError, match="here: is no JSON schema of ") as caught:
+        Schema(document, "here")
+    assert f"at {place}" in str(caught.value) or f"at /{name}/a{place}" in str(caught.value)
+
+
+def test_what_nothing_refers_to_may_break_the_rules_of_a_draft_that_does_not_look_at_it():
+    odd = Schema({"$schema": URIS[7], "type": "boolean", "$defs": {"a": {"type": 5}, "b": {"type": [{}]}}})
+    assert odd.fault(True) is None
+    assert odd.unbounded() == ["/$defs/a: no type"]
 
 
 @pytest.mark.parametrize(("document", "words", "why"), REFUSED, ids=[why for _, _, why in REFUSED])
@@ -229,6 +263,19 @@ def test_definitions_that_refer_to_one_another_do_not_blow_up_the_signature():
     chain = {f"d{n}": {"type": "object", "properties": {"l": both[n], "r": both[n]}} for n in range(30)}
     schema = Schema({"$ref": "#/$defs/d0", "$defs": {**chain, "d30": {"const": 1}}})
     assert len(schema.signature()) < 20_000
+
+
+@pytest.mark.parametrize("links", [150, 2000])
+def test_a_chain_of_definitions_that_is_longer_than_the_stack_has_a_signature(links):
+    """Also in a thread, as requests are served."""
+    chain = {
+        f"d{n}": {"type": "object", "properties": {"a": {"type": "array", "items": {"$ref": f"#/$defs/d{n + 1}"}}}}
+        for n in range(links)
+    }
+    document = {"$ref": "#/$defs/d0", "$defs": {**chain, f"d{links}": {"const": 1}}}
+    with ThreadPoolExecutor(1) as threads:
+        line = threads.submit(lambda: Schema(document).signature()).result()
+    assert line == "{a: [" * links + "1" + "]}" * links
 
 
 def test_a_schema_that_is_widened_further_has_a_signature_of_its_own():

@@ -164,6 +164,29 @@ def test_whatever_stands_in_place_of_a_schema_is_taken_or_an_input_error(documen
     schema.fault({"a": [1]})
 
 
+ASSERTIONS = st.sampled_from(
+    ["type", "enum", "required", "properties", "items", "minLength", "maxItems", "multipleOf", "minimum", "allOf",
+     "exclusiveMaximum", "minProperties", "uniqueItems", "patternProperties", "dependencies", "not", "contains"],
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("draft", list(URIS))
+@given(part=st.dictionaries(ASSERTIONS, VALUES | st.lists(NAMES, unique=True) | st.just("string"), max_size=3))
+@settings(max_examples=60, deadline=None)
+def test_a_definition_means_the_same_wherever_it_stands(draft, part):
+    """Taken or refused, and with the same grammar, also where no meta-schema looks."""
+    schemas = [_taken(draft, place, part) for place in ("definitions", "$defs", "foo", "default")]
+    assert all(schema is None for schema in schemas) or len({json.dumps(schema) for schema in schemas}) == 1
+
+
+def _taken(draft: int, place: str, part: Any) -> Any:
+    """The grammar of a schema that refers to a part at a place; None where it is refused."""
+    try:
+        return Schema({"$schema": URIS[draft], "$ref": f"#/{place}/a", place: {"a": part}}).grammar
+    except InputError:
+        return None
+
+
 @pytest.mark.parametrize(
     ("document", "grammar", "widened"),
     [

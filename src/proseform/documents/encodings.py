@@ -43,6 +43,8 @@ _DECLARED = {
     "macintosh": "mac-roman",
 }  # fmt: skip
 """What a declaration means, where it is not what its name says: as browsers read it (WHATWG Encoding Standard)."""
+_ASCII = bytes(range(32, 127)).replace(b"\\", b"") + rb".xn--kva.+AEE- ~{ \u0041"
+"""ASCII, among it what the escapes of Python's other codecs turn into other letters."""
 _DECLARATION = re.compile(rb"""(?i)(?:<\?xml[^>]*?encoding|<meta[^>]*?charset)\s*=\s*["']?\s*([a-z0-9_:.-]{2,30})""")
 _LEAST = {False: 0.02, True: 0.05}
 """The least confidence of an encoding by whether its letters have several bytes."""
@@ -71,17 +73,25 @@ _STRANGE_RUN = 4
 
 
 def declared(data: bytes) -> str:
-    """The encoding that XML or HTML declares for itself; empty where it declares none that Python has."""
+    """The encoding that XML or HTML declares for itself; empty where it declares none that it can have."""
     match = _DECLARATION.search(data[:2048])
     return known(match[1].decode("ascii")) if match else ""
 
 
 def known(label: str) -> str:
-    """Python's name for the label of an encoding; empty where it has none."""
+    """Python's name for the label of an encoding; empty where it has none, or ASCII does not stay ASCII in it.
+
+    A declaration that is read byte by byte cannot be in UTF-16 or EBCDIC, and browsers do not believe it either; UTF-16
+    and UTF-32 are told by their mark or their zeros.
+
+    >>> [known(label) for label in ("Latin1", "koi8-r", "utf-16", "cp500", "unicode-escape", "rot13")]
+    ['cp1252', 'koi8-r', '', '', '', '']
+    """
     label = label.strip().lower()
     try:
-        return _DECLARED.get(label) or (codecs.lookup(label).name if label else "")
-    except LookupError:
+        name = codecs.lookup(_DECLARED.get(label, label)).name
+        return name if _ASCII.decode(name) == _ASCII.decode("ascii") else ""
+    except (LookupError, ValueError):  # no encoding, a codec of something else than text, or no name at all
         return ""
 
 

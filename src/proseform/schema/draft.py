@@ -14,6 +14,7 @@ from typing import Any, Literal
 import jsonschema_rs
 
 from proseform.errors import InputError
+from proseform.schema.pointer import escaped
 
 Number = Literal[4, 6, 7, 2019, 2020]
 Position = Literal["same", "child"]
@@ -104,6 +105,9 @@ KEYWORDS: dict[str, Keyword] = {
     "contains": Keyword("one", "child", since=6),
 }
 
+DEFINITIONS: dict[str, Number] = {"definitions": 4, "$defs": 2019}
+"""Keywords that hold subschemas for references, by the first draft whose meta-schema looks into them."""
+
 
 def detect(document: Mapping[str, Any], where: str) -> Draft:
     """The draft that a schema is written in: the one that it names, else the newest whose rules it keeps.
@@ -125,14 +129,49 @@ def detect(document: Mapping[str, Any], where: str) -> Draft:
         )
     known = _named(stated, where)
     if known:
-        _keep(document, known, where)
+        keep(document, known, where)
         return Draft(known)
     for number in URIS:
         if _fault(document, number) is None:
             reason = "names no draft" if not stated else f"names '{stated[:80]}', which is no draft"
             return Draft(number, f"the schema {reason}; it is read as the newest draft whose rules it keeps")
-    _keep(document, 2020, where)
+    keep(document, 2020, where)
     raise AssertionError  # a schema that breaks every draft breaks the newest
+
+
+def keep(schema: Mapping[str, Any], number: Number, where: str, place: str = "") -> None:
+    """Refuse a schema that breaks the rules of a draft, as its meta-schema states them.
+
+    Args:
+        schema: The schema, or a part of one.
+        number: The draft.
+        where: What to call the whole schema in errors.
+        place: The JSON pointer of the part.
+
+    Raises:
+        InputError: With the place of what breaks them.
+    """
+    fault = _fault(schema, number)
+    if fault is not None:
+        broken = place + "".join(f"/{escaped(step)}" for step in fault.instance_path) or "/"
+        raise InputError(f"{where}: is no JSON schema of {Draft(number).name}, at {broken}: {fault.message[:300]}.")
+
+
+def kept(schema: Mapping[str, Any], number: Number) -> Iterator[Mapping[str, Any]]:
+    """The schema and every subschema that :func:`keep` looks at beside it: not what other keywords hold.
+
+    >>> list(kept({"$defs": {"a": {"items": {}}}, "x-defs": {"b": {}}}, 2020))
+    [{'$defs': {'a': {'items': {}}}, 'x-defs': {'b': {}}}, {'items': {}}, {}]
+    """
+    todo: list[Any] = [schema]
+    while todo:
+        part = todo.pop()
+        if isinstance(part, Mapping):
+            yield part
+            todo += [child for _, _, child, _ in children(part, number)]
+            for name, since in DEFINITIONS.items():
+                if since <= number and isinstance(part.get(name), Mapping):
+                    todo += part[name].values()
 
 
 def children(document: Mapping[str, Any], draft: Number) -> Iterator[tuple[str, tuple[str | int, ...], Any, Position]]:
@@ -176,11 +215,3 @@ def _fault(document: Mapping[str, Any], number: Number) -> jsonschema_rs.Validat
     except jsonschema_rs.ValidationError as error:
         return error
     return None
-
-
-def _keep(document: Mapping[str, Any], number: Number, where: str) -> None:
-    """Refuse a schema that breaks the rules of a draft."""
-    fault = _fault(document, number)
-    if fault is not None:
-        place = "".join(f"/{step}" for step in fault.instance_path) or "/"
-        raise InputError(f"{where}: is no JSON schema of {Draft(number).name}, at {place}: {fault.message[:300]}.")

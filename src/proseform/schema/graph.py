@@ -12,7 +12,7 @@ from typing import Any
 
 from proseform.errors import InputError
 from proseform.schema import references
-from proseform.schema.draft import REFERENCE_ALONE, Number, Position, children
+from proseform.schema.draft import REFERENCE_ALONE, Number, Position, children, keep, kept
 from proseform.schema.pointer import escaped
 
 MAX_SUBSCHEMAS = 50_000
@@ -59,10 +59,17 @@ def graph(document: Mapping[str, Any], draft: Number, where: str) -> dict[str, N
     >>> sorted(graph({"$ref": "#/$defs/a", "$defs": {"a": {"items": True}, "b": {}}}, 2020, "schema"))
     ['', '/$defs/a', '/$defs/a/items']
 
+    Args:
+        document: A schema that keeps the rules of its draft. Its meta-schema says nothing of what stands elsewhere than
+            subschemas do; what references lead to there is held to it here, before anything reads it.
+        draft: The draft.
+        where: What to call the schema in errors.
+
     Raises:
-        InputError: A reference that leads out of the schema or to nothing, with its place.
+        InputError: A reference that leads out of the schema, to nothing or to what is no schema, with its place.
     """
     places = references.places_of(document)
+    checked = set(map(id, kept(document, draft)))
     resolver = references.resolver_of(document, draft, where)
     nodes: dict[str, Node] = {}
     todo: list[tuple[str, Any, Any]] = [("", document, resolver)]
@@ -70,6 +77,9 @@ def graph(document: Mapping[str, Any], draft: Number, where: str) -> dict[str, N
         place, schema, resolver = todo.pop()
         if place in nodes:
             continue
+        if id(schema) in places and id(schema) not in checked:
+            keep(schema, draft, where, place)
+            checked.update(map(id, kept(schema, draft)))
         node = nodes[place] = Node(place, schema)
         if len(nodes) > MAX_SUBSCHEMAS:
             raise InputError(f"{where}: has more than {MAX_SUBSCHEMAS} subschemas.", hint="State it in fewer words.")

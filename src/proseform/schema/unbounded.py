@@ -68,14 +68,14 @@ def _open_end(node: Mapping[str, Any]) -> str:
     if {"enum", "const", "$ref", "anyOf", "allOf"} & node.keys():
         return ""
     kinds = node.get("type")
-    kinds = [kinds] if isinstance(kinds, str) else kinds or []
+    kinds = [kinds] if isinstance(kinds, str) else kinds if isinstance(kinds, list) else []
     if not kinds:
         return "no type"
     if "string" in kinds and "maxLength" not in node:
         return "a string without maxLength, enum or const"
     if "array" in kinds and not {"maxItems", "items"} <= node.keys():
         return "an array without items and maxItems"
-    if {"integer", "number"} & set(kinds) and not {"minimum", "maximum"} <= node.keys():
+    if ("integer" in kinds or "number" in kinds) and not {"minimum", "maximum"} <= node.keys():
         return "a number without minimum and maximum"
     if "object" in kinds and node.get("additionalProperties") is not False:
         return "an object that is not closed (additionalProperties: false)"

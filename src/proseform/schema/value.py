@@ -18,7 +18,7 @@ import jsonschema_rs
 from proseform import digest
 from proseform.errors import InputError
 from proseform.schema import bounds, cost, pointer, projection, signature, unbounded, writable
-from proseform.schema.draft import NEWEST, VALIDATORS, Draft, detect
+from proseform.schema.draft import NEWEST, REFERENCE_ALONE, VALIDATORS, Draft, detect
 from proseform.schema.grammar import NOTHING, Grammar, Widening
 from proseform.schema.graph import graph
 from proseform.schema.writer import write
@@ -32,6 +32,8 @@ _FORMATS = {
 }
 """Formats are checked in every draft, also those that a later draft brought: that is what their authors mean."""
 
+_SILENT = frozenset({"not", "propertyNames", "additionalItems"})
+"""Keywords whose subschemas hold of no part of a conforming value, or are not reported."""
 _KINDS = {list: "an array", str: "text", bool: "true or false", int: "a number", float: "a number", type(None): "null"}
 
 
@@ -151,6 +153,22 @@ class Schema:
         for place, node in self._nodes.items():
             if isinstance(node.schema, Mapping):
                 yield place, node.schema
+
+    def annotated(self) -> set[str]:
+        """The places of the subschemas whose keywords :meth:`annotations` can give."""
+        reached, left = set[str](), [""]
+        while left:
+            place = left.pop()
+            if place not in reached:
+                reached.add(place)
+                left += (edge.target for edge in self._nodes[place].edges if edge.keyword not in _SILENT)
+        alone = self.draft.number <= REFERENCE_ALONE
+        return {place for place in reached if not (alone and self._refers(place))}
+
+    def _refers(self, place: str) -> bool:
+        """Whether a subschema is a reference."""
+        schema = self._nodes[place].schema
+        return isinstance(schema, Mapping) and "$ref" in schema
 
     def annotations(self, value: Any) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
         """Keywords that are no assertions, such as ``title`` and those that start with ``x-``, where they apply.
