@@ -200,6 +200,24 @@ def test_an_answer_of_another_schema_or_one_that_was_cut_is_judged_by_itself():
     assert otherwise.reason is Reason.UNGROUNDED, "the same number, but the input writes it without a point"
 
 
+@pytest.mark.parametrize(
+    ("answer", "cut", "where"),
+    [
+        ({**SAID, "note": "a m"}, ["/note"], None),
+        ({**SAID, "note": "a snowman"}, ["/note"], "/note"),  # cut short it would begin as the prose says
+        (SAID, [""], None),
+        ({**SAID, "grams": 91}, [""], "/grams"),  # what is there is judged, whatever did not fit
+        ({**SAID, "grams": 91}, ["/note"], "/grams"),
+    ],
+)
+def test_of_what_was_cut_short_all_that_is_there_is_compared(answer, cut, where):
+    task = toy_task()
+    prose = verify.prose("The parcel weighs 90 g, 100 g are allowed. Note: a map. Verdict: send.", task, GIVEN)
+    verdict = verify.stated(answer, prose, task, verify.stating(task.schema, task), GIVEN, cut=cut)
+    assert (verdict.where or None) == where
+    assert verdict.ok == (where is None)
+
+
 def test_an_evaluation_that_contradicts_its_own_evidence_is_written_with_what_follows():
     (case,) = CV.generate("professional", "valid", 7, 1)
     spoilt = case.prose.replace(f"Score: {case.answer['score']}.", f"Score: {(case.answer['score'] + 7) % 101}.")

@@ -165,7 +165,7 @@ def stated(
         task: The task.
         claims: What the answer's schema states of its values.
         inputs: The task's inputs, by name.
-        cut: JSON pointers of what was cut short, which is not compared.
+        cut: JSON pointers of what was cut short; it may be the beginning of what the prose says.
 
     Returns:
         The verdict; its value is the answer, with the evidence.
@@ -178,11 +178,30 @@ def stated(
         if name not in claims.shared or name not in value or name not in evaluation:
             continue
         place = f"/{pointer.escaped(name)}"
-        whole = not any(f"{one}/".startswith(f"{place}/") or not one for one in cut)
-        if whole and not same(value[name], evaluation[name]):
+        if not _begins(value[name], evaluation[name], place, frozenset(cut)):
             shown = [json.dumps(one, ensure_ascii=False)[:60] for one in (value[name], evaluation[name])]
             return Verdict(reason=Reason.INCONSISTENT, where=place, detail=f"{shown[0]}; the prose says {shown[1]}")
     return judge(value, claims, inputs, task.synonyms, cut=cut)
+
+
+def _begins(value: Any, whole: Any, place: str, cut: frozenset[str]) -> bool:
+    """Whether a part of an answer is what the prose says, or where it was cut short the beginning of that.
+
+    >>> [_begins(value, ["so long", 2], "", frozenset({"", "/0"})) for value in (["so lo"], ["so lo", 2], ["so low"])]
+    [True, True, False]
+    """
+    if place not in cut and not any(one.startswith(f"{place}/") for one in cut):
+        return same(value, whole)
+    if isinstance(value, dict) and isinstance(whole, dict):
+        there = value.keys() <= whole.keys() if place in cut else value.keys() == whole.keys()
+        return there and all(
+            _begins(part, whole[key], f"{place}/{pointer.escaped(key)}", cut) for key, part in value.items()
+        )
+    if isinstance(value, list) and isinstance(whole, list):
+        there = len(value) <= len(whole) if place in cut else len(value) == len(whole)
+        return there and all(_begins(part, whole[at], f"{place}/{at}", cut) for at, part in enumerate(value))
+    written, said = (one if isinstance(one, str) else json.dumps(one) for one in (value, whole))
+    return type(value) is type(whole) and said.startswith(written)
 
 
 def stating(schema: Schema, task: Task) -> Claims:

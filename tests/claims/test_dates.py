@@ -63,3 +63,53 @@ def test_years_are_compared_as_wholes() -> None:
         False,
     ]
     assert dates.backwards("June 2019 to 2018") == ["June 2019 to 2018"]
+
+
+@pytest.mark.parametrize(
+    ("text", "months"),
+    [
+        ("Mar-2015 to Feb-2016", 12),
+        ("12-Mar-2015 to 03-Apr-2016", 14),
+        ("May 12 2020 to June 3 2021", 14),
+        ("May 12th, 2020 to June 3rd, 2021", 14),
+        ("MA\u0130 2015 bis JUN\u0130 2016", 14),  # as capitals are written where software is set to Turkish
+        ("apr\u0131l 2015 to April 2016", 13),
+        ("De 2015 \u00e0 2016", 24),
+        ("from 2015 until 2016", 24),
+        ("(2015 - 2016)", 24),
+        ("since 2014", 137),
+        ("seit 11/2024", 7),
+        ("since March 2025", 3),
+    ],
+)
+def test_a_period_has_the_months_that_a_person_counts(text: str, months: int) -> None:
+    first, last = dates.period(text, "May 2025") or (0, -1)
+    assert last - first + 1 == months
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "maart 2019 - mei 2019",  # months in a language that is not known are no whole years
+        "Q1 2019 - Q2 2019",
+        "2019 Q1",
+        "Summer 2015",
+        "March 2015 - mei 2016",
+        "from 2014",  # where it ends is not said
+        "2019 -",  # it may have been cut off
+        "until 2015",
+    ],
+)
+def test_what_is_read_in_part_is_no_period(text: str) -> None:
+    assert dates.period(text, "May 2025") is None
+
+
+def test_what_lasts_wants_the_date_that_the_present_is() -> None:
+    assert dates.period("since 2014") is None
+
+
+@given(st.text(alphabet="JANUARMIpril\u0130\u0131 2015-", max_size=30))
+def test_no_spelling_of_a_month_is_too_much(text: str) -> None:
+    """Capitals without a small letter of their own are months, too, where case is passed over."""
+    dates.backwards(text)
+    dates.period(text)

@@ -10,7 +10,9 @@ from proseform.claims import claims, judge, marked, unquoted
 from proseform.errors import InputError
 from proseform.input import Input
 from proseform.schema import Schema
+from proseform.verdict import Reason
 
+DRAFT_7 = "http://json-schema.org/draft-07/schema#"
 SCHEMA = Schema({
     "type": "object",
     "properties": {
@@ -138,7 +140,7 @@ def test_what_was_cut_short_is_not_judged():
     value = {"sender": "Mir", "either": "Nowhere"}
     assert judge(value, CLAIMS, INPUTS, {}, cut=["/sender", "/either"]).ok
     assert judge(value, CLAIMS, INPUTS, {}, cut=["/sender"]).where == "/either"
-    assert judge(value, CLAIMS, INPUTS, {}, cut=[""]).ok
+    assert judge(value, CLAIMS, INPUTS, {}, cut=[""]).where == "/sender", "what is there is judged"
 
 
 def test_what_a_projection_left_out_is_not_compared():
@@ -275,3 +277,97 @@ def test_what_is_told_never_decides(text, tool, more):
     """Whatever inputs hold: no exception, no reason against, and each place names the thing."""
     for found in told(tool, letter=text + more):
         assert found.strip()
+
+
+YEARS = {"type": "array", "items": {"type": "string", "x-from": "letter"}}
+TIMES = Schema({"properties": {"times": YEARS, "months": {"x-derive": {"difference": "/times", "unit": "months"}}}})
+
+
+@pytest.mark.parametrize(
+    ("letter", "times", "months", "reason"),
+    [
+        ("5 years as a cook", ["5 years", "5 years"], 120, Reason.UNGROUNDED),  # it stands there once
+        ("a cook for 5 years, then 5 years a baker", ["5 years", "5 years"], 120, None),
+        ("2015 to 2016, a cook", ["2015 to 2016", "2015 to 2016"], 24, None),  # periods overlap, and count once
+    ],
+)
+def test_a_length_of_time_counts_as_often_as_it_stands_there(letter, times, months, reason):
+    value = {"times": times, "months": months}
+    assert judge(value, claims(TIMES, ["letter"]), {"letter": Input.of(letter)}, {}).reason == reason
+
+
+@pytest.mark.parametrize(
+    ("letter", "quote", "number", "right"),
+    [
+        ("We sold 1,000 units", "1,000 units", 1000, True),
+        ("We sold 1,000 units", "1,000 units", 1, False),
+        ("It was 1.234 kg", "1.234 kg", 1.234, True),
+        ("Wir haben 1.234 Stück", "1.234 Stück", 1234, True),  # who reads it cannot know the country
+        ("at -5 degrees", "-5 degrees", -5, True),
+        ("at -5 degrees", "-5 degrees", 5, False),
+        ("Skills:\n-5 years of Go", "-5 years of Go", 5, True),  # a bullet
+        ("3 to 5 years", "3 to 5 years", 5, False),  # two numbers
+    ],
+)
+def test_a_quote_states_the_number_that_a_person_reads(letter, quote, number, right):
+    schema = {"properties": {"n": {}, "said": {"x-from": "letter", "x-supports": {"states": "n"}}}}
+    verdict = judge({"n": number, "said": quote}, claims(Schema(schema), ["letter"]), {"letter": Input.of(letter)}, {})
+    assert (verdict.reason is None) == right
+
+
+@pytest.mark.parametrize(
+    ("letter", "number", "right"),
+    [
+        ("Balance: -250 EUR", 250, False),
+        ("Balance: -250 EUR", -250, True),
+        ("Balance: \N{MINUS SIGN}250 EUR", -250, True),
+        ("- 250 EUR", 250, True),
+        ("-250 EUR", 250, True),  # what opens a line may be a bullet
+        ("page 12-250", 250, True),
+    ],
+)
+def test_a_number_that_is_quoted_has_its_sign(letter, number, right):
+    verdict = judge(number, claims(Schema({"x-from": "letter"}), ["letter"]), {"letter": Input.of(letter)}, {})
+    assert (verdict.reason is None) == right
+
+
+@pytest.mark.parametrize(("stated", "right"), [({"input": "letter", "least": 4}, False), ("letter", True)])
+def test_a_number_alone_will_do_where_the_schema_does_not_say_how_much(stated, right):
+    verdict = judge("7", claims(Schema({"x-from": stated}), ["letter"]), {"letter": Input.of("Room 7")}, {})
+    assert (verdict.reason is None) == right
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"$schema": DRAFT_7, "$ref": "#/definitions/t", "x-from": "letter", "definitions": {"t": {"type": "string"}}},
+        {"$schema": DRAFT_7, "items": [True], "additionalItems": {"type": "string", "x-from": "letter"}},
+        {"propertyNames": {"x-from": "letter"}},
+        {"not": {"properties": {"a": {"x-from": "letter"}}}},
+        {"type": "array", "items": {"type": "string"}, "x-from": "letter"},
+        {"$schema": DRAFT_7, "properties": {"n": {"$ref": "#/definitions/t", "x-derive": {"count": "/of"}}},
+         "definitions": {"t": {"type": "integer"}}},
+    ],
+)  # fmt: skip
+def test_what_would_be_looked_up_of_nothing_is_refused(schema):
+    with pytest.raises(InputError, match="is said of"):
+        claims(Schema(schema), ["letter"])
+
+
+@pytest.mark.parametrize("draft", ["http://json-schema.org/draft-04/schema#", DRAFT_7, None])
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        ({"properties": {"a": {"x-from": "letter"}}}, {"a": "zebra"}),
+        ({"patternProperties": {"^a": {"x-from": "letter"}}}, {"a": "zebra"}),
+        ({"additionalProperties": {"x-from": "letter"}}, {"a": "zebra"}),
+        ({"items": {"x-from": "letter"}}, ["zebra"]),
+        ({"allOf": [{"x-from": "letter"}]}, "zebra"),
+        ({"oneOf": [{"x-from": "letter"}]}, "zebra"),
+        ({"$ref": "#/definitions/t", "definitions": {"t": {"x-from": "letter"}}}, "zebra"),
+    ],
+)
+def test_what_is_stated_is_looked_up_wherever_it_applies(draft, schema, value):
+    stated = claims(Schema(schema if draft is None else {"$schema": draft, **schema}), ["letter"])
+    letter = {"letter": Input.of("a horse")}
+    assert judge(value, stated, letter, {}).reason is Reason.UNGROUNDED

@@ -34,6 +34,9 @@ def texts(quote, text):
         ("ข้อมูล", "วิเคราะห์ข้อมูลขนาดใหญ่", "ข้อมูล"),
         ("हिन्दी", "भाषा: हिन्दी, अंग्रेज़ी", "हिन्दी"),
         ("(Python)", "Skills (Python)", "(Python)"),
+        ("3-5 years", "for 3-\n5 years", "3-\n5 years"),  # of a number that a line break divides the hyphen stays
+        ("non-technical", "a non\u2011technical person", "non\u2011technical"),
+        ("unqualified", "an un\u00adqualified cook", "un\u00adqualified"),
     ],
 )
 def test_a_quote_stands_where_a_person_would_say_so(quote, text, stands):
@@ -52,6 +55,10 @@ def test_a_quote_stands_where_a_person_would_say_so(quote, text, stands):
         ("React", "React.js"),
         ("SQL", "MySQL, NoSQL"),
         ("smoker", "non-smoker"),
+        ("smoker", "non\u2011smoker"),  # a hyphen at which no line is broken
+        ("qualified", "un\u00adqualified"),  # a hyphen that nobody sees
+        ("35 years", "for 3-\n5 years"),
+        ("20152019", "2015-\n2019"),
         ("हिन्द", "हिन्दी"),  # a vowel sign belongs to its letter
         ("office", "o\ufb03ce"),  # a reader spells ligatures out; nothing looser here
         ("", "text"),

@@ -9,6 +9,7 @@ Five keywords, which validators pass over and engines never see:
     "x-abstain": {"answer": {…}}        at the root: the answer where there is too little to judge by
 
     quotes.py      where a quote stands in a text
+    numbers.py     numbers, as people write them
     dates.py       dates and periods, as people write them
     derivations.py the operators
     keywords.py    the keywords of a subschema as values

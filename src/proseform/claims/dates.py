@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 _NAMES = (
     ("jan", "january", "januar", "jän", "jänner", "janv", "janvier", "ene", "enero", "gen", "gennaio", "janeiro"),
@@ -24,18 +24,31 @@ _NAMES = (
     ("dec", "december", "dez", "dezember", "déc", "décembre", "dic", "diciembre", "dicembre", "dezembro"),
 )
 _MONTHS = {name: month for month, names in enumerate(_NAMES) for name in names}
+_DOTS = re.compile("i\u0307|\u0131")
+"""What an i becomes where software is set to Turkish; case-blind patterns take it for one."""
 _YEAR = r"(?P<{0}>(?:19|20)\d\d)"
 _NAME = rf"(?P<n5>{'|'.join(sorted(_MONTHS, key=len, reverse=True))})"
+_DAY = r"\d{1,2}(?:st|nd|rd|th)?"
 _FORMS = (
     _YEAR.format("y1") + r"[-/.](?P<m1>\d{1,2})(?:[-/.]\d{1,2})?",
     _YEAR.format("y2") + r"\s*年\s*(?P<m2>\d{1,2})\s*月",
     r"(?P<d3>\d{1,2})[./-](?P<m3>\d{1,2})[./-]" + _YEAR.format("y3"),
     r"(?P<m4>\d{1,2})[./-]" + _YEAR.format("y4"),
-    rf"(?:\d{{1,2}}\.?\s+)?{_NAME}\.?,?\s*(?:de\s+|\d{{1,2}},\s*)?" + _YEAR.format("y5"),
+    rf"(?:{_DAY}\.?\s+)?{_NAME}(?:\.?,?\s*|[-/])(?:de\s+|{_DAY},?\s+)?" + _YEAR.format("y5"),
     _YEAR.format("y6"),
 )
 _DATE = re.compile(rf"(?<![\w/.])(?:{'|'.join(_FORMS)})(?!\w)(?![/.]\d)", re.IGNORECASE)
 _UNTIL = re.compile(r"[^\S\n]*(?:to|until|till|bis|à|au|hasta|al?|até|[-\u2013\u2014\u2192])[^\S\n]*", re.IGNORECASE)
+_SINCE = frozenset({"since", "seit", "depuis", "desde", "dal"})
+"""What stands before the beginning of a period that lasts."""
+_FROM = frozenset({"from", "von", "vom", "ab", "between", "entre"})
+"""What stands before the beginning of a period whose end is said too."""
+_OF = frozenset({"of", "in", "year", "years", "de", "du", "des", "en", "and"})
+"""What else may stand before a year."""
+_WORD = re.compile(r"([^\W_]+)[^\w\n]*\Z")
+"""The last word of a line."""
+_PART = re.compile(r"[\s,/-]*[QHTS][1-4]\b")
+"""A quarter, a half or a term behind its year."""
 _LAST = 12
 _PRESENT = re.compile(
     r"\b(?:present|now|today|current|currently|ongoing|heute|aktuell|jetzt|aujourd['\u2019]hui|présent|actuel|actuellement|hoy"
@@ -72,7 +85,7 @@ def _months(match: re.Match[str]) -> Period | None:
     part = {name[0]: value for name, value in match.groupdict().items() if value is not None}
     year = 12 * int(part["y"])
     if "n" in part:
-        month = _MONTHS[part["n"].casefold()] + 1
+        month = _MONTHS[_DOTS.sub("i", part["n"].casefold())] + 1
     elif "d" in part and part["d"] != part["m"] and int(part["d"]) <= _LAST and "." not in match[0]:
         return None  # the fourth of March, or the third of April
     elif "m" in part:
@@ -86,22 +99,53 @@ def period(text: str, until: str = "") -> Period | None:
     """The months from a text's first date to its second, or of its only one; None where it has none or more.
 
     Args:
-        text: A period in words.
+        text: A period in words; "since 2014" runs to the present.
         until: The date that "present" means; where it is none, a text that runs to the present is no period.
 
     >>> period("March 2015 to Feb 2016"), period("since long"), period("2019-03 to present", "Feb 2020")
     ((24182, 24193), None, (24230, 24241))
+    >>> period("maart 2015 to 2016"), period("since 2014", "May 2014"), period("from 2014")
+    (None, (24168, 24172), None)
     """
+    found = [*_DATE.finditer(text)]
     ends = dates(text)
-    if not ends or len(ends) > 2:  # noqa: PLR2004 - from and to
+    if not ends or len(ends) > 2 or _guessed(text, found):  # noqa: PLR2004 - from and to
         return None
-    if _PRESENT.search(text):
+    before, after = text[: found[0].start()], text[found[-1].end() :]
+    first_word = _last_word(before)
+    if _PRESENT.search(text) or (len(ends) == 1 and first_word in _SINCE):
         now = dates(until) or []
         if len(ends) != 1 or len(now) != 1:
             return None
         ends += now
+    elif len(ends) == 1 and (first_word in _FROM or _joins(before) or _joins(after)):
+        return None  # where it begins, or ends, is not said
     first, last = ends[0][0], ends[-1][1]
     return (first, last) if first <= last else None
+
+
+def _guessed(text: str, found: Sequence[re.Match[str]]) -> bool:
+    """Whether a year of a text may be the year of a month that is not known: "maart 2019", "2019 Q1"."""
+    start = 0
+    for match in found:
+        between, start = text[start : match.start()], match.end()
+        if match["y6"] is None:
+            continue
+        word = _last_word(between)
+        if (word and word not in _SINCE | _FROM | _OF and not _UNTIL.fullmatch(word)) or _PART.match(text, start):
+            return True
+    return False
+
+
+def _last_word(text: str) -> str:
+    """The last word of a text's last line, case folded; empty where it has none."""
+    word = _WORD.search(text)
+    return word[1].casefold() if word else ""
+
+
+def _joins(text: str) -> bool:
+    """Whether a text is a joint of two dates, and nothing else."""
+    return bool(text.strip() and _UNTIL.fullmatch(text))
 
 
 def bears_date(text: str) -> bool:

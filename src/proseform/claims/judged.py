@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from proseform.claims import quotes
+from proseform.claims import dates, quotes
 from proseform.claims.derivations import NOTHING, Derivation, Underivable, derived, number
 from proseform.claims.keywords import DERIVE, Absence, Source
+from proseform.claims.numbers import alone, numbers, signed
 from proseform.claims.stated import Claims, Synonyms
 from proseform.input import Input
 from proseform.schema import pointer
@@ -26,7 +26,9 @@ LEAST_BESIDE = 8
 """Letters and digits of a quote that does not name its thing itself, but stands on a line that does."""
 
 _ABSENT = object()
-_NUMBER = re.compile(r"(?<![\w.,])\d+(?:[.,]\d+)?(?![\w]|[.,]\d)")
+LEAST = 2
+"""Letters and digits that a text needs where the schema does not say how many; "a" stands in every text. A number
+alone will do then."""
 
 
 def judge(
@@ -39,13 +41,13 @@ def judge(
         claims: What the schema states.
         inputs: The task's inputs, by name.
         synonyms: Other names of things, see :data:`~proseform.claims.stated.Synonyms`.
-        cut: JSON pointers of what was cut short: it is not judged.
+        cut: JSON pointers of what was cut short: it is not judged, but what a list or an object holds all the same is.
     """
     if claims.any and claims.schema.steps(value) > MOST_STEPS:
         return Verdict(reason=Reason.SCHEMA, where="/", detail="it is too intertwined to look its quotes up")
     evidence: list[Evidence] = []
     for place, location, stated in claims.schema.annotations(value) if claims.any else ():
-        if any(f"{place}/".startswith(f"{one}/") for one in cut):
+        if place in cut:
             continue
         source, derivation = claims.source(location, stated), claims.derivation(location, stated)
         if source is None and derivation is None:
@@ -58,7 +60,21 @@ def judge(
             evidence += judged
         if derivation is not None and (fault := _inconsistent(part, beside, value, derivation, claims.absent)):
             return Verdict(reason=Reason.INCONSISTENT, where=place or "/", detail=fault)
-    return Verdict(value, evidence=tuple(evidence))
+    return _repeated(value, evidence, inputs) or Verdict(value, evidence=tuple(evidence))
+
+
+def _repeated(value: Any, evidence: Collection[Evidence], inputs: Mapping[str, Input]) -> Verdict | None:
+    """A length of time that a list quotes oftener than it stands in its input: lengths are added up, unlike periods."""
+    quoted: dict[tuple[str, str, str], list[str]] = {}
+    for one in evidence:
+        around, text = one.pointer.rpartition("/")[0], pointer.at(value, one.pointer)
+        if isinstance(text, str) and dates.duration(text) is not None and isinstance(pointer.at(value, around), list):
+            quoted.setdefault((around, one.input, text), []).append(one.pointer)
+    for (_, name, text), places in quoted.items():
+        if len(places) > 1 and len(places) > sum(1 for _ in quotes.places(text, inputs[name].text)):
+            detail = f'"{text}" is quoted {len(places)} times, and stands in {name} less often'
+            return Verdict(reason=Reason.UNGROUNDED, where=places[-1], detail=detail)
+    return None
 
 
 def unquoted(value: Any, claims: Claims, inputs: Mapping[str, Input], synonyms: Synonyms) -> tuple[Evidence, ...]:
@@ -116,6 +132,8 @@ def _grounded(
     stands = ""
     for name in source.inputs:
         for start, end in quotes.places(quote, inputs[name].text):
+            if not isinstance(part, str) and signed(inputs[name].text, start):
+                continue
             stands = name
             if _supports(quote, inputs[name].text, (start, end), source, beside, synonyms):
                 return [Evidence(place or "/", name, *inputs[name].locate(start, end))]
@@ -132,9 +150,8 @@ def _supports(
 ) -> bool:
     """Whether a quote at its place is about what it is quoted for."""
     if source.states:
-        numbers = _NUMBER.findall(quote)
-        stated = number(beside.get(source.states))
-        return len(numbers) == 1 and stated is not None and stated == number(float(numbers[0].replace(",", ".")))
+        said = numbers(quote, opens=not text[: span[0]].rpartition("\n")[2].strip())
+        return len(said) == 1 and number(beside.get(source.states)) in said[0]
     if source.names:
         names = terms(beside.get(source.names), source.split, synonyms)
         if any(quotes.stands(term.casefold(), quote.casefold()) for term in names):
@@ -143,7 +160,7 @@ def _supports(
             return False
         line = _line(text, *span).casefold()
         return any(quotes.stands(term.casefold(), line) for term in names)
-    return quotes.weight(quote) >= source.least or _NUMBER.fullmatch(quote) is not None
+    return quotes.weight(quote) >= (source.least or LEAST) or (not source.least and alone(quote))
 
 
 def terms(named: Any, split: Collection[str], synonyms: Synonyms) -> list[str]:

@@ -11,8 +11,6 @@ from proseform.claims.derivations import OPTIONS, REQUIRED, Derivation, Operator
 from proseform.errors import InputError
 
 FROM, SUPPORTS, DERIVE, ABSENT = "x-from", "x-supports", "x-derive", "x-absent"
-LEAST = 2
-"""Letters and digits of a quote that supports nothing but itself, numbers aside; "a" stands in every text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +19,14 @@ class Source:
 
     Attributes:
         inputs: The inputs in which the text may stand.
-        least: Letters and digits that it needs.
+        least: Letters and digits that it needs; 0 where that is not stated.
         names: A field beside it, whose value or another name of that stands within the quote or its line.
         split: What stands between alternatives in the field that is named; any of them will do.
         states: A field beside it, a number, which is the only number of the quote.
     """
 
     inputs: tuple[str, ...]
-    least: int = LEAST
+    least: int = 0
     names: str = ""
     states: str = ""
     split: tuple[str, ...] = ()
@@ -65,8 +63,8 @@ def source(node: Mapping[str, Any], where: str) -> Source:
     options = stated if isinstance(stated, Mapping) else {"input": stated}
     _known(options, {"input", "least"}, where, FROM)
     names = _inputs(options, where, FROM)
-    least = options.get("least", LEAST)
-    if not isinstance(least, int) or isinstance(least, bool) or least < 1:
+    least = options.get("least", 0)
+    if "least" in options and (not isinstance(least, int) or isinstance(least, bool) or least < 1):
         raise InputError(f"{where}: {FROM}: 'least' is a whole number from 1 on.")
     supports = node.get(SUPPORTS, {})
     if not isinstance(supports, Mapping):

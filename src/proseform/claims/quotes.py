@@ -1,7 +1,8 @@
 r"""Where a quote stands in a text: word for word, at word borders.
 
-Quote and text are compared folded: composed Unicode (NFC), runs of white space as one blank, and a word that a line
-break divides read as one, with its hyphen or without. Nothing looser: case, punctuation and spelling count.
+Quote and text are compared folded: composed Unicode (NFC), runs of white space as one blank, hyphens and minus signs of
+all kinds as one, soft hyphens as none, and a word that a line break divides read as one, with its hyphen or without; of
+numbers the hyphen stays. Nothing looser: case, punctuation and spelling count.
 
 A word is what is written without a blank, so ``C`` does not stand in ``C++``, ``Node`` not in ``Node.js``, ``5 years``
 not in ``15 years`` and ``technical`` not in ``non-technical``. Scripts without blanks (Han, Kana, Thai …) have a border
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from itertools import islice, pairwise
 
@@ -26,16 +27,20 @@ MOST_LOOKS = 1000
 
 _BLANKS = re.compile(r"[^\S ]\s*| \s+")
 """Runs of white space that are not one blank already."""
-_DIVIDED = re.compile(r"(?<=\w)[-\u2010\u00ad][^\S\n]*\n\s*(?=\w)")
+_DIVIDED = re.compile(r"(?<=\w)[-\u00ad][^\S\n]*\n\s*(?=\w)")
 """A hyphen at the end of a line within a word."""
-_DIVIDED_QUOTE = re.compile(r"(?<=\w)[-\u2010\u00ad]\s+(?=\w)")
+_DIVIDED_QUOTE = re.compile(r"(?<=\w)[-\u00ad]\s+(?=\w)")
 """The same as a model copies it: the line break may have become a blank."""
+_HYPHENS = str.maketrans(dict.fromkeys("\u2010\u2011\u2212", "-"))
+_SOFT = re.compile("\u00ad+")
+"""Where a word may be divided, and is not: nobody sees it."""
 _UNSPACED = re.compile(
     "[\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u2e80-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
 )
 """Scripts that are written without blanks between words."""
 _SHORT = 1000
 """Characters of a text whose folded form is remembered: names and lines are asked for again, and take little room."""
+_Joint = str | Callable[[re.Match[str]], str]
 _SIGNS = "+#"
 """What belongs to the word before it: C++, C#."""
 
@@ -96,7 +101,7 @@ def pieces(text: str) -> list[str]:
 
 def _fold(text: str) -> str:
     """As :func:`folded`."""
-    return _BLANKS.sub(" ", unicodedata.normalize("NFC", text)).strip()
+    return _BLANKS.sub(" ", unicodedata.normalize("NFC", _SOFT.sub("", text.translate(_HYPHENS)))).strip()
 
 
 _folded_short = lru_cache(maxsize=256)(_fold)
@@ -127,21 +132,29 @@ def _starts(piece: str, text: str) -> Iterator[int]:
 
 def _quotes(quote: str) -> list[str]:
     """A quote folded, and also without the line breaks within its words."""
-    ways = [quote, *([_DIVIDED_QUOTE.sub("", quote), _DIVIDED_QUOTE.sub("-", quote)] if "-" in quote else [])]
+    quote = quote.translate(_HYPHENS)
+    ways = [quote, *(_DIVIDED_QUOTE.sub(joint, quote) for joint in (_whole, "-") if _DIVIDED_QUOTE.search(quote))]
     return [piece for piece in dict.fromkeys(map(folded, ways)) if piece]
 
 
 @lru_cache(maxsize=64)
 def _texts(text: str) -> tuple[tuple[str, Offsets], ...]:
     """A text folded, with offsets; twice where a line break divides a word: whole, and with its hyphen."""
-    ways = ("", "-") if _DIVIDED.search(text) else ("",)
-    return tuple(_folded(text, joint) for joint in ways)
+    text = text.translate(_HYPHENS)
+    joints: tuple[_Joint, ...] = (_whole, "-") if _DIVIDED.search(text) else (_whole,)
+    return tuple(_folded(text, joint) for joint in joints)
 
 
-def _folded(text: str, joint: str) -> tuple[str, Offsets]:
+def _whole(divided: re.Match[str]) -> str:
+    """What joins the parts of a word that is divided: nothing, but of numbers a hyphen, since they may be two."""
+    beside = divided.string[divided.start() - 1], divided.string[divided.end()]
+    return "-" if any(char.isdigit() for char in beside) else ""
+
+
+def _folded(text: str, joint: _Joint) -> tuple[str, Offsets]:
     """A text folded, with offsets."""
     offsets = Offsets.same(len(text))
-    for pattern, new in ((_DIVIDED, joint), (COMPOSABLE, composed), (_BLANKS, " ")):
+    for pattern, new in ((_DIVIDED, joint), (_SOFT, ""), (COMPOSABLE, composed), (_BLANKS, " ")):
         if pattern is COMPOSABLE and text.isascii():
             continue
         if pattern.search(text):

@@ -88,11 +88,19 @@ def claims(
 @lru_cache(maxsize=16)
 def _read(schema: Schema, inputs: tuple[str, ...], absent: frozenset[str], shared: frozenset[str]) -> Claims:
     """As :func:`claims`: a bundle's schema is read once, not for each of its answers."""
-    stated = False
+    stated, annotated = False, schema.annotated()
     for place, node in schema.subschemas():
-        if not {FROM, SUPPORTS, DERIVE, ABSENT} & node.keys():
+        named = {FROM, SUPPORTS, DERIVE, ABSENT} & node.keys()
+        if not named:
             continue
         where, stated = f"{schema.where} at {place or '/'}", True
+        if place not in annotated:
+            raise InputError(
+                f"{where}: {min(named)} is said of nothing there.",
+                hint="It counts in no `not`, `propertyNames` or `additionalItems`, nor beside a $ref up to draft 7.",
+            )
+        if FROM in named and node.get("type") in ("array", "object"):
+            raise InputError(f"{where}: {FROM} is said of an {node['type']}.", hint="Say it of the texts in it.")
         if FROM in node:
             _check(keywords.source(node, where).inputs, inputs, where, FROM)
         elif SUPPORTS in node:
