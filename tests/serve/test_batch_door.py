@@ -3,7 +3,7 @@
 import asyncio
 import json
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import pytest
 
@@ -11,7 +11,9 @@ from proseform import testing
 from proseform.errors import EngineError
 from proseform.serve import keys
 from proseform.serve.batches import clerk
+from proseform.serve.batches import shelf as shelves
 from proseform.serve.batches.shelf import Shelf
+from proseform.serve.faults import NotFoundError, TooLargeError
 from proseform.serve.guard import Guard
 from proseform.serve.keys import Keys
 from tests.serve.light import JSON, good, light
@@ -205,6 +207,13 @@ def test_a_batch_whose_time_is_up_gives_what_was_answered(shelf, monkeypatch):
         {"endpoint": "https://far.test/"},
         {"completion_window": "1h"},
         {"input_file_id": 5},
+        {"metadata": ["a"]},
+        {"metadata": "a"},
+        {"metadata": {str(number): "" for number in range(17)}},
+        {"metadata": {"k" * 65: ""}},
+        {"metadata": {"k": "v" * 513}},
+        {"metadata": {"k": 5}},
+        {"metadata": {"k": {"deep": "v"}}},
     ],
 )
 def test_a_batch_that_cannot_be_is_refused(shelf, body):
@@ -213,6 +222,154 @@ def test_a_batch_that_cannot_be_is_refused(shelf, body):
         right = {"input_file_id": file.id, "endpoint": "/v1/tasks/toy/answer", "completion_window": "24h"}
         with pytest.raises(openai.BadRequestError):
             asking.batches.create(**{**right, **body})
+        assert list(asking.batches.list()) == []
+
+
+def test_metadata_of_the_largest_size_are_kept_and_a_larger_request_is_not_read(shelf):
+    largest = {f"{number:02}" + "\U0001f4e6" * 62: "\U0001f4e6" * 512 for number in range(16)}
+    with light(shelf=shelf) as serving, client(serving) as asking:
+        file = asking.files.create(file=("in.jsonl", lines(row(1))), purpose="batch")
+        right = {"input_file_id": file.id, "endpoint": "/v1/tasks/toy/answer", "completion_window": "24h"}
+        assert asking.batches.create(**right, metadata=largest).metadata == largest
+        assert asking.batches.create(**right).metadata is None
+        with pytest.raises(openai.APIStatusError) as refused:
+            asking.batches.create(**right, metadata={"k": "v" * (1 << 20)})
+        assert refused.value.status_code == 413
+
+
+def test_a_key_has_no_more_open_batches_than_it_may(shelf, tmp_path, monkeypatch):
+    monkeypatch.setattr(shelves, "MOST_OPEN", 2)
+    mine, theirs = (keys.new(tmp_path / "keys.json", name, 0) for name in ("mine", "theirs"))
+    script, free, _waits = gated(0)
+    with ExitStack() as stack:
+        serving = stack.enter_context(light(script, shelf=shelf, guard=Guard(Keys(tmp_path / "keys.json"))))
+        asking, other = (stack.enter_context(client(serving, key)) for key in (mine, theirs))
+        first, second = sent(asking, row(1)), sent(asking, row(2))
+        with pytest.raises(openai.RateLimitError) as refused:
+            sent(asking, row(3))
+        assert (refused.value.code, int(refused.value.response.headers["retry-after"])) == ("busy", 60)
+        third = sent(other, row(4))
+        free.set()
+        assert {ended(asking, first).status, ended(asking, second).status} == {"completed"}
+        assert ended(other, third).status == "completed"
+        assert ended(asking, sent(asking, row(5))).status == "completed"
+
+
+def test_records_count_against_the_quota(shelf):
+    small = Shelf(shelf.root, quota_bytes=4000)
+    with light(shelf=small) as serving, client(serving) as asking:
+        file = asking.files.create(file=("in.jsonl", b"x" * 1000), purpose="batch")
+        right = {"input_file_id": file.id, "endpoint": "/v1/tasks/toy/answer", "completion_window": "24h"}
+        for _ in range(2):
+            asking.batches.create(**right, metadata={"k": "v" * 500})  # its record is kept, though it fails
+        with pytest.raises(openai.APIStatusError) as refused:
+            asking.batches.create(**right, metadata={"k": "v" * 500})
+        assert refused.value.status_code == 413
+    assert small.used("") == sum(path.stat().st_size for path in shelf.root.rglob("*") if path.is_file())
+
+
+def test_files_that_come_together_do_not_pass_the_quota(tmp_path):
+    """Each of the two looks at what is used, and waits a while for the other to look too."""
+    together = threading.Barrier(2)
+
+    class Slow(Shelf):
+        def used(self, *arguments):
+            used = super().used(*arguments)
+            with suppress(threading.BrokenBarrierError):
+                together.wait(0.5)
+            return used
+
+    shelf, refused = Slow(tmp_path, quota_bytes=1000), []
+
+    def put():
+        try:
+            shelf.put("", b"x" * 600, "a", "batch")
+        except TooLargeError as error:
+            refused.append(error)
+
+    threads = [threading.Thread(target=put) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(refused) == 1
+    assert len(shelf.records("", "file")) == 1
+
+
+def test_the_shelf_is_looked_at_and_written_beside_the_event_loop(tmp_path):
+    on_the_loop = []
+
+    class Watched(Shelf):
+        def open(self):
+            self._note("open")
+            return super().open()
+
+        def keep(self, *arguments):
+            self._note("keep")
+            super().keep(*arguments)
+
+        def used(self, *arguments):
+            self._note("used")
+            return super().used(*arguments)
+
+        def records(self, *arguments):
+            self._note("records")
+            return super().records(*arguments)
+
+        def _note(self, what):
+            with suppress(RuntimeError):  # no loop runs in this thread
+                asyncio.get_running_loop()
+                on_the_loop.append(what)
+
+    with light(shelf=Watched(tmp_path)) as serving, client(serving) as asking:
+        batch = ended(asking, sent(asking, *map(row, range(5))))
+        assert batch.request_counts.completed == 5
+        asking.batches.cancel(batch.id)
+        assert len([*asking.files.list(), *asking.batches.list()]) == 3
+        asking.files.delete(batch.output_file_id)
+    assert on_the_loop == []
+
+
+def test_a_file_that_an_open_batch_needs_stays_until_that_has_ended(tmp_path):
+    now = [1000.0]
+    shelf = Shelf(tmp_path, keep_s=100, clock=lambda: now[0])
+    number = shelf.put("", b"x", "a", "batch")["id"]
+    batch = {"id": "batch_" + "0" * 32, "object": "batch", "status": "validating", "created_at": 1050}
+    shelf.begin("", {**batch, "input_file_id": number})
+    now[0] = 1100.0
+    assert [owned["id"] for _, owned in shelf.open()] == [batch["id"]]
+    assert shelf.data("", number).read_bytes() == b"x"
+    with pytest.raises(NotFoundError):
+        shelf.record("", number)
+    shelf.change("", batch["id"], shelves.OPEN, {"status": "completed"})
+    shelf.open()
+    assert not shelf.data("", number).exists()
+
+
+def test_a_record_that_a_power_failure_has_emptied_stands_in_nobodys_way(shelf):
+    with light(shelf=shelf) as serving, client(serving) as asking:
+        batch = ended(asking, sent(asking, row(1)))
+        (shelf.root / "anybody" / f"batch_{'1' * 32}.json").write_bytes(b"")
+        assert [one.id for one in asking.batches.list()] == [batch.id]
+        assert ended(asking, sent(asking, row(2))).status == "completed"
+
+
+@pytest.mark.parametrize("under", ["", "/content"])
+def test_a_batch_is_no_file(shelf, under):
+    script, free, waits = gated(0)
+    with light(script, shelf=shelf) as serving, client(serving) as asking:
+        batch = sent(asking, row(1))
+        assert waits.wait(PATIENCE_S)
+        line = serving.line()
+        line.request("GET" if under else "DELETE", f"/v1/files/{batch.id}{under}")
+        assert line.getresponse().status == 404
+        with pytest.raises(openai.BadRequestError):
+            asking.files.delete(batch.input_file_id)
+        with pytest.raises(openai.BadRequestError):
+            asking.batches.create(input_file_id=batch.id, endpoint="/v1/tasks/toy/answer", completion_window="24h")
+        free.set()
+        assert ended(asking, batch).status == "completed"
+        assert ended(asking, sent(asking, row(2))).status == "completed"
 
 
 def test_a_server_without_a_folder_takes_no_files():

@@ -15,10 +15,15 @@ from proseform.serve.batches import rows
 from proseform.serve.batches.clerk import Clerk
 from proseform.serve.batches.shelf import FILE_BYTES, OPEN, WINDOW_S, Shelf
 from proseform.serve.exchange import Exchange, Response
+from proseform.serve.faults import NotFoundError
 from proseform.serve.routes import Route
 from proseform.serve.waiting import in_time
 
 _ROOT = "(/openai)?/v1"
+_BODY_BYTES = 256 << 10
+"""The largest request for a batch: metadata of the largest size, every character escaped, are half of it."""
+_PAIRS, _KEY, _VALUE = 16, 64, 512
+"""Of metadata: the most pairs, and the most characters of a key and of a value; OpenAI's numbers."""
 
 
 class Door:
@@ -78,11 +83,11 @@ class Door:
 
     async def _files(self, exchange: Exchange, _values: Mapping[str, str]) -> Response:
         """The key's files."""
-        return _listed(self._shelf.records(exchange.tenant, "file"))
+        return _listed(await asyncio.to_thread(self._shelf.records, exchange.tenant, "file"))
 
     async def _batches(self, exchange: Exchange, _values: Mapping[str, str]) -> Response:
         """The key's batches."""
-        return _listed(self._shelf.records(exchange.tenant, "batch"))
+        return _listed(await asyncio.to_thread(self._shelf.records, exchange.tenant, "batch"))
 
     async def _record(self, exchange: Exchange, values: Mapping[str, str]) -> Response:
         """One file or batch."""
@@ -90,28 +95,30 @@ class Door:
 
     async def _delete(self, exchange: Exchange, values: Mapping[str, str]) -> Response:
         """Delete a file that no open batch needs."""
-        for batch in self._shelf.records(exchange.tenant, "batch"):
-            if batch["status"] in OPEN and batch["input_file_id"] == values["id"]:
-                raise InputError("An open batch needs the file.", hint="Cancel it first.")
-        self._shelf.delete(exchange.tenant, values["id"])
+        await asyncio.to_thread(self._shelf.delete, exchange.tenant, values["id"])
         return Response.of_json({"id": values["id"], "object": "file", "deleted": True})
 
     async def _content(self, exchange: Exchange, values: Mapping[str, str]) -> Response:
         """A file's data."""
-        self._shelf.record(exchange.tenant, values["id"])
+        if self._shelf.record(exchange.tenant, values["id"])["object"] != "file":
+            raise NotFoundError("No file of this id.", hint="It is a batch's.")
         data = await asyncio.to_thread(self._shelf.data(exchange.tenant, values["id"]).read_bytes)
         return Response(200, data, "application/jsonl")
 
     async def _create(self, exchange: Exchange, _values: Mapping[str, str]) -> Response:
         """Begin a batch."""
+        exchange.limit = _BODY_BYTES
 
         async def work() -> Response:
             body = http.read(await exchange.body(), "The body")
-            return Response.of_json(self._begun(exchange.tenant, body if isinstance(body, dict) else {}))
+            record = self._batch(body if isinstance(body, dict) else {})
+            await asyncio.to_thread(self._shelf.begin, exchange.tenant, record)
+            self._clerk.wake()
+            return Response.of_json(record)
 
         return await in_time(exchange, self._admission, work(), answers=False)
 
-    def _begun(self, owner: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    def _batch(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """A new batch's record."""
         endpoints = rows.paths(self._admission.task)
         if body.get("endpoint") not in endpoints:
@@ -120,10 +127,10 @@ class Door:
         if body.get("completion_window") != "24h":
             raise InputError("Field 'completion_window' can only be 24h.")
         number = body.get("input_file_id")
-        if not isinstance(number, str) or self._shelf.record(owner, number)["object"] != "file":
+        if not isinstance(number, str):
             raise InputError("Field 'input_file_id' is no file's id.", hint="Upload the file first.")
         now = int(self._shelf.clock())
-        record = {
+        return {
             "id": f"batch_{secrets.token_hex(16)}",
             "object": "batch",
             "endpoint": body["endpoint"],
@@ -136,20 +143,33 @@ class Door:
             "output_file_id": None,
             "errors": None,
             "request_counts": {"total": 0, "completed": 0, "failed": 0},
-            "metadata": body.get("metadata"),
+            "metadata": _metadata(body.get("metadata")),
         }
-        self._shelf.keep(owner, record)
-        self._clerk.wake()
-        return record
 
     async def _cancel(self, exchange: Exchange, values: Mapping[str, str]) -> Response:
         """End a batch; what was answered becomes its output."""
-        record = self._shelf.record(exchange.tenant, values["id"])
-        if record["object"] == "batch" and record["status"] in OPEN:
-            record = {**record, "status": "cancelling", "cancelling_at": int(self._shelf.clock())}
-            self._shelf.keep(exchange.tenant, record)
+        fields = {"status": "cancelling", "cancelling_at": int(self._shelf.clock())}
+        record = await asyncio.to_thread(self._shelf.change, exchange.tenant, values["id"], OPEN, fields)
+        if record["status"] == "cancelling":
             self._clerk.cancel(record["id"])
         return Response.of_json(record)
+
+
+def _metadata(value: Any) -> dict[str, str] | None:
+    """The caller's metadata.
+
+    Raises:
+        InputError: They are not as OpenAI has them.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, dict) or len(value) > _PAIRS:
+        raise InputError(f"Field 'metadata' is no object of at most {_PAIRS} pairs.", hint="Send fewer.")
+    for key, text in value.items():
+        if len(key) > _KEY or not isinstance(text, str) or len(text) > _VALUE:
+            message = f"Field 'metadata' has keys of at most {_KEY} characters, and texts of at most {_VALUE}."
+            raise InputError(message, hint="Shorten them.")
+    return value
 
 
 def _listed(records: list[dict[str, Any]]) -> Response:

@@ -6,6 +6,7 @@ journal is opened again; a row that it was of is answered again.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -46,12 +47,18 @@ class Journal:
         return len(self._places)
 
     def add(self, result: Mapping[str, Any]) -> None:
-        """Append a row's result; one that stands there already stays."""
+        """Append a row's result; one that stands there already stays.
+
+        Raises:
+            OSError: The disk is full; the journal is as before.
+        """
         if result["custom_id"] in self:
             return
         line = json.dumps(result).encode() + b"\n"
         start = os.fstat(self._file.fileno()).st_size
-        self._file.write(line)
+        if self._file.write(line) != len(line):  # the disk had room for its beginning alone
+            self._file.truncate(start)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self._places[result["custom_id"]] = (start, len(line))
 
     def result(self, custom_id: str) -> dict[str, Any]:
