@@ -160,6 +160,12 @@ class Run(Section):
             raise ValueError(f'launch.sharding: "{sharding}" is for several processes; launch.processes is 1')
         if self.model.quantize != "none":
             raise ValueError(f'launch.sharding: "{sharding}" divides whole weights; model.quantize is set')
+        if sharding == "fsdp" and self.formatter.kind == "seq2seq":
+            # torch refuses a parameter that two FSDP groups see, and accelerate puts these embeddings into two
+            raise ValueError(
+                'formatter.kind: encoder and decoder of a "seq2seq" share their embeddings, which "fsdp" of '
+                'launch.sharding cannot divide; "zero2" and "zero3" can'
+            )
         stages = {"sft.evaluator": self.sft.evaluator, "sft.formatter": self.sft.formatter, "grpo": self.grpo}
         for name, trained in stages.items():
             if trained.optimizer == "muon":

@@ -18,7 +18,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import ValidationError
 
 from proseform.config.knobs import known
-from proseform.config.section import Section
+from proseform.config.section import UNNAMED, Section
 from proseform.errors import ConfigError
 
 _Model = TypeVar("_Model", bound=Section)
@@ -82,16 +82,17 @@ class Files(Generic[_Model]):
         """The first fault in our words, with the keys that exist; a misspelt key before the one that is missing."""
         faults = error.errors()
         first = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
-        if not first["loc"]:  # a rule between fields, which names them itself
+        steps = tuple(step for step in first["loc"] if not str(step).startswith(UNNAMED))
+        if not steps:  # a rule between fields, which names them itself
             return ConfigError(f"{where}: {first['msg'].removeprefix('Value error, ')}.")
-        name = ".".join(str(step) for step in first["loc"])
+        name = ".".join(map(str, steps))
         value = (
             "" if first["type"] in {"missing", "extra_forbidden", "value_error"} else f" (given: {first['input']!r})"
         )
         more = f" and {error.error_count() - 1} more" if error.error_count() > 1 else ""
         hint = ""
         if first["type"] == "extra_forbidden":
-            hint = self.moved.get(name, f"There are: {', '.join(known(self.model, first['loc'][:-1]))}.")
+            hint = self.moved.get(name, f"There are: {', '.join(known(self.model, steps[:-1]))}.")
         return ConfigError(f"{where}: {name}: {_words(first['type'], first['msg'])}{value}{more}.", hint=hint)
 
     def _text(self, source: str) -> str:

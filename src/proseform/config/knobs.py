@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, get_origin
+from typing import Annotated, Any, get_origin
 
 from proseform.config.section import Section
 
@@ -40,4 +40,5 @@ def known(model: type[Section], path: tuple[Any, ...]) -> list[str]:
 def _section(annotation: Any) -> type[Section] | None:
     """The section that a field holds, on its own, optionally or in a list; None for every other field."""
     kinds = (annotation, *getattr(annotation, "__args__", ()))
-    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Section)), None)
+    bare = (kind.__origin__ if get_origin(kind) is Annotated else kind for kind in kinds)
+    return next((kind for kind in bare if isinstance(kind, type) and issubclass(kind, Section)), None)

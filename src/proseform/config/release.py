@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
-from proseform.config.section import Count, Positive, Section, Share, Word
+from proseform.config.section import UNNAMED, Count, Positive, Section, Share, Word
 
 Signed = Annotated[float, Field(ge=-1, le=1)]
 """A share or a difference of shares."""
@@ -71,6 +71,17 @@ class Check(Section):
         return self
 
 
+def _kind(check: Any) -> str:
+    """Which of :data:`Waivable` a value is read as, so that an error tells of that one alone."""
+    return UNNAMED + ("false" if check is False else "check")
+
+
+Waivable = Annotated[
+    Annotated[Check, Tag(f"{UNNAMED}check")] | Annotated[Literal[False], Tag(f"{UNNAMED}false")], Discriminator(_kind)
+]
+"""A check, or false: none."""
+
+
 class Gate(Section):
     """The gate stage: what a bundle's report must show. A check that a run leaves out keeps its default."""
 
@@ -82,10 +93,10 @@ class Gate(Section):
     """Mean composite reward of the greedy evaluations."""
     recommendation_right: Check = Check(at_least=0.6)
     """Share of held-out cases whose headline field is right, end to end."""
-    verified_right: Check | Literal[False] = False
+    verified_right: Waivable = False
     """Of those first answers that are verified, the share that is wholly right; false is no check."""
-    lift: Check = Check(at_least=0.0)
-    """What GRPO adds to the sampled reward over SFT, paired by case."""
+    lift: Waivable = Check(at_least=0.0)
+    """What GRPO adds to the sampled reward over SFT, paired by case; false is no check, where GRPO trains nothing."""
     agreement: Check = Check(at_least=0.9)
     """Of free prose alone: share of leaves on which a second formatter of another seed agrees with the bundle's."""
     above_blind: bool = True
