@@ -61,7 +61,9 @@ def ship(
     alias: Annotated[str, typer.Option(help="An alias or version; its gate must be open.")] = "champion",
     tracking_uri: Uri = "",
     name: Name = "",
-    into: Annotated[Optional[Path], typer.Option(help="The folder to write; absent takes bundles/<task>.")] = None,
+    into: Annotated[
+        Optional[Path], typer.Option(help="A folder that is new, empty or a bundle; absent takes bundles/<task>.")
+    ] = None,
 ) -> None:
     """Write a registered bundle where a repository keeps it: without the base of its adapters, with report and card."""
     from proseform.stages import shipped

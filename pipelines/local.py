@@ -21,11 +21,11 @@ from proseform.stages import cache
 
 
 def run(parameters: dict[str, str], example: str) -> None:
-    """Run both pipelines to their end."""
+    """Run both pipelines to their end; promoted is what was registered, whatever another run registers meanwhile."""
     root = str(cache.home().runs / "kfp")
     local.init(runner=local.SubprocessRunner(use_venv=False), pipeline_root=root, enable_caching=False)
-    train(**parameters)
-    promote_candidate(**parameters, example=example)
+    registered = train(**parameters)
+    promote_candidate(**parameters, version=registered.output, example=example)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import pytest
 from proseform import digest, store
 from proseform.errors import StoreError
 from proseform.store import Ref, Store
-from tests.waiting import PATIENCE_S
+from tests.waiting import PATIENCE_S, waits_for_a_lock
 
 KEY = digest.of_json("key")
 
@@ -105,27 +105,22 @@ def test_a_reference_keeps_a_hash_in_its_folder():
 
 HOLD = """
 import sys, time
+from pathlib import Path
 from proseform.store import Store
-with Store(sys.argv[1]).lock("sft", sys.argv[2]) as waited:
+with Store(sys.argv[1]).lock("sft", sys.argv[2], Path(sys.argv[3])) as waited:
     print("held", waited, flush=True)
     time.sleep(60)
 """
 
 
-def _waits_for_a_lock(pid):
-    """Whether the kernel lists a process among those that wait: ``1: -> FLOCK ADVISORY WRITE <pid> …``."""
-    locks = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
-    return any(lock[1:3] == ["->", "FLOCK"] and lock[5] == str(pid) for lock in locks)
-
-
-def test_a_lock_is_waited_for_and_vanishes_with_a_killed_holder(tmp_path):
+def test_a_lock_is_waited_for_and_vanishes_with_a_killed_holder(root, tmp_path):
     """kill -9 leaves no stale lock behind: the kernel holds it, not a file's existence."""
-    root = str(tmp_path / "store")
-    holder = subprocess.Popen([sys.executable, "-c", HOLD, root, KEY], stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-c", HOLD, root, KEY, str(tmp_path / "work")]
+    holder = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert holder.stdout.readline() == "held False\n"
-        waiter = subprocess.Popen([sys.executable, "-c", HOLD, root, KEY], stdout=subprocess.PIPE, text=True)
-        while not _waits_for_a_lock(waiter.pid):
+        waiter = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        while not waits_for_a_lock(waiter.pid):
             assert waiter.poll() is None
         os.kill(holder.pid, signal.SIGKILL)
         assert waiter.stdout.readline() == "held True\n"
@@ -138,7 +133,14 @@ def test_a_lock_is_waited_for_and_vanishes_with_a_killed_holder(tmp_path):
 
 def test_other_keys_do_not_wait(tmp_path):
     ours = Store(str(tmp_path / "store"))
-    with ours.lock("sft", KEY) as first, ours.lock("sft", digest.of_json("other")) as second:
+    with ours.lock("sft", KEY, tmp_path) as first, ours.lock("sft", digest.of_json("other"), tmp_path) as second:
+        assert not first
+        assert not second
+
+
+def test_homes_that_share_an_object_store_do_not_wait_for_each_other(tmp_path):
+    ours = Store("memory://bucket/store")
+    with ours.lock("sft", KEY, tmp_path / "one") as first, ours.lock("sft", KEY, tmp_path / "other") as second:
         assert not first
         assert not second
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 PATIENCE_S = 600
@@ -37,3 +38,9 @@ def until(happened: Callable[[], Any], while_: Callable[[], bool] = lambda: True
         assert time.monotonic() < ends, f"nothing happened in {PATIENCE_S} s"
         time.sleep(0.02)
     return answer or happened()
+
+
+def waits_for_a_lock(pid: int) -> bool:
+    """Whether the kernel lists a process among those that wait: ``1: -> FLOCK ADVISORY WRITE <pid> …``."""
+    locks = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
+    return any(lock[1:3] == ["->", "FLOCK"] and lock[5] == str(pid) for lock in locks)

@@ -3,8 +3,8 @@
 A reference is a URI and a digest. A result is a payload committed under a stage's key: the files first, and last
 ``result.json``, which is the commit; a folder without ``result.json`` is no result. Files are reached through fsspec,
 so a folder, a PVC and ``s3://`` are alike. On a local file system a commit is a rename, and locks are the kernel's, so
-that they end with their holder. Left out: a lock on object stores; there two runs may do the same work twice, and the
-last commit counts (both have the same key, hence the same meaning).
+that they end with their holder. Left out: a lock on object stores; there the processes of one home take turns, but two
+homes may do the same work twice, and the last commit counts (both have the same key, hence the same meaning).
 """
 
 from __future__ import annotations
@@ -160,16 +160,19 @@ class Store:
         return Result(Ref(self.place(stage, key), content), key, dict(figures), record["seconds"])
 
     @contextmanager
-    def lock(self, stage: str, key: str) -> Iterator[bool]:
+    def lock(self, stage: str, key: str, work: Path) -> Iterator[bool]:
         """Lock a key: one process at a time works on it; the next one waits, and then adopts the result.
+
+        Args:
+            stage: The stage's step name.
+            key: The stage's key.
+            work: The folder below which processes work; it holds the lock where the store is no local folder, so that
+                only those wait that share it.
 
         Yields:
             Whether it had to wait for another process.
         """
-        if not self.local:
-            yield False
-            return
-        path = Path(f"{self.root}/.locks/{stage}-{digest.short(key)}")
+        path = (Path(self.root) if self.local else work) / ".locks" / f"{stage}-{digest.short(key)}"
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("w") as file:
             try:

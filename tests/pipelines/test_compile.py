@@ -74,6 +74,17 @@ def test_promote_stands_behind_the_gate(compiled: dict[str, list[dict[str, Any]]
     assert "== 'open'" in tasks["condition-2"]["triggerPolicy"]["condition"]
 
 
+def test_gate_and_promote_act_on_the_version_that_the_pipeline_is_given(
+    compiled: dict[str, list[dict[str, Any]]],
+) -> None:
+    spec = compiled["promote"][0]
+    behind = story(spec)["condition-2"]["componentRef"]["name"]
+    promote = spec["components"][behind]["dag"]["tasks"]["promote"]
+    for task in (story(spec)["gate"], promote):
+        assert task["inputs"]["parameters"]["version"]["componentInputParameter"].endswith("pipelinechannel--version")
+    assert spec["root"]["inputDefinitions"]["parameters"]["version"]["defaultValue"] == ""
+
+
 @pytest.mark.parametrize("name", ["train", "promote"])
 def test_whatever_comes_of_it_the_run_is_cleaned_up(name: str, compiled: dict[str, list[dict[str, Any]]]) -> None:
     root = compiled[name][0]["root"]["dag"]["tasks"]

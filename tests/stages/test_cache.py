@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
+import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pytest
 
 from proseform.errors import ConfigError, StoreError
 from proseform.stages import cache
-from tests.waiting import PATIENCE_S
+from tests.waiting import PATIENCE_S, until, waits_for_a_lock
 
 
 @pytest.fixture(autouse=True)
@@ -106,6 +109,30 @@ def test_two_processes_make_it_once_and_the_second_waits(home: Path) -> None:
     assert [process.exitcode for process in both] == [0, 0]
     assert (home / "count").read_text() == "x"
     assert sorted(_states(home)) == ["done", "reused", "started"]
+
+
+def test_two_of_one_home_make_it_once_on_an_object_store_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They share the folder that they work in, so the second one must not empty it under the first."""
+    fsspec.filesystem("memory").store.clear()
+    monkeypatch.setenv("PROSEFORM_STORE", "memory://bucket/store")
+    entered, results = [], []
+
+    def body(_work: Path, out: Path) -> Mapping[str, Any]:
+        entered.append(out)
+        (out / "first half").write_text("x")
+        until(lambda: len(entered) == 2 or waits_for_a_lock(os.getpid()))
+        (out / "second half").write_text("x")
+        return {}
+
+    both = [threading.Thread(target=lambda: results.append(cache.once("dataset", {}, body))) for _ in range(2)]
+    for thread in both:
+        thread.start()
+    for thread in both:
+        thread.join(PATIENCE_S)
+    assert len(entered) == 1
+    assert results[0] == results[1]
+    payload = cache.folder(cache.Slot(results[0].ref.uri, {"digest": results[0].ref.digest}))
+    assert sorted(file.name for file in payload.iterdir()) == ["first half", "result.json", "second half"]
 
 
 def _slow(count: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from proseform import bundle as bundles
 from proseform import config, digest, task
-from proseform.errors import RegistryError, StoreError
+from proseform.errors import InputError, RegistryError, StoreError
 from proseform.infer.answer import close
 from proseform.infer.spec import EngineSpec
 from proseform.registry import attachments, connect, models
@@ -58,12 +58,14 @@ def test_what_is_shipped_without_its_base_is_whole_again(registered: tuple[Path,
     into = tmp_path / "bundles" / "cv"
     into.mkdir(parents=True)
     (into / "of an earlier one").touch()
+    (into / "bundle.json").touch()
     judged(is_open=True)
     bundle = shipped.ship("cv", run, "1", "", "", into)
     assert bundle == bundles.read(folder)
     assert {path.name for path in into.iterdir()} == {
         "bundle.json", "evaluator", "formatter", "run.json", "report.json", "README.md"
     }  # fmt: skip
+    assert [path.name for path in into.parent.iterdir()] == ["cv"]
     assert json.loads((into / "report.json").read_text()) == {"figures": {}}
     assert bundle.digest in (into / "README.md").read_text()
     whole = shipped.whole(into)
@@ -97,6 +99,44 @@ def test_what_its_gate_has_not_let_through_is_not_shipped(registered: tuple[Path
     with pytest.raises(RegistryError, match="its gate has not opened"):
         shipped.ship("cv", registered[1], "1", "", "", tmp_path / "cv")
     assert not (tmp_path / "cv").exists()
+
+
+@pytest.mark.parametrize("what", ["a folder", "a file"])
+def test_what_is_no_bundle_is_not_replaced(what: str, tmp_path: Path) -> None:
+    into = tmp_path / "somebody's"
+    mine = into / "thesis.txt" if what == "a folder" else into
+    mine.parent.mkdir(exist_ok=True)
+    mine.write_text("mine")
+    with pytest.raises(InputError, match="is no bundle"):
+        shipped.ship("cv", "small", "1", "", "", into)
+    assert mine.read_text() == "mine"
+
+
+def test_a_folder_that_is_empty_is_filled(registered: tuple[Path, str], tmp_path: Path) -> None:
+    judged(is_open=True)
+    shipped.ship("cv", registered[1], "1", "", "", tmp_path)
+    assert (tmp_path / "bundle.json").is_file()
+
+
+def test_an_interruption_leaves_the_bundle_that_was_there(
+    registered: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged(is_open=True)
+    into = tmp_path / "cv"
+    into.mkdir()
+    (into / "bundle.json").write_text("of an earlier one")
+    rename = Path.rename
+
+    def interrupted(self: Path, target: Path) -> Path:
+        if Path(target) == into and (self / "README.md").exists():
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        shipped.ship("cv", registered[1], "1", "", "", into)
+    assert (into / "bundle.json").read_text() == "of an earlier one"
+    assert [path.name for path in tmp_path.iterdir()] == ["cv"]
 
 
 @pytest.mark.parametrize("folder", sorted(SHIPPED.glob("*/")), ids=lambda folder: folder.name)

@@ -43,7 +43,7 @@ def upload(
     experiment = registry.experiment(bundle.task)
     bases = {value: base(registry, experiment, folder / name, value) for name, value in sorted(bundle.bases.items())}
     base_tags = {BASES: json.dumps(bases)} if bases else {}
-    model_id = _tagged(registry, experiment, "proseform.bundle", bundle.digest)
+    model_id = find(registry, bundle)
     if not model_id:
         title = f"{bundle.task}-{digest.short(bundle.digest)}"
         logged = registry.client.create_logged_model(
@@ -59,6 +59,16 @@ def upload(
     _complete(registry, model_id, folder, "bundle", [MANIFEST])  # last: a folder without it is no bundle
     _ready(registry, model_id)
     return model_id, base_tags
+
+
+def find(registry: Registry, bundle: Bundle) -> str:
+    """The id of the LoggedModel that holds a bundle, complete or not; empty if there is none."""
+    return _tagged(registry, registry.experiment(bundle.task), "proseform.bundle", bundle.digest)
+
+
+def beside(registry: Registry, model_id: str) -> set[str]:
+    """Names of the files and folders at the top of a LoggedModel."""
+    return {str(entry.path) for entry in _entries(registry, model_id, "")}
 
 
 def base(registry: Registry, experiment: str, folder: Path, value: str) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from proseform import digest
+from proseform.bundle import Bundle
 from proseform.errors import RegistryError
 from proseform.registry import Registry, artifacts, speaking
 from proseform.registry.models import Version
@@ -35,6 +36,16 @@ def read(registry: Registry, version: Version, file: str) -> str:
     """
     with tempfile.TemporaryDirectory() as staging, speaking(registry):
         artifacts.get(registry, version.model_id, file, Path(staging))
+        return (Path(staging) / file).read_text(encoding="utf-8")
+
+
+def find(registry: Registry, bundle: Bundle, file: str) -> str | None:
+    """A text that was filed with a bundle, under whatever name it is registered; None if there is none."""
+    with speaking(registry), tempfile.TemporaryDirectory() as staging:
+        model_id = artifacts.find(registry, bundle)
+        if not model_id or file not in artifacts.beside(registry, model_id):
+            return None
+        artifacts.get(registry, model_id, file, Path(staging))
         return (Path(staging) / file).read_text(encoding="utf-8")
 
 

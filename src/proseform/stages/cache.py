@@ -127,7 +127,7 @@ def once(
     tie()
     key = digest.of_json({"stage": stage, **keys.of(stage, roots, apart, also), "fresh": place.fresh, **inputs})
     work = place.root / "work" / f"{stage}-{digest.short(key)}"
-    with place.store.lock(stage, key) as waited:
+    with place.store.lock(stage, key, place.root / "work") as waited:
         done = place.store.result(stage, key)
         if done is not None:
             place.tell(

