@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from proseform.case import SPLITS, Case
 from proseform.data import bounding, forms, new
 from proseform.data.forms import Columns
 from proseform.errors import InputError, RowError, TaskError
 from proseform.schema import Schema
-from proseform.task import plain
+from proseform.task import plain, replay
 
 PERSON = Schema(
     {
@@ -47,7 +49,8 @@ def written(folder: Path, name: str, content: Any) -> Path:
         import pyarrow as pa
         from pyarrow import parquet
 
-        parquet.write_table(pa.Table.from_pylist(content), path)
+        columns = {name: [row.get(name) for row in content] for row in content for name in row}
+        parquet.write_table(pa.table(columns), path)
     else:
         path.write_text("".join(json.dumps(row) + "\n" for row in content))
     return path
@@ -230,6 +233,21 @@ REFUSED: dict[str, tuple[str, Any, str]] = {
         "a.csv, line 4: field 'age' is 'old', which is no JSON",
     ),
     "what is called Parquet": ("a.parquet", "PAR1", "not Parquet"),
+    "Parquet with bytes": (
+        "a.parquet",
+        [{"letter": "x", "note": "so"}, {"letter": "y", "note": "so", "tags": [b"a"]}],
+        "a.parquet, row 2: field 'tags' is of the type bytes, which JSON does not have",
+    ),
+    "Parquet with a span of time": (
+        "a.parquet",
+        [{"letter": "x", "age": dt.timedelta(days=3)}],
+        "a.parquet, row 1: field 'age' is of the type timedelta, which JSON does not have",
+    ),
+    "Parquet with what is no number": (
+        "a.parquet",
+        [{"letter": "x", "home": {"floor": float("nan")}}],
+        r"a.parquet, row 1: field 'home' is nan, which is no number in JSON. Leave the cell empty \(null\)",
+    ),
     "no column for an input": ("a.csv", "name\nAmina\n", "line 2: no column is an input"),
     "an input that is a number": ("a.jsonl", [{"letter": 7, "name": "x"}], "line 1: field 'letter' is a number"),
     "an answer that is a text": ("a.jsonl", [{"inputs": {"a": "x"}, "answer": "x"}], "line 1: field 'answer' is text"),
@@ -309,6 +327,47 @@ def test_a_folder_is_written_that_is_a_task(tmp_path: Path) -> None:
     assert people.gold[3].answer == {"name": "xxx", "age": 3}
 
 
+def test_decimals_of_parquet_are_numbers_of_json(tmp_path: Path) -> None:
+    """Whole ones as integers, which the schema may ask for."""
+    schema = written(tmp_path, "s.json", json.dumps(PERSON.document))
+    records = [{"letter": f"{at}.", "age": Decimal(at), "home": {"floor": Decimal("2.50")}} for at in range(30)]
+    folder = new.write("people", schema, written(tmp_path, "a.parquet", records), Columns(), tmp_path / "tasks").folder
+    answers = [json.loads(line)["answer"] for line in (folder / replay.FILE).read_text().splitlines()]
+    assert [json.dumps(answer) for answer in answers[:2]] == [
+        '{"age": 0, "home": {"floor": 2.5}}',
+        '{"age": 1, "home": {"floor": 2.5}}',
+    ]
+
+
+def test_a_folder_states_the_split_of_each_case_which_stays(tmp_path: Path) -> None:
+    """Also where further cases make an input common, by which the old ones were told apart."""
+    schema = written(tmp_path, "s.json", json.dumps(PERSON.document))
+    cases = [
+        {"inputs": {"letter": f"Letter {at}.", "rule": f"Rule {at}."}, "answer": {"age": at}, "split": "dev"}
+        for at in range(40)
+    ]
+    for case in cases[1:]:
+        del case["split"]
+    folder = new.write("people", schema, written(tmp_path, "a.jsonl", cases), Columns(), tmp_path / "tasks").folder
+    path = folder / replay.FILE
+    stated = [json.loads(line)["split"] for line in path.read_text().splitlines()]
+    assert stated[0] == "valid"
+    assert {*stated} == {"train", "valid", "test"}
+    assert [case.split for case in cases_of(folder)] == stated
+    with path.open("a") as file:
+        for at in range(60):
+            row = {"inputs": {"letter": f"Further {at}.", "rule": "The rule."}, "answer": {"age": at}}
+            file.write(json.dumps(row) + "\n")
+    assert [case.split for case in cases_of(folder)[:40]] == stated
+
+
+def cases_of(folder: Path) -> list[Case]:
+    """All cases of a task's folder, in the order of their lines."""
+    people = plain.read(folder)
+    known = [case for split in SPLITS for case in people.generate("own", split, 0, 999)]
+    return sorted(known, key=lambda case: case.id)
+
+
 def test_what_is_refused_names_the_file_that_was_given_and_writes_nothing(tmp_path: Path) -> None:
     schema = written(tmp_path, "s.json", json.dumps(PERSON.document))
     cases = rows()
@@ -361,3 +420,80 @@ def test_bounds_leave_what_is_bounded_and_take_every_answer() -> None:
     assert Schema(bounded).unbounded() == []
     assert all(Schema(bounded).fault(answer) is None for answer in answers)
     assert "maxItems" not in document["properties"]["rows"]
+
+
+SHARED = {
+    "of two fields": (
+        {"a": {"$ref": "#/$defs/t"}, "b": {"$ref": "#/$defs/t"}},
+        {"t": {"type": "string"}},
+        {"a": "x", "b": "y" * 201},
+        {"t": {"type": "string", "maxLength": 410}},
+    ),
+    "behind another, and in a choice": (
+        {"a": {"$ref": "#/$defs/u"}, "b": {"anyOf": [{"$ref": "#/$defs/t"}, {"type": "null"}]}},
+        {"t": {"type": "integer"}, "u": {"type": "array", "items": {"$ref": "#/$defs/t"}}},
+        {"a": [3], "b": -2000},
+        {
+            "t": {"type": "integer", "minimum": -100000, "maximum": 100},
+            "u": {"type": "array", "items": {"$ref": "#/$defs/t"}, "maxItems": 4},
+        },
+    ),
+    "of no value at all": (
+        {"a": {"$ref": "#/$defs/t"}, "b": {"$ref": "#/$defs/t"}},
+        {"t": {"type": "string"}},
+        {},
+        {"t": {"type": "string", "maxLength": 40}},
+    ),
+    "that refers to itself twice": (
+        {"a": {"$ref": "#/$defs/t"}},
+        {"t": {"type": "object", "properties": {"s": {"type": "string"}, **{s: {"$ref": "#/$defs/t"} for s in "lr"}}}},
+        {"a": {"s": "x", "l": {"s": "y" * 50, "r": {"s": "z" * 100}}}},
+        {
+            "t": {
+                "type": "object",
+                "properties": {"s": {"type": "string", "maxLength": 200}, **{s: {"$ref": "#/$defs/t"} for s in "lr"}},
+                "additionalProperties": False,
+            }
+        },
+    ),
+    "that is nothing but itself": ({"a": {"$ref": "#/$defs/t"}}, {"t": {"$ref": "#/$defs/t"}}, {"a": 1},
+        {"t": {"$ref": "#/$defs/t"}}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("properties", "defs", "answer", "bounded"), SHARED.values(), ids=SHARED)
+def test_a_definition_is_bounded_by_the_values_of_all_its_places(
+    properties: dict[str, Any], defs: dict[str, Any], answer: dict[str, Any], bounded: dict[str, Any]
+) -> None:
+    document = {"type": "object", "properties": properties, "$defs": defs}
+    assert bounding.bounded(document, [answer])["$defs"] == bounded
+    assert bounding.bounded(document, [{}, answer, answer])["$defs"] == bounded
+
+
+def test_a_schema_that_branches_into_itself_is_bounded_at_once() -> None:
+    """Each place is looked at once for a value, and not on every way that leads there."""
+    names = [f"n{at}" for at in range(12)]
+    node = {"type": "object", "properties": {name: {"$ref": "#/$defs/t"} for name in names}}
+    bounded = bounding.bounded({"$ref": "#/$defs/t", "$defs": {"t": node}}, [{"n1": {"n2": {}}}])
+    assert bounded["$defs"]["t"]["additionalProperties"] is False
+
+
+NUMBERS = {
+    "an exclusive one below": ({"exclusiveMinimum": -100}, [5], {"minimum": -100, "maximum": 100}),
+    "an exclusive one above": ({"exclusiveMaximum": 9.5}, [5], {"minimum": 0, "maximum": 9.5}),
+    "two of them": ({"exclusiveMinimum": 0, "exclusiveMaximum": 9}, [5], {"minimum": 0, "maximum": 9}),
+    "one beside an ordinary one": ({"exclusiveMinimum": 0, "minimum": 2}, [5], {"minimum": 2, "maximum": 100}),
+    "a lowest above what was seen of others": ({"minimum": 500}, [], {"minimum": 500, "maximum": 10000}),
+    "a highest below 0, and no value": ({"exclusiveMaximum": -5}, [], {"minimum": -100, "maximum": -5}),
+}
+
+
+@pytest.mark.parametrize(("stated", "values", "bounds"), NUMBERS.values(), ids=NUMBERS)
+def test_a_number_keeps_its_exclusive_bound(
+    stated: dict[str, Any], values: list[float], bounds: dict[str, Any]
+) -> None:
+    """As an ordinary one too, since a number without minimum and maximum counts as unbounded."""
+    document = {"type": "object", "properties": {"n": {"type": "number", **stated}}}
+    bounded = bounding.bounded(document, [{"n": value} for value in values])
+    assert bounded["properties"]["n"] == {"type": "number", **stated, **bounds}
+    assert Schema(bounded).unbounded() == []

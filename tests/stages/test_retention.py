@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import pytest
 from typer.testing import CliRunner
 
-from proseform import cli, digest, records
+from proseform import cli, digest, launch, records
 from proseform.outcome import Outcome
 from proseform.stages import cache, dataset, retention
 from proseform.store import RESULT, Store, fetch, there
@@ -85,6 +87,39 @@ def test_what_a_commit_that_was_cut_off_has_left_goes_too(tmp_path: Path) -> Non
     left = Path(staging).rename(Path(staging).with_name(".commit-x")) / records.TEXTS
     assert [one.uri for one in retention.prune(home, DUE)] == [str(left)]
     assert not left.exists()
+
+
+def left(home: cache.Home, name: str, alive: dt.date, **settings: Any) -> Path:
+    """The checkpoints of a stage that failed, whose last sign of life was on a date."""
+    work = home.root / "work" / name
+    run = {"dataset": {"file": "own.jsonl"}, "evaluate": {"retention_days": 30}}
+    launch.prepare(launch.Job("grpo", str(work), str(work / "made"), settings={"run": run, **settings}))
+    checkpoint = work / "checkpoints/checkpoint-4"
+    checkpoint.mkdir(parents=True)
+    (checkpoint / "proseform.json").write_text("{}")
+    at = dt.datetime.combine(alive, dt.time(12), dt.UTC).timestamp()
+    for path in work.rglob("*"):
+        os.utime(path, (at, at))
+    return checkpoint.parent
+
+
+def test_checkpoints_of_a_stage_that_failed_on_own_cases_go_too(home: cache.Home) -> None:
+    """With replay they hold cases and completions; what is alive, of generated cases or dated by its files stays."""
+    died = DUE - 30 * DAY
+    due, alive = left(home, "grpo-due", died), left(home, "grpo-alive", died)
+    generated = left(home, "grpo-generated", died, run={"dataset": {"file": ""}, "evaluate": {"retention_days": 30}})
+    dated = left(home, "records-dated", died, delete_after="2027-01-01")
+    unknown, broken = left(home, "grpo-unknown", died, run={}), left(home, "grpo-broken", died)
+    (broken.parent / launch.JOB).write_text("{")
+    at = dt.datetime.combine(DUE, dt.time(), dt.UTC).timestamp()
+    os.utime(alive / "checkpoint-4/proseform.json", (at, at))
+    assert retention.prune(home, DUE - DAY) == []
+    assert retention.prune(home, DUE) == [retention.Deleted(str(due), DUE)]
+    assert not due.exists()
+    assert due.parent.is_dir()
+    assert all(folder.is_dir() for folder in (alive, generated, dated, unknown, broken))
+    assert retention.prune(home, DUE) == []
+    assert [one.uri for one in retention.prune(home, DUE + 30 * DAY)] == [str(alive)]
 
 
 def test_a_pipeline_run_begins_with_it_and_says_what_was_deleted(

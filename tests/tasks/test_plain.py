@@ -107,6 +107,59 @@ def test_a_case_keeps_its_split_when_others_are_added(write: Callable[..., Path]
     assert more | few == more
 
 
+def letters(count: int, rule: str = "Rule {}.", start: int = 0) -> list[Row]:
+    """Rows with an input of their own, and a rule."""
+    return [
+        {**row, "inputs": {**row["inputs"], "rule": rule.format(start + place)}}
+        for place, row in enumerate(rows(start + count)[start:])
+    ]
+
+
+def splits_of(name: str) -> list[str]:
+    """The split of each case of a task, in the order of the lines."""
+    loaded = task.load(name)
+    return [
+        split
+        for _, split in sorted((case.id, split) for split in SPLITS for case in loaded.generate("own", split, 0, 999))
+    ]
+
+
+def test_a_case_keeps_its_split_when_others_make_an_input_common(write: Callable[..., Path]) -> None:
+    write(letters(40), "few")
+    write(letters(40) + letters(60, "The rule.", 40), "more")
+    assert splits_of("more")[:40] == splits_of("few")
+    assert {*splits_of("few")} == {*SPLITS}
+
+
+def test_a_case_follows_an_earlier_one_with_its_text_or_its_group(write: Callable[..., Path]) -> None:
+    """A stated split, or one by hash; layout and letter case make no other text."""
+    known = letters(40, "The rule.")
+    for split, row in zip(SPLITS, known, strict=False):
+        row.update(split=split, groups=[f"sender:{split}"])
+    again = [
+        {**row, "inputs": {"parcel": row["inputs"]["parcel"].upper() + " ", "rule": f"Another {place}."}}
+        for place, row in enumerate(letters(40, "The rule."))
+    ]
+    more = letters(120, "The rule.", 40)
+    grouped = [{**row, "groups": [f"sender:{SPLITS[at % 3]}"]} for at, row in enumerate(letters(9, "The rule.", 160))]
+    write(known + more + again + grouped)
+    told = splits_of("parcels")
+    assert told[:3] == list(SPLITS)
+    assert told[160:200] == told[:40]
+    assert told[200:] == list(SPLITS) * 3
+
+
+def test_a_case_that_would_follow_two_is_refused_and_moves_neither(write: Callable[..., Path]) -> None:
+    first, *others = letters(12)
+    second = {**others[0], "split": "test"}
+    both = {**first, "inputs": {"parcel": first["inputs"]["parcel"], "rule": second["inputs"]["rule"]}}
+    write([{**first, "split": "train"}, second, *others[1:], both])
+    with pytest.raises(
+        RowError, match=r"line 13: field 'inputs.rule': the same text is in split 'test' too \(line 2\)"
+    ):
+        task.load("parcels")
+
+
 def test_what_belongs_together_is_in_one_split(write: Callable[..., Path]) -> None:
     write([{**row, "groups": [f"sender:{place % 20}"]} for place, row in enumerate(rows(60))])
     parcels = task.load("parcels")

@@ -12,6 +12,7 @@ import pytest
 
 from proseform import config, launch
 from proseform.errors import ConfigError
+from proseform.infer import loading
 from proseform.launch import Job
 from proseform.train import checkpoints, sharding, weights
 
@@ -76,6 +77,11 @@ REFUSED = [
         "divides whole weights",
         "weights of four bits",
     ),
+    (
+        "[launch]\nsharding = 'fsdp'\nprocesses = 2\n[formatter]\nkind = 'seq2seq'\n",
+        'formatter.kind: encoder and decoder of a "seq2seq" share their embeddings',
+        "embeddings of two stacks",
+    ),
 ]
 
 
@@ -84,6 +90,38 @@ def test_what_cannot_be_shared_is_refused_with_the_run(text: str, words: str, wh
     with pytest.raises(ConfigError, match=words):
         config.load(f"name = 'x'\n{text}")
     assert why
+
+
+@pytest.mark.parametrize("kind", ["zero2", "zero3"])
+def test_deepspeed_may_share_an_encoder_decoder(kind: str) -> None:
+    run = config.load(f"name = 'x'\n[launch]\nsharding = '{kind}'\nprocesses = 2\n[formatter]\nkind = 'seq2seq'\n")
+    assert (run.launch.sharding, run.formatter.kind) == (kind, "seq2seq")
+
+
+SIZES: dict[str, Any] = {"vocab_size": 40, "num_hidden_layers": 1, "num_attention_heads": 2}
+
+
+@pytest.mark.parametrize("adapter", [False, True], ids=["whole", "adapter"])
+@pytest.mark.parametrize("kind", ["causal", "seq2seq"])
+def test_a_shared_model_becomes_a_whole_one_of_its_kind(kind: config.Kind, adapter: bool) -> None:
+    """An encoder-decoder too, with its weights or with an adapter on it."""
+    import torch
+    from transformers import LlamaConfig, T5Config
+
+    shape = {
+        "causal": LlamaConfig(hidden_size=16, intermediate_size=16, **SIZES),
+        "seq2seq": T5Config(d_model=16, d_kv=8, d_ff=16, num_layers=1, num_heads=2, vocab_size=40),
+    }[kind]
+    shared = loading.auto(kind).from_config(shape)
+    if adapter:
+        targets = {"causal": "q_proj, v_proj", "seq2seq": "q, v"}[kind]
+        shared = weights.with_new_adapter(shared, config.Lora(targets=targets))
+    state = shared.state_dict()
+    whole = sharding.assembled(shared, state)
+    assert type(whole) is type(shared)
+    assert whole.config.is_encoder_decoder is (kind == "seq2seq")
+    assert whole.state_dict().keys() == state.keys()
+    assert all(torch.equal(weight, state[name]) for name, weight in whole.state_dict().items())
 
 
 def _read(job: Job) -> dict[str, Any]:

@@ -101,10 +101,34 @@ def test_a_collapse_says_what_to_look_at(rewards: list[float | None], completion
     assert f"for 2 steps: within each group all 2 completions earn the same, {rewards[0]:.3f} of 1" in error.message
 
 
-def test_the_error_shows_the_beginning_of_a_completion() -> None:
+def test_the_error_of_a_collapse_counts_completions_and_quotes_none() -> None:
+    """One may begin with a person's name, and the error goes where nothing is deleted."""
     rule = StopRule(2, 1)
     rule.observe(FAILED)
-    assert 'begins: "Line ⏎ ' + "x" * 115 + '"' in rule.collapse(FAILED, ["Line\n" + "x" * 500, "b"]).message
+    message = rule.collapse(FAILED, ["Amina Berg\nMet 3 of 4.", "Amina Berg\nMet 4 of 4."]).message
+    assert message.endswith("Of the last 2, 2 are different texts.")
+    assert "Amina" not in message
+
+
+NUMBER = "expected a number in [0, 1]"
+FAULTS = {
+    "what was raised": ("KeyError('Amina Berg')", "KeyError"),
+    "over several lines": ("ValueError('\\n')\nAmina", "ValueError"),
+    "cut off": ("ValueError('Amina Berg has", "ValueError"),
+    "pydantic's, which names no type": ("1 validation error for Amina\n  Berg", "an error that tells no type"),
+    "jsonschema's, in angles": ("<ValidationError: \"'Amina' is\">", "an error that tells no type"),
+    "a text in the place of a number": (f"term 'wit' gave 'Amina', {NUMBER}", "term 'wit' gave no number in [0, 1]"),
+    "a list of them": (f"term 'wit' gave ['Amina'], {NUMBER}", "term 'wit' gave no number in [0, 1]"),
+    "a number": (f"term 'wit' gave 1.5, {NUMBER}", f"term 'wit' gave 1.5, {NUMBER}"),
+    "none": (f"term 'wit' gave None, {NUMBER}", f"term 'wit' gave None, {NUMBER}"),
+    "a reward that hangs": ("the reward did not return within 30 s", "the reward did not return within 30 s"),
+}
+
+
+@pytest.mark.parametrize(("fault", "told"), FAULTS.values(), ids=FAULTS)
+def test_the_error_of_a_broken_reward_says_what_is_at_fault_and_quotes_nothing(fault: str, told: str) -> None:
+    assert all_faulted([fault]).message.endswith(f"the first fault is: {told}.")
+    assert mostly_faulted(["", fault]).message.endswith(f"1 of 2, is: {told}.")
 
 
 def test_a_reward_that_scores_nothing_is_a_broken_reward_and_no_collapse() -> None:
@@ -129,6 +153,6 @@ def test_a_reward_that_scores_half_for_long_is_broken_and_one_bad_step_is_not() 
 
 
 def test_the_error_of_a_broken_reward_names_its_commonest_fault() -> None:
-    error = mostly_faulted(["late", "", "no number", "no number"])
-    assert "2 of 4, is: no number." in str(error)
+    error = mostly_faulted(["OSError()", "", "KeyError('a')", "KeyError('b')"])
+    assert "2 of 4, is: KeyError." in str(error)
     assert "proseform rewards check" in error.hint

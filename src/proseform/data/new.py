@@ -1,11 +1,14 @@
-"""A task of one's own out of a schema and cases: a folder of data that trains, gates and serves."""
+"""A task of one's own out of a schema and cases: a folder of data that trains, gates and serves.
+
+Its ``cases.jsonl`` states the split of each case, which stays whatever is added.
+"""
 
 from __future__ import annotations
 
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +57,7 @@ def write(name: str, schema: Path, cases: Path, columns: Columns, into: Path | N
     document = _document(schema)
     given = rows(cases, Schema(document, schema.name), columns)
     bounded = bounding.bounded(document, [row.answer for row in given])
-    _fits(given, Schema(bounded, schema.name), cases.name)
+    fitting = _fits(given, Schema(bounded, schema.name), cases.name)
     lacking = Schema(document, schema.name).unbounded()
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=target.parent) as work:
@@ -62,7 +65,7 @@ def write(name: str, schema: Path, cases: Path, columns: Columns, into: Path | N
         folder.mkdir()
         (folder / plain.SCHEMA).write_text(json.dumps(bounded, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         with (folder / replay.FILE).open("w", encoding="utf-8", newline="\n") as file:
-            file.writelines(json.dumps(_line(row), ensure_ascii=False) + "\n" for row in given)
+            file.writelines(json.dumps(_line(row), ensure_ascii=False) + "\n" for row in fitting)
         plain.read(folder)
         folder.rename(target)
     return New(target, len(given), tuple(lacking))
@@ -91,13 +94,14 @@ def _document(path: Path) -> dict[str, Any]:
     return document
 
 
-def _fits(given: Sequence[Row], schema: Schema, name: str) -> None:
-    """Refuse rows that are no cases of the schema, by their lines in the file that was given."""
+def _fits(given: Sequence[Row], schema: Schema, name: str) -> list[Row]:
+    """The rows with their splits; those that are no cases of the schema are refused by lines of the file given."""
     inputs = tuple(given[0].inputs)
     form = None if replay.free(given) else Form(schema, inputs)
     placed = replay.cases(given, inputs, schema, form, name)
     if faults := [*leaks.across(placed, ())]:
         raise jsonl.refusal(name, faults, hint="Name by --group the column of what belongs together.")
+    return [replace(row, split=case.split) for row, (_, case) in zip(given, placed, strict=True)]
 
 
 def _line(row: Row) -> Mapping[str, Any]:

@@ -6,7 +6,9 @@ import csv
 import datetime as dt
 import io
 import json
+import math
 from collections.abc import Collection, Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -165,16 +167,29 @@ def _parquet(path: Path) -> Iterator[Record]:
         rows = parquet.read_table(path).to_pylist()
     except (pa.ArrowInvalid, OSError) as error:
         raise RowError(f"{path.name}: not Parquet ({error}).") from error
-    yield from ((number, {name: _plain(cell) for name, cell in row.items()}) for number, row in enumerate(rows, 1))
+    for number, row in enumerate(rows, 1):
+        yield number, {name: _plain(cell, f"{path.name}, row {number}: field '{name}'") for name, cell in row.items()}
 
 
-def _plain(cell: Any) -> Any:
-    """A cell of Parquet as JSON has it: dates as texts, nested values in their parts, absent parts left out."""
+def _plain(cell: Any, where: str) -> Any:
+    """A cell of Parquet as JSON has it: dates as texts, nested values in their parts, absent parts left out.
+
+    Raises:
+        RowError: JSON has no such value.
+    """
     if isinstance(cell, dt.date | dt.time):
         return cell.isoformat()
+    if isinstance(cell, Decimal):
+        return int(cell) if cell == cell.to_integral_value() else float(cell)
     if isinstance(cell, dict):
-        return {name: _plain(inner) for name, inner in cell.items() if inner is not None}
-    return [_plain(inner) for inner in cell] if isinstance(cell, list) else cell
+        return {name: _plain(inner, where) for name, inner in cell.items() if inner is not None}
+    if isinstance(cell, list | tuple):  # a pair of a map is a tuple
+        return [_plain(inner, where) for inner in cell]
+    if isinstance(cell, float) and not math.isfinite(cell):
+        raise RowError(f"{where} is {cell}, which is no number in JSON.", hint="Leave the cell empty (null).")
+    if cell is not None and not isinstance(cell, str | int | float):
+        raise RowError(f"{where} is of the type {type(cell).__name__}, which JSON does not have.")
+    return cell
 
 
 def _array(path: Path) -> Iterator[Record]:

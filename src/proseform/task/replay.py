@@ -1,9 +1,10 @@
 """The cases of a task without code: read from its ``cases.jsonl``, checked line by line, and given again by split.
 
 A line has ``inputs`` and ``answer``, and may have ``id``, ``split``, ``groups`` and ``prose``. A case that states no
-split gets one by a hash of its first group; where it has none, of the texts that identify it. The same cases stay in
-the same splits, whatever rows are added. The prose is the answer's, as the task's form writes it; where the lines state
-it, all of them do, and it is somebody's own free text.
+split takes that of an earlier line with which it shares a group or a text of its own; else it gets one by a hash of its
+first group, or of all its inputs. A split that is stated stays, and ``proseform task new`` states that of each case.
+The prose is the answer's, as the task's form writes it; where the lines state it, all of them do, and it is somebody's
+own free text.
 """
 
 from __future__ import annotations
@@ -93,8 +94,7 @@ def cases(
     faults = [(row.number, words) for row in rows for words in islice(_faults(row, inputs, schema, form), 1)]
     if faults or (faults := [*_ambiguous(rows)]):
         raise jsonl.refusal(name, faults)
-    watched = leaks.identifying([row.inputs for row in rows])
-    return [(row.number, _case(row, form, watched)) for row in rows]
+    return [(row.number, _case(row, form, split)) for row, split in zip(rows, _splits(rows), strict=True)]
 
 
 def replay(cases: Sequence[Case]) -> Callable[[str, str, int, int], Iterator[Case]]:
@@ -154,13 +154,42 @@ def _ambiguous(rows: Sequence[Row]) -> Iterator[tuple[int, str]]:
             yield row.number, f"field 'prose': line {first.number} has the same, and another answer"
 
 
-def _case(row: Row, form: Form | None, watched: set[str]) -> Case:
+def _splits(rows: Sequence[Row]) -> list[Split]:
+    """The split of each row.
+
+    No hash is of what other rows decide, and a row follows earlier ones alone: rows at the end move none before them,
+    unless they change which inputs identify a case.
+    """
+    watched = sorted(leaks.identifying([row.inputs for row in rows]))
+    taken: dict[tuple[str, str], Split] = {}
+    splits: list[Split] = []
+    for row in rows:
+        whole = "\n".join(row.inputs[name] for name in sorted(row.inputs))
+        shared = [
+            *(("groups", group) for group in row.groups),
+            *((f"inputs.{name}", row.inputs[name]) for name in watched),
+            ("inputs", whole),
+        ]
+        marks = [(kind, leaks.plain(text)) for kind, text in shared]
+        known = next((taken[mark] for mark in marks if mark in taken), None)
+        split = row.split or known or _hashed(row.groups[0] if row.groups else whole)
+        for mark in marks:
+            taken.setdefault(mark, split)
+        splits.append(split)
+    return splits
+
+
+def _hashed(key: str) -> Split:
+    """A split by a hash: a tenth each is held out for test and for valid."""
+    return _HELD_OUT.get(crc32(leaks.plain(key).encode()) % 10, "train")
+
+
+def _case(row: Row, form: Form | None, split: Split) -> Case:
     """A row as a case."""
-    key = row.groups[0] if row.groups else "\n".join(row.inputs[name] for name in sorted(watched or row.inputs))
     return Case(
         id=row.id or f"{row.number:06d}",
         level=LEVEL,
-        split=row.split or _HELD_OUT.get(crc32(leaks.plain(key).encode()) % 10, "train"),
+        split=split,
         inputs=row.inputs,
         prose=row.prose if form is None else form.write(row.answer),
         answer=row.answer,

@@ -110,14 +110,15 @@ def assembled(model: Any, state: dict[str, Any]) -> Any:
     """A model of the same shape with whole weights, on the CPU.
 
     Args:
-        model: The shared one; a PEFT model is rebuilt upon a base of its shape.
+        model: The shared one, of either kind; a PEFT model is rebuilt upon a base of its shape.
         state: Name to whole weight.
     """
-    from transformers import AutoModelForCausalLM
+    from proseform.infer import loading
 
     adapters = getattr(model, "peft_config", None)
     dtype = next(iter(state.values())).dtype
-    bare = AutoModelForCausalLM.from_config(model.config, dtype=dtype)
+    auto = loading.auto("seq2seq" if model.config.is_encoder_decoder else "causal")
+    bare = auto.from_config(model.config, dtype=dtype)
     if adapters is not None:
         from peft import get_peft_model
 

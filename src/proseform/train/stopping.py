@@ -10,10 +10,14 @@ left would train on the texts that a broken reward happens to bear.
 
 Every rank sees the gathered rewards, so all of them come to the same decision in the same step. The rule's state is
 saved with the checkpoint.
+
+Errors quote neither completions nor what a fault says of them: they go into events, ``error.json`` and the log, which
+have no date, and a completion may repeat a user's own case.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from enum import StrEnum
@@ -30,7 +34,12 @@ BROKEN = 0.5
 """Share of rollouts that cannot be scored, over :data:`FAULTY` steps, from which on a reward is broken."""
 FAULTY = 10
 """Steps over which that share is taken: a batch of odd texts is no broken reward."""
-_SHOWN = 120
+_TOLD = re.compile(
+    r"term '\w+' gave [-+.\w]+, expected a number in \[0, 1\]|(the reward|not scored, since the reward) .*"
+)
+"""Faults that quote no text: what a term gave as a number or a name, and what the scorer says itself."""
+_NAMED = re.compile(r"(term '\w+') gave |([A-Za-z_]\w*)(\(|$)")
+"""Of others, what is at fault: a term, or the type of what was raised."""
 _EXACT = 1e-6
 
 
@@ -111,11 +120,10 @@ class StopRule:
             rewards: Of the last step.
             completions: Some of the last step's.
         """
-        example = completions[0][:_SHOWN].replace("\n", " ⏎ ") if completions else ""
         words = (
             f"grpo: no group has carried a signal for {len(self._means)} steps: within each group all "
             f"{self.group_size} completions earn the same, {self.mean:.3f} of {self.best:g} on average. "
-            f'One of them begins: "{example}"'
+            f"Of the last {len(completions)}, {len(set(completions))} are different texts."
         )
         return NoSignalError(words, hint=self._hint([one for one in rewards if one is not None], completions))
 
@@ -146,7 +154,7 @@ def mostly_faulted(faults: Sequence[str]) -> StageError:
     Args:
         faults: Why, of each rollout of the last step; empty where it was scored.
     """
-    fault, often = Counter(filter(None, faults)).most_common(1)[0]
+    fault, often = Counter(_told(one) for one in faults if one).most_common(1)[0]
     return StageError(
         f"grpo: for {FAULTY} steps the reward could not score {BROKEN:.0%} of the completions or more; the commonest "
         f"fault of the last step, {often} of {len(faults)}, is: {fault}.",
@@ -161,6 +169,22 @@ def all_faulted(faults: Sequence[str]) -> StageError:
         faults: Why, of each rollout of a rank.
     """
     return StageError(
-        f"grpo: the reward could score none of the step's completions; the first fault is: {faults[0]}.",
+        f"grpo: the reward could score none of the step's completions; the first fault is: {_told(faults[0])}.",
         hint="Mend the task's rewards.py; the laws try it on hostile texts: see docs/tour.md.",
     )
+
+
+def _told(fault: str) -> str:
+    """A fault without the texts that it may quote.
+
+    >>> _told("KeyError('Amina Berg')"), _told("term 'wit' gave 1.5, expected a number in [0, 1]")
+    ('KeyError', "term 'wit' gave 1.5, expected a number in [0, 1]")
+    >>> _told("term 'wit' gave 'Amina', expected a number in [0, 1]"), _told("<Odd: Amina>")
+    ("term 'wit' gave no number in [0, 1]", 'an error that tells no type')
+    """
+    if _TOLD.fullmatch(fault):
+        return fault
+    named = _NAMED.match(fault)
+    if named is None:
+        return "an error that tells no type"
+    return f"{named[1]} gave no number in [0, 1]" if named[1] else named[2]
