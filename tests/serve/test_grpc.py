@@ -177,6 +177,13 @@ VERSION = request()
 VERSION.model_version = "2"
 CUT = request(raw=True)
 CUT.raw_input_contents[0] = b"\x09\x00\x00\x00a"
+LONG = request()
+LONG.inputs[0].shape[:] = [1] * 9
+QUADRATIC = request()
+QUADRATIC.inputs[0].shape[:] = [2**31 - 1] * 100_000
+MANY = messages.new("ModelInferRequest", model_name=NAME)
+for number in range(257):
+    MANY.inputs.add(name=f"input {number}", datatype="BYTES", shape=[1])
 UNUSABLE = {
     "no message": (b"\xff\xff\xff", "INVALID_ARGUMENT", "no ModelInferRequest"),
     "nothing": (b"", "NOT_FOUND", "No model ''"),
@@ -193,7 +200,12 @@ UNUSABLE = {
     "contents in two places": (BOTH, "INVALID_ARGUMENT", "raw_input_contents has them too"),
     "too few raw contents": (FEWER, "INVALID_ARGUMENT", "1 elements for 2 tensors"),
     "no such output": (request(outputs=["score"]), "INVALID_ARGUMENT", "No output 'score'"),
-    "too many cases": (request(cases=65), "INVALID_ARGUMENT", "65"),
+    "too many cases": (request(cases=65), "INVALID_ARGUMENT", "more than 64 elements"),
+    "too many cases, raw": (request(raw=True, cases=100_000), "INVALID_ARGUMENT", "more than 64 elements"),
+    "a shape of more sizes than any tensor has": (LONG, "INVALID_ARGUMENT", "more than 8 sizes"),
+    "sizes whose product takes minutes": (QUADRATIC, "INVALID_ARGUMENT", "more than 8 sizes"),
+    "tensors of more names than any task has": (MANY, "INVALID_ARGUMENT", "more than 256 tensors"),
+    "outputs by the hundred": (request(outputs=["answer"] * 257), "INVALID_ARGUMENT", "more than 256 tensors"),
 }
 
 
@@ -223,6 +235,21 @@ def test_a_message_beyond_the_limit_or_compressed_is_not_unfolded(server):
     assert refused(server, large).code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert refused(server, request(), compression=grpc.Compression.Gzip).code() is grpc.StatusCode.UNIMPLEMENTED
     called(server, request())
+
+
+@pytest.mark.parametrize("method", ["ModelReady", "ModelMetadata"])
+def test_a_message_that_only_names_a_model_is_small(server, method):
+    """Some are read without a key, and by plain HTTP too."""
+    path = f"/{messages.SERVICE}/{method}"
+    data = messages.new(f"{method}Request", name="x" * 70_000).SerializeToString()
+    error = refused(server, data, path)
+    assert (error.code(), error.details()[:10]) == (grpc.StatusCode.INVALID_ARGUMENT, "too_large:")
+    line = server.line()
+    line.request("GET", path, data)
+    response = line.getresponse()
+    response.read()
+    assert (response.status, response.headers["connection"]) == (413, "close")
+    called(server, messages.new(f"{method}Request", name=NAME), path)
 
 
 def test_keys_rates_and_counts_are_those_of_every_protocol(tmp_path):

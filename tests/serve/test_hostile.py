@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from proseform import task as tasks
 from proseform import testing
+from proseform.errors import InputError
+from proseform.serve.tensors import Columns
 from tests.serve.light import INPUTS, JSON, PROSE, light, post
 
 WORD = "secret"
@@ -237,6 +239,54 @@ RULE = tensor("rule")
 )
 def test_tensors_that_are_none_are_refused(server, body):
     refused(server, V2, body)
+
+
+EXCESSIVE = {
+    "a shape of more sizes than any tensor has": ({"inputs": [tensor(shape=[1] * 9), RULE]}, "more than 8 sizes"),
+    "sizes whose product takes minutes": ({"inputs": [tensor(shape=[2**31 - 1] * 100_000), RULE]}, "more than 8 sizes"),
+    "a case more than a request may have": ({"inputs": [tensor(shape=[65], data=["x"] * 65), RULE]}, "more than 64"),
+    "texts by the million": ({"inputs": [tensor(shape=[10**6], data=["x"] * 10**6), RULE]}, "more than 64 elements"),
+    "lists that hold nothing": ({"inputs": [tensor(shape=[0], data=[[]] * 10**5), RULE]}, "more than 512 lists"),
+    "lists deeper than any shape": (
+        {"inputs": [{**tensor(), "data": json.loads("[" * 600 + '"x"' + "]" * 600)}, RULE]},
+        "more than 512 lists",
+    ),
+    "tensors of more names than any task has": (
+        {"inputs": [tensor(f"input {number}") for number in range(257)]},
+        "more than 256 tensors",
+    ),
+    "outputs that are named again and again": (
+        {"inputs": [tensor(), RULE], "outputs": [{"name": "answer"}] * 257},
+        "more than 256 tensors",
+    ),
+}
+
+
+@pytest.mark.parametrize("which", EXCESSIVE)
+def test_tensors_beyond_measure_are_refused_by_their_measure(server, which):
+    body, named = EXCESSIVE[which]
+    assert named in refused(server, V2, body)
+
+
+def test_no_more_elements_are_read_than_a_request_may_have():
+    read = []
+    elements = (read.append(number) or "x" for number in range(10**5))
+    with pytest.raises(InputError, match="more than 64 elements"):
+        Columns().add("parcel", "BYTES", [10**5], elements)
+    assert len(read) == 65
+
+
+def test_as_many_cases_as_a_request_may_have_are_answered_however_they_are_nested():
+    """Eight sizes and 64 elements, each within seven lists of its own."""
+    inputs = []
+    for name, text in INPUTS.items():
+        column = [text] * 64
+        for _ in range(7):
+            column = [[item] for item in column]
+        inputs.append(tensor(name, [64] + [1] * 7, data=column))
+    with light(queue=64) as serving:
+        status, _, answer = post(serving.line(), V2, {"inputs": inputs, "outputs": [{"name": "error"}]})
+    assert (status, answer["outputs"][0]["data"]) == (200, [""] * 64)
 
 
 @pytest.mark.parametrize(

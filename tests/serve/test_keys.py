@@ -172,6 +172,56 @@ def test_each_case_of_a_request_counts(file):
         assert ask(serving, token)[0] == 429
 
 
+SEVERAL = {
+    "cases": lambda many: (V1, {"instances": [INPUTS] * many}),
+    "evaluations": lambda many: (OURS, {"inputs": INPUTS, "samples": many}),
+}
+
+
+@pytest.mark.parametrize("kind", SEVERAL)
+def test_a_request_of_several_is_let_in_when_it_was_told_to_come_again(file, kind):
+    """A refusal takes nothing, and its time is that of the whole request, however often it is asked."""
+    token, now = keys.new(file, "ci", 6), [0.0]
+    with light(guard=Guard(Keys(file), lambda: now[0])) as serving:
+        assert ask(serving, token, *SEVERAL[kind](4))[0] == 200
+        for _ in range(3):
+            status, headers, _ = ask(serving, token, *SEVERAL[kind](3))
+            assert (status, headers["retry-after"]) == (429, "10"), "two are left"
+        now[0] = 10.0
+        assert ask(serving, token, *SEVERAL[kind](3))[0] == 200
+
+
+@pytest.mark.parametrize("kind", SEVERAL)
+def test_a_request_larger_than_a_minutes_cases_is_taken_where_these_are_left_and_owed(file, kind):
+    token, now = keys.new(file, "ci", 6), [0.0]
+    with light(guard=Guard(Keys(file), lambda: now[0])) as serving:
+        assert ask(serving, token, *SEVERAL[kind](9))[0] == 200
+        status, headers, _ = ask(serving, token)
+        assert (status, headers["retry-after"]) == (429, "40"), "three are owed, and one is asked for"
+        now[0] = 40.0
+        assert ask(serving, token)[0] == 200
+
+
+@pytest.mark.parametrize("cases", [0, 65, 1000])
+def test_a_number_of_cases_that_no_request_may_have_is_not_owed(file, cases):
+    token = keys.new(file, "ci", 6)
+    with light(guard=Guard(Keys(file), lambda: 0.0)) as serving:
+        assert ask(serving, token, V1, {"instances": [INPUTS] * cases})[0] == 422
+        assert ask(serving, token, V1, {"instances": [INPUTS] * 5})[0] == 200
+        assert ask(serving, token)[0] == 429, "the request itself has counted as one"
+
+
+@given(st.integers(1, 50), st.floats(0, 50), st.integers(2, 80), st.floats(0, 30))
+def test_what_was_held_counts_once(per_minute, left, cases, after_s):
+    """A request that was let in as one is judged as if all of it had been asked for by now."""
+    left = min(left, float(per_minute))
+    once, twice = Bucket(per_minute, left, 0.0), Bucket(per_minute, left, 0.0)
+    if twice.take(1, 0.0):
+        return
+    assert twice.take(cases, after_s, held=1) == pytest.approx(once.take(cases, after_s), abs=1e-6)
+    assert twice.left == pytest.approx(once.left, abs=1e-6)
+
+
 @given(st.integers(1, 50), st.lists(st.tuples(st.floats(0, 100), st.integers(1, 80)), max_size=40))
 def test_no_key_gets_more_than_its_rate_and_a_burst(per_minute, asks):
     """Over any time, cases are at most what is refilled, a minute's, and what the last request owes."""

@@ -10,6 +10,7 @@ import time
 import pytest
 
 from proseform import testing
+from proseform.serve import exchange, reading
 from tests.serve.light import INPUTS, JSON, PROSE, light, post
 from tests.waiting import LIMITS, PATIENCE_S
 
@@ -118,8 +119,6 @@ FORM = {"content-type": "multipart/form-data; boundary=b"}
 
 def test_a_document_that_takes_long_to_read_is_bounded_too(monkeypatch):
     """Its reader gets the deadline; even where it does not keep it, the caller gets a response in time."""
-    from proseform.serve import reading
-
     release, deadlines = threading.Event(), []
 
     def slow(*_arguments, deadline):
@@ -143,8 +142,6 @@ SLOW = b"a map, 90 g, by slow post"
 
 
 def test_slow_documents_of_others_keep_nobody_waiting(monkeypatch):
-    from proseform.serve import reading
-
     release, real, begun_to_read = threading.Event(), reading.documents.read_bytes, threading.Semaphore(0)
 
     def read_bytes(data, *arguments, **options):
@@ -163,6 +160,62 @@ def test_slow_documents_of_others_keep_nobody_waiting(monkeypatch):
         assert post(server.line(), OURS, form(b"a map, 90 g"), **FORM)[0] == 200
         release.set()
         assert [line.getresponse().status for line in lines] == [200] * others
+
+
+KIND = {"content-type": "application/json"}
+
+
+class Slow:
+    """Schemas whose compiling ends when the test says so."""
+
+    def __init__(self, monkeypatch):
+        self.deadlines, self.begun, self.release = [], threading.Semaphore(0), threading.Event()
+        monkeypatch.setattr(reading, "as_schema", self.compiled)
+
+    def compiled(self, _value, deadline=None):
+        self.deadlines.append(deadline)
+        self.begun.release()
+        self.release.wait(PATIENCE_S)
+
+
+@pytest.mark.parametrize(
+    ("deadline", "timeout_s", "ends"),
+    [
+        (None, None, None),  # nothing ends it
+        (50.0, None, 50.0),  # the server's alone
+        (None, 20.0, 20.0),  # the caller's alone
+        (50.0, 20.0, 20.0),  # the caller's is sooner
+        (50.0, 80.0, 50.0),  # the server's is sooner
+    ],
+)
+def test_a_schema_is_compiled_until_the_first_deadline_that_is_known(monkeypatch, deadline, timeout_s, ends):
+    slow = Slow(monkeypatch)
+    slow.release.set()
+    body = {"inputs": INPUTS, "schema": {}, **({} if timeout_s is None else {"timeout_s": timeout_s})}
+
+    async def receive():
+        return {"type": "http.request", "body": json.dumps(body).encode()}
+
+    async def read():
+        asked = exchange.Exchange({"method": "POST", "path": OURS, "headers": []}, receive, 1 << 20)
+        await reading.Reader(testing.toy_task()).read(asked, None if deadline is None else asked.began + deadline)
+        return asked.began
+
+    began = asyncio.run(read())
+    assert slow.deadlines == [None if ends is None else began + ends]
+
+
+def test_schemas_of_others_keep_no_large_body_waiting(monkeypatch):
+    slow = Slow(monkeypatch)
+    with light(concurrency=64, queue=64, timeout_s=PATIENCE_S) as serving:
+        lines = [serving.line() for _ in range(8)]
+        for line in lines:
+            line.request("POST", OURS, json.dumps({"inputs": INPUTS, "schema": {"title": "x"}}), KIND)
+        for _ in range(4):
+            assert slow.begun.acquire(timeout=PATIENCE_S)
+        large = {"inputs": INPUTS, "x" * (100 << 10): 1}
+        assert post(serving.line(), OURS, large)[0] == 422
+        slow.release.set()
 
 
 def test_what_was_begun_is_answered_before_the_server_ends():

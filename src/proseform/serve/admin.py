@@ -15,6 +15,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import uvicorn
@@ -56,9 +57,10 @@ class Admin:
         exchange = Exchange(scope, receive, _BODY)
         try:
             response = await self._responded(exchange)
+            closing = {} if await exchange.ended() else {"connection": "close"}
         except GoneError:
             return
-        await response.sent(send)
+        await replace(response, headers={**response.headers, **closing}).sent(send)
 
     async def _responded(self, exchange: Exchange) -> Response:
         """The response to a request; an exception becomes an error response."""

@@ -35,6 +35,16 @@ MAX_INSTANCES = 64
 T = TypeVar("T")
 
 
+def check_instances(number: int) -> None:
+    """Refuse a number of cases that no request may have.
+
+    Raises:
+        InputError: No cases, or more than :data:`MAX_INSTANCES`.
+    """
+    if not 0 < number <= MAX_INSTANCES:
+        raise InputError(f"{number} instances were sent.", hint=f"Send 1 to {MAX_INSTANCES}.")
+
+
 class Admission:
     """Answers cases of one task.
 
@@ -186,11 +196,10 @@ class Admission:
         """Answer cases concurrently; each outcome is an answer or an error, and errors are counted.
 
         Raises:
-            InputError: No cases, or more than :data:`MAX_INSTANCES`.
+            InputError: As :func:`check_instances`.
             BatchError: Every case failed.
         """
-        if not 0 < len(instances) <= MAX_INSTANCES:
-            raise InputError(f"{len(instances)} instances were sent.", hint=f"Send 1 to {MAX_INSTANCES}.")
+        check_instances(len(instances))
         outcomes = await asyncio.gather(*(self._instance(instance, deadline, tenant) for instance in instances))
         errors = [outcome for outcome in outcomes if isinstance(outcome, ProseformError)]
         if len(errors) == len(outcomes):

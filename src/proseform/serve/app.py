@@ -56,8 +56,8 @@ class Batches(Protocol):
         """Work no more."""
 
 
-_CUT = (faults.TooLargeError, faults.SlowError, faults.HeadError, faults.BusyError)
-"""Errors after which the rest of a body is not read."""
+_AT_ONCE = (faults.HeadError, faults.BusyError)
+"""Errors that are told before a body has come."""
 
 
 class App:
@@ -140,8 +140,9 @@ class App:
             await response.sent(exchange, send, more)
             return
         exchange.status = response.status
+        closing = self.draining or not await exchange.ended()
         body = b"" if exchange.method == "HEAD" else response.body
-        headers = {**response.headers, **more, **({"connection": "close"} if self.draining else {})}
+        headers = {**response.headers, **more, **({"connection": "close"} if closing else {})}
         await Response(response.status, body, response.kind, headers).sent(send)
 
     async def _responded(self, exchange: Exchange) -> Response | Stream:
@@ -155,11 +156,9 @@ class App:
             faults.log(error)
             if not notes.current().reason:
                 self._admission.refused(error)
-            headers = faults.headers(error)
-            if not exchange.whole and isinstance(error, _CUT):
-                headers = {**headers, "connection": "close"}  # the rest of the body is not read
+            exchange.at_once = exchange.at_once or isinstance(error, _AT_ONCE)
             status, body = _shaped(exchange.path, error)
-            return Response.of_json(body, status, headers)
+            return Response.of_json(body, status, faults.headers(error))
 
     def _route(self, exchange: Exchange) -> tuple[Handler, Mapping[str, str]]:
         """The handler of a request, and the values in its path.
@@ -202,7 +201,7 @@ class App:
         async def work() -> Response | Stream:
             with spans.span("reading"):
                 asked = await self._reader.read(exchange, deadline(exchange, admission))
-            self._guard.charge(exchange, asked.samples - 1)
+            self._guard.charge(exchange, asked.samples)
             until = exchange.began + min(asked.timeout_s or admission.timeout_s, admission.timeout_s)
             if asked.stream:
                 return draft.stream(admission, asked, until, exchange.tenant)

@@ -1,5 +1,6 @@
-"""A connection whose heads come in time and within bounds, whatever the server below: uvicorn waits for them for ever.
+"""A connection whose heads come in time and within bounds, and whose responses are taken in time.
 
+The server below, uvicorn, waits for both for ever, and closes a connection only once all that was written is taken.
 Bodies are bounded where they are read (:mod:`proseform.serve.exchange`), by the same clock of ours.
 """
 
@@ -19,13 +20,20 @@ from proseform.serve.guard import HEAD_BYTES
 
 HEAD_S = 10.0
 """Longest time from a request's first byte to the end of its head, in seconds."""
+TAKEN_S = 30.0
+"""Longest time for a peer to take nothing of what is written, in seconds."""
+LOOKS = 3
+"""How often it is looked at within that time: no peer is cut because the server stood still between two looks."""
 _TOO_LATE, _TOO_LARGE = SlowError("The head came too slowly."), HeadError("The head is too large.")
 
 
 class Connection(HttpToolsProtocol):
-    """One connection; a head that is late or too large is refused, and the connection closed."""
+    """One connection; a head that is late or too large is refused, and a peer that takes nothing is cut off."""
 
     _timer: asyncio.TimerHandle | None = None
+    _looking: asyncio.TimerHandle | None = None
+    _unsent = 0
+    _in_vain = 0
     _in_head = True
     _begun = False
     _head_bytes = 0
@@ -34,10 +42,13 @@ class Connection(HttpToolsProtocol):
         """Wait for the first head as long as between requests."""
         super().connection_made(transport)
         self._wait(float(self.timeout_keep_alive))
+        self._look()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no more."""
         self._stop()
+        if self._looking is not None:
+            self._looking.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -59,6 +70,27 @@ class Connection(HttpToolsProtocol):
         self._in_head = self._begun = False
         self._stop()
         super().on_headers_complete()
+
+    def on_response_complete(self) -> None:
+        """Wait for the next head, whatever bytes come that begin none."""
+        super().on_response_complete()
+        if self.cycle.response_complete and not self._in_head:
+            self._wait(float(self.timeout_keep_alive))
+
+    def resume_writing(self) -> None:
+        """The peer has taken so much that more is written."""
+        self._unsent = self._in_vain = 0
+        super().resume_writing()
+
+    def _look(self) -> None:
+        """Cut off a peer that has taken nothing at so many looks; closing would wait for it."""
+        unsent = self.transport.get_write_buffer_size()
+        self._in_vain = self._in_vain + 1 if 0 < self._unsent <= unsent else 0
+        self._unsent = unsent
+        if self._in_vain == LOOKS:
+            self.transport.abort()
+        else:
+            self._looking = self.loop.call_later(TAKEN_S / LOOKS, self._look)
 
     def _wait(self, seconds: float) -> None:
         """Refuse what is not there after so many seconds."""

@@ -30,6 +30,8 @@ BODY_S = 10.0
 """A body may take so many seconds, and more as it comes: a slow one is cut, so that it holds no connection."""
 LEAST_BYTES_S = 64 * 1024
 """Bytes of a body that buy it one more second."""
+_SMALL_BYTES = 64 * 1024
+"""A body that nobody asked for is read up to so many bytes, so that another request can follow on its connection."""
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 
@@ -80,6 +82,8 @@ class Exchange:
         status: Of its response; 0 while it has none.
         began: When its first bytes arrived, on :func:`time.monotonic`'s clock.
         whole: Whether the body was read to its end.
+        at_once: Whether the response does not wait for what is left of the body, since some of it was read in vain or
+            the error says so.
         key: Whose request it is; None where no key is asked for.
         tenant: The id of that key; empty where no key is asked for.
         rank: Its class in the queue.
@@ -102,6 +106,7 @@ class Exchange:
         self.status = 0
         self.began = time.monotonic()
         self.whole = False
+        self.at_once = "expect" in self.headers
         self.key: Key | None = None
         self.tenant = ""
         self.rank: Kind = "interactive"
@@ -121,6 +126,7 @@ class Exchange:
             SlowError: It comes more slowly than :data:`LEAST_BYTES_S` after :data:`BODY_S`.
             GoneError: The caller has disconnected.
         """
+        self.at_once = True
         stated = self.headers.get("content-length", "0")
         if stated.isascii() and stated.isdigit() and (len(stated) > 18 or int(stated) > self.limit):  # noqa: PLR2004
             raise self._too_large()
@@ -146,6 +152,26 @@ class Exchange:
     async def body(self) -> bytes:
         """The whole body; raises as :meth:`chunks`."""
         return b"".join([chunk async for chunk in self.chunks()])
+
+    async def ended(self) -> bool:
+        """Whether no part of the body is left on its way; a small one of which nothing was read is read now.
+
+        Where some is left, the response closes the connection: the server below reads on, and by no clock.
+
+        Raises:
+            GoneError: The caller has disconnected.
+        """
+        stated = self.headers.get("content-length", "")
+        if self.whole or ("transfer-encoding" not in self.headers and not stated.strip("0")):
+            return True
+        if self.at_once:
+            return False
+        self.limit = _SMALL_BYTES
+        try:
+            await self.body()
+        except InputError:
+            return False
+        return True
 
     async def gone(self) -> None:
         """Return once the caller has disconnected; call it after the body was read."""

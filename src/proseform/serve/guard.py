@@ -36,12 +36,17 @@ class Bucket:
     left: float
     at: float
 
-    def take(self, cases: int, now: float) -> float:
+    def take(self, cases: int, now: float, held: int = 0) -> float:
         """Take cases, or say how many seconds to wait for them; 0 if they were taken.
 
         More than a minute's cases are taken where a minute's are left, and owed.
+
+        Args:
+            cases: All cases of a request.
+            now: On the guard's clock, in seconds.
+            held: How many of them were taken before; they are put back first.
         """
-        self.left = min(float(self.per_minute), self.left + (now - self.at) * self.per_minute / 60)
+        self.left = min(float(self.per_minute), self.left + held + (now - self.at) * self.per_minute / 60)
         self.at = now
         lacking = min(cases, self.per_minute) - self.left
         if lacking > 1e-9:  # noqa: PLR2004 - rounding
@@ -85,19 +90,24 @@ class Guard:
             raise UnauthorizedError("No valid API key.", hint="Send it as 'Authorization: Bearer KEY'.")
         exchange.key, exchange.tenant = key, key.id
         if exchange.method == "POST":
-            self.charge(exchange, 1)
+            self._take(exchange, 1)
 
     def charge(self, exchange: Exchange, cases: int) -> None:
-        """Count cases against the rate of the request's key.
+        """Count all cases of a request that was let in as one; refused, it has taken none.
 
         Raises:
             RateError: The key has asked too often.
         """
+        if cases > 1:
+            self._take(exchange, cases, held=1)
+
+    def _take(self, exchange: Exchange, cases: int, held: int = 0) -> None:
+        """Count cases against the rate of the request's key; see :meth:`Bucket.take`."""
         key = exchange.key
-        if key is None or not key.per_minute or not cases:
+        if key is None or not key.per_minute:
             return
         bucket = self._bucket(key)
-        if wait_s := bucket.take(cases, self.clock()):
+        if wait_s := bucket.take(cases, self.clock(), held):
             hint = f"Retry in {math.ceil(wait_s)} s."
             raise RateError(f"Key '{key.name}' may ask {key.per_minute} cases a minute.", wait_s, hint=hint)
 

@@ -1,20 +1,19 @@
 """Requests as values: inputs from JSON or from an upload, and the caller's schema.
 
-Schemas are compiled in a few threads, so that they do not block the event loop. Documents are read in processes of
-their own (:mod:`proseform.documents.apart`), each awaited by a thread of its own, so that none waits for another's.
-The request's deadline covers both.
+Large bodies are parsed in a few threads and schemas compiled in a few others, so that neither block the event loop nor
+one another. Documents are read in processes of their own (:mod:`proseform.documents.apart`), each awaited by a thread
+of its own, so that none waits for another's. The request's deadline covers schemas and documents.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePath
-from typing import Any, TypeVar
+from typing import Any
 
 from proseform import documents
 from proseform.errors import InputError
@@ -33,7 +32,6 @@ _BESIDE = ("schema", "timeout_s", "stream", "samples", "bundle")
 """Fields of a request beside its inputs."""
 _SUFFIX = 12
 """Characters of a file's ending that are kept."""
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,31 +56,28 @@ class Asked:
 
 
 class Reader:
-    """Reads requests, with a few threads for slow work, and one for each document that is read at a time.
+    """Reads requests, with a few threads for bodies and for schemas, and one for each document that is read at a time.
 
     Args:
         task: The task whose inputs are read.
-        threads: The number of threads.
+        threads: The number of threads for bodies, and of those for schemas.
     """
 
     def __init__(self, task: Task, threads: int = 4) -> None:
         self.task = task
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="reading")
+        self._bodies = ThreadPoolExecutor(threads, thread_name_prefix="reading")
+        self._schemas = ThreadPoolExecutor(threads, thread_name_prefix="schema")
         self._documents = ThreadPoolExecutor(documents.SIDE_BY_SIDE, thread_name_prefix="document")
-
-    async def apart(self, work: Callable[..., T], *arguments: Any) -> T:
-        """Call a function in one of the threads."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, partial(work, *arguments))
 
     async def json(self, data: bytes) -> Any:
         """A body as JSON."""
         if len(data) <= _INLINE_BYTES:
             return http.read(data, "The body")
-        return await self.apart(http.read, data, "The body")
+        return await asyncio.get_running_loop().run_in_executor(self._bodies, http.read, data, "The body")
 
     async def schema(self, value: Any, deadline: float | None) -> Schema:
         """A caller's schema; see :func:`as_schema`."""
-        return await self.apart(as_schema, value, deadline)
+        return await asyncio.get_running_loop().run_in_executor(self._schemas, as_schema, value, deadline)
 
     async def document(self, name: str, data: bytes, filename: str, deadline: float | None) -> Input:
         """A file as an input.
@@ -103,7 +98,7 @@ class Reader:
 
         Args:
             exchange: The request.
-            deadline: When to give up, on the clock of :func:`time.monotonic`.
+            deadline: When to give up, on the clock of :func:`time.monotonic`; ``timeout_s`` may end sooner.
 
         Raises:
             InputError: The request is invalid; the field is named.
@@ -125,8 +120,9 @@ class Reader:
         many = _samples(rest.get("samples", max(1, len(bundles))), len(bundles), stream=stream)
         if schema is None:
             return Asked(fields, None, timeout_s, stream, many, bundles)
-        deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        return Asked(fields, await self.schema(schema, deadline), timeout_s, stream, many, bundles)
+        known = [deadline, None if timeout_s is None else exchange.began + timeout_s]
+        until = min((one for one in known if one is not None), default=None)
+        return Asked(fields, await self.schema(schema, until), timeout_s, stream, many, bundles)
 
     def _fields(self, body: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """The inputs of a JSON body, and all of its fields."""

@@ -9,7 +9,7 @@ from typing import Any
 from proseform.errors import ProseformError
 from proseform.infer import spans
 from proseform.infer.answer import Answer
-from proseform.serve.admission import Admission
+from proseform.serve.admission import Admission, check_instances
 from proseform.serve.exchange import Exchange, Response
 from proseform.serve.guard import Guard
 from proseform.serve.waiting import deadline, in_time, unless_gone
@@ -49,7 +49,8 @@ class Several:
         async def work() -> Response:
             with spans.span("reading"):
                 instances, write = await read()
-            self.guard.charge(exchange, len(instances) - 1)
+            check_instances(len(instances))
+            self.guard.charge(exchange, len(instances))
             until = deadline(exchange, self.admission)
             return write(await unless_gone(exchange, self.admission.batch(instances, until, exchange.tenant)))
 

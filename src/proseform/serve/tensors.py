@@ -11,15 +11,21 @@ import math
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from proseform.errors import InputError, ProseformError
 from proseform.infer.answer import Answer
 from proseform.serve import faults, reading
+from proseform.serve.admission import MAX_INSTANCES
 from proseform.task import Task
 
 OUTPUTS = ("answer", "prose", "bundle", "error")
 HINT = "Send BYTES tensors of shape [cases], one for each input."
+MAX_TENSORS = 256
+"""Most tensors in one request, and most outputs that it names."""
+MAX_DIMENSIONS = 8
+"""Most sizes in a tensor's shape."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +50,24 @@ class Columns:
     _texts: dict[str, list[str]] = field(default_factory=dict)
 
     def add(self, name: str, datatype: Any, shape: Any, elements: Iterable[str]) -> None:
-        """Add a tensor by its elements, which are read once the rest of it can be used.
+        """Add a tensor by its elements, of which no more are read than a request may have.
 
         Raises:
-            InputError: Its name was there, its type is another, or its shape has another number of elements.
+            InputError: Its name was there, its type is another, it has too many elements, or its shape has another
+                number of them.
         """
         if name in self._texts:
             raise InputError(f"{shown(name)} occurs twice.", hint=HINT)
         if datatype != "BYTES":
             raise InputError(f"{shown(name)} is of type {datatype!r:.20}, expected BYTES.", hint=HINT)
+        if isinstance(shape, list) and len(shape) > MAX_DIMENSIONS:
+            raise InputError(f"{shown(name)}: its shape has more than {MAX_DIMENSIONS} sizes.", hint=HINT)
         if not isinstance(shape, list) or not all(type(size) is int and 0 <= size < 1 << 31 for size in shape):
             raise InputError(f"{shown(name)}: its shape is no list of sizes.", hint=HINT)
-        column = list(elements)
+        column = list(islice(elements, MAX_INSTANCES + 1))
+        if len(column) > MAX_INSTANCES:
+            hint = f"Send 1 to {MAX_INSTANCES} cases in a request."
+            raise InputError(f"{shown(name)} has more than {MAX_INSTANCES} elements.", hint=hint)
         if len(column) != math.prod(shape):
             raise InputError(
                 f"{shown(name)} has {len(column)} elements, which is not its shape {shape!r:.80}.", hint=HINT
@@ -78,6 +90,16 @@ class Columns:
             {name: reading.as_text(task, name, text) for name, text in zip(self._texts, row, strict=True)}
             for row in rows
         ]
+
+
+def check_numbers(inputs: int, outputs: int) -> None:
+    """Refuse a request that has, or names, more tensors than any task has.
+
+    Raises:
+        InputError: There are more than :data:`MAX_TENSORS`.
+    """
+    if max(inputs, outputs) > MAX_TENSORS:
+        raise InputError(f"There are more than {MAX_TENSORS} tensors.", hint=HINT)
 
 
 def shown(name: str) -> str:

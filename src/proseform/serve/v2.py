@@ -13,11 +13,14 @@ from typing import Any
 from proseform.errors import InputError, ProseformError
 from proseform.infer.answer import Answer
 from proseform.serve import faults, reading, tensors
+from proseform.serve.admission import MAX_INSTANCES
 from proseform.serve.exchange import Exchange, Response, written
-from proseform.serve.tensors import HINT, OUTPUTS, Asked, Columns, shown
+from proseform.serve.tensors import HINT, MAX_DIMENSIONS, OUTPUTS, Asked, Columns, shown
 
 LENGTH = "inference-header-content-length"
 """The header with the number of bytes of a body that are JSON; binary data follow."""
+_LISTS = MAX_INSTANCES * MAX_DIMENSIONS
+"""Most lists within the data of a JSON tensor: as many as a usable shape can need."""
 
 
 async def read(exchange: Exchange, reader: reading.Reader) -> Asked:
@@ -34,6 +37,8 @@ async def read(exchange: Exchange, reader: reading.Reader) -> Asked:
     body = await reader.json(head)
     if not isinstance(body, dict) or not isinstance(body.get("inputs"), list):
         raise InputError("Field 'inputs' is missing or no list.", hint=HINT)
+    requested = body.get("outputs")
+    tensors.check_numbers(len(body["inputs"]), len(requested) if isinstance(requested, list) else 0)
     columns = Columns()
     for number, tensor in enumerate(body["inputs"]):
         rest = _add(columns, tensor, f"inputs[{number}]", rest)
@@ -114,16 +119,21 @@ def _flat(data: Any, name: str) -> Iterator[str]:
     """The elements of a JSON tensor, which may be nested as its shape is."""
     if not isinstance(data, list):
         raise InputError(f"{shown(name)} has no list of data.", hint=HINT)
-    todo, at = list(reversed(data)), 0
+    todo, at, lists = [iter(data)], 0, 0
     while todo:
-        item = todo.pop()
-        if isinstance(item, list):
-            todo += reversed(item)
-        elif isinstance(item, str):
+        for item in todo[-1]:
+            if isinstance(item, list):
+                lists += 1
+                if lists > _LISTS:
+                    raise InputError(f"{shown(name)} has more than {_LISTS} lists within its data.", hint=HINT)
+                todo.append(iter(item))
+                break
+            if not isinstance(item, str):
+                raise InputError(f"{shown(name)}: element {at} is {type(item).__name__}, expected text.", hint=HINT)
             yield item
             at += 1
         else:
-            raise InputError(f"{shown(name)}: element {at} is {type(item).__name__}, expected text.", hint=HINT)
+            todo.pop()
 
 
 def _outputs(body: Mapping[str, Any]) -> dict[str, bool]:

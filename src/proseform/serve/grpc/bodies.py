@@ -29,6 +29,7 @@ def asked(message: Any, task: Task) -> Asked:
     raw = message.raw_input_contents
     if raw and len(raw) != len(message.inputs):
         raise InputError(f"raw_input_contents has {len(raw)} elements for {len(message.inputs)} tensors.", hint=HINT)
+    tensors.check_numbers(len(message.inputs), len(message.outputs))
     columns = Columns()
     for number, tensor in enumerate(message.inputs):
         name, contents = tensor.name, tensor.contents.bytes_contents
@@ -38,7 +39,8 @@ def asked(message: Any, task: Task) -> Asked:
             elements = tensors.unpacked(memoryview(raw[number]), name)
         else:
             elements = (tensors.decoded(text, name, at) for at, text in enumerate(contents))
-        columns.add(name, tensor.datatype, list(tensor.shape), elements)
+        shape = list(tensor.shape[: tensors.MAX_DIMENSIONS + 1])  # one more tells that it is too long
+        columns.add(name, tensor.datatype, shape, elements)
     outputs = [output.name for output in message.outputs] or OUTPUTS
     return Asked(columns.cases(task), {tensors.output(name): bool(raw) for name in outputs}, message.id)
 

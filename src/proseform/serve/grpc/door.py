@@ -14,6 +14,8 @@ from proseform.serve.several import Read, Several
 
 ASKS = f"/{messages.SERVICE}/ModelInfer"
 """The one method that asks an engine: a POST, as by HTTP; each other is a GET."""
+_NAMES_BYTES = 64 * 1024
+"""The largest message that only names a model, which some ask for without a key."""
 
 
 class Door:
@@ -53,6 +55,7 @@ class Door:
 
     async def _metadata(self, exchange: Exchange, _values: Mapping[str, str]) -> Response:
         """What the model takes and gives."""
+        exchange.limit = _NAMES_BYTES
         message = messages.read("ModelMetadataRequest", await exchange.body())
         check_model(message.name, message.version, self._name)
         stated = v2.metadata(self._name, self._several.task.inputs)
@@ -65,6 +68,7 @@ class Door:
 
     async def _model_ready(self, exchange: Exchange, _values: Mapping[str, str]) -> Response:
         """Readiness of the model."""
+        exchange.limit = _NAMES_BYTES
         message = messages.read("ModelReadyRequest", await exchange.body())
         check_model(message.name, message.version, self._name)
         return await self._readiness("ModelReadyResponse")
