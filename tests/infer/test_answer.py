@@ -483,6 +483,53 @@ def test_a_quote_for_what_the_input_does_not_name_is_struck_out_and_told_and_the
     assert (told.said, told.follows) == ([case.answer["candidate"]], [])
 
 
+@pytest.mark.parametrize("room", [1000, 5, 1, 0])
+def test_an_evaluation_that_goes_on_needs_room_for_its_rest_alone(room):
+    cv = tasks.load("cv")
+    case = next(one for one in cv.generate("real", "valid", 7, 50) if _lacking(one))
+    engine = recomputing(cv, [_overstated(case)[0], case.prose])
+
+    async def left(request):
+        return room if request.role == "evaluator" and request.prefill else 1000
+
+    engine.room = left
+    if not room:
+        with pytest.raises(Refusal, match="leaves room for 0 tokens"):
+            answer(engine, cv, case.inputs)
+        return
+    assert answer(engine, cv, case.inputs).prose == case.prose
+    longest = engine.bundle.evaluator.generation.max_tokens
+    assert engine.requests[1].max_tokens == min(room, longest)
+
+
+@pytest.mark.parametrize("again", [True, False], ids=["struck out again", "written rightly"])
+def test_what_a_try_writes_again_from_before_a_strike_forgets_it(again):
+    cv = tasks.load("cv")
+    case = next(one for one in cv.generate("real", "valid", 7, 50) if _lacking(one))
+    spoilt, at, line = _overstated(case)
+    struck = cut(case.prose, at) + line
+    engine = recomputing(cv, [spoilt, f"{struck}, and so on.\n", *([spoilt] if again else []), case.prose])
+    given = answer(engine, cv, case.inputs)
+    prefills = [request.prefill for request in engine.requests if request.role == "evaluator"]
+    assert prefills == ["", struck, cut(case.prose, at), *([struck] if again else [])]
+    assert (given.prose, given.tries) == (case.prose, len(prefills))
+    assert [one.pointer.rpartition("/")[2] for one in given.recomputed] == ["quotes"] * again
+
+
+def test_every_quote_that_was_struck_out_is_told():
+    cv = tasks.load("cv")
+    lacking = re.compile(" skill .*no evidence, missing")
+    case = next(one for one in cv.generate("real", "valid", 7, 50) if len(lacking.findall(one.prose)) > 1)
+    spoilt, at, _ = _overstated(case)
+    rest = case.prose.splitlines(keepends=True)
+    later, line = next((n, one) for n, one in enumerate(rest) if n > at and lacking.search(one))
+    rest[later] = line.replace("no evidence, missing", f'"{case.answer["candidate"]}", met')
+    engine = recomputing(cv, [spoilt, "".join(rest), case.prose])
+    given = answer(engine, cv, case.inputs)
+    assert (given.prose, given.tries) == (case.prose, 3)
+    assert [(one.said, one.follows) for one in given.recomputed] == [([case.answer["candidate"]], [])] * 2
+
+
 def test_a_bundle_that_computes_nothing_by_rule_strikes_nothing_out():
     cv = tasks.load("cv")
     case = next(one for one in cv.generate("real", "valid", 7, 50) if _lacking(one))

@@ -13,6 +13,7 @@ from proseform.errors import EngineError, InputError, Refusal
 from proseform.infer import Completion
 from proseform.infer import moves as m
 from proseform.infer.chain import ATTEMPTS, TRIES, State, step
+from proseform.infer.grammars.examine import checked
 from proseform.infer.verified import Answer, Formatted
 from proseform.input import Input
 from proseform.schema import Schema
@@ -63,6 +64,7 @@ class Play:
         self.data, self.plan = data, one
         self.state, self.now = State(one), 0.0
         self.asked, self.open, self.asks = {}, {}, []
+        self.refused = set()
         self.looking = False
         self.alarm = None
         self.ends = []
@@ -123,6 +125,7 @@ class Play:
             return m.Written(self.now, chosen, "piece")
         del self.open[chosen]
         if error is not None:
+            self.refused |= {chosen} if isinstance(error, InputError) else set()
             return m.Failed(self.now, chosen, error)
         if isinstance(action, m.Check):
             return m.Checked(self.now, chosen)
@@ -187,9 +190,11 @@ def _whole(value, end):
 
 def check_asks(play):
     """Attempts are bounded, fit into what was counted, and none repeats another."""
-    formats = [ask.request for ask in play.asks if ask.request.role == "formatter"]
-    evaluations = [ask.request for ask in play.asks if ask.request.role == "evaluator"]
+    asked = [ask for ask in play.asks if ask.id not in play.refused]
+    formats = [ask.request for ask in asked if ask.request.role == "formatter"]
+    evaluations = [ask.request for ask in asked if ask.request.role == "evaluator"]
     assert len(evaluations) <= TRIES
+    assert len(play.asks) - len(asked) <= 2, "unheld where it cannot be held, and no further"
     assert len(formats) <= ATTEMPTS
     if play.plan.prose is not None:
         assert not evaluations
@@ -333,6 +338,31 @@ def test_after_a_fault_the_formatter_can_say_nothing_else_than_the_evaluation_sa
     assert about.schema["properties"] == {"note": {"const": "a map"}, "urgent": {"type": "boolean"}}
     first, second = asks(through(plan(schema=OWN, own=True, narrows=False), PROSE, '{"a": 1}', '["a"]'))[1:]
     assert first.schema == second.schema, "of which nothing is stated"
+
+
+BELOW = {
+    **closed(grams=TASK.schema.document["properties"]["grams"]),
+    "allOf": [{"properties": {"grams": {"minimum": 95}}}],
+}
+
+
+def test_what_the_rest_of_a_callers_schema_rules_out_is_the_answers_fault_and_not_the_schemas():
+    """No document says what the evaluation says and conforms: the engine refuses to be held to both."""
+    ruled_out, above = InputError("no document can conform to it"), [f'{{"grams": {grams}}}' for grams in (96, 97, 98)]
+    one = plan(schema=Schema(BELOW), own=True, narrows=False)
+    actions = through(one, PROSE, above[0], ruled_out, *above[1:])
+    formats = asks(actions)[1:]
+    assert ["const" in request.schema["properties"]["grams"] for request in formats] == [False, True, False, False]
+    assert actions[-1].error.reason == "inconsistent"
+    assert through(one, PROSE, above[0], ruled_out, ruled_out)[-1].error is ruled_out, "without it too: the schema's"
+    assert checked(formats[1].schema).refusal.startswith("no document can conform")
+
+
+def test_a_schema_of_one_evaluations_constants_is_of_that_request_alone():
+    first, second, third = asks(through(plan(), PROSE, JSON.replace("90", "80"), JSON[:-5], JSON))[1:]
+    assert [one.once for one in (first, second, third)] == [False, True, True]
+    first, second = asks(through(plan(schema=OWN, own=True), PROSE, '{"a": 1}', '["a"]'))[1:]
+    assert not second.once, "it is the caller's own"
 
 
 def test_after_the_last_attempt_the_verifiers_reason_is_told():

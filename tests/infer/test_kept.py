@@ -78,6 +78,8 @@ def test_it_is_bounded_by_bytes_and_age_and_gives_what_was_put_last(puts):
             await cache.put(name, f"{now[0]}" + "x" * size)
             known[name] = now[0], f"{now[0]}" + "x" * size
             assert cache.bytes <= 5000
+            assert all(now[0] < known[one][0] + 60 for one in cache._entries), "what is over is gone, asked for or not"
+            assert sorted((until, one) for one, (until, *_) in cache._entries.items()) == cache._ends
             for one, (at, prose) in known.items():
                 got = await cache.get(one)
                 assert got is None or (got == prose and now[0] < at + 60)
@@ -85,6 +87,25 @@ def test_it_is_bounded_by_bytes_and_age_and_gives_what_was_put_last(puts):
                 assert await cache.get(name) == known[name][1]
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("use", ["get", "put"])
+def test_what_is_over_goes_whatever_else_is_asked_for(use):
+    now = [0.0]
+    cache = ProseCache(SECRET, 1 << 20, 60, clock=lambda: now[0])
+
+    async def run():
+        await cache.put("old", "a" * 1000)
+        now[0] = 30.0
+        await cache.put("young", "b")
+        await cache.get("old")  # that it was asked for makes it no younger
+        now[0] = 60.0
+        await (cache.get("other") if use == "get" else cache.put("other", "c"))
+        return cache.bytes, [*cache._entries]
+
+    left, names = asyncio.run(run())
+    assert left < 1000
+    assert names == ["young", *(["other"] if use == "put" else [])]
 
 
 def test_another_attempt_at_the_json_does_not_pay_for_the_evaluator_again():

@@ -1,24 +1,29 @@
 """The in-process engine, on models that know nothing: what holds for them holds for any."""
 
+import asyncio
 import json
 import os
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from proseform import digest, testing, verify
 from proseform import task as tasks
-from proseform import testing, verify
 from proseform.errors import EngineError, InputError, Refusal, StoreError
 from proseform.infer import Request, ask, drive, loading, loop, role_model
 from proseform.infer.answer import Formatted, answers, close, completed, formatted
+from proseform.infer.grammars import constrain
 from proseform.infer.local import LocalEngine
 from proseform.infer.moves import Plan
 from proseform.input import Input
 from proseform.prompt import Rendered
 from proseform.schema import Schema
 from tests.serve.recorded import kept
+from tests.waiting import PATIENCE_S, until
 
 TEXT = {"type": "string", "maxLength": 12}
 WHOLE = {"type": "integer", "minimum": -5, "maximum": 120}
@@ -211,6 +216,61 @@ def test_time_that_is_up_before_a_schema_is_compiled_is_a_refusal(engine):
     with pytest.raises(Refusal) as caught:
         only(engine, request)
     assert caught.value.reason == "deadline"
+
+
+class Pool(ThreadPoolExecutor):
+    """Counts what it is given."""
+
+    given = 0
+
+    def submit(self, *call):
+        self.given += 1
+        return super().submit(*call)
+
+
+def test_callers_whose_schemas_wait_to_be_compiled_keep_no_thread_that_others_need(engine, monkeypatch):
+    """Those that leave, leave the line: what nobody wants is not compiled."""
+    slow = [{"const": f"compiled slowly, {number}"} for number in range(3)]
+    begun, may_end, compiled = [], threading.Event(), constrain.compiled
+
+    def compile_it(words, document):
+        if document in slow:
+            begun.append(document)
+            assert may_end.wait(PATIENCE_S)
+        return compiled(words, document)
+
+    monkeypatch.setattr(constrain, "compiled", compile_it)
+    asked = [Request("formatter", Rendered.from_json("JSON:"), schema=schema) for schema in slow]
+    line = engine._role_model("formatter")._constraints()._matchers
+    keys = [digest.of_json(schema) for schema in slow]
+
+    async def run():
+        loop, pool, waiting = asyncio.get_running_loop(), Pool(8), ThreadPoolExecutor(1)
+        loop.set_default_executor(pool)
+        checks = [asyncio.create_task(engine.check(request)) for request in asked]
+        try:
+            await loop.run_in_executor(waiting, until, lambda: len(begun) == 2 and set(keys) <= set(line._orders))
+            last = next(index for index, schema in enumerate(slow) if schema not in begun)
+            assert pool.given == 0
+            assert await engine.room(asked[last]) > 0
+            checks[last].cancel()
+            await loop.run_in_executor(waiting, until, lambda: keys[last] not in line._orders)
+        finally:
+            may_end.set()
+        given = await asyncio.gather(*checks, return_exceptions=True)
+        return [type(one) for index, one in enumerate(given) if index != last], slow[last]
+
+    others, last = asyncio.run(run())
+    assert others == [type(None)] * 2
+    assert last not in begun
+
+
+def test_a_schema_of_one_request_alone_is_not_kept(engine):
+    kept_by = engine._role_model("formatter")._constraints()
+    schema = {"const": "of one case"}
+    request = Request("formatter", Rendered.from_json("JSON:"), schema=schema, max_tokens=40, once=True)
+    assert only(engine, request).text == '"of one case"'
+    assert not {digest.of_json(schema)} & {*kept_by._matchers._kept, *kept_by._endings._kept}
 
 
 def test_a_prompt_beyond_the_model_is_refused_with_both_figures(engine):

@@ -13,7 +13,7 @@ from proseform.infer import mending
 from proseform.infer.moves import Plan
 from proseform.input import of_each
 from proseform.schema import pointer
-from proseform.verdict import Reason
+from proseform.verdict import Correction, Reason, Verdict
 
 EXAMPLES = Path(__file__).parents[2] / "examples/tasks"
 
@@ -66,3 +66,16 @@ def test_nothing_is_mended_of_what_is_accepted_or_is_no_evaluation(name):
         assert mending.mended(plan, case.prose) is None
         assert mending.mended(plan, "Sure!") is None
         assert mending.sound(plan, case.prose) == mending.Kept()
+
+
+def test_a_place_is_told_once_as_it_was_struck_out_last_and_only_where_that_stands():
+    struck = [Correction("/a", ["x", "y"], ["x"]), Correction("/a", ["x"], []), Correction("/b", ["z"], [])]
+    mends = [mending.Kept("1", told=one) for one in struck] + [mending.Kept("2")]
+    taken = verify.Evaluation("", Verdict({"a": [], "b": ["z"]}))
+    assert [*mending.standing(taken, mends)] == [struck[1]]
+
+
+def test_mends_are_known_for_as_long_as_what_is_kept_begins_with_them():
+    mends = [mending.Kept("a\n"), mending.Kept("a\nb"), mending.Kept("a\nbc\n")]
+    assert mending.within(mends, mending.Kept("a\nb\n")) == tuple(mends[:2])
+    assert mending.within(mends, mending.Kept()) == ()

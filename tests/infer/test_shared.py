@@ -140,12 +140,53 @@ def test_no_bytes_of_anybody_else_are_opened(data):
 
 @given(st.text(st.characters(), max_size=40), st.integers(0, 200), st.integers(1, 255))
 def test_what_is_sealed_is_opened_and_one_changed_bit_is_noticed(prose, place, flip):
-    cache = SharedCache(SECRET, 1 << 20, 60, "redis://far.test")
+    cache = SharedCache(SECRET, 1 << 20, 60, "redis://far.test", today=lambda: 7.0)
     sealed = cache._sealed(KEY, prose)
-    assert cache._opened(KEY, sealed) == prose
+    assert cache._opened(KEY, sealed) == (prose, 7.0)
     changed = bytearray(sealed)
     changed[place % len(sealed)] ^= flip
     assert cache._opened(KEY, bytes(changed)) is None
+
+
+@pytest.mark.parametrize(
+    "ahead_s", [0, 20, -20], ids=["clocks agree", "the reader's is ahead", "the writer's is ahead"]
+)
+def test_an_evaluation_ages_from_its_writing_wherever_it_is_kept(ahead_s):
+    now, held = [0.0], {}
+
+    class Server:
+        """Forgets nothing."""
+
+        async def get(self, name):
+            return held.get(name)
+
+        async def set(self, name, sealed, px):
+            held[name] = sealed
+            return px
+
+    def replica(ahead_s):
+        cache = SharedCache(
+            SECRET, 1 << 20, 60, "redis://far.test", clock=lambda: now[0] + 500, today=lambda: now[0] + ahead_s
+        )
+        cache._server, cache.observer = Server(), Notes()
+        return cache
+
+    async def work():
+        writer, reader, late = replica(0), replica(ahead_s), replica(ahead_s)
+        await put(writer, KEY, PROSE)
+        now[0] = 30.0
+        assert await reader.get(KEY) == PROSE
+        now[0] = 59.0 - ahead_s
+        assert await reader.get(KEY) == PROSE
+        now[0] = 60.0 - ahead_s
+        assert await reader.get(KEY) is None
+        assert reader.bytes == 0
+        assert await late.get(KEY) is None, "the server has it still"
+        return reader.observer.cache, late.observer.cache
+
+    known, late = run(work())
+    assert known == ["miss", "shared_hit", "stored", "hit", "miss"]
+    assert late == ["miss"]
 
 
 def test_a_server_that_is_away_is_left_alone_for_a_while(monkeypatch):

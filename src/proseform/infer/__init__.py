@@ -62,6 +62,7 @@ class Request:
             process holds it to that.
         expected: What the completion probably is, prefill included. It changes no text: an engine in this process has
             fewer passes where it is right.
+        once: Whether the schema is of this request alone, so that nothing is kept of its compilation.
     """
 
     role: Role
@@ -77,6 +78,7 @@ class Request:
     avoid: frozenset[str] = frozenset()
     form: Form | None = field(default=None, repr=False)
     expected: str = field(default="", compare=False, repr=False)
+    once: bool = field(default=False, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,7 @@ def formatting(plan: Plan, given: Evaluation, attempt: int, *, held: bool = Fals
     return replace(
         request,
         schema=_closed(plan.schema.grammar, stated) if held else plan.schema.grammar,
+        once=held and bool(stated),
         max_tokens=2 * request.max_tokens,
         temperature=plan.bundle.formatter.generation.retry_temperature,
         seed=request.seed + attempt,

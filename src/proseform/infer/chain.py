@@ -17,9 +17,10 @@ abstaining answer, or the refusal ``insufficient_evidence``.
 Neither prose nor JSON that the verifier does not accept leaves. Whoever wrote it is asked again, at most twice, sampled
 at the bundle's retry temperature with another seed (a greedy model would repeat itself). The evaluator begins at the
 line of its fault, where it is known which that is; the formatter has twice the budget where there is room, and a
-schema that leaves nothing open which the evaluation states, narrower still where the engine cannot end a document by
-itself. What a rule can mend of an evaluation (:mod:`proseform.infer.mending`) is no try. Where the bundle says so, what
-does not follow from its evidence is computed anew, before it is verified, and told.
+schema that leaves nothing open which the evaluation states, unless the engine cannot enforce that (the rest of a
+caller's schema may rule it out); narrower still where the engine cannot end a document by itself. What a rule can mend
+of an evaluation (:mod:`proseform.infer.mending`) is no try. Where the bundle says so, what does not follow from its
+evidence is computed anew, before it is verified, and told.
 A bundle that accepts what is valid has models that cannot judge yet: prose is judged and reported, only the schema has
 to hold.
 Left out: several samples of one turn; open requests are a mapping for their sake. Hedged requests are the engine's.
@@ -29,10 +30,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Literal
 
-from proseform.infer import Completion, Request, abstained, asks, judging, late, mending, refusals
-from proseform.infer.grounding import grounding
+from proseform.errors import InputError, ProseformError
+from proseform.infer import Completion, Request, abstained, asks, judging, late, mending, outcomes, refusals
 from proseform.infer.mending import Kept
 from proseform.infer.moves import (
     Action,
@@ -58,7 +59,7 @@ from proseform.infer.moves import (
     WakeAt,
     Written,
 )  # fmt: skip
-from proseform.infer.verified import Answer, Formatted, Spent
+from proseform.infer.verified import Spent
 from proseform.verdict import Verdict
 from proseform.verify import Evaluation
 
@@ -69,7 +70,8 @@ MENDS = 16
 ATTEMPTS = 3
 """How often the formatter is asked, at most."""
 _LEAST_SHARE = 4
-"""A prompt is too long when not even a quarter of the longest completion has room."""
+"""A prompt is too long when not even a quarter of the longest completion has room. Where an evaluation goes on, most of
+it is in the prompt: that is too long when nothing has room."""
 _NONE = Evaluation("", Verdict())
 
 
@@ -84,10 +86,12 @@ class State:
         asked: Requests that the engine has, by id.
         ids: Ids that were given away.
         tries: How often the evaluator's prose was refused.
-        mends: How it was mended.
+        mends: How often it was mended.
+        told: The mends that what is kept begins with.
         kept: What stands of the prose that was refused last.
         attempt: Which attempt of the formatter this is, from 0.
         held: Whether it can say nothing else than the evaluation: its document ended within its budget.
+        free: Whether it is not held any more: the engine cannot enforce that.
         evaluation: The evaluation with the verdict on it; empty until it is there.
         evaluator: What the evaluator cost, all tries together.
         formatter: What the formatter cost, all attempts together.
@@ -100,10 +104,12 @@ class State:
     asked: Mapping[int, Request] = field(default_factory=dict)
     ids: int = 0
     tries: int = 0
-    mends: tuple[Kept, ...] = ()
+    mends: int = 0
+    told: tuple[Kept, ...] = ()
     kept: Kept = field(default_factory=Kept)
     attempt: int = 0
     held: bool = False
+    free: bool = False
     evaluation: Evaluation = _NONE
     evaluator: Spent = field(default_factory=Spent)
     formatter: Spent = field(default_factory=Spent)
@@ -151,7 +157,7 @@ def _taken(state: State, event: Event) -> Step:
         case Completed() if event.id in state.asked:
             return _completed(replace(state, asked=_without(state.asked, event.id)), event.completion)
         case Failed() if event.id in state.asked or event.id in state.counting:
-            return _ended(replace(state, asked=_without(state.asked, event.id)), [Refuse(event.error)])
+            return _failed(replace(state, asked=_without(state.asked, event.id)), event.error)
     return state, []
 
 
@@ -205,7 +211,8 @@ def _counted(state: State, number: int, room: int | None) -> Step:
     request = state.counting[number]
     state = replace(state, counting=_without(state.counting, number))
     longest = state.plan.bundle.parts[request.role].generation.max_tokens
-    if room is not None and room * _LEAST_SHARE < longest:
+    goes_on = request.role == "evaluator" and state.kept.text
+    if room is not None and room < (1 if goes_on else longest / _LEAST_SHARE):
         return _ended(state, [Refuse(refusals.too_long(request, room))])
     budget = request.max_tokens if room is None else max(1, min(request.max_tokens, room))
     if budget != request.max_tokens:
@@ -227,14 +234,22 @@ def _completed(state: State, completion: Completion) -> Step:
     verdict = judging.document(state.plan, completion.text)
     judged = judging.stated(state.plan, verdict, state.evaluation.verdict, completion.cut)
     if verdict.ok and judging.accepted(state.plan, judged):
-        return _ended(state, [Done(_outcome(state, completion, verdict.value, judged))])
+        return _ended(state, [Done(outcomes.outcome(state, completion, verdict.value, judged))])
     if state.attempt + 1 < ATTEMPTS:
         fitted = completion.finish == "stop" and not completion.cut
         avoid = state.avoid | {completion.backend}
-        return _format(replace(state, avoid=avoid, attempt=state.attempt + 1, held=fitted))
+        held = fitted and not state.free
+        return _format(replace(state, avoid=avoid, attempt=state.attempt + 1, held=held))
     if not verdict.ok:
         return _ended(state, [Refuse(completion.fault or refusals.invalid(verdict, state.plan.schema, ATTEMPTS))])
     return _ended(state, [Refuse(refusals.untrue(judged, ATTEMPTS))])
+
+
+def _failed(state: State, error: ProseformError) -> Step:
+    """The end; but a formatter whose schema cannot be enforced once it is held to the evaluation goes on unheld."""
+    if state.held and isinstance(error, InputError):
+        return _format(replace(state, counting={}, held=False, free=True))
+    return _ended(state, [Refuse(error)])
 
 
 def _looked_up(state: State, prose: str | None) -> Step:
@@ -252,47 +267,17 @@ def _evaluated(state: State, completion: Completion) -> Step:
     if judging.accepted(plan, written.verdict):
         after, actions = _format(replace(state, evaluation=written, avoid=frozenset()))
         return after, [*([Store(plan.key, completion.text)] if plan.key else []), *actions]
-    mend = mending.mended(plan, completion.text) if len(state.mends) < MENDS else None
+    mend = mending.mended(plan, completion.text) if state.mends < MENDS else None
     if mend is not None and mend.text != state.kept.text:  # else it has not helped
-        after, actions = _evaluate(replace(state, mends=(*state.mends, mend), kept=mend))
+        told = (*mending.within(state.told, mend), mend)
+        after, actions = _evaluate(replace(state, mends=state.mends + 1, told=told, kept=mend))
         return after, [*([Restart()] if plan.stream else []), *actions]
     if state.tries + 1 < TRIES:
         kept, avoid = mending.sound(plan, completion.text), state.avoid | {completion.backend}
-        after, actions = _evaluate(replace(state, avoid=avoid, tries=state.tries + 1, kept=kept))
+        told = mending.within(state.told, kept)
+        after, actions = _evaluate(replace(state, avoid=avoid, tries=state.tries + 1, told=told, kept=kept))
         return after, [*([Restart()] if plan.stream else []), *actions]
     return _ended(state, [Refuse(refusals.unverified(written.verdict, TRIES))])
-
-
-def _outcome(state: State, completion: Completion, value: Any, judged: Verdict) -> Answer | Formatted:
-    """Verified JSON, and what it was made of."""
-    plan, taken = state.plan, state.evaluation
-    rest: dict[str, Any] = {
-        "narrowed": state.attempt > 0 and plan.narrows,
-        "cut": completion.cut,
-        "attempts": state.attempt + 1,
-    }
-    if plan.task is None:
-        spent = state.formatter
-        return Formatted(completion.text, value, spent.tokens, spent.seconds, prompt_tokens=spent.prompt_tokens, **rest)
-    spent_by = {"evaluator": state.evaluator, "formatter": state.formatter}
-    prompted = {role: spent.prompt_tokens for role, spent in spent_by.items() if spent.prompt_tokens is not None}
-    return Answer(
-        prose=taken.text,
-        prose_verdict=taken.verdict,
-        verdict=judged if taken.verdict.ok else taken.verdict,
-        text=completion.text,
-        value=value,
-        bundle=plan.bundle.digest,
-        task=plan.task.contract,
-        seconds={role: spent.seconds for role, spent in spent_by.items()},
-        tokens={role: spent.tokens for role, spent in spent_by.items()},
-        prompt_tokens=prompted if prompted.keys() == spent_by.keys() else None,
-        tries=state.tries + len(state.mends) + 1,
-        grounded=grounding(value, taken.text, plan.schema),
-        findings=judging.noticed(plan, taken.verdict, value),
-        recomputed=(*mending.standing(taken, state.mends), *taken.recomputed),
-        **rest,
-    )
 
 
 def _ended(state: State, last: list[Action]) -> Step:

@@ -2,7 +2,8 @@
 
 A key tells nothing: it is an HMAC under a secret of the deployment, so that nobody who sees keys can ask whether an
 input has been judged. It covers whatever the prose depends on, and the tenant, so that no tenant learns from the time
-of an answer what another has asked. In memory, bounded by bytes and age; what is found is verified anew by the chain.
+of an answer what another has asked. In memory, bounded by bytes and age: whatever is asked for or put, what is over
+goes. What is found is verified anew by the chain.
 What replicas share is :mod:`proseform.infer.shared`.
 """
 
@@ -14,6 +15,7 @@ import importlib.metadata
 import json
 import os
 import time
+from bisect import bisect_left, insort
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import asdict
@@ -62,6 +64,7 @@ class ProseCache:
         self.observer = observer or Observer()
         self._clock = clock
         self._entries: OrderedDict[str, tuple[float, str, int]] = OrderedDict()
+        self._ends: list[tuple[float, str]] = []
         self.bytes = 0
 
     def key(self, tenant: str, plan: Plan) -> str:
@@ -85,18 +88,21 @@ class ProseCache:
 
     async def get(self, key: str) -> str | None:
         """What is kept under a key and young enough, or None."""
-        until, prose, _ = self._entries.get(key, (0.0, None, 0))
-        if prose is None or self._clock() >= until:
-            if prose is not None:
-                self._drop(key)
+        self._expire()
+        if key not in self._entries:
             self.observer.cached("miss")
             return None
         self._entries.move_to_end(key)
         self.observer.cached("hit")
-        return prose
+        return self._entries[key][1]
 
     async def put(self, key: str, prose: str) -> None:
         """Keep prose under a key; what was asked for longest ago makes room."""
+        self._keep(key, prose, self._age_s)
+
+    def _keep(self, key: str, prose: str, left_s: float) -> None:
+        """Keep prose for so many seconds."""
+        self._expire()
         size = len(prose.encode(errors="surrogatepass")) + _OVERHEAD
         if size > self._max_bytes:
             return
@@ -105,13 +111,23 @@ class ProseCache:
         while self.bytes + size > self._max_bytes:
             self._drop(next(iter(self._entries)))
             self.observer.cached("evicted")
-        self._entries[key] = self._clock() + self._age_s, prose, size
+        until = self._clock() + left_s
+        self._entries[key] = until, prose, size
+        insort(self._ends, (until, key))
         self.bytes += size
         self.observer.cached("stored")
 
     def _drop(self, key: str) -> None:
         """Forget an entry."""
-        self.bytes -= self._entries.pop(key)[2]
+        until, _, size = self._entries.pop(key)
+        del self._ends[bisect_left(self._ends, (until, key))]
+        self.bytes -= size
+
+    def _expire(self) -> None:
+        """Forget what is over."""
+        now = self._clock()
+        while self._ends and self._ends[0][0] <= now:
+            self._drop(self._ends[0][1])
 
 
 def cache(megabytes: float, age_s: float, secret: Path | None, url_file: Path | None = None) -> ProseCache | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ from proseform.infer import Completion, OnText, Request, genai, loading
 from proseform.infer.drafts import DRAFTING, Drafting
 from proseform.infer.role_model import RoleModel
 from proseform.infer.worker import Job, Worker
+
+_CHECKS = 32
+"""Callers whose schemas are looked at side by side: nearly all of their threads do nothing but wait in line."""
 
 
 class LocalEngine:
@@ -52,6 +56,7 @@ class LocalEngine:
         self._drafting = drafting
         self._role_models = self._load(folder, device)
         self._worker = Worker(self._run, batch)
+        self._checks = ThreadPoolExecutor(_CHECKS, "check")  # those that wait in line hold up no other work in threads
 
     async def complete(self, request: Request, on_text: OnText | None = None) -> Completion:
         """See :meth:`proseform.infer.Engine.complete`."""
@@ -82,8 +87,13 @@ class LocalEngine:
         return self._role_model("evaluator").tokenizer
 
     async def check(self, request: Request) -> None:
-        """See :meth:`proseform.infer.Engine.check`."""
-        await asyncio.to_thread(self._role_model(request.role).check, request)
+        """See :meth:`proseform.infer.Engine.check`; a caller that leaves, leaves the line of compilations too."""
+        left: Future[None] = Future()
+        loop, role_model = asyncio.get_running_loop(), self._role_model(request.role)
+        try:
+            await loop.run_in_executor(self._checks, role_model.check, request, left)
+        finally:
+            left.set_result(None)
 
     async def room(self, request: Request) -> int:
         """See :meth:`proseform.infer.Engine.room`."""
@@ -93,6 +103,7 @@ class LocalEngine:
         """See :meth:`proseform.infer.Engine.close`; the batch that runs is ended first."""
         await asyncio.to_thread(self._worker.close)
         self._role_models = {}
+        self._checks.shutdown(wait=False)
 
     def _run(self, jobs: Sequence[Job]) -> list[Completion | ProseformError]:
         """Complete a batch of one role, in the worker's thread."""

@@ -85,10 +85,16 @@ def sound(plan: Plan, prose: str) -> Kept:
     return Kept("" if tokens.special(kept) else kept)
 
 
+def within(mends: Sequence[Kept], kept: Kept) -> tuple[Kept, ...]:
+    """The mends that what is kept begins with: behind it the evaluation is written again."""
+    return tuple(one for one in mends if kept.text.startswith(one.text))
+
+
 def standing(taken: Evaluation, mends: Sequence[Kept]) -> Iterator[Correction]:
-    """What was struck out and is still out: an evaluation that was written again from an earlier line forgets it."""
+    """What was struck out and is still out, each place once, as it was struck out last."""
     value = taken.verdict.value
-    yield from (one.told for one in mends if one.told and same(pointer.at(value, one.told.pointer), one.told.follows))
+    told = {one.told.pointer: one.told for one in mends if one.told}
+    yield from (one for one in told.values() if same(pointer.at(value, one.pointer), one.follows))
 
 
 def _struck(plan: Plan, task: Task, write: Write, value: Any, place: str) -> Kept | None:

@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
@@ -74,16 +75,21 @@ class RoleModel:
         """Tokens that are left for the completion; below 1 the prompt is too long."""
         return self.limit - len(self.encode(request)[0])
 
-    def check(self, request: Request) -> None:
+    def check(self, request: Request, left: Future[None] | None = None) -> None:
         """Compile a request's schema, and what its endings need: here rather than while a batch is decoded.
+
+        Args:
+            request: With the schema.
+            left: Is done once nobody wants to know any more.
 
         Raises:
             InputError: It cannot be enforced.
             Refusal: ``deadline``.
+            CancelledError: ``left`` is done.
         """
         constraints, schema = self._constraints(), request.schema or {}
-        constraints.matcher(schema, self.encode(request)[1], deadline=request.deadline)
-        constraints.endings(schema, deadline=request.deadline)
+        constraints.matcher(schema, self.encode(request)[1], deadline=request.deadline, left=left)
+        constraints.endings(schema, deadline=request.deadline, left=left)
 
     def batches(self, requests: Sequence[Request], size: int) -> list[list[int]]:
         """Indices of requests in batches of prompts of similar length; they follow from the requests alone."""
@@ -172,8 +178,9 @@ class RoleModel:
         if request.schema is not None:
             constraints = self._constraints()
             renew = partial(constraints.own, request.schema, prefill)
-            matcher = constraints.matcher(request.schema, prefill, deadline=request.deadline)
-            budget = constraints.budget(request.schema, prefill, most, deadline=request.deadline)
+            how: dict[str, Any] = {"deadline": request.deadline, "once": request.once}
+            matcher = constraints.matcher(request.schema, prefill, **how)
+            budget = constraints.budget(request.schema, prefill, most, **how)
         elif request.form is not None:
             matcher, renew = self._constraints().held(request.form, prefill), _freely
         row = decode.Row(given, most, request.temperature, request.seed, matcher, request.deadline)

@@ -2,7 +2,8 @@
 
 What lies there is sealed (AES-256-GCM under a key that is derived from the deployment's secret) and bound to its key,
 so that whoever reads the server learns nothing, and nobody can put one evaluation in the place of another. What cannot
-be opened is nothing. The server is a help and never a need: it is asked for a moment only, and left alone for a while
+be opened is nothing. The time of writing is sealed with it: its age counts from there in every replica, by clocks that
+agree. The server is a help and never a need: it is asked for a moment only, and left alone for a while
 after it failed; what it gives is verified anew by the chain, as what a model gives.
 """
 
@@ -12,6 +13,8 @@ import asyncio
 import json
 import logging
 import os
+import time
+from collections.abc import Callable
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
@@ -31,7 +34,7 @@ _PUTS = 64
 """Most evaluations on their way to the server; beyond that none is sent."""
 _LONGEST = 1 << 20
 """Longest sealed evaluation, in bytes."""
-_FORM = b"\x01"
+_FORM = b"\x02"
 _NONCE = 12
 
 
@@ -43,14 +46,26 @@ class SharedCache(ProseCache):
         max_bytes: Most bytes that are kept in this process, about.
         age_s: How long prose is kept, here and there, in seconds.
         url: Of the server: ``redis://``, ``rediss://`` or ``unix://``, with a password where it asks for one.
+        clock: Seconds, which only grow.
+        today: Seconds since 1970, about the same in all replicas.
 
     Raises:
         ConfigError: No such URL.
         ValueError: A secret that can be guessed.
     """
 
-    def __init__(self, secret: bytes, max_bytes: int, age_s: float, url: str) -> None:
-        super().__init__(secret, max_bytes, age_s)
+    def __init__(
+        self,
+        secret: bytes,
+        max_bytes: int,
+        age_s: float,
+        url: str,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        today: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__(secret, max_bytes, age_s, clock=clock)
+        self._today = today
         self._seal = AESGCM(HKDF(SHA256(), 32, None, b"proseform evaluations 1").derive(secret))
         self._server = _client(url)
         self._rests_until = 0.0
@@ -64,10 +79,16 @@ class SharedCache(ProseCache):
         sealed = await self._asked(self._server.get(_name(key)))
         if sealed is None:
             return None
-        prose = self._opened(key, sealed)
-        self.observer.cached("shared_hit" if prose is not None else "shared_invalid")
-        if prose is not None:
-            await super().put(key, prose)
+        opened = self._opened(key, sealed)
+        if opened is None:
+            self.observer.cached("shared_invalid")
+            return None
+        prose, written = opened
+        left_s = self._age_s - max(0.0, self._today() - written)
+        if left_s <= 0:
+            return None
+        self.observer.cached("shared_hit")
+        self._keep(key, prose, left_s)
         return prose
 
     async def put(self, key: str, prose: str) -> None:
@@ -114,18 +135,19 @@ class SharedCache(ProseCache):
     def _sealed(self, key: str, prose: str) -> bytes:
         """Prose that only the deployment can read, and only under its key."""
         nonce = os.urandom(_NONCE)
-        text = json.dumps({"prose": prose}).encode()  # ASCII: lone surrogates are escaped
+        text = json.dumps({"prose": prose, "written": self._today()}).encode()  # ASCII: lone surrogates are escaped
         return _FORM + nonce + self._seal.encrypt(nonce, text, key.encode())
 
-    def _opened(self, key: str, sealed: Any) -> str | None:
-        """The prose; None where it is not this deployment's, or not this key's."""
+    def _opened(self, key: str, sealed: Any) -> tuple[str, float] | None:
+        """The prose and when it was written; None where it is not this deployment's, or not this key's."""
         if not isinstance(sealed, bytes) or not sealed.startswith(_FORM) or len(sealed) > _LONGEST:
             return None
         try:
             text = self._seal.decrypt(sealed[1 : 1 + _NONCE], sealed[1 + _NONCE :], key.encode())
         except (InvalidTag, ValueError):
             return None
-        return str(json.loads(text)["prose"])
+        entry = json.loads(text)
+        return str(entry["prose"]), float(entry["written"])
 
 
 def _name(key: str) -> str:

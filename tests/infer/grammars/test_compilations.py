@@ -2,7 +2,7 @@
 
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 
 import pytest
 
@@ -103,6 +103,23 @@ def test_no_more_than_allowed_are_made_at_a_time_and_what_nobody_waits_for_is_no
     assert given_up.times == 0
 
 
+def test_whoever_leaves_takes_what_nobody_else_wants_off_the_line(callers):
+    compilations, first, second = Compilations(10, side_by_side=1), Work(), Work()
+    under_way = callers.submit(compilations.get, "under way", first)
+    assert first.begun.wait(PATIENCE_S)
+    left, stays = Future(), Future()
+    leaves = callers.submit(compilations.get, "wanted by one", second, None, left)
+    both = [callers.submit(compilations.get, "wanted by two", lambda: ("made", 1), None, one) for one in (left, stays)]
+    waits(compilations, "wanted by one", 1)
+    waits(compilations, "wanted by two", 2)
+    left.set_result(None)
+    assert [type(one.exception(PATIENCE_S)) for one in (leaves, both[0])] == [CancelledError] * 2
+    assert "wanted by one" not in compilations._orders
+    first.may_end.set()
+    assert [one.result(PATIENCE_S) for one in (under_way, both[1])] == ["made", "made"]
+    assert second.times == 0
+
+
 def test_a_failure_reaches_all_who_wait_and_is_not_kept(callers):
     compilations, may_end = Compilations(10), threading.Event()
 
@@ -140,6 +157,13 @@ def test_what_is_larger_than_the_whole_bound_is_given_and_not_kept():
     for _ in range(2):
         compilations.get("large", lambda: (made.append("large"), 11))
     assert made == ["large", "large"]
+
+
+def test_what_is_larger_than_the_whole_bound_drives_out_nothing_that_is_kept():
+    compilations, made = Compilations(10), []
+    for key, size in (("small", 4), ("large", 11), ("small", 4)):
+        compilations.get(key, lambda key=key, size=size: (made.append(key), size))
+    assert made == ["small", "large"]
 
 
 def test_what_is_of_no_use_is_forgotten_unless_it_was_made_anew_meanwhile():

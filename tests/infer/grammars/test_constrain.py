@@ -9,6 +9,7 @@ import pytest
 from proseform import testing
 from proseform.errors import InputError
 from proseform.infer import decode
+from proseform.infer.grammars import compile as compiler
 from proseform.infer.grammars.constrain import Constraints, exhausted
 from tests.infer.schemas import USED_UP, use_up
 
@@ -95,3 +96,30 @@ def test_a_row_whose_new_matcher_is_refused_ends_as_one_that_has_none(constraint
     assert row.take(constraints.encode(b"[")[0], frozenset(), 0.0) == 0
     assert (row.finish, row.fault.reason, row.renew) == ("length", "engine", None)
     assert "gave up" in row.fault.message
+
+
+def test_a_schema_of_few_bytes_counts_as_what_its_compilation_may_hold(constraints, monkeypatch):
+    """A stranger's schemas of 39 bytes each are compiled to megabytes."""
+    monkeypatch.setattr(Constraints, "_compile", lambda _self, _schema, words: compiler.matcher(words, {"const": 1}))
+    for number in range(200):
+        schema = {"type": "string", "maxLength": 100_000 + number}
+        constraints.matcher(schema)
+        constraints.endings(schema)
+    assert len(constraints._matchers._kept) == len(constraints._endings._kept) == 64
+
+
+def test_a_large_schema_counts_as_what_it_is_compiled_to(constraints, monkeypatch):
+    monkeypatch.setattr(Constraints, "_compile", lambda _self, _schema, words: compiler.matcher(words, {"const": 1}))
+    for number in range(9):
+        constraints.matcher({"const": str(number) + "x" * 200_000})
+    assert len(constraints._matchers._kept) == 3
+
+
+def test_a_schema_that_nobody_asks_for_again_is_not_kept(constraints):
+    constraints.matcher({"type": "boolean"})
+    once = {"const": "of one case"}
+    for _ in range(2):
+        assert not constraints.matcher(once, once=True).is_error()
+        assert constraints.endings(once, once=True).start()
+    assert len(constraints._matchers._kept) == 1
+    assert not constraints._endings._kept

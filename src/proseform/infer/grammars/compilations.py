@@ -12,9 +12,9 @@ import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from concurrent.futures import Future, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from proseform.errors import Refusal
 
@@ -54,16 +54,24 @@ class Compilations(Generic[T]):
         self._line: deque[_Order[T]] = deque()
         self._lock = threading.Lock()
 
-    def get(self, key: str, make: Callable[[], tuple[T, int]], deadline: float | None = None) -> T:
+    def get(
+        self,
+        key: str,
+        make: Callable[[], tuple[T, int]],
+        deadline: float | None = None,
+        left: Future[None] | None = None,
+    ) -> T:
         """What is kept under a key, or made now; all who ask for one key meanwhile get the same.
 
         Args:
             key: Says what it is made of.
             make: Makes it, and tells its size in bytes; called in another thread.
             deadline: When to give up, on the clock of :func:`time.monotonic`, in seconds; None waits.
+            left: Is done once nobody wants it any more; None where that cannot be told.
 
         Raises:
             Refusal: ``deadline``.
+            CancelledError: ``left`` is done; nobody is there to be told.
             Exception: Whatever ``make`` raises; the next who asks has it made again.
         """
         with self._lock:
@@ -73,11 +81,15 @@ class Compilations(Generic[T]):
             order = self._ordered(key, make)
             order.waiting += 1
         try:
-            wait([order.future], None if deadline is None else max(0.0, deadline - time.monotonic()))
+            ends: list[Future[Any]] = [order.future] if left is None else [order.future, left]
+            patience = None if deadline is None else max(0.0, deadline - time.monotonic())
+            wait(ends, patience, return_when=FIRST_COMPLETED)
             if order.future.done():
                 return order.future.result()
         finally:
             self._leave(order)
+        if left is not None and left.done():
+            raise CancelledError
         hint = "Allow more time, or ask for a smaller schema."
         raise Refusal("deadline", "Time was up while the schema was compiled.", hint=hint)
 
@@ -129,6 +141,8 @@ class Compilations(Generic[T]):
 
     def _keep(self, key: str, value: T, size: int) -> None:
         """Keep a value, and forget others where there are too many bytes; called under the lock."""
+        if size > self._most:
+            return
         self._kept[key] = value, size
         self._bytes += size
         while self._bytes > self._most:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -34,8 +35,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _LOG = logging.getLogger("proseform.infer")
 
-_CACHED_BYTES = 4 << 20
-"""Schemas of so many bytes of JSON together are kept compiled; a compiled grammar, which tells no size, is larger."""
+_KEPT_BYTES = 64 << 20
+"""Compilations of so many bytes, about, are kept: of matchers, and of endings as many again."""
+_LEAST_BYTES = 1 << 20
+"""What a compilation counts as, at least: it tells no size, and its automaton grows while documents are read, by about
+4 kB a character of a long text. The CV task's held 0.2 to 0.4 MB when it was new and 1 MB after one document."""
+_GROWS = 100
+"""Bytes of a compilation for each byte of a large schema's JSON, about: 200 fields, 10 kB, came to 0.9 MB."""
 
 
 class Constraints:
@@ -55,11 +61,17 @@ class Constraints:
         self._vocabulary = vocabulary
         self._stop = frozenset(stop)
         self._pieces: dict[int, bytes] = {}
-        self._matchers: Compilations[LLMatcher] = Compilations(_CACHED_BYTES)
-        self._endings: Compilations[Endings] = Compilations(_CACHED_BYTES)
+        self._matchers: Compilations[LLMatcher] = Compilations(_KEPT_BYTES)
+        self._endings: Compilations[Endings] = Compilations(_KEPT_BYTES)
 
     def matcher(
-        self, schema: Mapping[str, Any], prefill: Sequence[int] = (), *, deadline: float | None = None
+        self,
+        schema: Mapping[str, Any],
+        prefill: Sequence[int] = (),
+        *,
+        deadline: float | None = None,
+        left: Future[None] | None = None,
+        once: bool = False,
     ) -> LLMatcher:
         """A matcher at the beginning of a document, or behind a prefill.
 
@@ -67,6 +79,8 @@ class Constraints:
             schema: A JSON schema. Compiled once and copied afterwards.
             prefill: Token ids of the beginning of the document.
             deadline: When to give up, on the clock of :func:`time.monotonic`, in seconds.
+            left: See :meth:`Compilations.get`.
+            once: Whether nobody will ask for the schema again, so that it is not kept.
 
         Raises:
             InputError: A schema that cannot be enforced (what llguidance says is in the message), or a prefill that
@@ -74,7 +88,7 @@ class Constraints:
             Refusal: ``deadline``.
         """
         make = partial(self._compile, schema, self._tokenizer)
-        matcher = _kept(self._matchers, schema, make, lambda matcher: matcher, deadline).deep_copy()
+        matcher = _kept(self._matchers, schema, make, lambda matcher: matcher, deadline, left, once=once).deep_copy()
         if prefill and not matcher.consume_tokens(list(prefill)):
             raise InputError(
                 "The prefill begins no document of the schema.",
@@ -112,16 +126,29 @@ class Constraints:
         matcher.consume_tokens(list(prefill))
         return matcher
 
-    def endings(self, schema: Mapping[str, Any], *, deadline: float | None = None) -> Endings:
-        """The endings of a schema's documents. Compiled once; errors as of :meth:`matcher`."""
+    def endings(
+        self,
+        schema: Mapping[str, Any],
+        *,
+        deadline: float | None = None,
+        left: Future[None] | None = None,
+        once: bool = False,
+    ) -> Endings:
+        """The endings of a schema's documents. Compiled once; arguments and errors as of :meth:`matcher`."""
 
         def make() -> Endings:
             return Endings(schema, self._compile(schema, bytewise.tokenizer()))
 
-        return _kept(self._endings, schema, make, lambda endings: endings.start().matcher, deadline)
+        return _kept(self._endings, schema, make, lambda endings: endings.start().matcher, deadline, left, once=once)
 
     def budget(
-        self, schema: Mapping[str, Any], prefill: Sequence[int], most: int, *, deadline: float | None = None
+        self,
+        schema: Mapping[str, Any],
+        prefill: Sequence[int],
+        most: int,
+        *,
+        deadline: float | None = None,
+        once: bool = False,
     ) -> Budget:
         """What ends a document of a schema within so many tokens.
 
@@ -130,8 +157,9 @@ class Constraints:
             prefill: Token ids of the beginning of the document.
             most: Tokens of the longest completion, prefill not counted.
             deadline: On :func:`time.monotonic`'s clock, in seconds.
+            once: See :meth:`matcher`.
         """
-        endings = partial(self.endings, schema, deadline=deadline)
+        endings = partial(self.endings, schema, deadline=deadline, once=once)
         return Budget(endings, self.decode(prefill), most, self.encode, self.decode, self._stop, deadline)
 
     def encode(self, text: bytes) -> list[int]:
@@ -201,11 +229,15 @@ def _kept(
     make: Callable[[], T],
     matcher_of: Callable[[T], LLMatcher],
     deadline: float | None,
+    left: Future[None] | None,
+    *,
+    once: bool,
 ) -> T:
     """What is kept for a schema, or compiled now; what is used up is forgotten and compiled once more."""
     key = digest.of_json(schema)
+    size = _KEPT_BYTES + 1 if once else max(_LEAST_BYTES, _GROWS * len(json.dumps(schema)))
     for _ in range(2):
-        value = kept.get(key, lambda: (make(), len(json.dumps(schema))), deadline)
+        value = kept.get(key, lambda: (make(), size), deadline, left)
         probe = matcher_of(value).deep_copy()
         probe.compute_bitmask()
         if not exhausted(probe):
