@@ -2,8 +2,8 @@
 
 A key tells nothing: it is an HMAC under a secret of the deployment, so that nobody who sees keys can ask whether an
 input has been judged. It covers whatever the prose depends on, and the tenant, so that no tenant learns from the time
-of an answer what another has asked. In memory, bounded by bytes and age: whatever is asked for or put, what is over
-goes. What is found is verified anew by the chain.
+of an answer what another has asked. In memory, bounded by bytes and age: what is too old is forgotten with the next
+look-up or writing. What is found is verified anew by the chain.
 What replicas share is :mod:`proseform.infer.shared`.
 """
 
@@ -124,7 +124,7 @@ class ProseCache:
         self.bytes -= size
 
     def _expire(self) -> None:
-        """Forget what is over."""
+        """Forget what is too old."""
         now = self._clock()
         while self._ends and self._ends[0][0] <= now:
             self._drop(self._ends[0][1])
