@@ -98,10 +98,12 @@ def serve(path: Path, modules: tuple[str, ...]) -> NoReturn:
     end_with_parent()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no supervisor becomes a zombie
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
-        path.unlink(missing_ok=True)
-        listening.bind(str(path))
-        path.chmod(0o600)
+        bound = Path(f"{path}~")
+        bound.unlink(missing_ok=True)
+        listening.bind(str(bound))
+        bound.chmod(0o600)
         listening.listen()
+        bound.rename(path)  # who sees it can connect
         select.select([listening], [], [])
         for module in modules:
             importlib.import_module(module)

@@ -39,7 +39,7 @@ _KEPT_BYTES = 64 << 20
 """Compilations of so many bytes, about, are kept: of matchers, and of endings as many again."""
 _LEAST_BYTES = 1 << 20
 """What a compilation counts as, at least: it tells no size, and its automaton grows while documents are read, by about
-4 kB a character of a long text. The CV task's held 0.2 to 0.4 MB when it was new and 1 MB after one document."""
+4 kB a character of a long text. A schema of 2 kB: 0.2 to 0.4 MB when it is new, 1 MB after one document."""
 _GROWS = 100
 """Bytes of a compilation for each byte of a large schema's JSON, about: 200 fields, 10 kB, came to 0.9 MB."""
 
