@@ -99,11 +99,11 @@ REFUSED: list[tuple[str, str, str]] = [
     ("cut in the last word", PROSE[:-3], "line 8"),
     ("gaps twice", f"{PROSE}\nGaps: none.", "gaps"),
     ("two recommendations", f"{PROSE} Recommendation: interview.", "recommendation"),
-    ("a requirement twice", PROSE.replace("\n", f"\n{PROSE.split(chr(10))[1]}\n", 1), "requirements"),
+    ("a requirement twice", PROSE.replace("\n", f"\n{PROSE.split(chr(10))[1]}\n", 1), "line 3"),
     (
         "periods without their sum",
         PROSE.replace(PROSE.split("\n")[1], 'Requires 1 year skill SQL: "SQL" from "2019 to 2021", met.'),
-        "requirements",
+        "line 2",
     ),
     (
         "a quote as the time",

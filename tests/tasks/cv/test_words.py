@@ -351,6 +351,28 @@ def test_no_sentence_says_more_than_its_label(language: str) -> None:
         assert [line for line in where if found.search(line)] == []
 
 
+@pytest.mark.parametrize(
+    ("asked", "shown"),
+    [
+        ("Excel", "MS Excel"),
+        ("Microsoft Excel", "Excel"),
+        ("Microsoft Excel", "MS Excel"),
+        ("AWS", "Amazon Web Services"),
+        ("K8s", "Kubernetes"),
+        ("Deutsch", "German"),
+        ("PMP", "Project Management Professional"),
+    ],
+)
+def test_a_job_may_use_any_name_of_a_thing(asked: str, shown: str) -> None:
+    assert shown in synonyms.synonyms()[asked]
+
+
+def test_a_permit_stands_for_what_it_includes_and_not_the_other_way_round() -> None:
+    names = synonyms.synonyms()
+    assert "Category C driving licence" in names["driving licence of class C1"]
+    assert "Category C1 driving licence" not in names["driving licence of class C"]
+
+
 @pytest.mark.parametrize("name", AROUND)
 def test_what_counts_for_nothing_names_nothing_that_counts(name: str) -> None:
     """No skill, language, city, certificate, permit or degree; every field is one that can be filled."""

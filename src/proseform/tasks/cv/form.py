@@ -68,12 +68,14 @@ class Scan:
     Attributes:
         claims: Section name to everything that it states, in order; values are parts of the answer.
         kinds: The sections in the order in which they stand.
+        numbers: The number of each requirement's line, from 1.
         strange: Lines, and parts of the last line, that are no section, with the line's number from 1.
         lines: Lines that are not blank.
     """
 
     claims: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in SECTIONS})
     kinds: list[str] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
     strange: list[tuple[int, str]] = field(default_factory=list)
     lines: int = 0
 
@@ -154,6 +156,8 @@ def scan(text: str) -> Scan:
         for piece in _SENTENCE.split(line) if line.startswith(_CLOSE) else (line,):
             if not _recognise(piece, scanned):
                 scanned.strange.append((number, piece))
+            elif scanned.kinds[-1] == "requirements":
+                scanned.numbers.append(number)
     return scanned
 
 
@@ -184,7 +188,7 @@ def read(text: str, scanned: Scan | None = None) -> Verdict:
 
 
 def _faults(scanned: Scan) -> Iterator[tuple[str, str]]:
-    """Everything that keeps a scan from being one complete evaluation, as (section, fault)."""
+    """Everything that keeps a scan from being one complete evaluation, as (section or line, fault)."""
     for number, line in scanned.strange:
         yield f"line {number}", f'"{line[:40]}" is no sentence of an evaluation'
     for name in SECTIONS:
@@ -193,11 +197,11 @@ def _faults(scanned: Scan) -> Iterator[tuple[str, str]]:
         elif name != "requirements" and len(scanned.claims[name]) > 1:
             yield name, "the section stands twice"
     seen: set[tuple[str, str]] = set()
-    for requirement in scanned.claims["requirements"]:
+    for number, requirement in zip(scanned.numbers, scanned.claims["requirements"], strict=True):
         if key(requirement) in seen:
-            yield "requirements", f"{' '.join(key(requirement))} stands twice"
+            yield f"line {number}", f"{' '.join(key(requirement))} stands twice"
         if requirement["months"] < 0:
-            yield "requirements", f"the sum of the periods for {key(requirement)[1]} is missing"
+            yield f"line {number}", f"the sum of the periods for {key(requirement)[1]} is missing"
         seen.add(key(requirement))
 
 

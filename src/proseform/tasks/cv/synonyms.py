@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from itertools import permutations
 from pathlib import Path
 
 from proseform.tasks.cv.data import data
@@ -21,7 +22,7 @@ _HEAD = """# What else a CV may call what a job asks for: skills, fields of stud
 
 
 def synonyms() -> dict[str, list[str]]:
-    """Names to other names of the same thing, or of what is more."""
+    """Names to other names of the same thing, whichever of them a job uses, or of what is more."""
     names: dict[str, dict[str, None]] = {}
     for name, other in _pairs():
         if name.casefold() != other.casefold():
@@ -38,15 +39,15 @@ def permit(name: str, value: str) -> str:
 def _pairs() -> Iterator[tuple[str, str]]:
     """Each name with each other name."""
     for table in data("words/aliases").values():
-        yield from ((name, other) for name, others in table.items() for other in others)
+        for name, others in table.items():
+            yield from permutations((name, *others), 2)
     for name, field in data("words/study")["field"].items():
-        yield from ((name, field[language]) for language in ("de", "fr"))
+        yield from permutations((name, field["de"], field["fr"]), 2)
     credentials = data("words/credentials")
     for certificate in credentials["certificate"]:
-        yield certificate["short"], certificate["long"]
-        yield certificate["long"], certificate["short"]
+        yield from permutations((certificate["short"], certificate["long"]), 2)
     for language in credentials["language"]:
-        yield from ((language["en"], language[other]) for other in ("de", "fr"))
+        yield from permutations((language["en"], language["de"], language["fr"]), 2)
     for kind in credentials["permit"]:
         yield from _permits(kind)
 
