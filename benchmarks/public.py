@@ -52,7 +52,7 @@ def main(
     files = random.Random(0).sample(files, min(count, len(files)))
     texts, refused = reading.texts(files)
     try:
-        outcomes = list(asked(engine, cv, [{"cv": text, "job": wanted} for text in texts.values()], BATCH))
+        outcomes = asked(engine, cv, [{"cv": text, "job": wanted} for text in texts.values()], BATCH)
     finally:
         close(engine)
     ends = Counter("answered" if isinstance(one, Answer) else f"refused: {one.reason}" for one in outcomes)
@@ -66,7 +66,7 @@ def main(
     print(f"answered of those read: {share.value:.1%} ({share.low:.1%} to {share.high:.1%})")
     print(f"answers that name what is not there: {wrong} of {len(given)}")
     print(f"{(time.perf_counter() - began) / max(1, len(files)):.2f} s a document")
-    beside = [(known[found], one) for path, one in given if (found := labels.digest(path)) in known]
+    beside = [(known[found], one) for path, one in given if (found := labels.of_file(path)) in known]
     if beside:
         print(f"\n{len(beside)} of the answers are to documents with labels\n")
         for line in labels.table([(label, one.prose_verdict.value) for label, one in beside]):

@@ -7,7 +7,6 @@ that it does not name, but shows. No text of a document is in it. What a verdict
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.quality import HEAD, share, thing
+from proseform import digest
 from proseform.tasks.cv import judgement
 
 MISSING = "missing"
@@ -61,9 +61,9 @@ class Compared:
         return self.said not in ("", MISSING)
 
 
-def digest(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def of_file(path: Path) -> str:
+    """SHA-256 of a file, 64 hexadecimal digits."""
+    return digest.listing(path.parent, [path.name])[path.name]
 
 
 def read(path: Path, job: Path) -> dict[str, Labelled]:
@@ -73,7 +73,7 @@ def read(path: Path, job: Path) -> dict[str, Labelled]:
         ValueError: They are of another job.
     """
     head, *rows = (json.loads(line) for line in path.read_text(encoding="utf-8").splitlines())
-    if head["job"] != digest(job):
+    if head["job"] != of_file(job):
         raise ValueError(f"{path} has labels for another job than {job}.")
     labelled = {}
     for row in rows:
@@ -98,10 +98,9 @@ def table(pairs: Sequence[tuple[Labelled, Mapping[str, Any]]]) -> Iterator[str]:
         pairs: At least one document's labels, with the evaluation of its answer.
     """
     rows = [row for label, value in pairs for row in compared(label, value["requirements"])]
-    right = [label.recommendation for label, _ in pairs]
     counted = [
         ("recommendation right", [value["recommendation"] == label.recommendation for label, value in pairs]),
-        ("… if all were rejected", [one == "reject" for one in right]),
+        ("… if all were rejected", [label.recommendation == "reject" for label, _ in pairs]),
         ("requirement read from the job", [bool(row.said) for row in rows]),
         ("what the document names: found", [row.found for row in rows if row.right != MISSING]),
         ("what it does not name: not found", [not row.found for row in rows if row.right == MISSING]),

@@ -173,15 +173,15 @@ def stated(
     evaluation = judged.value
     if judged.ok and not cut and _repeats(value, evaluation, claims, task.claims):
         return replace(judged, value=value)
-    both = isinstance(value, dict) and isinstance(evaluation, dict)
+    both, places = isinstance(value, dict) and isinstance(evaluation, dict), frozenset(cut)
     for name in claims.schema.fields if both else ():
         if name not in claims.shared or name not in value or name not in evaluation:
             continue
         place = f"/{pointer.escaped(name)}"
-        if not _begins(value[name], evaluation[name], place, frozenset(cut)):
+        if not _begins(value[name], evaluation[name], place, places):
             shown = [json.dumps(one, ensure_ascii=False)[:60] for one in (value[name], evaluation[name])]
             return Verdict(reason=Reason.INCONSISTENT, where=place, detail=f"{shown[0]}; the prose says {shown[1]}")
-    return judge(value, claims, inputs, task.synonyms, cut=cut)
+    return judge(value, claims, inputs, task.synonyms, cut=places)
 
 
 def _begins(value: Any, whole: Any, place: str, cut: frozenset[str]) -> bool:

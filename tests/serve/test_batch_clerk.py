@@ -12,7 +12,7 @@ from proseform.serve.batches import clerk, rows
 from proseform.serve.batches.journal import Journal
 from proseform.serve.batches.shelf import OPEN, Shelf
 from tests.serve.light import light
-from tests.serve.test_batch_door import answered, client, ended, gated, output, sent
+from tests.serve.test_batch_door import client, ended, gated, halted, output, sent
 from tests.serve.test_batches import ABOUT, row
 from tests.waiting import PATIENCE_S, until
 
@@ -39,9 +39,7 @@ def left(shelf):
 def test_a_batch_whose_record_has_gone_is_ended_and_the_next_is_worked_on(shelf):
     script, free, waits = gated(1)
     with light(script, shelf=shelf) as serving, client(serving) as asking:
-        gone = sent(asking, *map(row, range(4)))
-        answered(asking, gone, 1)
-        assert waits.wait(PATIENCE_S)
+        gone = halted(asking, waits, rows=4, done=1)
         (shelf.root / "anybody" / f"{gone.id}.json").unlink()
         until(lambda: not left(shelf))
         free.set()

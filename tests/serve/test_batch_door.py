@@ -161,14 +161,20 @@ def gated(count):
     return script, free, waits
 
 
+def halted(asking, waits, *, rows, done):
+    """A batch of so many rows, of which some are answered and the next one waits."""
+    batch = sent(asking, *map(row, range(rows)))
+    answered(asking, batch, done)
+    assert waits.wait(PATIENCE_S)
+    return batch
+
+
 def test_a_batch_goes_on_when_a_server_begins_again(shelf):
     script, free, waits = gated(3)
     with ExitStack() as first:
         serving = first.enter_context(light(script, shelf=shelf))
         asking = first.enter_context(client(serving))
-        batch = sent(asking, *map(row, range(8)))
-        answered(asking, batch, 3)
-        assert waits.wait(PATIENCE_S)
+        batch = halted(asking, waits, rows=8, done=3)
     free.set()
     with light(shelf=shelf) as serving, client(serving) as asking:
         done = ended(asking, batch)
@@ -181,9 +187,7 @@ def test_a_batch_goes_on_when_a_server_begins_again(shelf):
 def test_a_batch_that_is_cancelled_gives_what_was_answered(shelf):
     script, free, waits = gated(2)
     with light(script, shelf=shelf) as serving, client(serving) as asking:
-        batch = sent(asking, *map(row, range(6)))
-        answered(asking, batch, 2)
-        assert waits.wait(PATIENCE_S)
+        batch = halted(asking, waits, rows=6, done=2)
         assert asking.batches.cancel(batch.id).status == "cancelling"
         done = ended(asking, batch)
         assert done.status == "cancelled"

@@ -71,8 +71,13 @@ def dates(text: str) -> list[Period] | None:
     >>> dates("03/2019 to 12 May 2020"), dates("2015"), dates("03/04/2015")
     ([(24230, 24230), (24244, 24244)], [(24180, 24191)], None)
     """
+    return _read(_DATE.finditer(text))
+
+
+def _read(found: Iterable[re.Match[str]]) -> list[Period] | None:
+    """Dates as the months that they may mean; None if one is ambiguous."""
     periods: list[Period] = []
-    for match in _DATE.finditer(text):
+    for match in found:
         months = _months(match)
         if months is None:
             return None
@@ -108,7 +113,7 @@ def period(text: str, until: str = "") -> Period | None:
     (None, (24168, 24172), None)
     """
     found = [*_DATE.finditer(text)]
-    ends = dates(text)
+    ends = _read(found)
     if not ends or len(ends) > 2 or _guessed(text, found):  # noqa: PLR2004 - from and to
         return None
     before, after = text[: found[0].start()], text[found[-1].end() :]

@@ -8,10 +8,9 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from proseform.claims import dates, quotes
+from proseform.claims import dates, numbers, quotes
 from proseform.claims.derivations import NOTHING, Derivation, Underivable, derived, number
 from proseform.claims.keywords import DERIVE, Absence, Source
-from proseform.claims.numbers import alone, numbers, signed
 from proseform.claims.stated import Claims, Synonyms
 from proseform.input import Input
 from proseform.schema import pointer
@@ -24,11 +23,11 @@ LINE = 300
 """Characters on either side of a quote that its line reaches at most: a longer one is a paragraph."""
 LEAST_BESIDE = 8
 """Letters and digits of a quote that does not name its thing itself, but stands on a line that does."""
-
-_ABSENT = object()
 LEAST = 2
 """Letters and digits that a text needs where the schema does not say how many; "a" stands in every text. A number
 alone will do then."""
+
+_ABSENT = object()
 
 
 def judge(
@@ -132,7 +131,7 @@ def _grounded(
     stands = ""
     for name in source.inputs:
         for start, end in quotes.places(quote, inputs[name].text):
-            if not isinstance(part, str) and signed(inputs[name].text, start):
+            if not isinstance(part, str) and numbers.signed(inputs[name].text, start):
                 continue
             stands = name
             if _supports(quote, inputs[name].text, (start, end), source, beside, synonyms):
@@ -150,7 +149,7 @@ def _supports(
 ) -> bool:
     """Whether a quote at its place is about what it is quoted for."""
     if source.states:
-        said = numbers(quote, opens=not text[: span[0]].rpartition("\n")[2].strip())
+        said = numbers.numbers(quote, opens=numbers.opens(text, span[0]))
         return len(said) == 1 and number(beside.get(source.states)) in said[0]
     if source.names:
         names = terms(beside.get(source.names), source.split, synonyms)
@@ -160,7 +159,7 @@ def _supports(
             return False
         line = _line(text, *span).casefold()
         return any(quotes.stands(term.casefold(), line) for term in names)
-    return quotes.weight(quote) >= (source.least or LEAST) or (not source.least and alone(quote))
+    return quotes.weight(quote) >= (source.least or LEAST) or (not source.least and numbers.alone(quote))
 
 
 def terms(named: Any, split: Collection[str], synonyms: Synonyms) -> list[str]:

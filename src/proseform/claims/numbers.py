@@ -17,7 +17,7 @@ _NUMBER = re.compile(
     r"(?:(?P<thousands>[0-9]{1,3}(?:(?P<by>[.,'\u2019])[0-9]{3})(?:(?P=by)[0-9]{3})*)|(?P<whole>[0-9]+))"
     r"(?P<part>[.,][0-9]+)?(?!\w|[.,][0-9])"
 )
-_SIGNED = re.compile(rf"[^\S\n]*\S.*(?<![\w.,)]){_SIGN}\Z")
+_SIGNED = re.compile(rf"\s*\S.*(?<![\w.,)]){_SIGN}")
 """A line up to a number with a sign, which does not open it."""
 
 
@@ -50,7 +50,21 @@ def signed(text: str, start: int) -> bool:
     >>> signed("sum: -250", 6), signed("2015-2019", 5), signed("-250", 1)
     (True, False, False)
     """
-    return _SIGNED.match(text[:start].rpartition("\n")[2]) is not None
+    return _SIGNED.fullmatch(_before(text, start)) is not None
+
+
+def opens(text: str, start: int) -> bool:
+    r"""Whether a place of a text opens its line.
+
+    >>> opens("a\n  -5", 4), opens("a -5", 2)
+    (True, False)
+    """
+    return not _before(text, start).strip()
+
+
+def _before(text: str, start: int) -> str:
+    """The line of a place of a text, up to there."""
+    return text[text.rfind("\n", 0, start) + 1 : start]
 
 
 def _sizes(match: re.Match[str]) -> Iterator[Fraction]:

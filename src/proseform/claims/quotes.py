@@ -133,7 +133,8 @@ def _starts(piece: str, text: str) -> Iterator[int]:
 def _quotes(quote: str) -> list[str]:
     """A quote folded, and also without the line breaks within its words."""
     quote = quote.translate(_HYPHENS)
-    ways = [quote, *(_DIVIDED_QUOTE.sub(joint, quote) for joint in (_whole, "-") if _DIVIDED_QUOTE.search(quote))]
+    joints = (_whole, "-") if _DIVIDED_QUOTE.search(quote) else ()
+    ways = [quote, *(_DIVIDED_QUOTE.sub(joint, quote) for joint in joints)]
     return [piece for piece in dict.fromkeys(map(folded, ways)) if piece]
 
 

@@ -20,6 +20,7 @@ from proseform.schema import Schema
 
 Synonyms = Mapping[str, tuple[str, ...]]
 """A name, case folded, to other names of the same thing."""
+_KEYWORDS = frozenset({FROM, SUPPORTS, DERIVE, ABSENT})
 
 
 @dataclass(frozen=True)
@@ -88,18 +89,16 @@ def claims(
 @lru_cache(maxsize=16)
 def _read(schema: Schema, inputs: tuple[str, ...], absent: frozenset[str], shared: frozenset[str]) -> Claims:
     """As :func:`claims`: a bundle's schema is read once, not for each of its answers."""
-    stated, annotated = False, schema.annotated()
-    for place, node in schema.subschemas():
-        named = {FROM, SUPPORTS, DERIVE, ABSENT} & node.keys()
-        if not named:
-            continue
-        where, stated = f"{schema.where} at {place or '/'}", True
+    stating = [(place, node) for place, node in schema.subschemas() if _KEYWORDS & node.keys()]
+    annotated = schema.annotated() if stating else set()
+    for place, node in stating:
+        where = f"{schema.where} at {place or '/'}"
         if place not in annotated:
             raise InputError(
-                f"{where}: {min(named)} is said of nothing there.",
+                f"{where}: {min(_KEYWORDS & node.keys())} is said of nothing there.",
                 hint="It counts in no `not`, `propertyNames` or `additionalItems`, nor beside a $ref up to draft 7.",
             )
-        if FROM in named and node.get("type") in ("array", "object"):
+        if FROM in node and node.get("type") in ("array", "object"):
             raise InputError(f"{where}: {FROM} is said of an {node['type']}.", hint="Say it of the texts in it.")
         if FROM in node:
             _check(keywords.source(node, where).inputs, inputs, where, FROM)
@@ -109,7 +108,7 @@ def _read(schema: Schema, inputs: tuple[str, ...], absent: frozenset[str], share
             keywords.derivation(node[DERIVE], where)
         if ABSENT in node:
             _check(keywords.absence(node[ABSENT], where).inputs, inputs, where, ABSENT)
-    return Claims(schema, stated, absent, shared, abstaining.read(schema, inputs))
+    return Claims(schema, bool(stating), absent, shared, abstaining.read(schema, inputs))
 
 
 def _check(named: Collection[str], inputs: Collection[str], where: str, keyword: str) -> None:

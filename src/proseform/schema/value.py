@@ -162,13 +162,9 @@ class Schema:
             if place not in reached:
                 reached.add(place)
                 left += (edge.target for edge in self._nodes[place].edges if edge.keyword not in _SILENT)
-        alone = self.draft.number <= REFERENCE_ALONE
-        return {place for place in reached if not (alone and self._refers(place))}
-
-    def _refers(self, place: str) -> bool:
-        """Whether a subschema is a reference."""
-        schema = self._nodes[place].schema
-        return isinstance(schema, Mapping) and "$ref" in schema
+        if self.draft.number <= REFERENCE_ALONE:
+            return {place for place, schema in self.subschemas() if place in reached and "$ref" not in schema}
+        return reached
 
     def annotations(self, value: Any) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
         """Keywords that are no assertions, such as ``title`` and those that start with ``x-``, where they apply.
