@@ -233,6 +233,19 @@ def test_sent_cvs_are_as_long_and_as_different_as_those_that_people_send() -> No
                 assert not stands(item["subject"], cv), (case.id, item)
 
 
+def test_sent_jobs_ask_for_years_of_experience_anywhere_or_not_at_all() -> None:
+    """One that saw them last alone took "2 years of work experience" on a first line for years of what follows."""
+    asked = [
+        [item["kind"] for item in case.answer["requirements"] if item["importance"] == "required"]
+        for case in cases("sent")
+    ]
+    some = [kinds for kinds in asked if "experience" in kinds]
+    assert 650 < len(some) < 850
+    assert sum(kinds[0] == "experience" for kinds in some) > 100
+    assert sum(kinds[-1] == "experience" for kinds in some) > 100
+    assert sum("experience" not in (kinds[0], kinds[-1]) for kinds in some) > 100
+
+
 ENGLISH = (
     r"\b(?:the|with|from|and|skills?|experience|education|languages|years?|present|updated|requirements|benefits"
     r"|january|february|march|june|july|october|december|munich|vienna|geneva)\b"

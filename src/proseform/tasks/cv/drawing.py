@@ -116,14 +116,14 @@ class Job:
     needs: tuple[Need, ...]
 
     @property
-    def experience(self) -> Need:
-        """The years of experience that it asks for."""
-        return next(need for need in self.needs if need.kind == "experience")
+    def experience(self) -> Need | None:
+        """The years of experience that it asks for, if any."""
+        return next((need for need in self.needs if need.kind == "experience"), None)
 
     @property
     def years(self) -> int:
-        """The same in months."""
-        return self.experience.months
+        """The same in months; 0 where it asks for none."""
+        return self.experience.months if self.experience else 0
 
     @property
     def asked(self) -> set[str]:

@@ -39,7 +39,8 @@ def pair(rng: random.Random, name: str, split: Split, shape: drawing.Level) -> w
         for skill in rng.sample(pool, min(len(pool), rng.randint(*shape.extra)))
     }
     facts = drawing.facts(rng, job, chance, unsaid=drawing.UNSAID)
-    career = drawing.worked(rng, job.years, chance, rugged=True, free=shape.sent, language=language)
+    years = job.years or drawing.experience(rng, shape).months
+    career = drawing.worked(rng, years, chance, rugged=True, free=shape.sent, language=language)
     absent = [drawing.alternatives(need)[0] for need, fact in facts.items() if need.kind == "skill" and fact is None]
     spare = [skill for skill in pool if skill not in extra]
     hearsay = _hearsay(rng, absent, spare, rng.randint(*shape.hearsay), language)

@@ -107,7 +107,8 @@ def _pair(rng: random.Random, name: str, level: str, split: Split) -> writing.Pa
     if not shape.dated:
         months = _YEAR * drawing.years(rng, job.years // _YEAR, chance)
         cv, shown = writing.short_cv(rng, replace(profile, worked=form.span(months)), ordered=shape.ordered)
-        shown[job.experience] = judgement.Shown(periods=(form.span(months),), months=months)
+        if job.experience:
+            shown[job.experience] = judgement.Shown(periods=(form.span(months),), months=months)
         return writing.Pair(job, writing.short_job(job), cv, shown)
     work = drawing.worked(rng, job.years, chance, rugged=shape.rugged)
     hearsay = _hearsay(rng, level, profile)

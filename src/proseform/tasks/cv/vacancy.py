@@ -13,6 +13,9 @@ from proseform.tasks.cv.drawing import WISHED, Job, Level, alternatives, apart, 
 from proseform.tasks.cv.judgement import LANGUAGE_LEVELS, SKILL_LEVELS, Importance, Kind, Need
 from proseform.tasks.cv.synonyms import permit
 
+NO_YEARS = 0.25
+"""How often a job of the level ``sent`` asks for no years of experience in total."""
+
 
 @cache
 def professions(language: str = "en") -> Sequence[Mapping[str, Any]]:
@@ -81,7 +84,10 @@ def _permits(language: str) -> Sequence[Mapping[str, Sequence[str]]]:
 
 
 def job(rng: random.Random, shape: Level, profession: Mapping[str, Any]) -> Job:
-    """A job of a profession: what is required, its years of experience last, then what is preferred."""
+    """A job of a profession: what is required, then what is preferred.
+
+    Its years of experience come last of what is required; at the level ``sent`` anywhere, or there are none.
+    """
     required, preferred = rng.randint(*shape.requirements), rng.randint(*shape.preferred)
     pool = rng.sample(profession["skills"], min(len(profession["skills"]), 2 * required + preferred))
     chosen, spare = pool[: required + preferred], pool[required + preferred :]
@@ -94,8 +100,11 @@ def job(rng: random.Random, shape: Level, profession: Mapping[str, Any]) -> Job:
         importance: Importance = "preferred" if preferred and rng.random() < WISHED else "required"
         needs.append(_other(rng, kind, importance, profession, named, shape.language))
     worked, (first, last) = experience(rng, shape), apart(needs)
+    if shape.sent and rng.random() >= NO_YEARS:
+        first.append(worked)
     rng.shuffle(first)
-    return Job(rng.choice(titles(profession)), (*first, worked, *last))
+    behind = () if shape.sent else (worked,)
+    return Job(rng.choice(titles(profession)), (*first, *behind, *last))
 
 
 def _skill(rng: random.Random, importance: Importance, skill: str, spare: list[str], shape: Level) -> Need:

@@ -75,6 +75,8 @@ class Pair:
 
 def timed(shown: Mapping[Need, Shown], job: drawing.Job, career: Career) -> dict[Need, Shown]:
     """What a CV shows, its dated work included."""
+    if not job.experience:
+        return dict(shown)
     return {**shown, job.experience: Shown(periods=career.words, months=covered(career.periods))}
 
 
