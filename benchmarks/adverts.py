@@ -1,12 +1,12 @@
-"""How well a bundle's evaluator reads what advertisements ask for that no generator made. Trains nothing.
+"""How much a bundle's evaluator reads of advertisements that the task's generator did not make. Trains nothing.
 
     python -m benchmarks.adverts BUNDLE [--level sent] [--cvs 3] [--guided | --free]
 
-`benchmarks/labels/adverts` holds advertisements that were written by hand, and what each asks for. Each is judged with
-CVs of the level's held-out cases, which were made for other jobs. The bundle's rule on strange cases is left out, so
-that what comes behind it is measured. A requirement is *read* where the answer has one of the same kind whose subject
-holds the right one or stands in it, and *wholly* read where subject, importance and what is needed of it are the very
-ones. Only what is answered counts.
+`benchmarks/labels/adverts` holds advertisements and what each asks for; a large language model wrote both, without the
+generator's words. Each is judged with CVs of the level's held-out cases, which were made for other jobs. The bundle's
+rule on strange cases is left out, so that what comes behind it is measured. A requirement is *read* where the answer
+has one of its kind whose subject holds the right one or stands in it, and *wholly* read where subject, importance and
+what is needed of it are the very ones. Only what is answered counts.
 """
 
 from __future__ import annotations
