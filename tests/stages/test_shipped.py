@@ -77,6 +77,20 @@ def test_what_is_shipped_without_its_base_is_whole_again(registered: tuple[Path,
     close(engine)
 
 
+def test_what_is_whole_stays_so_where_the_folder_is_written_over_in_place(
+    registered: tuple[Path, str], tmp_path: Path
+) -> None:
+    """As `cp -r` of a newer bundle does: a linked file would change under the digest that it is kept by."""
+    _, run = registered
+    judged(is_open=True)
+    bundle = shipped.ship("cv", run, "1", "", "", tmp_path / "cv")
+    shutil.rmtree(cache.home().root / "shipped", ignore_errors=True)
+    whole = shipped.whole(tmp_path / "cv")
+    for file in (tmp_path / "cv").rglob("*.json"):
+        file.write_text("{}")
+    assert bundles.read(whole) == bundle
+
+
 def test_a_base_that_comes_out_otherwise_is_refused(
     registered: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -97,7 +97,8 @@ def whole(folder: Path) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".whole-", dir=target.parent) as staging:
         made = Path(staging) / target.name
-        shutil.copytree(folder, made, copy_function=link, ignore=_but(folder, RUN, REPORT, CARD))
+        # Copies: what a store keeps is never written to again, this folder may be, and in place.
+        shutil.copytree(folder, made, ignore=_but(folder, RUN, REPORT, CARD))
         for name in lacking:
             shutil.copytree(source, made / name, copy_function=link, ignore=_but(source, RESULT))
         try:
