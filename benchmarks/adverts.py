@@ -23,6 +23,7 @@ import typer
 
 from benchmarks.quality import HEAD, share
 from benchmarks.tries import SEED, Guided, about, asked, opened
+from proseform.claims.quotes import stands
 from proseform.infer.answer import Answer, close
 
 BATCH = 8
@@ -34,14 +35,19 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Advert:
-    """An advertisement and, in its order, what it asks for."""
+    """An advertisement.
+
+    Attributes:
+        text: As an applicant reads it.
+        requirements: What it asks for, in its order; each like an answer's, without quotes and verdict.
+    """
 
     text: str
     requirements: tuple[Row, ...]
 
     @property
     def years(self) -> str:
-        """Where among its requirements that of years of experience in total stands."""
+        """Where years of experience in total stand among what it asks for: first, between, last, or none."""
         kinds = [row["kind"] for row in self.requirements]
         if YEARS not in kinds:
             return "none"
@@ -58,20 +64,21 @@ def main(
     """Print what is read, by kind of requirement and by where years of experience stand."""
     adverts, began = read(FOLDER), time.perf_counter()
     engine, cv = opened(bundle, guided)
+    print(f"{about(engine)}; {len(adverts)} advertisements, each with {cvs} CVs of {level}")
     engine.bundle = replace(engine.bundle, abstention=None)
-    people = iter([case.inputs["cv"] for case in cv.generate(level, "test", SEED, cvs * len(adverts))])
-    pairs = [(advert, {"cv": next(people), "job": advert.text}) for advert in adverts for _ in range(cvs)]
+    judged = [advert for advert in adverts for _ in range(cvs)]
+    people = cv.generate(level, "test", SEED, len(judged))
+    inputs = [{"cv": case.inputs["cv"], "job": advert.text} for advert, case in zip(judged, people, strict=True)]
     try:
-        outcomes = asked(engine, cv, [inputs for _, inputs in pairs], BATCH)
+        outcomes = asked(engine, cv, inputs, BATCH)
     finally:
         close(engine)
     given = [
         (advert, one.prose_verdict.value["requirements"])
-        for (advert, _), one in zip(pairs, outcomes, strict=True)
+        for advert, one in zip(judged, outcomes, strict=True)
         if isinstance(one, Answer)
     ]
-    print(f"{about(engine)}; {len(adverts)} advertisements, each with {cvs} CVs of {level}")
-    print(f"answered: {len(given)} of {len(pairs)}; {(time.perf_counter() - began) / len(pairs):.1f} s a case\n")
+    print(f"answered: {len(given)} of {len(judged)}; {(time.perf_counter() - began) / len(judged):.1f} s a case\n")
     for line in table(given):
         print(line)
 
@@ -114,8 +121,8 @@ def table(given: Sequence[tuple[Advert, Sequence[Row]]]) -> Iterator[str]:
 
 def _alike(one: Row, other: Row) -> bool:
     """Whether two requirements are of one kind, and the words of one's subject stand in the other's."""
-    first, second = (f" {row.get('subject', '')} ".casefold() for row in (one, other))
-    return one["kind"] == other["kind"] and (first in second or second in first)
+    first, second = (row.get("subject", "").casefold() for row in (one, other))
+    return one["kind"] == other["kind"] and (first == second or stands(first, second) or stands(second, first))
 
 
 def _whole(row: Row) -> tuple[str, str, str]:

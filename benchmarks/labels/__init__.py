@@ -2,7 +2,8 @@
 
 A file of labels is JSON Lines. The first line names the job, by the SHA-256 of its file, and its requirements. Each
 other line is of a document, by the SHA-256 of its file: a verdict for each requirement and, as ``deeds``, the subjects
-that it does not name, but shows. No text of a document is in it. What a verdict means is in ``guide.md``.
+that it does not name, but shows. No text of a document is in it. What a verdict means is in ``guide.md``. The labels
+of advertisements (``adverts``) are read by :mod:`benchmarks.adverts`.
 """
 
 from __future__ import annotations

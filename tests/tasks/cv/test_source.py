@@ -234,7 +234,7 @@ def test_sent_cvs_are_as_long_and_as_different_as_those_that_people_send() -> No
 
 
 def test_sent_jobs_ask_for_years_of_experience_anywhere_or_not_at_all() -> None:
-    """One that saw them last alone took "2 years of work experience" on a first line for years of what follows."""
+    """An evaluator that saw them last alone took those on a first line for years of the skill on the next."""
     asked = [
         [item["kind"] for item in case.answer["requirements"] if item["importance"] == "required"]
         for case in cases("sent")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 from proseform.case import Split
+from proseform.claims.dates import covered
 from proseform.tasks.cv import advert, drawing, pages, sent, vacancy, writing
 from proseform.tasks.cv.data import deeds, one
 from proseform.tasks.cv.judgement import SKILL_LEVELS
@@ -54,7 +55,7 @@ def pair(rng: random.Random, name: str, split: Split, shape: drawing.Level) -> w
         job,
         advert.text(rng, job, background, advert.LONG_NOISE if shape.sent else advert.NOISE, language),
         cv,
-        writing.timed(shown, job, career),
+        writing.timed(shown, job, career.words, covered(career.periods)),
         career,
         hearsay,
     )

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from proseform.case import Case
+from proseform.claims.dates import covered
 from proseform.tasks.cv import drawing, form, judgement, real, writing
 from proseform.tasks.cv.data import data
 from proseform.tasks.cv.resume import from_json
@@ -107,15 +108,14 @@ def _pair(rng: random.Random, name: str, level: str, split: Split) -> writing.Pa
     if not shape.dated:
         months = _YEAR * drawing.years(rng, job.years // _YEAR, chance)
         cv, shown = writing.short_cv(rng, replace(profile, worked=form.span(months)), ordered=shape.ordered)
-        if job.experience:
-            shown[job.experience] = judgement.Shown(periods=(form.span(months),), months=months)
-        return writing.Pair(job, writing.short_job(job), cv, shown)
+        return writing.Pair(job, writing.short_job(job), cv, writing.timed(shown, job, (form.span(months),), months))
     work = drawing.worked(rng, job.years, chance, rugged=shape.rugged)
     hearsay = _hearsay(rng, level, profile)
     called = {skill: writing.called(rng, skill, ALIAS) for skill in _skills(profile)} if shape.rugged else {}
     cv, shown = writing.dated_cv(rng, replace(profile, career=work, hearsay=hearsay), drawing.roles(level), called)
     text = writing.long_job(rng, job, _background(rng, level, profile) if shape.rugged else ())
-    return writing.Pair(job, text, cv, writing.timed(shown, job, work), work, hearsay)
+    shown = writing.timed(shown, job, work.words, covered(work.periods))
+    return writing.Pair(job, text, cv, shown, work, hearsay)
 
 
 def _extra(rng: random.Random, level: str, title: str, job: drawing.Job) -> dict[str, str]:

@@ -103,8 +103,9 @@ def job(rng: random.Random, shape: Level, profession: Mapping[str, Any]) -> Job:
     if shape.sent and rng.random() >= NO_YEARS:
         first.append(worked)
     rng.shuffle(first)
-    behind = () if shape.sent else (worked,)
-    return Job(rng.choice(titles(profession)), (*first, *behind, *last))
+    if not shape.sent:
+        first.append(worked)
+    return Job(rng.choice(titles(profession)), (*first, *last))
 
 
 def _skill(rng: random.Random, importance: Importance, skill: str, spare: list[str], shape: Level) -> Need:

@@ -73,11 +73,16 @@ class Pair:
     hearsay: tuple[str, ...] = ()
 
 
-def timed(shown: Mapping[Need, Shown], job: drawing.Job, career: Career) -> dict[Need, Shown]:
-    """What a CV shows, its dated work included."""
-    if not job.experience:
-        return dict(shown)
-    return {**shown, job.experience: Shown(periods=career.words, months=covered(career.periods))}
+def timed(shown: Mapping[Need, Shown], job: drawing.Job, periods: Sequence[str], months: int) -> dict[Need, Shown]:
+    """What a CV shows, its work included where the job asks for years of experience.
+
+    Args:
+        shown: What it shows of everything else.
+        job: What is asked for.
+        periods: The times that were worked, in the CV's words.
+        months: How long that is, overlaps once.
+    """
+    return {**shown, job.experience: Shown(periods=tuple(periods), months=months)} if job.experience else {**shown}
 
 
 @dataclass(slots=True)
