@@ -32,6 +32,33 @@ def test_strict_and_lenient_reading_agree_on_json(row):
     assert jsonl.parse(line, "here") == json.loads(line)
 
 
+@given(st.lists(st.sampled_from("abcde"), min_size=1, max_size=8))
+def test_the_first_key_that_is_repeated_is_told(keys):
+    line = "{" + ", ".join(f'"{key}": 0' for key in keys) + "}"
+    repeated = [key for at, key in enumerate(keys) if key in keys[:at]]
+    if not repeated:
+        assert jsonl.parse(line, "here") == dict.fromkeys(keys, 0)
+        return
+    with pytest.raises(RowError, match=f"the key '{repeated[0]}' stands twice"):
+        jsonl.parse(line, "here")
+
+
+def test_a_key_that_is_repeated_after_many_others_is_found_in_one_pass():
+    """A caller's row may be of megabytes: each key compared with all before it would take hours here."""
+    keys = [f"k{number}" for number in range(1_000_000)]
+    line = "{" + ",".join(f'"{key}":0' for key in (*keys, keys[-1])) + "}"
+    with pytest.raises(RowError, match="the key 'k999999' stands twice"):
+        jsonl.parse(line, "here")
+
+
+def test_what_cannot_be_written_is_found_behind_many_others_in_one_pass():
+    """A path that is put together for every leaf, of a key that is as long, would take hours here."""
+    key = "k" * 1_000_000
+    line = f'{{"{key}": [{"0," * 1_000_000}"\\ud800"]}}'
+    with pytest.raises(RowError, match=rf"{key}\.1000000"):
+        jsonl.parse(line, "here")
+
+
 @given(st.text())
 def test_a_line_is_parsed_or_refused_by_name(text):
     """Nothing else comes out of it, whatever the text."""

@@ -147,26 +147,31 @@ def _infinite(line: str) -> str:
         value = json.loads(line)
     except (ValueError, RecursionError):
         return ""
-    return _first(value, lambda leaf: isinstance(leaf, float) and not math.isfinite(leaf))
+    return _place(value, lambda leaf: isinstance(leaf, float) and not math.isfinite(leaf))
 
 
 def _unencodable(value: Any) -> str:
     """The dotted path of the first text that UTF-8 cannot hold; empty where there is none."""
-    return _first(value, lambda leaf: isinstance(leaf, str) and not encodable(leaf))
+    return _place(value, lambda leaf: isinstance(leaf, str) and not encodable(leaf))
 
 
-def _first(value: Any, faulty: Callable[[Any], bool], path: str = "") -> str:
-    """The dotted path of the first key or leaf that is faulty; empty where there is none."""
+def _place(value: Any, faulty: Callable[[Any], bool]) -> str:
+    """The dotted path of the first leaf that is faulty, or of the object whose key is; empty where there is none."""
+    steps = _first(value, faulty)
+    return "" if steps is None else ".".join(map(str, steps)) or "(a key)"
+
+
+def _first(value: Any, faulty: Callable[[Any], bool]) -> tuple[str | int, ...] | None:
+    """The steps to it; a path is put together where there is one, not for every leaf."""
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, child in items:
-        step = f"{path}.{key}" if path else str(key)
         if faulty(key):
-            return path or "(a key)"
+            return ()
         if faulty(child):
-            return step
-        if place := _first(child, faulty, step):
-            return place
-    return ""
+            return (key,)
+        if (steps := _first(child, faulty)) is not None:
+            return (key, *steps)
+    return None
 
 
 def _not_utf8(name: str, data: bytes, error: UnicodeDecodeError) -> str:

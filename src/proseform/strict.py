@@ -31,8 +31,11 @@ def unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     """
     value = dict(pairs)
     if len(value) != len(pairs):
-        keys = [key for key, _ in pairs]
-        raise DuplicateKeyError(next(key for index, key in enumerate(keys) if key in keys[:index]))
+        seen = set[str]()
+        for key, _ in pairs:
+            if key in seen:
+                raise DuplicateKeyError(key)
+            seen.add(key)
     return value
 
 
