@@ -32,6 +32,9 @@ LEAST_BYTES_S = 64 * 1024
 """Bytes of a body that buy it one more second."""
 _SMALL_BYTES = 64 * 1024
 """A body that nobody asked for is read up to so many bytes, so that another request can follow on its connection."""
+MOST_VALUES = 1_000_000
+"""Values that JSON may hold, commas within texts counted too: 20 MiB of empty lists are a second in which nobody else
+is answered, and half a gigabyte."""
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 
@@ -192,13 +195,22 @@ def read(data: bytes | str, what: str) -> Any:
 
     Raises:
         InputError: It is not strict JSON; with place and reason.
+        TooLargeError: It may hold more than :data:`MOST_VALUES` values.
     """
+    if len(data) > MOST_VALUES and _values(data) > MOST_VALUES:
+        raise TooLargeError(f"{what} has more than {MOST_VALUES:,} values.", hint="Send less.")
     try:
         return json.loads(data, parse_constant=strict.no_constant, parse_float=strict.finite)
     except RecursionError as error:
         raise InputError(f"{what} is nested too deeply.", hint="Send JSON of fewer levels.") from error
     except ValueError as error:
         raise InputError(f"{what} is not JSON ({error}).", hint="Send JSON, in UTF-8.") from error
+
+
+def _values(data: bytes | str) -> int:
+    """Values in JSON, at most: what follows a comma or opens an array or an object, within texts too."""
+    raw = data.encode(errors="surrogatepass") if isinstance(data, str) else data
+    return sum(raw.count(mark) for mark in (b",", b"[", b"{"))
 
 
 def written(value: Any) -> bytes:
