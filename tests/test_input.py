@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from proseform.input import MOST_FINDINGS, Finding, Input, Origin, clean
+from proseform.input import MOST_FINDINGS, MOST_MARKS, Finding, Input, Origin, clean, nfc
 from proseform.offsets import Offsets, edited
 
 HOSTILE = "\x00\x07\r\n\t\u0085\u2028\u200b\u200d\u202e\u2066\ufeff\ufe0f\ufe0e\U000e0041\U000e0100\ud83d\ude00"
@@ -25,6 +25,20 @@ def test_a_cleaned_text_can_be_encoded_and_holds_no_control_character(raw):
     text = Input.of(raw).text
     text.encode()
     assert not [c for c in text if unicodedata.category(c) == "Cc" and c not in "\t\n"]
+
+
+MARKED = st.text(st.sampled_from("aé\u0301\u0323\u0345\u3099\u1100\u1161\u11a8한か"), max_size=MOST_MARKS)
+
+
+@given(MARKED)
+def test_a_text_of_marks_as_people_write_them_is_composed_as_unicode_says(text):
+    assert nfc(text) == unicodedata.normalize("NFC", text)
+
+
+def test_marks_without_end_are_composed_in_one_pass():
+    """Put in order pair by pair, so many would take hours."""
+    text = "a" + "\u0301" * 1_000_000 + "\u0323" * 1_000_000
+    assert sorted(nfc(text)[1:]) == sorted(text[2:])  # the first acute accent has gone into the letter
 
 
 @given(st.text(st.characters(max_codepoint=127), max_size=30))

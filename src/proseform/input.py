@@ -11,6 +11,8 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
+from itertools import pairwise
 
 from proseform.offsets import Offsets, substituted
 
@@ -25,6 +27,10 @@ INVISIBLE = re.compile("[\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufef
 
 COMPOSABLE = re.compile("[\x00-\x7f]?[^\x00-\x7f]+")
 """A piece that Unicode normalises by itself: no ASCII character composes with what precedes it."""
+
+MOST_MARKS = 30
+"""Marks on one letter that are put in order together: Unicode's normal forms compare each with those before it, and no
+language has more (UAX #15, stream-safe text)."""
 
 JOINERS = re.compile("(?<![\u0590-\U0010ffff])[\u200c\u200d]+")
 """Zero-width joiners where they are noise: after Latin. In Persian, Hindi and emoji they are spelling."""
@@ -136,7 +142,29 @@ def clean(raw: str) -> tuple[str, Offsets, tuple[Finding, ...]]:
 
 def composed(match: re.Match[str]) -> str:
     """A piece that :data:`COMPOSABLE` matches, in NFC."""
-    return unicodedata.normalize("NFC", match[0])
+    return nfc(match[0])
+
+
+def nfc(text: str) -> str:
+    r"""A text in NFC, but that marks on one letter are put in order :data:`MOST_MARKS` at a time.
+
+    >>> nfc("e\u0301") == "\u00e9"
+    True
+    """
+    if text.isascii():
+        return text
+    cuts = [match.end() for match in _marked().finditer(text)]
+    return "".join(unicodedata.normalize("NFC", text[start:end]) for start, end in pairwise((0, *cuts, len(text))))
+
+
+@cache
+def _marked() -> re.Pattern[str]:
+    """So many marks in a row as no letter has."""
+    marks = [code for code in range(0x300, 0x1F000) if unicodedata.combining(chr(code))]
+    starts = [code for code in marks if not unicodedata.combining(chr(code - 1))]
+    ends = [code for code in marks if not unicodedata.combining(chr(code + 1))]
+    ranges = "".join(f"{chr(start)}-{chr(end)}" for start, end in zip(starts, ends, strict=True))
+    return re.compile(f"[{ranges}]{{{MOST_MARKS}}}")
 
 
 def of_each(values: Mapping[str, str | Input]) -> dict[str, Input]:

@@ -110,11 +110,12 @@ def substituted(pattern: re.Pattern[str], new: str | Callable[[re.Match[str]], s
 def _trimmed(text: str, edit: Edit) -> Edit:
     """The same edit without the characters at either end that it leaves unchanged."""
     start, end, new = edit
-    while start < end and new and text[start] == new[0]:
-        start, new = start + 1, new[1:]
-    while start < end and new and text[end - 1] == new[-1]:
-        end, new = end - 1, new[:-1]
-    return start, end, new
+    first, last = 0, len(new)
+    while start < end and first < last and text[start] == new[first]:
+        start, first = start + 1, first + 1
+    while start < end and first < last and text[end - 1] == new[last - 1]:
+        end, last = end - 1, last - 1
+    return start, end, new[first:last]
 
 
 def _joined(runs: Iterable[tuple[int, int, int]]) -> tuple[tuple[int, int, int], ...]:

@@ -113,3 +113,8 @@ def test_no_spelling_of_a_month_is_too_much(text: str) -> None:
     """Capitals without a small letter of their own are months, too, where case is passed over."""
     dates.backwards(text)
     dates.period(text)
+
+
+def test_the_word_before_a_date_is_found_in_one_pass():
+    """Tried from each of its letters, it would take hours."""
+    assert dates.period("a" * 1_000_000 + "_\n2019") == dates.period("2019")

@@ -45,8 +45,6 @@ _FROM = frozenset({"from", "von", "vom", "ab", "between", "entre"})
 """What stands before the beginning of a period whose end is said too."""
 _OF = frozenset({"of", "in", "year", "years", "de", "du", "des", "en", "and"})
 """What else may stand before a year."""
-_WORD = re.compile(r"([^\W_]+)[^\w\n]*\Z")
-"""The last word of a line."""
 _PART = re.compile(r"[\s,/-]*[QHTS][1-4]\b")
 """A quarter, a half or a term behind its year."""
 _LAST = 12
@@ -144,8 +142,13 @@ def _guessed(text: str, found: Sequence[re.Match[str]]) -> bool:
 
 def _last_word(text: str) -> str:
     """The last word of a text's last line, case folded; empty where it has none."""
-    word = _WORD.search(text)
-    return word[1].casefold() if word else ""
+    end = len(text)
+    while end and not (text[end - 1].isalnum() or text[end - 1] in "_\n"):
+        end -= 1
+    start = end
+    while start and text[start - 1].isalnum():
+        start -= 1
+    return text[start:end].casefold()
 
 
 def _joins(text: str) -> bool:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from itertools import islice, pairwise
 
-from proseform.input import COMPOSABLE, composed
+from proseform.input import COMPOSABLE, composed, nfc
 from proseform.offsets import Offsets, substituted
 
 MOST_PLACES = 50
@@ -101,7 +101,7 @@ def pieces(text: str) -> list[str]:
 
 def _fold(text: str) -> str:
     """As :func:`folded`."""
-    return _BLANKS.sub(" ", unicodedata.normalize("NFC", _SOFT.sub("", text.translate(_HYPHENS)))).strip()
+    return _BLANKS.sub(" ", nfc(_SOFT.sub("", text.translate(_HYPHENS)))).strip()
 
 
 _folded_short = lru_cache(maxsize=256)(_fold)

@@ -33,6 +33,9 @@ APART = 120
 """Characters between two labels of one verdict, at most."""
 CHAT = 400
 """Characters between two roles of one chat, at most."""
+_LONGEST = 100
+"""Characters of a word that are looked at: no word that is looked for is as long, and marks on one letter are put in
+order pair by pair, however many there are."""
 _STEM = 4
 """Letters by which a stem (``instruct*``) is looked up; it has at least as many."""
 _PIECE = re.compile(r"[\w\u0300-\u036f]+|[.!?;](?=\s)|\n\n")
@@ -217,7 +220,8 @@ def folded(word: str) -> str:
     >>> folded("Précédentes")
     'precedentes'
     """
-    return "".join(one for one in unicodedata.normalize("NFKD", word).casefold() if not unicodedata.combining(one))
+    apart = unicodedata.normalize("NFKD", word[:_LONGEST])
+    return "".join(one for one in apart.casefold() if not unicodedata.combining(one))
 
 
 def _of_lists(table: Any, where: str) -> None:
