@@ -70,6 +70,11 @@ def test_time_that_is_up_is_a_refusal() -> None:
         (build.docx(), ".txt", False),
         (b"Ana\0", ".txt", False),
         (b"a" * 2_000_000, ".txt", False),
+        (b" " * 1100 + b"<html><p>Ana</p>", ".txt", False),  # markup behind what the beginning shows
+        (b"\xef\xbb\xbf" + b"\n" * 1100 + b"<html><p>Ana</p>", ".txt", False),
+        (b"\n" * 1100 + b"{\\rtf1 Ana}", ".txt", False),
+        (b"MIME-Version: 1.0\nContent-Type: text/html\nX: " + b"a" * 1100 + b"\n\n<p>Ana", ".txt", False),
+        (b"\n" * 1100 + b"a < b", ".txt", True),
     ],
 )
 def test_only_plain_text_is_read_in_the_callers_process(data: bytes, suffix: str, plain: bool) -> None:

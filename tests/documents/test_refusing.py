@@ -119,7 +119,7 @@ REFUSED = [
         "a password to open it",
     ),
     ("cv.json", b"{'name': 1}", "not valid JSON.*line 1", "single quotes"),
-    ("cv.json", b'{"a": NaN}', "NaN is not JSON", "Python reads it, RFC 8259 does not"),
+    ("cv.json", b'{"a": NaN}', "NaN is no JSON number", "Python reads it, RFC 8259 does not"),
     ("cv.json", b'{"a": 1, "a": 2}', "'a' occurs twice", "which one counts?"),
     ("cv.json", b'"Ana"', "single JSON str", "no document"),
     ("cv.json", b"[" * 100_000, "nested too deeply", "a bomb for recursive parsers"),

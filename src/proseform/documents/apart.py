@@ -15,7 +15,7 @@ from dataclasses import asdict
 from typing import cast
 
 from proseform.confined import Confined, Exceeded
-from proseform.documents import readers
+from proseform.documents import kinds, readers
 from proseform.documents.extract import Extract, Limits
 from proseform.documents.kinds import Kind
 from proseform.errors import DocumentError, Refusal
@@ -60,7 +60,7 @@ def extract(
         Refusal: ``deadline``.
     """
     if is_plain(data, suffix):
-        return readers.extract(data, suffix, where, limits)
+        return readers.plain(data, where, limits)
     question = {"suffix": suffix, "where": where, "limits": asdict(limits)}
     try:
         reply = _CONFINED.call(question, data, deadline=deadline)
@@ -73,15 +73,14 @@ def extract(
 
 
 def is_plain(data: bytes, suffix: str) -> bool:
-    """Whether a document is plain text by its name, its beginning, and its bytes."""
+    """Whether a document is plain text by its name, its beginning, and its bytes, as whoever reads it would tell."""
     markup = any(mark in data[:1024] for mark in _MARKUP)
     if suffix != ".txt" or len(data) > _PLAIN_BYTES or b"\0" in data or markup:
         return False
     try:
-        data.decode()
-    except UnicodeDecodeError:
+        return kinds.container(data, suffix, "") == kinds.of_text(data.decode("utf-8-sig"), suffix, "") == "text"
+    except (UnicodeDecodeError, DocumentError):
         return False
-    return True
 
 
 def _error(exceeded: Exceeded, where: str) -> DocumentError | Refusal:

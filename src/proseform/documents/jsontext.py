@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Any, NoReturn
+from typing import Any
 
+from proseform import strict
 from proseform.documents.extract import shown
 from proseform.errors import DocumentError
 
@@ -15,25 +16,12 @@ def parse_json(text: str, where: str) -> Any:
     Raises:
         DocumentError: With line and column where the parser gives them.
     """
-
-    def constant(word: str) -> NoReturn:
-        raise ValueError(f"{word} is not JSON")
-
-    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
-        value = dict(items)
-        if len(value) < len(items):
-            keys = [key for key, _ in items]
-            raise ValueError(f"key {shown(next(k for k in keys if keys.count(k) > 1))!r} occurs twice in one object")
-        return value
-
     try:
-        value = json.loads(text, parse_constant=constant, object_pairs_hook=pairs)
+        value = json.loads(text, parse_constant=strict.no_constant, object_pairs_hook=strict.unique)
         dump_json(value).encode()  # half surrogate pairs are legal escapes, but no text
     except (ValueError, RecursionError) as error:  # JSONDecodeError and UnicodeEncodeError are ValueErrors
-        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        reason = "half of a surrogate pair" if isinstance(error, UnicodeEncodeError) else reason
         raise DocumentError(
-            f"{where} is not valid JSON: {reason}.", hint="Correct it there, or export it again."
+            f"{where} is not valid JSON: {_reason(error)}.", hint="Correct it there, or export it again."
         ) from error
     if not isinstance(value, dict | list):
         raise DocumentError(
@@ -41,6 +29,19 @@ def parse_json(text: str, where: str) -> Any:
             hint="Export the whole document.",
         )
     return value
+
+
+def _reason(error: Exception) -> str:
+    """Why a text is no JSON that can be read, in words."""
+    match error:
+        case RecursionError():
+            return "nested too deeply"
+        case UnicodeEncodeError():
+            return "half of a surrogate pair"
+        case strict.DuplicateKeyError():
+            return f"key {shown(error.key)!r} occurs twice in one object"
+        case _:
+            return str(error)
 
 
 def dump_json(value: Any) -> str:

@@ -41,6 +41,23 @@ def extract(data: bytes, suffix: str, where: str, limits: Limits) -> tuple[Kind,
     return kind, read(data, where, limits)
 
 
+def plain(data: bytes, where: str, limits: Limits) -> tuple[Kind, Extract]:
+    """What is known to be plain text: nothing is looked for in it.
+
+    Raises:
+        DocumentError: It is too long.
+    """
+    text, encoding, findings = encodings.decode(data, where)
+    return "text", Extract(_within(text, where, limits), findings, encoding=encoding)
+
+
+def _within(text: str, where: str, limits: Limits) -> str:
+    """A text that may be looked at: markup and blanks may shrink what is left."""
+    if len(text) > 2 * limits.chars:
+        raise too_long(where, limits.chars)
+    return text
+
+
 def _text(data: bytes, suffix: str, where: str, limits: Limits) -> tuple[Kind, Extract]:
     """What bytes cannot tell: HTML, JSON, Markdown or plain text."""
     text, encoding, findings = encodings.decode(data, where, encodings.declared(data))
@@ -59,8 +76,7 @@ def _told(text: str, suffix: str, where: str, limits: Limits) -> tuple[Kind, Ext
         from proseform.documents import odt
 
         return "odt", odt.extract_flat(text, where, limits)
-    if len(text) > 2 * limits.chars:  # before any parser sees it; markup and blanks may shrink what is left
-        raise too_long(where, limits.chars)
+    _within(text, where, limits)
     if kind == "markdown":
         from proseform.documents import markdown
 
