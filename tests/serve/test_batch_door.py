@@ -259,6 +259,30 @@ def test_a_key_has_no_more_open_batches_than_it_may(shelf, tmp_path, monkeypatch
         assert ended(asking, sent(asking, row(5))).status == "completed"
 
 
+def test_a_key_keeps_no_more_files_and_batches_than_it_may(shelf, monkeypatch):
+    monkeypatch.setattr(shelves, "MOST_KEPT", 3)
+    with light(shelf=shelf) as serving, client(serving) as asking:
+        batch = ended(asking, sent(asking, row(1)))  # with its input and its output: three
+        assert batch.status == "completed"
+        with pytest.raises(openai.APIStatusError) as refused:
+            sent(asking, row(2))
+        assert refused.value.status_code == 413
+        asking.files.delete(batch.output_file_id)
+        asking.files.create(file=("in.jsonl", lines(row(2))), purpose="batch")
+
+
+def test_what_has_expired_is_deleted_with_all_that_belongs_to_it(tmp_path):
+    now = [0.0]
+    shelf = Shelf(tmp_path, clock=lambda: now[0])
+    numbers = [shelf.put("", b"x", "in.jsonl", "batch")["id"] for _ in range(20)]
+    (shelf.data("", numbers[0]).parent / f".{numbers[0]}.jsonl.new").write_bytes(b"a draft")
+    now[0] = shelf.keep_s / 2
+    kept = shelf.put("", b"x", "in.jsonl", "batch")["id"]
+    now[0] = shelf.keep_s + 1
+    assert shelf.open() == []
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == [f"{kept}.json", f"{kept}.jsonl"]
+
+
 def test_records_count_against_the_quota(shelf):
     small = Shelf(shelf.root, quota_bytes=4000)
     with light(shelf=small) as serving, client(serving) as asking:

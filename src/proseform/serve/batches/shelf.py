@@ -29,6 +29,8 @@ WINDOW_S = 24 * 3600
 """How long a batch may take, in seconds: OpenAI's only completion window."""
 MOST_OPEN = 100
 """Batches of one key that may be open at a time."""
+MOST_KEPT = 3000
+"""Files and batches of one key that are kept at a time: every one of them is looked at again and again."""
 _ID = re.compile(r"(file-|batch_)[0-9a-f]{32}")
 _NOBODY = "anybody"
 OPEN = frozenset({"validating", "in_progress", "cancelling"})
@@ -62,6 +64,7 @@ class Shelf:
             TooLargeError: The key keeps too much.
         """
         with self._alone(owner):
+            self._few(owner)
             return self._put(owner, data, filename, purpose)
 
     def begin(self, owner: str, batch: dict[str, Any]) -> None:
@@ -79,6 +82,7 @@ class Shelf:
             if sum(other["status"] in OPEN for other in self.records(owner, "batch")) >= MOST_OPEN:
                 message, hint = f"{MOST_OPEN} batches of this key are open.", "Wait for the end of one, or cancel it."
                 raise BusyError(message, hint=hint, retry_after_s=_AGAIN_S, status=429)
+            self._few(owner)
             self._check(owner, len(_written(batch)))
             self.keep(owner, batch)
 
@@ -175,9 +179,7 @@ class Shelf:
             elif record["object"] == "batch" and record["status"] in OPEN:
                 found.append((record["created_at"], path.parent.name, record))
         needed = {record["input_file_id"] for _, _, record in found}
-        for path in old:
-            if path.stem not in needed:
-                self._delete(path)
+        self._sweep([path for path in old if path.stem not in needed])
         ordered = sorted(found, key=lambda entry: entry[:2])
         return [("" if name == _NOBODY else name, record) for _, name, record in ordered]
 
@@ -199,6 +201,12 @@ class Shelf:
         self.keep(owner, record)
         return record
 
+    def _few(self, owner: str) -> None:
+        """Raise :class:`TooLargeError` where a key keeps as many files and batches as it may; outputs come on top."""
+        if sum(path.suffix == ".json" for path in self._folder(owner).iterdir()) >= MOST_KEPT:
+            message = f"{MOST_KEPT} files and batches of this key are kept."
+            raise TooLargeError(message, hint="Delete files, or wait until some expire.")
+
     def _check(self, owner: str, size: int, instead: str = "") -> None:
         """Raise :class:`TooLargeError` where a key would keep too much with so many bytes more."""
         if self.used(owner, instead) + size > self.quota_bytes:
@@ -218,6 +226,17 @@ class Shelf:
     def _young(self, record: dict[str, Any]) -> bool:
         """Whether a record is still kept."""
         return bool(record["created_at"] + self.keep_s > self.clock())
+
+    def _sweep(self, old: Collection[Path]) -> None:
+        """Delete records behind what belongs to them; a folder is looked through once for all of its own."""
+        known = set(old)
+        for folder in {path.parent for path in old}:
+            for path in folder.iterdir():
+                record = folder / f"{path.name.lstrip('.').partition('.')[0]}.json"
+                if record in known and path != record:
+                    path.unlink(missing_ok=True)
+        for path in old:
+            path.unlink(missing_ok=True)
 
     def _delete(self, path: Path) -> None:
         """Delete a record, and what belongs to it."""
