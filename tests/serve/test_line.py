@@ -131,6 +131,19 @@ def test_who_leaves_the_line_or_runs_out_of_time_loses_no_place():
     assert late.reason == "deadline"
 
 
+def test_who_has_left_the_line_is_forgotten():
+    """While nothing moves: callers that come and go make the line no longer."""
+
+    async def play():
+        one = line(1, 10)
+        async with one.place("interactive", clock() + 1000.0):
+            for _ in range(1000):
+                assert isinstance(await work(one, 0.0, allowed_s=0.1), Refusal)
+            return len(one._waiting)
+
+    assert virtual.run(play()) == 0
+
+
 def test_a_place_that_is_handed_over_to_someone_who_leaves_goes_to_the_next():
     async def run():
         one = line(1, 5)

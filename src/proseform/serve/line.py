@@ -115,7 +115,8 @@ class Line:
             return
         future = asyncio.get_running_loop().create_future()
         self._number += 1
-        heapq.heappush(self._waiting, (KINDS.index(kind), self._number, future))
+        one = KINDS.index(kind), self._number, future
+        heapq.heappush(self._waiting, one)
         self._tell()
         try:
             async with asyncio.timeout(max(0.0, left_s)):
@@ -123,6 +124,9 @@ class Line:
         except BaseException as error:
             if future.done() and not future.cancelled():
                 self._next()  # the place came together with the end of the waiting
+            elif one in self._waiting:
+                self._waiting.remove(one)
+                heapq.heapify(self._waiting)
             future.cancel()
             self._tell()
             if isinstance(error, TimeoutError):
