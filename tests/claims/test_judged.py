@@ -26,6 +26,7 @@ SCHEMA = Schema({
                     "quote": {"type": "string", "x-from": "letter", "x-supports": {"names": "tool"}},
                     "years": {"type": "integer"},
                     "stated": {"type": "string", "x-from": "letter", "x-supports": {"states": "years"}},
+                    "state": {"type": "string", "x-from": "letter", "x-supports": {"beside": "tool"}},
                 },
             },
         },
@@ -63,6 +64,9 @@ def item(**fields):
         item(tool="Kubernetes", quote="used K8s once"),
         item(tool="R", quote="R"),
         item(years=4, stated="4 years in use"),
+        item(tool="whetstone", state="4 years"),
+        item(tool="Whetstone".lower(), state=""),
+        item(state="4 years"),  # beside nothing
         {"either": "Wanted"},
         {"either": "Owns"},
         {"weight": 62},
@@ -91,6 +95,8 @@ def test_what_stands_and_supports_is_grounded(value):
         (item(tool="C", quote="C++"), "/items/0/tool"),
         (item(quote="Owns a whetstone"), "/items/0/quote"),  # nothing that it could support
         (item(years=5, stated="4 years in use"), "/items/0/stated"),
+        (item(tool="lathe", state="4 years"), "/items/0/state"),  # on another line than the lathe
+        (item(tool="Kubernetes", state="once"), "/items/0/state"),  # by its own name alone
         (item(years=4, stated="in use"), "/items/0/stated"),
         ({"either": "Nowhere"}, "/either"),
         ({"weight": 6}, "/weight"),
@@ -99,6 +105,24 @@ def test_what_stands_and_supports_is_grounded(value):
 def test_planted_quotes_verify_nothing(value, where):
     judged = verdict(value)
     assert (str(judged.reason), judged.where) == ("ungrounded", where), judged
+
+
+@pytest.mark.parametrize(
+    ("letter", "right"),
+    [
+        ("- 4 years of work\n- a lathe", False),
+        ("4 years of work\nLathe", False),
+        ("4 years of work\n\na lathe", False),
+        ("- 4 years with\n  a lathe", True),  # the second line goes on within the sentence
+        ("Worked with a lathe,\nof which\nfor 4 years", True),
+        ("4 years of work\n- Lathe: 4 years", True),  # where it stands the second time
+        (f"4 years {'x' * 400} lathe", False),
+    ],
+)
+def test_what_stands_beside_a_text_is_on_its_line_or_in_its_sentence(letter, right):
+    judged = verdict(item(tool="lathe", state="4 years"), {**INPUTS, "letter": Input.of(letter)})
+    assert judged.ok is right, judged
+    assert right or judged.detail == '"4 years" stands in letter, but is on no line with "lathe"'
 
 
 def test_two_numbers_in_a_quote_state_neither():

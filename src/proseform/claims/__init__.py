@@ -4,6 +4,7 @@ Five keywords, which validators pass over and engines never see:
 
     "x-from": "letter"                  the text stands in that input, word for word, at word borders; "" gives nothing
     "x-supports": {"names": "tool"}     beside it: what the quote must be about, else it is a true quote of no worth
+    "x-supports": {"beside": "tool"}    beside it: what stands on a line with it, so that two lines are not mixed
     "x-derive": {"count": "/items", …}  the value follows from others by one of a closed set of operators
     "x-absent": {"input": …, "names": …}  empty says that the input shows none of these; told where it names one
     "x-abstain": {"answer": {…}}        at the root: the answer where there is too little to judge by

@@ -138,7 +138,7 @@ def _grounded(
                 return [Evidence(place or "/", name, *inputs[name].locate(start, end))]
     shown = f'"{quote[:60]}"'
     of = " or ".join(source.inputs)
-    detail = f"{shown} stands in {stands}, but does not show {_owed(source, beside)}" if stands else (
+    detail = f"{shown} stands in {stands}, but {_owed(source, beside)}" if stands else (
         f"{shown} does not stand in {of}"
     )  # fmt: skip
     return Verdict(reason=Reason.UNGROUNDED, where=place or "/", detail=detail)
@@ -151,6 +151,8 @@ def _supports(
     if source.states:
         said = numbers.numbers(quote, opens=numbers.opens(text, span[0]))
         return len(said) == 1 and number(beside.get(source.states)) in said[0]
+    if source.beside and not _stands_beside(beside.get(source.beside), _going_on(text, *span)):
+        return False
     if source.names:
         names = terms(beside.get(source.names), source.split, synonyms)
         if any(quotes.stands(term.casefold(), quote.casefold()) for term in names):
@@ -191,11 +193,35 @@ def _line(text: str, start: int, end: int) -> str:
     return before + text[start:end] + after
 
 
+def _stands_beside(named: Any, line: str) -> bool:
+    """Whether a text, or each of a list, stands in a line, whatever its case; where there is none, nothing has to."""
+    return all(not text.strip() or quotes.stands(text.casefold(), line.casefold()) for text in _listed(named))
+
+
+def _going_on(text: str, start: int, end: int) -> str:
+    """The line of a span, and the lines around it that are one sentence with it: a line goes on in a small letter."""
+    above = text[max(0, start - LINE) : start].split("\n")
+    below = text[end : end + LINE].split("\n")
+    line = above.pop() + text[start:end] + below.pop(0)
+    while above and _goes_on(line):
+        line = f"{above.pop()}\n{line}"
+    while below and _goes_on(below[0]):
+        line = f"{line}\n{below.pop(0)}"
+    return line
+
+
+def _goes_on(line: str) -> bool:
+    """Whether a line begins within a sentence."""
+    return line.lstrip()[:1].islower()
+
+
 def _owed(source: Source, beside: Mapping[str, Any]) -> str:
-    """What a quote should have shown, in words."""
-    if source.names or source.states:
-        return json.dumps(beside.get(source.names or source.states), ensure_ascii=False)[:60]
-    return f"anything by fewer than {source.least} letters"
+    """What a quote that stands somewhere fails to do there, in words."""
+    named = source.names or source.states or source.beside
+    if not named:
+        return f"does not show anything by fewer than {source.least} letters"
+    fails = "is on no line with" if named == source.beside else "does not show"
+    return f"{fails} {json.dumps(beside.get(named), ensure_ascii=False)[:60]}"
 
 
 def due(beside: Mapping[str, Any], value: Any, derivation: Derivation, absent: frozenset[str]) -> Any:

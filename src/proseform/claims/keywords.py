@@ -23,6 +23,7 @@ class Source:
         names: A field beside it, whose value or another name of that stands within the quote or its line.
         split: What stands between alternatives in the field that is named; any of them will do.
         states: A field beside it, a number, which is the only number of the quote.
+        beside: A field beside it, whose text stands on a line with the quote, wherever the object has such a field.
     """
 
     inputs: tuple[str, ...]
@@ -30,6 +31,7 @@ class Source:
     names: str = ""
     states: str = ""
     split: tuple[str, ...] = ()
+    beside: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ def source(node: Mapping[str, Any], where: str) -> Source:
     supports = node.get(SUPPORTS, {})
     if not isinstance(supports, Mapping):
         raise InputError(f"{where}: {SUPPORTS} is an object.")
-    _known(supports, {"names", "states", "split"}, where, SUPPORTS)
+    _known(supports, {"names", "states", "beside", "split"}, where, SUPPORTS)
     fields = {key: _text(value, where, SUPPORTS) for key, value in supports.items() if key != "split"}
     return Source(names, least, split=_split(supports, where, SUPPORTS), **fields)
 
