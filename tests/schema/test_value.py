@@ -1,6 +1,7 @@
 """Schemas: refused early, bounded or told where not, projected, and written in one line."""
 
 import contextlib
+import itertools
 import socket
 from concurrent.futures import ThreadPoolExecutor
 
@@ -125,6 +126,16 @@ def _nested(levels: int) -> dict:
     return document
 
 
+class _Endless(list):
+    """A list that tells a length above the limit and has no end."""
+
+    def __len__(self) -> int:
+        return 200_000
+
+    def __iter__(self):
+        return itertools.repeat(0)
+
+
 @pytest.mark.parametrize(
     ("document", "words"),
     [
@@ -136,9 +147,14 @@ def _nested(levels: int) -> dict:
         ({"default": [0] * 100_000}, "larger than"),
         ({"description": "x" * (1 << 20)}, "larger than"),
         ({"properties": {str(n): True for n in range(60_000)}}, "more than 50000 subschemas"),
+        ({"properties": {"k" * 700_000: {"properties": {str(n): {} for n in range(9_000)}}}}, "pointers to its"),
+        ({"k" * 2_000: _Endless([0])}, "larger than"),
     ],
-    ids=["allOf chain", "anyOf chain", "oneOf chain", "depth 250", "depth 20,000", "values", "bytes", "subschemas"],
-)
+    ids=[
+        "allOf chain", "anyOf chain", "oneOf chain", "depth 250", "depth 20,000", "values", "bytes", "subschemas",
+        "pointers", "values that are not all gone through",
+    ],
+)  # fmt: skip
 def test_what_would_cost_too_much_is_refused_before_anything_is_done_with_it(document, words):
     with pytest.raises(InputError, match=words):
         Schema(document)

@@ -23,6 +23,10 @@ MAX_NODES = 100_000
 MAX_DEPTH = 100
 """Objects and arrays inside one another. llguidance reads 127 levels, jsonschema-rs 255."""
 
+MAX_POINTERS = 32 << 20
+"""Characters of the JSON pointers of all values together. A schema's graph and grammar name each subschema by its
+pointer, which repeats every key above it: 1 MiB of schema could otherwise need more memory than any machine has."""
+
 _LONG = 2_000
 """Characters of a place that are kept."""
 
@@ -44,10 +48,11 @@ def check(document: Any, where: str) -> None:
     Raises:
         InputError: With the JSON pointer of the first thing that is out of bounds.
     """
-    todo: list[tuple[Any, str, int]] = [(document, "", 1)]
-    size = nodes = 0
+    todo: list[tuple[Any, str, str, int, int]] = [(document, "", "", 0, 1)]
+    size = nodes = pointers = 0
     while todo:
-        value, place, depth = todo.pop()
+        value, above, step, length, depth = todo.pop()
+        place = f"{above}{step}"[:_LONG]
         nodes += 1
         if isinstance(value, Mapping | list | tuple):
             if depth > MAX_DEPTH:
@@ -55,17 +60,31 @@ def check(document: Any, where: str) -> None:
                     f"{where}: is nested deeper than {MAX_DEPTH} levels, at {place[:60]}…",
                     hint="State inner parts under $defs and refer to them.",
                 )
+            if nodes + len(todo) + len(value) > MAX_NODES:
+                raise _too_large(where)
             pairs = value.items() if isinstance(value, Mapping) else enumerate(value)
             for key, child in pairs:
                 size += _key(key, place, where) if isinstance(value, Mapping) else 1
-                todo.append((child, f"{place}/{escaped(key)}"[:_LONG], depth + 1))
+                further = f"/{escaped(key)}"
+                pointers += length + len(further)
+                todo.append((child, place, further, length + len(further), depth + 1))
             size += 2
         else:
             size += _scalar(value, place, where)
-        if size > MAX_BYTES or nodes + len(todo) > MAX_NODES:
+        if size > MAX_BYTES:
+            raise _too_large(where)
+        if pointers > MAX_POINTERS:
             raise InputError(
-                f"{where}: is larger than {MAX_BYTES >> 10} KiB or {MAX_NODES} values.", hint="State it in fewer words."
+                f"{where}: the pointers to its values are larger than {MAX_POINTERS >> 20} Mi characters together.",
+                hint="Shorten the keys that hold many others, or state inner parts under $defs and refer to them.",
             )
+
+
+def _too_large(where: str) -> InputError:
+    """The words for a schema of too many bytes or values."""
+    return InputError(
+        f"{where}: is larger than {MAX_BYTES >> 10} KiB or {MAX_NODES} values.", hint="State it in fewer words."
+    )
 
 
 def _key(key: Any, place: str, where: str) -> int:
