@@ -69,3 +69,27 @@ def test_a_format_of_some_fields_keeps_its_part():
     part = claims(whole.project(["verdict"]), ["letter"]).abstaining
     assert (part.answer, part.reasons) == ({"verdict": "unclear"}, "")
     assert claims(whole.project(["verdict", "why"]), ["letter"]).abstaining.reasons == "/why"
+
+
+def test_an_answer_that_is_not_small_is_refused():
+    with pytest.raises(InputError, match="the answer is larger than 16 KiB"):
+        abstaining({"answer": {"verdict": "unclear", "why": ["x" * (16 << 10)]}, "reasons": "/why"})
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        {"enum": [{"k": n} for n in range(40_000)]},
+        {"enum": [n + 0.5 for n in range(40_000)]},
+        {"anyOf": [{"minimum": n} for n in range(40_000)]},
+        {"properties": {str(n): {} for n in range(40_000)}},
+        {"items": {"$ref": "#/properties/a/items"}, "anyOf": [{"title": "t"}] * 40_000},
+    ],
+    ids=["objects", "floats", "branches", "properties", "recursive"],
+)
+def test_an_answer_that_is_much_work_to_check_is_refused_before_it_is_checked(items):
+    """It is checked while other callers wait, once for each reason that may come."""
+    stated = {"answer": {"a": [{"k": 39_999}] * 900, "why": []}, "reasons": "/why"}
+    wide = Schema({"properties": {"a": {"items": items}, "why": WHY}, "x-abstain": stated})
+    with pytest.raises(InputError, match="checking the answer takes more than 20000 comparisons"):
+        claims(wide, ["letter", "rule"])

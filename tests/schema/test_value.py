@@ -177,6 +177,13 @@ def test_a_value_whose_check_would_double_at_each_level_is_a_fault_and_not_a_han
     assert doubling.fault([[[]]]) is None
 
 
+def test_steps_are_counted_no_further_than_they_may_be():
+    """Each of 10,000 parts would be looked at by each of 10,000 patterns."""
+    patterns = {f"^{n}$": {"title": "n"} for n in range(10_000)}
+    schema = Schema({"patternProperties": patterns, "additionalProperties": {"$ref": "#"}})
+    assert "more than 1000000 steps" in str(schema.fault({f"a{n}": {} for n in range(10_000)}))
+
+
 def test_an_intertwined_schema_judges_without_words():
     """Words for a fault cost a look at every branch, gathered; a verdict does not."""
     schema = Schema(_chain(14, "anyOf"))

@@ -3,13 +3,14 @@
 It stands at the root: ``{"answer": …, "reasons": "/why"}``. The answer is given as it is, with the reasons in the list
 at that place; without ``reasons`` it says nothing of them. It is checked when the schema is read, with every reason
 that may come, alone and together (an input is not too short and too long at once), so that an abstaining answer is
-always valid.
+always valid. It is small, and small work to check (:data:`MAX_BYTES`, :data:`MAX_COMPARISONS`).
 """
 
 from __future__ import annotations
 
 import copy
 import itertools
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
@@ -18,6 +19,13 @@ from proseform.errors import InputError
 from proseform.schema import Schema, pointer
 from proseform.schema.projection import ABSTAIN
 from proseform.verdict import Why
+
+MAX_BYTES = 16 << 10
+"""Of the answer as JSON. It is copied and checked once for each reason that may come, while other callers wait; people
+write a few hundred bytes."""
+
+MAX_COMPARISONS = 20_000
+"""To check the answer once (:meth:`Schema.exceeds`): at most 20 ms. One that says in words that it is none takes 20."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +72,11 @@ def read(schema: Schema, inputs: Sequence[str]) -> Abstaining | None:
         abstaining.reasons and not isinstance(pointer.at(abstaining.answer, abstaining.reasons), list)
     ):
         raise InputError(f"{where}: 'reasons' is the JSON pointer of a list in the answer.")
+    if len(json.dumps(abstaining.answer)) > MAX_BYTES:
+        raise InputError(f"{where}: the answer is larger than {MAX_BYTES >> 10} KiB.")
     every = list(itertools.product(inputs, get_args(Why)))
+    if schema.exceeds(abstaining.given([f"{name}: {why}" for name, why in every]), MAX_COMPARISONS):
+        raise InputError(f"{where}: checking the answer takes more than {MAX_COMPARISONS} comparisons.")
     together = [[one for one in every if one[1] != size] for size in ("too_short", "too_long")]
     for chosen in ([], *([one] for one in every), *together) if abstaining.reasons else ([],):
         reasons = [f"{name}: {why}" for name, why in chosen]

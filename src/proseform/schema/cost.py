@@ -7,7 +7,8 @@ by the graph of :mod:`proseform.schema.graph`, each pair of subschema and part o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from proseform.errors import InputError
@@ -42,28 +43,58 @@ def looks(nodes: Mapping[str, Node], where: str) -> int:
     return max(counted.values())
 
 
-def steps(nodes: Mapping[str, Node], value: Any) -> int:
-    """How often a validator looks at a subschema to check one value; stops counting above :data:`MAX_STEPS`.
+def look(_: Node) -> int:
+    """What a look at a subschema counts: one step, whatever it says."""
+    return 1
+
+
+def comparisons(node: Node) -> int:
+    """What a look at a subschema counts with what it is compared with: names, subschemas, values of an ``enum``.
+
+    A text is found among texts at once; other values are compared one by one.
+
+    >>> comparisons(Node("", {"enum": ["a", "b"]})), comparisons(Node("", {"enum": [{}, 0.5]}))
+    (1, 3)
+    """
+    if isinstance(node.schema, bool):
+        return 1
+    enum, names = node.schema.get("enum", ()), node.schema.get("required", ())
+    listed = 0 if all(isinstance(value, str) for value in enum) else len(enum)
+    return 1 + len(node.edges) + listed + (len(names) if isinstance(names, list) else 0)
+
+
+def steps(nodes: Mapping[str, Node], value: Any, most: int = MAX_STEPS, weight: Callable[[Node], int] = look) -> int:
+    """How often a validator looks at a subschema to check one value; ``most + 1`` where that is more than ``most``.
+
+    It takes time for ``most`` steps at most: each edge from one pair of subschema and part to another is a step of its
+    own, so that more edges than ``most`` are more steps than that.
 
     >>> from proseform.schema.graph import graph
     >>> twice = graph({"allOf": [{"items": {"$ref": "#"}}, {"items": {"$ref": "#"}}]}, 2020, "schema")
-    >>> [steps(twice, value) for value in ([], [[]], [[[]]])]
-    [3, 11, 27]
+    >>> [steps(twice, value) for value in ([], [[]], [[[]]])], steps(twice, [[[]]], most=20)
+    ([3, 11, 27], 21)
     """
     counted: dict[tuple[str, int], int] = {}
     todo: list[tuple[str, Any]] = [("", value)]
+    edges = 0
     while todo:
         place, part = todo[-1]
         key = (place, id(part))
         if key in counted:
             todo.pop()
             continue
-        further = [pair for edge in nodes[place].edges for pair in _applied(edge, part)]
+        applied = (pair for edge in nodes[place].edges for pair in _applied(edge, part))
+        further = list(islice(applied, most + 1 - edges))
         open_pairs = [pair for pair in further if (pair[0], id(pair[1])) not in counted]
+        if edges + len(further) > most or len(todo) + len(open_pairs) > most:
+            return most + 1
         if open_pairs:
             todo += open_pairs
             continue
-        counted[key] = min(MAX_STEPS + 1, 1 + sum(counted[target, id(inner)] for target, inner in further))
+        edges += len(further)
+        counted[key] = weight(nodes[place]) + sum(counted[target, id(inner)] for target, inner in further)
+        if counted[key] > most:
+            return most + 1
         todo.pop()
     return counted["", id(value)]
 

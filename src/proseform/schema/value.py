@@ -122,6 +122,14 @@ class Schema:
         """How many subschemas are looked at to check a value; its parts are counted where the schema is recursive."""
         return cost.steps(self._nodes, value) if self._recursive else self.looks
 
+    def exceeds(self, value: Any, most: int) -> bool:
+        """Whether checking a value takes more than ``most`` comparisons, see :func:`.cost.comparisons`.
+
+        >>> Schema({"items": {"enum": [0.5, 1.5]}}).exceeds([1.5, 1.5], 7)
+        True
+        """
+        return cost.steps(self._nodes, value, most, cost.comparisons) > most
+
     def fault(self, value: Any) -> tuple[str, str] | None:
         """The first fault of a value as (JSON pointer, reason), or None where it conforms.
 
