@@ -126,6 +126,12 @@ def _nested(levels: int) -> dict:
     return document
 
 
+def _dynamic(count: int) -> dict:
+    """As many dynamic references as anchors that each may lead to."""
+    references = {f"b{n}": {"$dynamicRef": "#x"} for n in range(count)}
+    return {"properties": {**references, **{f"a{n}": {"$dynamicAnchor": "x"} for n in range(count)}}}
+
+
 class _Endless(list):
     """A list that tells a length above the limit and has no end."""
 
@@ -149,10 +155,11 @@ class _Endless(list):
         ({"properties": {str(n): True for n in range(60_000)}}, "more than 50000 subschemas"),
         ({"properties": {"k" * 700_000: {"properties": {str(n): {} for n in range(9_000)}}}}, "pointers to its"),
         ({"k" * 2_000: _Endless([0])}, "larger than"),
+        (_dynamic(10_000), "more than 50000 places"),
     ],
     ids=[
         "allOf chain", "anyOf chain", "oneOf chain", "depth 250", "depth 20,000", "values", "bytes", "subschemas",
-        "pointers", "values that are not all gone through",
+        "pointers", "values that are not all gone through", "dynamic references",
     ],
 )  # fmt: skip
 def test_what_would_cost_too_much_is_refused_before_anything_is_done_with_it(document, words):

@@ -18,6 +18,10 @@ from proseform.schema.pointer import escaped
 MAX_SUBSCHEMAS = 50_000
 """Of one schema; the largest public one has 17,000."""
 
+MAX_DYNAMIC = 50_000
+"""Edges from the dynamic references of one schema to the anchors that they may lead to: one for each pair. A draft's
+own meta-schema has some 70."""
+
 
 @dataclass(frozen=True, slots=True)
 class Edge:
@@ -66,7 +70,8 @@ def graph(document: Mapping[str, Any], draft: Number, where: str) -> dict[str, N
         where: What to call the schema in errors.
 
     Raises:
-        InputError: A reference that leads out of the schema, to nothing or to what is no schema, with its place.
+        InputError: A reference that leads out of the schema, to nothing or to what is no schema, with its place; more
+            than :data:`MAX_SUBSCHEMAS`, or than :data:`MAX_DYNAMIC`.
     """
     places = references.places_of(document)
     checked = set(map(id, kept(document, draft)))
@@ -87,7 +92,7 @@ def graph(document: Mapping[str, Any], draft: Number, where: str) -> dict[str, N
             todo += _followed(node, schema, resolver, places, where)
             if draft > REFERENCE_ALONE or "$ref" not in schema:
                 todo += _visited(node, schema, resolver, draft, where)
-    _movable(nodes)
+    _movable(nodes, where)
     return nodes
 
 
@@ -117,8 +122,12 @@ def _visited(
         yield target, child, inner
 
 
-def _movable(nodes: Mapping[str, Node]) -> None:
-    """Edges from each dynamic reference to every anchor that it may lead to."""
+def _movable(nodes: Mapping[str, Node], where: str) -> None:
+    """Edges from each dynamic reference to every anchor that it may lead to.
+
+    Raises:
+        InputError: More than :data:`MAX_DYNAMIC`.
+    """
     anchors: dict[str, list[str]] = {}
     for place, node in nodes.items():
         if isinstance(node.schema, Mapping):
@@ -126,6 +135,7 @@ def _movable(nodes: Mapping[str, Node]) -> None:
                 anchors.setdefault(f"#{name}", []).append(place)
             if node.schema.get("$recursiveAnchor") is True:
                 anchors.setdefault("#", []).append(place)
+    added = 0
     for node in nodes.values():
         if node.moving and isinstance(node.schema, Mapping):
             for keyword, reference in references.stated(node.schema):
@@ -133,4 +143,10 @@ def _movable(nodes: Mapping[str, Node]) -> None:
                     fragment = "#" + reference.partition("#")[2]
                     known = {edge.target for edge in node.edges if edge.keyword == keyword}
                     further = [place for place in anchors.get(fragment, ()) if place not in known]
+                    added += len(further)
+                    if added > MAX_DYNAMIC:
+                        raise InputError(
+                            f"{where}: its dynamic references may lead to more than {MAX_DYNAMIC} places, all counted.",
+                            hint="Write $ref where it is known what a reference leads to.",
+                        )
                     node.edges += [Edge(keyword, (keyword,), place, "same") for place in further]

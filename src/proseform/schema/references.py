@@ -31,9 +31,23 @@ def resolver_of(document: Mapping[str, Any], draft: Number, where: str) -> Any:
     """
     root = _SPECIFICATIONS[draft].create_resource(document)
     try:
-        return REGISTRY.with_resource(_BASE, root).resolver(_BASE).in_subresource(root)
+        return _crawled(REGISTRY.with_resource(_BASE, root)).resolver(_BASE).in_subresource(root)
     except (ValueError, AttributeError, TypeError) as error:
         raise InputError(f"{where}: an $id in it is no URI ({error}).") from error
+
+
+def _crawled(registry: Any) -> Any:
+    """A registry that was gone through once, where it can be; each reference to an anchor would else do so anew.
+
+    The drafts' own meta-schemas stay what their URIs mean, whatever identifiers a schema gives itself.
+    """
+    try:
+        crawled = registry.crawl()
+    except (ValueError, AttributeError, TypeError, LookupError):
+        return registry
+    if any(crawled[uri] is not resource for uri, resource in REGISTRY.items()):
+        return crawled.with_resources(REGISTRY.items()).crawl()
+    return crawled
 
 
 def inside(resolver: Any, schema: Mapping[str, Any], draft: Number, place: str, where: str) -> Any:
