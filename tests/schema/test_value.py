@@ -175,6 +175,16 @@ def test_a_long_chain_of_references_is_followed_to_its_end():
     assert schema.grammar == {"$ref": "#/$defs/d1000", "$defs": {"d1000": {"type": "boolean"}}}
 
 
+def test_what_requires_many_parts_is_judged_once_and_not_for_each_of_them():
+    """The parts are known to have a document only one after another, each through the one before."""
+    count = 12_000
+    chain = {
+        f"p{n}": {"type": "array", "minItems": 1, "items": {"$ref": f"#/properties/p{n - 1}"}} for n in range(1, count)
+    }
+    parts = {"p0": {"type": "null"}, **chain}
+    assert Schema({"type": "object", "properties": parts, "required": list(parts)}).fault({}) is not None
+
+
 def test_a_value_whose_check_would_double_at_each_level_is_a_fault_and_not_a_hang():
     doubling = Schema({"allOf": [{"items": {"$ref": "#"}}, {"items": {"$ref": "#"}}]})
     value: list = []
