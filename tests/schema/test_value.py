@@ -185,6 +185,22 @@ def test_what_requires_many_parts_is_judged_once_and_not_for_each_of_them():
     assert Schema({"type": "object", "properties": parts, "required": list(parts)}).fault({}) is not None
 
 
+def test_many_definitions_of_one_name_are_numbered():
+    count = 8_000
+    defs = {f"d{n}": {"properties": {"a": {"type": "null"}}} for n in range(count)}
+    uses = {f"p{n}": {"$ref": f"#/$defs/d{n}/properties/a"} for n in range(count)}
+    names = list(Schema({"properties": uses, "$defs": defs}).grammar["$defs"])
+    assert names == ["a", *(f"a_{n}" for n in range(2, count + 1))]
+
+
+def test_a_chain_of_references_is_followed_once_and_not_from_each_of_its_links():
+    count = 12_000
+    chain = {f"d{n}": {"$ref": f"#/$defs/d{n + 1}"} for n in range(count)}
+    uses = {f"p{n}": {"$ref": f"#/$defs/d{n}"} for n in range(count)}
+    schema = Schema({"properties": uses, "$defs": {**chain, f"d{count}": {"type": "null"}}})
+    assert list(schema.grammar["$defs"]) == [f"d{count}"]
+
+
 def test_a_value_whose_check_would_double_at_each_level_is_a_fault_and_not_a_hang():
     doubling = Schema({"allOf": [{"items": {"$ref": "#"}}, {"items": {"$ref": "#"}}]})
     value: list = []
