@@ -165,7 +165,7 @@ def test_a_schema_that_is_nested_too_deeply_is_refused(server, depth):
 def test_json_of_very_many_values_is_refused_before_it_is_read(server, unit):
     """Values take much more room than their text, and nobody else is answered while they are made."""
     content = f'{{"inputs": {json.dumps(INPUTS)}, "schema": {{"enum": [{unit * 1_000_001}0]}}}}'
-    assert "1,000,000 values" in error(server.post("/v1/tasks/toy/answer", content=content), 413, "input")
+    assert "1,000,000 values" in error(server.post("/v1/tasks/toy/answer", content=content), 413, "too_large")
 
 
 @pytest.mark.parametrize(
