@@ -113,6 +113,8 @@ def test_planted_quotes_verify_nothing(value, where):
         ("- 4 years of work\n- a lathe", False),
         ("4 years of work\nLathe", False),
         ("4 years of work\n\na lathe", False),
+        ("A lathe\n\nin use for 4 years", False),  # a blank line parts what is above, too
+        (f"non-lathe{' x' * 147} 4 years", False),  # a word that begins before what is looked at is none
         ("- 4 years with\n  a lathe", True),  # the second line goes on within the sentence
         ("Worked with a lathe,\nof which\nfor 4 years", True),
         ("4 years of work\n- Lathe: 4 years", True),  # where it stands the second time

@@ -159,7 +159,8 @@ def _supports(
             return True
         if quotes.weight(quote) < LEAST_BESIDE:
             return False
-        line = _line(text, *span).casefold()
+        first, last = _line(text, *span)
+        line = text[first:last].casefold()
         return any(quotes.stands(term.casefold(), line) for term in names)
     return quotes.weight(quote) >= (source.least or LEAST) or (not source.least and numbers.alone(quote))
 
@@ -179,18 +180,18 @@ def lowered(text: str) -> str:
     return "".join(low if len(low := char.lower()) == 1 else char for char in text)
 
 
-def _line(text: str, start: int, end: int) -> str:
-    """The line, or lines, of a span; of a longer one the words next to it."""
-    before, after = text[max(0, start - LINE) : start], text[end : end + LINE]
-    if "\n" in before:
-        before = before.rpartition("\n")[2]
+def _line(text: str, start: int, end: int) -> tuple[int, int]:
+    """Where the line, or lines, of a span begin and end; of a longer one the words next to it."""
+    first, last = max(0, start - LINE), min(len(text), end + LINE)
+    if (above := text.rfind("\n", first, start)) >= 0:
+        first = above + 1
     elif start > LINE:
-        before = before.partition(" ")[2]
-    if "\n" in after:
-        after = after.partition("\n")[0]
+        first = text.find(" ", first, start) + 1 or start
+    if (below := text.find("\n", end, last)) >= 0:
+        last = below
     elif end + LINE < len(text):
-        after = after.rpartition(" ")[0]
-    return before + text[start:end] + after
+        last = max(end, text.rfind(" ", end, last))
+    return first, last
 
 
 def _stands_beside(named: Any, line: str) -> bool:
@@ -200,28 +201,31 @@ def _stands_beside(named: Any, line: str) -> bool:
 
 def _going_on(text: str, start: int, end: int) -> str:
     """The line of a span, and the lines around it that are one sentence with it: a line goes on in a small letter."""
-    above = text[max(0, start - LINE) : start].split("\n")
-    below = text[end : end + LINE].split("\n")
-    line = above.pop() + text[start:end] + below.pop(0)
-    while above and _goes_on(line):
-        line = f"{above.pop()}\n{line}"
-    while below and _goes_on(below[0]):
-        line = f"{line}\n{below.pop(0)}"
-    return line
+    first, last = _line(text, start, end)
+    while start - first < LINE and text[first - 1 : first] == "\n" and _goes_on(text[first:last]):
+        first, _ = _line(text, first - 1, first - 1)
+    while last - end < LINE and text[last : last + 1] == "\n" and _goes_on(text[last + 1 : last + LINE]):
+        _, last = _line(text, last + 1, last + 1)
+    return text[first:last]
 
 
-def _goes_on(line: str) -> bool:
-    """Whether a line begins within a sentence."""
-    return line.lstrip()[:1].islower()
+def _goes_on(lines: str) -> bool:
+    """Whether the first of some lines begins within a sentence; a blank one does not."""
+    return lines.partition("\n")[0].lstrip()[:1].islower()
 
 
 def _owed(source: Source, beside: Mapping[str, Any]) -> str:
     """What a quote that stands somewhere fails to do there, in words."""
-    named = source.names or source.states or source.beside
-    if not named:
-        return f"does not show anything by fewer than {source.least} letters"
-    fails = "is on no line with" if named == source.beside else "does not show"
-    return f"{fails} {json.dumps(beside.get(named), ensure_ascii=False)[:60]}"
+    if shows := source.names or source.states:
+        return f"does not show {_shown(beside.get(shows))}"
+    if source.beside:
+        return f"is on no line with {_shown(beside.get(source.beside))}"
+    return f"does not show anything by fewer than {source.least} letters"
+
+
+def _shown(part: Any) -> str:
+    """The beginning of a part of a value, as JSON."""
+    return json.dumps(part, ensure_ascii=False)[:60]
 
 
 def due(beside: Mapping[str, Any], value: Any, derivation: Derivation, absent: frozenset[str]) -> Any:
@@ -258,8 +262,7 @@ def _inconsistent(
         return str(error)
     if follows is NOTHING or same(part, follows):
         return ""
-    shown = [json.dumps(one, ensure_ascii=False)[:60] for one in (part, follows)]
-    return f"{shown[0]} does not follow: {shown[1]}"
+    return f"{_shown(part)} does not follow: {_shown(follows)}"
 
 
 def _alternatives(text: str, split: Collection[str]) -> list[str]:
