@@ -13,6 +13,7 @@ import os
 import re
 import secrets
 import time
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -152,34 +153,34 @@ class Shelf:
             batches = self.records(owner, "batch")
             if any(batch["status"] in OPEN and batch["input_file_id"] == number for batch in batches):
                 raise InputError("An open batch needs the file.", hint="Cancel it first.")
-            self._delete(self._folder(owner) / f"{number}.json")
+            _delete(self._folder(owner), {number})
 
     def clear(self, owner: str, number: str) -> None:
         """Delete a batch's journal, and the draft of its results."""
-        _clear(self._folder(owner), number)
+        _clear(self._folder(owner), {number})
 
     def used(self, owner: str, without: str = "") -> int:
         """The bytes of a key's files, journals and records included, but for those of one batch's work."""
-        left_out = f"{without}.jsonl" if without else None
         found = self._folder(owner).iterdir()
-        return sum(_size(path) for path in found if not left_out or not path.name.lstrip(".").startswith(left_out))
+        return sum(_size(path) for path in found if not without or _data_of(path) != without)
 
     def open(self) -> list[tuple[str, dict[str, Any]]]:
         """The batches that have not ended, the oldest first, each with its key's id.
 
         What is too old is deleted, but for files that these batches need.
         """
-        found, old = [], []
+        found, old = [], defaultdict[Path, set[str]](set)
         for path in self.root.glob("*/*.json"):
             record = _read(path)
             if record is None:
                 continue
             if not self._young(record):
-                old.append(path)
+                old[path.parent].add(path.stem)
             elif record["object"] == "batch" and record["status"] in OPEN:
                 found.append((record["created_at"], path.parent.name, record))
         needed = {record["input_file_id"] for _, _, record in found}
-        self._sweep([path for path in old if path.stem not in needed])
+        for folder, numbers in old.items():
+            _delete(folder, numbers - needed)
         ordered = sorted(found, key=lambda entry: entry[:2])
         return [("" if name == _NOBODY else name, record) for _, name, record in ordered]
 
@@ -227,22 +228,6 @@ class Shelf:
         """Whether a record is still kept."""
         return bool(record["created_at"] + self.keep_s > self.clock())
 
-    def _sweep(self, old: Collection[Path]) -> None:
-        """Delete records behind what belongs to them; a folder is looked through once for all of its own."""
-        known = set(old)
-        for folder in {path.parent for path in old}:
-            for path in folder.iterdir():
-                record = folder / f"{path.name.lstrip('.').partition('.')[0]}.json"
-                if record in known and path != record:
-                    path.unlink(missing_ok=True)
-        for path in old:
-            path.unlink(missing_ok=True)
-
-    def _delete(self, path: Path) -> None:
-        """Delete a record, and what belongs to it."""
-        _clear(path.parent, path.stem)
-        path.unlink(missing_ok=True)
-
     def _folder(self, owner: str) -> Path:
         """A key's folder."""
         folder = self.root / (owner or _NOBODY)
@@ -272,8 +257,21 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _clear(folder: Path, number: str) -> None:
-    """Delete the data of a file or a batch, and drafts of them."""
-    for pattern in (f"{number}.jsonl*", f".{number}.jsonl*"):
-        for path in folder.glob(pattern):
+def _data_of(path: Path) -> str:
+    """The id of the file or the batch of which a path holds data, or a draft of them; empty for a record."""
+    number, _, kind = path.name.lstrip(".").partition(".")
+    return number if kind.startswith("jsonl") else ""
+
+
+def _clear(folder: Path, numbers: Collection[str]) -> None:
+    """Delete the data of files and batches, and drafts of them; one look through the folder for all."""
+    for path in folder.iterdir():
+        if _data_of(path) in numbers:
             path.unlink(missing_ok=True)
+
+
+def _delete(folder: Path, numbers: Collection[str]) -> None:
+    """Delete records, behind what belongs to them."""
+    _clear(folder, numbers)
+    for number in numbers:
+        (folder / f"{number}.json").unlink(missing_ok=True)
