@@ -3,7 +3,7 @@
 import itertools
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from proseform.errors import InputError
@@ -222,6 +222,7 @@ def test_a_tasks_own_patterns_are_looked_for_beside_the_cores():
     assert "(bribe)" in noticed(Input.of(text), own).findings[0].message
 
 
+@example("\ufdfa" * 12)  # each is eighteen letters apart
 @given(st.text(max_size=12))
 def test_folding_a_folded_word_changes_nothing(word):
     assert folded(folded(word)) == folded(word)

@@ -215,13 +215,13 @@ def core() -> Patterns:
 
 
 def folded(word: str) -> str:
-    """A word without case and accents.
+    """A word without case and accents, or the beginning of a very long one.
 
     >>> folded("Précédentes")
     'precedentes'
     """
     apart = unicodedata.normalize("NFKD", word[:_LONGEST])
-    return "".join(one for one in apart.casefold() if not unicodedata.combining(one))
+    return "".join(one for one in apart.casefold() if not unicodedata.combining(one))[:_LONGEST]
 
 
 def _of_lists(table: Any, where: str) -> None:
