@@ -21,11 +21,12 @@ from proseform.schema.projection import ABSTAIN
 from proseform.verdict import Why
 
 MAX_BYTES = 16 << 10
-"""Of the answer as JSON. It is copied and checked once for each reason that may come, while other callers wait; people
-write a few hundred bytes."""
+"""Bytes of the answer as JSON. It is copied and checked once for each reason that may come, while other callers wait;
+people write a few hundred."""
 
 MAX_COMPARISONS = 20_000
-"""To check the answer once (:meth:`Schema.exceeds`): at most 20 ms. One that says in words that it is none takes 20."""
+"""Comparisons to check the answer once (:meth:`Schema.exceeds`), with all reasons in it; one of a few fields takes some
+twenty."""
 
 
 @dataclass(frozen=True)

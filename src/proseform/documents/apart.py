@@ -73,7 +73,7 @@ def extract(
 
 
 def is_plain(data: bytes, suffix: str) -> bool:
-    """Whether a document is plain text by its name, its beginning, and its bytes, as whoever reads it would tell."""
+    """Whether a document is plain text, by its name, its bytes, and what tells kinds apart (:mod:`.kinds`)."""
     markup = any(mark in data[:1024] for mark in _MARKUP)
     if suffix != ".txt" or len(data) > _PLAIN_BYTES or b"\0" in data or markup:
         return False

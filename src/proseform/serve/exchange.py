@@ -198,7 +198,8 @@ def read(data: bytes | str, what: str) -> Any:
         TooLargeError: It may hold more than :data:`MOST_VALUES` values.
     """
     if len(data) > MOST_VALUES and _values(data) > MOST_VALUES:
-        raise TooLargeError(f"{what} has more than {MOST_VALUES:,} values.", hint="Send less.")
+        hint = "Send less. Each comma and each opening bracket counts, within texts too."
+        raise TooLargeError(f"{what} may hold more than {MOST_VALUES:,} values.", hint=hint)
     try:
         return json.loads(data, parse_constant=strict.no_constant, parse_float=strict.finite)
     except RecursionError as error:
