@@ -10,7 +10,7 @@ from typing import Any, cast
 from proseform.claims.derivations import OPTIONS, REQUIRED, Derivation, Operator, Weight, number
 from proseform.errors import InputError
 
-FROM, SUPPORTS, DERIVE, ABSENT = "x-from", "x-supports", "x-derive", "x-absent"
+FROM, SUPPORTS, DERIVE, ABSENT, COVERS = "x-from", "x-supports", "x-derive", "x-absent", "x-covers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,11 @@ def absence(stated: Any, where: str) -> Absence:
     return Absence(
         _inputs(stated, where, ABSENT), _text(stated.get("names"), where, ABSENT), _split(stated, where, ABSENT)
     )
+
+
+def covered(stated: Any, where: str) -> tuple[str, ...]:
+    """The inputs that what lies beneath is meant to cover."""
+    return _inputs({"input": stated}, where, COVERS)
 
 
 def source(node: Mapping[str, Any], where: str) -> Source:

@@ -14,13 +14,13 @@ from typing import Any
 from proseform.claims import abstaining, keywords
 from proseform.claims.abstaining import Abstaining
 from proseform.claims.derivations import Derivation
-from proseform.claims.keywords import ABSENT, DERIVE, FROM, SUPPORTS, Absence, Source
+from proseform.claims.keywords import ABSENT, COVERS, DERIVE, FROM, SUPPORTS, Absence, Source
 from proseform.errors import InputError
 from proseform.schema import Schema
 
 Synonyms = Mapping[str, tuple[str, ...]]
 """A name, case folded, to other names of the same thing."""
-_KEYWORDS = frozenset({FROM, SUPPORTS, DERIVE, ABSENT})
+_KEYWORDS = frozenset({FROM, SUPPORTS, DERIVE, ABSENT, COVERS})
 
 
 @dataclass(frozen=True)
@@ -108,6 +108,8 @@ def _read(schema: Schema, inputs: tuple[str, ...], absent: frozenset[str], share
             keywords.derivation(node[DERIVE], where)
         if ABSENT in node:
             _check(keywords.absence(node[ABSENT], where).inputs, inputs, where, ABSENT)
+        if COVERS in node:
+            _check(keywords.covered(node[COVERS], where), inputs, where, COVERS)
     return Claims(schema, bool(stating), absent, shared, abstaining.read(schema, inputs))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -62,30 +62,52 @@ def accepted(plan: Plan, verdict: Verdict) -> bool:
     return verdict.ok or plan.bundle.accept == "valid"
 
 
-def noticed(plan: Plan, prose: Verdict, value: Any) -> dict[str, Sequence[Finding]]:
-    """What there is to say of each input: its own findings, and what it names while nothing is quoted for it.
+def noticed(plan: Plan, prose: Verdict, answer: Verdict, value: Any) -> dict[str, Sequence[Finding]]:
+    """What there is to say of each input: its own findings, and what of it the answer overlooks, as rules can tell.
+
+    It names what nothing is quoted for, or says what nothing is taken from though the schema says that it is covered.
 
     Args:
         plan: Has the inputs.
         prose: The verdict on the evaluation, which states more than the answer does; of free prose it states nothing.
+        answer: The verdict on the answer.
         value: The answer.
     """
     read = prose.ok and prose.value is not None
     task, stated = plan.task, plan.task.claims if plan.task and read else plan.claims
-    said = prose.value if read else value
-    found = claims.unquoted(said, stated, plan.inputs, task.synonyms) if task and stated else ()
+    said, judged = (prose.value, prose) if read else (value, answer)
+    if task is None or stated is None:
+        return {name: given.findings for name, given in plan.inputs.items()}
+    unquoted = {(one.input, one.start, one.end) for one in claims.unquoted(said, stated, plan.inputs, task.synonyms)}
+    uncovered = set(claims.uncovered(said, stated, plan.inputs, judged.evidence)) if judged.ok else set()
     return {
-        name: (*given.findings, *_told(given, sorted({(one.start, one.end) for one in found if one.input == name})))
+        name: (*given.findings, *_told("unquoted", given, unquoted, name), *_told("uncovered", given, uncovered, name))
         for name, given in plan.inputs.items()
     }
 
 
-def _told(given: Input, spans: Sequence[tuple[int, int]]) -> Iterator[Finding]:
-    """Findings of what an input names; at most so many as of any kind, and then how many more."""
+_WORDS = {
+    "unquoted": (
+        'It names "{}", and nothing is quoted for it.',
+        "It names {} more things for which nothing is quoted.",
+    ),
+    "uncovered": ('Nothing is taken from "{}".', "Nothing is taken from {} more sentences."),
+}
+"""What is said of a place, and how many more there are, by the kind of finding."""
+
+MOST_SHOWN = 80
+"""Characters of an input that a finding repeats."""
+
+
+def _told(kind: str, given: Input, places: Collection[tuple[str, int, int]], name: str) -> Iterator[Finding]:
+    """Findings of places in one of the inputs; at most so many as of any kind, and then how many more."""
+    spans = sorted((start, end) for of, start, end in places if of == name)
+    one, more = _WORDS[kind]
     for start, end in spans[:MOST_FINDINGS]:
-        yield Finding("unquoted", f'It names "{given.raw[start:end]}", and nothing is quoted for it.', start, end)
+        shown = given.raw[start : min(end, start + MOST_SHOWN)] + ("…" if end - start > MOST_SHOWN else "")
+        yield Finding(kind, one.format(shown), start, end)
     if len(spans) > MOST_FINDINGS:
-        yield Finding("unquoted", f"It names {len(spans) - MOST_FINDINGS} more things for which nothing is quoted.")
+        yield Finding(kind, more.format(len(spans) - MOST_FINDINGS))
 
 
 def _span(role: Role) -> AbstractContextManager[spans.Span]:

@@ -39,7 +39,7 @@ def outcome(state: State, completion: Completion, value: Any, judged: Verdict) -
         prompt_tokens=prompted if prompted.keys() == spent_by.keys() else None,
         tries=state.tries + state.mends + 1,
         grounded=grounding(value, taken.text, plan.schema),
-        findings=judging.noticed(plan, taken.verdict, value),
+        findings=judging.noticed(plan, taken.verdict, judged, value),
         recomputed=(*mending.standing(taken, state.told), *taken.recomputed),
         **rest,
     )
