@@ -19,7 +19,7 @@ Six keywords, which validators pass over and engines never see:
     stated.py      those of a whole schema, read once and checked
     judged.py      a value judged by them, with the evidence
     recomputed.py  what follows, computed anew where a value says otherwise
-    struck.py      what is quoted for a thing that no input names, taken out
+    struck.py      what is quoted for a thing that no input names, or stands beside another thing, taken out
     covering.py    the sentences of an input that a value passes over
     bearing.py     the lines that bear on what is quoted at a place
     marked.py      the inputs with their quotes marked, for pages
@@ -34,11 +34,12 @@ from proseform.claims.judged import judge, unquoted
 from proseform.claims.marked import marked
 from proseform.claims.recomputed import recomputed, undated
 from proseform.claims.stated import Claims, Synonyms, claims
-from proseform.claims.struck import struck
+from proseform.claims.struck import astray, struck
 
 __all__ = [
     "Claims",
     "Synonyms",
+    "astray",
     "bearing",
     "claims",
     "judge",

@@ -1,8 +1,9 @@
 """Where an evaluation that was not accepted goes on.
 
 A *mend* leaves the evaluator less to choose from, by a rule, so that it is asked as it was before, and not counted as a
-try: a quote for what no input names is struck out; a quote that bears on nothing is written again, out of the lines
-that do; periods that run to the present get their date. Where no rule helps, the evaluator tries again, sampled, behind
+try: a quote for what no input names is struck out, and a text that stands beside another thing than the one it is said
+of; a quote that bears on nothing is written again, out of the lines that do; periods that run to the present get their
+date. Where no rule helps, the evaluator tries again, sampled, behind
 what was sound.
 """
 
@@ -63,6 +64,7 @@ def mended(plan: Plan, prose: str) -> Kept | None:
         kept = _dated(task.write, value, place) if place else None
     else:
         kept = _struck(plan, task, task.write, value, verdict.where)
+        kept = kept or _astray(plan, task, task.write, value, verdict.where)
         kept = kept or _misquoted(plan, task, task.write, value, verdict.where)
     return None if kept is None or tokens.special(kept.text) else kept
 
@@ -107,6 +109,19 @@ def _struck(plan: Plan, task: Task, write: Write, value: Any, place: str) -> Kep
     before, after = write(value), write(without[0])
     same_first, same_last = _alike(before, after), _alike(before[::-1], after[::-1])
     return Kept(after[: max(same_first, len(after) - same_last)], after, told=without[1])
+
+
+def _astray(plan: Plan, task: Task, write: Write, value: Any, place: str) -> Kept | None:
+    """Behind what a text was said of and does not stand beside, without the text; what comes then is expected again."""
+    if plan.bundle.accept != "recomputed":
+        return None
+    without = claims.astray(value, place, task.claims, plan.inputs)
+    if without is None:
+        return None
+    result, beside, told = without
+    until, _ = _until(write, result, beside)
+    kept, expected = until + pointer.at(result, beside), write(result)
+    return Kept(kept, expected, told=told) if expected.startswith(kept) else None
 
 
 def _misquoted(plan: Plan, task: Task, write: Write, value: Any, place: str) -> Kept | None:
