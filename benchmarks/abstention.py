@@ -3,7 +3,7 @@
     python -m benchmarks.abstention                             every level of the shipped task, 2,000 own cases each
     python -m benchmarks.abstention --folder DIR --input cv     and the documents of each folder in DIR, as one input
 
-For each level the rule is learnt from 5,000 training cases and calibrated on 1,000 held-out ones, as a run does it; own
+For each level the rule is learnt from 5,000 training cases and calibrated on 5,000 held-out ones, as a run does it; own
 cases are those of the split ``test``. A folder's documents are read as ``proseform read`` does; those that are refused
 there are counted apart. Beside it: the processor time of one decision.
 """

@@ -6,7 +6,8 @@
 generator's words. Each is judged with CVs of the level's held-out cases, which were made for other jobs. The bundle's
 rule on strange cases is left out, so that what comes behind it is measured. A requirement is *read* where the answer
 has one of its kind whose subject holds the right one or stands in it, and *wholly* read where subject, importance and
-what is needed of it are the very ones. Only what is answered counts.
+what is needed of it are the very ones. One that is not read is *told of* where a finding says that nothing is taken
+from a sentence that its words stand in. Only what is answered counts.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ def main(
     finally:
         close(engine)
     given = [
-        (advert, one.prose_verdict.value["requirements"])
+        (advert, one.prose_verdict.value["requirements"], passed(one, advert.text))
         for advert, one in zip(judged, outcomes, strict=True)
         if isinstance(one, Answer)
     ]
@@ -89,6 +90,12 @@ def read(folder: Path) -> list[Advert]:
     return [Advert((folder / row["advert"]).read_text(encoding="utf-8"), tuple(row["requirements"])) for row in rows]
 
 
+def passed(answer: Answer, text: str) -> list[str]:
+    """The sentences of an advertisement that an answer says it takes nothing from."""
+    told = (one for one in answer.findings.get("job", ()) if one.kind == "uncovered")
+    return [text[one.start : one.end] for one in told if one.start is not None]
+
+
 def compared(asked_for: Sequence[Row], stated: Sequence[Row]) -> Iterator[tuple[Row, bool, bool]]:
     """Each requirement of an advertisement, with whether an answer reads it, and wholly."""
     for row in asked_for:
@@ -96,27 +103,37 @@ def compared(asked_for: Sequence[Row], stated: Sequence[Row]) -> Iterator[tuple[
         yield row, bool(found), any(_whole(one) == _whole(row) for one in found)
 
 
-def table(given: Sequence[tuple[Advert, Sequence[Row]]]) -> Iterator[str]:
+def table(given: Sequence[tuple[Advert, Sequence[Row], Sequence[str]]]) -> Iterator[str]:
     """The lines of a table in Markdown.
 
     Args:
-        given: Advertisements, each with the requirements that an answer states.
+        given: Advertisements, each with the requirements that an answer states and the sentences that it tells of.
     """
     counted: dict[str, list[bool]] = defaultdict(list)
     kinds: dict[str, list[bool]] = defaultdict(list)
-    for advert, stated in given:
+    for advert, stated, told in given:
+        missed = []
         for row, found, wholly in compared(advert.requirements, stated):
             counted["read"].append(found)
             counted["… wholly"].append(wholly)
             kinds[row["kind"]].append(found)
+            if not found:
+                missed.append(row)
+                counted["not read: told of"].append(any(_asked(row, sentence) for sentence in told))
             if row["kind"] == YEARS:
                 counted[f"years of experience, where they stand {advert.years}: read"].append(found)
         counted["stated, and asked for"] += [any(_alike(one, row) for row in advert.requirements) for one in stated]
+        counted["sentences told of: not read"] += [any(_asked(row, sentence) for row in missed) for sentence in told]
         if advert.years == "none":
             counted["no years of experience asked for: none stated"].append(all(row["kind"] != YEARS for row in stated))
     yield from HEAD
     for name, good in (*counted.items(), *sorted(kinds.items(), key=lambda one: -len(one[1]))):
         yield share(name, sum(good), len(good))
+
+
+def _asked(row: Row, sentence: str) -> bool:
+    """Whether the words of a requirement stand in a sentence."""
+    return stands((row.get("subject") or row["needs"]).casefold(), sentence.casefold())
 
 
 def _alike(one: Row, other: Row) -> bool:

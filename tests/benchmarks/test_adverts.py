@@ -42,11 +42,15 @@ def test_a_requirement_is_read_by_kind_and_subject_and_wholly_with_the_rest() ->
 
 
 def test_the_table_counts_them() -> None:
-    lines = list(adverts.table([(Advert("", (TIME, GO)), [TIME, SQL]), (Advert("", (GO,)), [GO, TIME])]))[2:]
+    told = ["Two years at work", "some Go, please"]
+    given = [(Advert("", (TIME, GO)), [TIME, SQL], told), (Advert("", (GO,)), [GO, TIME], ["Go on."])]
+    lines = list(adverts.table(given))[2:]
     counts = {line.split(" | ")[0].strip("| "): line.split(" | ")[1] for line in lines}
     assert counts == {
         "read": "2 of 3",
         "… wholly": "2 of 3",
+        "not read: told of": "1 of 1",
+        "sentences told of: not read": "1 of 3",
         "years of experience, where they stand first: read": "1 of 1",
         "stated, and asked for": "2 of 4",
         "no years of experience asked for: none stated": "0 of 1",

@@ -1,5 +1,6 @@
 """The one path of an answer, on engines that say what they are told, and on models that know nothing."""
 
+import copy
 import json
 import re
 import time
@@ -15,6 +16,7 @@ from proseform.infer import refusals
 from proseform.infer.answer import Answer, answer, answers, formatted
 from proseform.infer.chain import TRIES
 from proseform.infer.grounding import grounding
+from proseform.input import Input
 from proseform.laws import written
 from proseform.schema import Schema
 from proseform.tasks.cv import unread
@@ -284,6 +286,32 @@ def test_an_answer_says_what_was_noticed_of_its_inputs(task):
     assert kinds == [("invisible", "\u200b"), ("special_token", "<|im_end|>"), ("special_token", "<|im_start|>")]
 
 
+def test_a_line_of_the_job_that_an_evaluation_passes_over_is_told():
+    """A requirement that is left out is nobody's gap: the answer is verified, and says what it takes nothing from."""
+    cv = tasks.load("cv")
+    case = cv.gold[0]
+    lines = ["- Bookbinding, 3 years", "- a forklift licence"]
+    job = Input.of("\n".join([case.inputs["job"].rstrip(), *lines, "", "We are many."]))
+    given = answer(scripted(cv, case.prose, json.dumps(case.answer)), cv, {**case.inputs, "job": job}).as_dict()
+    assert given["verdict"] == "verified"
+    found = [one for one in given["findings"]["job"] if one["kind"] == "uncovered"]
+    assert [job.raw[one["start"] : one["end"]] for one in found] == lines
+    assert found[0]["message"] == 'Nothing is taken from "- Bookbinding, 3 years".'
+    whole = answer(scripted(cv, case.prose, json.dumps(case.answer)), cv, case.inputs).as_dict()
+    assert "job" not in whole["findings"]
+
+
+def test_of_what_is_passed_over_twenty_sentences_are_told_and_the_rest_counted():
+    cv = tasks.load("cv")
+    case = cv.gold[0]
+    more = "".join(f"\n- {'so ' * 30}{number}" for number in range(30))
+    job = case.inputs["job"].rstrip() + more
+    given = answer(scripted(cv, case.prose, json.dumps(case.answer)), cv, {**case.inputs, "job": job}).as_dict()
+    found = [one["message"] for one in given["findings"]["job"]]
+    assert found[:20] == [f'Nothing is taken from "- {("so " * 30)[:78]}…".'] * 20
+    assert found[20:] == ["Nothing is taken from 10 more sentences."]
+
+
 def test_what_an_evaluation_overlooks_is_told():
     """Who finds no evidence for anything is consistent, and verified; each thing that the CV names is a finding."""
     cv = tasks.load("cv")
@@ -514,6 +542,37 @@ def test_what_a_try_writes_again_from_before_a_strike_forgets_it(again):
     assert prefills == ["", struck, cut(case.prose, at), *([struck] if again else [])]
     assert (given.prose, given.tries) == (case.prose, len(prefills))
     assert [one.pointer.rpartition("/")[2] for one in given.recomputed] == ["quotes"] * again
+
+
+def _astray(case):
+    """A case's evaluation that asks of a skill what another line asks for, up to that skill, and what that is."""
+    asked = case.answer["requirements"]
+    needs = next((one["needs"] for one in asked if one["needs"] and one["kind"] == "skill"), "")
+    at = next((n for n, one in enumerate(asked) if not one["needs"] and one["kind"] == "skill"), None)
+    if not needs or at is None:
+        return None
+    spoilt = copy.deepcopy(case.answer)
+    spoilt["requirements"][at]["needs"] = needs
+    line = next(n for n, one in enumerate(case.prose.splitlines()) if f" skill {asked[at]['subject']}: " in one)
+    kept = cut(case.prose, line) + case.prose.splitlines()[line].partition(": ")[0]
+    return spoilt, kept, needs, f"/requirements/{at}/needs"
+
+
+@pytest.mark.parametrize("accept", ["recomputed", ""])
+def test_what_is_said_of_another_line_is_struck_out_and_told_and_the_evaluator_goes_on_from_there(accept):
+    cv = tasks.load("cv")
+    case = next(one for one in cv.generate("real", "valid", 7, 90) if _astray(one))
+    spoilt, kept, needs, place = _astray(case)
+    engine = recomputing(cv, [cv.write(spoilt), case.prose], accept=accept)
+    given = answer(engine, cv, case.inputs)
+    assert (given.prose, given.tries) == (case.prose, 2)
+    _, second = [request for request in engine.requests if request.role == "evaluator"]
+    if accept:
+        assert second.prefill == kept
+        assert [(one.pointer, one.said, one.follows) for one in given.recomputed] == [(place, needs, "")]
+    else:
+        assert second.prefill == kept.rpartition("\n")[0] + "\n"
+        assert given.recomputed == ()
 
 
 def test_every_quote_that_was_struck_out_is_told():

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from proseform.claims import dates
-from proseform.tasks.cv import synonyms, vacancy
-from proseform.tasks.cv.data import data, deeds
+from proseform.claims.quotes import stands
+from proseform.tasks.cv import advert, synonyms, vacancy
+from proseform.tasks.cv.data import data, deeds, more
 from proseform.tasks.cv.filling import Filling
 
 AROUND = ("around.en", "duties.en")
@@ -23,11 +24,11 @@ AROUND = ("around.en", "duties.en")
 LANGUAGES = ("en", "de", "fr")
 FOREIGN = ("de", "fr")
 SENTENCES = tuple(f"{kind}.{language}" for kind in ("deeds", "usage") for language in LANGUAGES)
-FILES = ("skills", "professions", "aliases", "study", "credentials", *SENTENCES, "syllables", *AROUND)
+FILES = ("skills", "professions", "aliases", "study", "credentials", *SENTENCES, "adverts.en", "syllables", *AROUND)
 WORDS: Mapping[str, Mapping[str, Any]] = {name: data(f"words/{name}") for name in FILES} | {
-    f"deeds.{language}": deeds(language) for language in LANGUAGES
-}
-"""The words; the sentences of a language are those of its two files."""
+    f"deeds.{language}": deeds(language) for language in FOREIGN
+} | {"deeds.en": more("en", advert.LONG.wordings)}  # fmt: skip
+"""The words; the sentences of a language are those of its two files, of English three."""
 PROFESSIONS: Sequence[Mapping[str, Any]] = WORDS["skills"]["profession"]
 SKILLS = {skill for profession in PROFESSIONS for skill in profession["skills"]}
 ALIASES = [(skill, alias) for table in WORDS["aliases"].values() for skill, names in table.items() for alias in names]
@@ -42,7 +43,7 @@ PARTS_OF_PRODUCTS = {
 """Skills whose name has another skill inside: the whole list."""
 KINDS = {
     "skill": {"skill"}, "skill_level": {"skill", "level"}, "skill_years": {"skill", "years"}, "experience": {"years"},
-    "degree": {"degree", "field"}, "degree_close": {"degree", "field"}, "language": {"language", "level"},
+    "degree": {"degree", "field"}, "language": {"language", "level"},
     "certificate": {"certificate"}, "place": {"place"}, "permit": {"permit"}, "either": {"first", "second"},
 }  # fmt: skip
 """The placeholders of each kind of requirement."""
@@ -85,7 +86,8 @@ def sentences(language: str) -> list[str]:
     plain = [line for part in ("hearsay", "background", "profile") for line in words[part]]
     noise = [line for lines in words["noise"].values() for line in lines]
     requirements = [line for kind in words["require"].values() for lines in kind.values() for line in lines]
-    return [*deeds, *plain, *noise, *requirements]
+    bare = [line for lines in words.get("bare", {}).values() for line in lines]
+    return [*deeds, *plain, *noise, *requirements, *bare]
 
 
 def draw(rng: random.Random, table: Mapping[str, Any]) -> str:
@@ -329,10 +331,23 @@ def test_placeholders_are_those_of_the_kind(language: str) -> None:
     for template in (*words["hearsay"], *words["background"]):
         assert placeholders(template) == ["skill"], template
     for kind, expected in KINDS.items():
-        for template in (*words["require"][kind]["required"], *words["require"][kind]["preferred"]):
+        asked = [*words["require"][kind]["required"], *words["require"][kind]["preferred"]]
+        for template in (*asked, *words.get("bare", {}).get(kind, ())):
             assert sorted(placeholders(template)) == sorted(expected), template
     free = {*words["profile"], *(line for lines in words["noise"].values() for line in lines)}
     assert {name for line in free for name in placeholders(line)} <= {"title", "city", "employer"}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_is_asked_for_can_be_quoted_of_every_wording(language: str) -> None:
+    """At word borders, as quotes are looked up: "3 years" does not stand in "3 years+"."""
+    words = WORDS[f"deeds.{language}"]
+    filled = {"years": "3 years", "level": "solid", "degree": "a degree", "field": "Law", "language": "Dutch"}
+    filled |= dict.fromkeys(("skill", "certificate", "permit", "place", "first", "second"), "Thing")
+    for kind, wordings in words["require"].items():
+        for template in (*wordings["required"], *wordings["preferred"], *words.get("bare", {}).get(kind, ())):
+            line = template.format(**filled)
+            assert all(stands(filled[name], line) for name in placeholders(template)), template
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

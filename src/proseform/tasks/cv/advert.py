@@ -1,53 +1,71 @@
-"""Jobs as advertisements: each requirement in a sentence of its own, among noise about the company."""
+"""Jobs as advertisements: each requirement in a wording of its own, among noise about the company."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from proseform.tasks.cv import names
-from proseform.tasks.cv.data import data, deeds, one
+from proseform.tasks.cv.data import data, deeds, more, one
 from proseform.tasks.cv.drawing import Job, alternatives
 from proseform.tasks.cv.judgement import Need
 
-NOISE = {"company": (1, 3), "tasks": (0, 3), "benefits": (0, 3), "process": (0, 1), "equal": (0, 1)}
-"""Sentences of each kind that ask for nothing, fewest and most."""
-LONG_NOISE = {"company": (2, 10), "tasks": (2, 12), "benefits": (1, 10), "process": (0, 3), "equal": (0, 3)}
-"""The same of an advertisement of, mostly, 140 to 280 words."""
 BULLETS = ("- ", "* ", "• ", "\u2013 ", "")
 HEADED = 0.8
 """How often parts have headings."""
+BARE = 0.4
+"""How often a heading alone says whether something below it is required, where a manner has wordings for that."""
 
 
-def text(
-    rng: random.Random,
-    job: Job,
-    background: Sequence[str],
-    noise: Mapping[str, tuple[int, int]] = NOISE,
-    language: str = "en",
-) -> str:
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How advertisements are put.
+
+    Attributes:
+        noise: Sentences of each kind that ask for nothing, fewest and most.
+        wordings: A file of wordings, beside those of the language; empty for none.
+        flowing: How often what is asked for is one paragraph, and how often one line with semicolons, instead of a
+            list; with headings alone.
+    """
+
+    noise: Mapping[str, tuple[int, int]]
+    wordings: str = ""
+    flowing: tuple[float, float] = (0, 0)
+
+
+PLAIN = Manner({"company": (1, 3), "tasks": (0, 3), "benefits": (0, 3), "process": (0, 1), "equal": (0, 1)})
+LONG = Manner(
+    {"company": (2, 10), "tasks": (2, 12), "benefits": (1, 10), "process": (0, 3), "equal": (0, 3)},
+    "words/adverts.en",
+    (0.2, 0.1),
+)
+"""Mostly 190 to 320 words, of many wordings."""
+
+
+def text(rng: random.Random, job: Job, background: Sequence[str], manner: Manner = PLAIN, language: str = "en") -> str:
     """A job as an advertisement.
 
     Args:
         rng: Where chance comes from.
         job: What is asked for.
         background: Sentences that name skills and ask for nothing.
-        noise: How many sentences of each kind ask for nothing.
+        manner: How it is put.
         language: What it is written in.
     """
-    words = deeds(language)
+    words = more(language, manner.wordings) if manner.wordings else deeds(language)
     filled = {"employer": names.word(rng, stem("employer", language)), "city": city(rng, language)}
     bullet, headed = rng.choice(BULLETS), rng.random() < HEADED
     said = {
         kind: [line.format(**filled) for line in rng.sample(words["noise"][kind], rng.randint(*counts))]
-        for kind, counts in noise.items()
+        for kind, counts in manner.noise.items()
     }
     said["tasks"] += background
     parts = [("company", said["company"]), ("tasks", said["tasks"])]
     for importance in ("required", "preferred"):
-        asked = [sentence(rng, need, words) for need in job.needs if need.importance == importance]
-        parts.append((importance, [f"{bullet}{line}" for line in asked]))
+        asked = [sentence(rng, need, words, headed=headed) for need in job.needs if need.importance == importance]
+        parts.append((importance, _laid(rng, asked, bullet, manner.flowing if headed else (0, 0))))
     tail = [("benefits", said["benefits"]), ("process", said["process"]), ("equal", said["equal"])]
     rng.shuffle(tail)
     lines = [one(rng, words["headline"]).format(role=job.role)]
@@ -58,9 +76,30 @@ def text(
     return "\n".join(lines)
 
 
-def sentence(rng: random.Random, need: Need, words: Mapping[str, Any]) -> str:
-    """A requirement in one of the wordings of its kind; subject and needs stand in it word for word, case included."""
-    line = rng.choice(words["require"][_kind(need)][need.importance])
+def _laid(rng: random.Random, asked: Sequence[str], bullet: str, flowing: tuple[float, float]) -> list[str]:
+    """What is asked for, as lines: a list, or in these shares of the cases a paragraph or a row."""
+    if asked and any(flowing):
+        paragraph, row = flowing
+        draw = rng.random()
+        if draw < paragraph:
+            return [" ".join(f"{one.rstrip('.')}." for one in asked)]
+        if draw < paragraph + row:
+            return ["; ".join(one.rstrip(".") for one in asked)]
+    return [f"{bullet}{one}" for one in asked]
+
+
+def sentence(rng: random.Random, need: Need, words: Mapping[str, Any], *, headed: bool = False) -> str:
+    """A requirement in one of the wordings of its kind; subject and needs stand in it word for word, case included.
+
+    Args:
+        rng: Where chance comes from.
+        need: What is asked for.
+        words: The wordings.
+        headed: Whether it stands below a heading that says how much it matters.
+    """
+    kind = _kind(need)
+    bare = words.get("bare", {}).get(kind) if headed else None
+    line = rng.choice(bare if bare and rng.random() < BARE else words["require"][kind][need.importance])
     first, second = alternatives(need)[0], alternatives(need)[-1]
     return str(line.format(
         skill=need.subject, field=need.subject, language=need.subject, certificate=need.subject, place=need.subject,

@@ -29,11 +29,20 @@ def deeds(language: str) -> Mapping[str, Any]:
     }
 
 
-def _joined(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
-    """Two tables as one, and so on within: where both have a value that is no table, the second's."""
-    both = {
-        key: _joined(first[key], value) for key, value in second.items() if isinstance(value, dict) and key in first
-    }
+@cache
+def more(language: str, wordings: str) -> Mapping[str, Any]:
+    """What a language has, and a file of further wordings: where both have a list, its items too."""
+    return _joined(deeds(language), data(wordings), lists=True)
+
+
+def _joined(first: Mapping[str, Any], second: Mapping[str, Any], *, lists: bool = False) -> dict[str, Any]:
+    """Two tables as one, and so on within: where both have a value that is no table, the second's, or both lists."""
+    both: dict[str, Any] = {}
+    for key, value in second.items():
+        if isinstance(value, dict) and key in first:
+            both[key] = _joined(first[key], value, lists=lists)
+        elif lists and isinstance(value, list) and key in first:
+            both[key] = [*first[key], *value]
     return {**first, **second, **both}
 
 

@@ -88,7 +88,7 @@ LEVELS: Mapping[str, Level] = {
         kinds=_OTHERS, professions=22, dated=True, rugged=True, hearsay=(1, 3), plain_names=False,
     ),
     "real": _REAL,
-    "sent": replace(_REAL, extra=(3, 16), sent=True, hearsay=(0, 3)),
+    "sent": replace(_REAL, extra=(3, 16), sent=True, hearsay=(0, 1)),
     "german": replace(_REAL, language="de"),
     "french": replace(_REAL, language="fr"),
 }  # fmt: skip

@@ -53,7 +53,7 @@ def pair(rng: random.Random, name: str, split: Split, shape: drawing.Level) -> w
     background = _background(rng, spare, language) if rng.random() < BACKGROUND else ()
     return writing.Pair(
         job,
-        advert.text(rng, job, background, advert.LONG_NOISE if shape.sent else advert.NOISE, language),
+        advert.text(rng, job, background, advert.LONG if shape.sent else advert.PLAIN, language),
         cv,
         writing.timed(shown, job, career.words, covered(career.periods)),
         career,
