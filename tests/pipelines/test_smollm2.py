@@ -32,6 +32,8 @@ micro_batch = 2
 steps = 1
 prompts = 1
 generations = 2
+[launch]
+threads = 1 # other tests run on the other cores
 [generation]
 accept = "valid"
 evaluator.max_tokens = 24
