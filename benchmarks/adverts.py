@@ -6,8 +6,9 @@
 generator's words. Each is judged with CVs of the level's held-out cases, which were made for other jobs. The bundle's
 rule on strange cases is left out, so that what comes behind it is measured. A requirement is *read* where the answer
 has one of its kind whose subject holds the right one or stands in it, and *wholly* read where subject, importance and
-what is needed of it are the very ones. One that is not read is *told of* where a finding says that nothing is taken
-from a sentence that its words stand in. Only what is answered counts.
+what is needed of it are the very ones; it is *named* where its subject is stated so, of whatever kind. One that is not
+read is *told of* where a finding says that nothing is taken from a sentence that its words stand in. Only what is
+answered counts.
 """
 
 from __future__ import annotations
@@ -116,6 +117,8 @@ def table(given: Sequence[tuple[Advert, Sequence[Row], Sequence[str]]]) -> Itera
         for row, found, wholly in compared(advert.requirements, stated):
             counted["read"].append(found)
             counted["… wholly"].append(wholly)
+            if row["kind"] != YEARS:
+                counted["named, of whatever kind"].append(any(_about(one, row) for one in stated if "subject" in one))
             kinds[row["kind"]].append(found)
             if not found:
                 missed.append(row)
@@ -138,8 +141,13 @@ def _asked(row: Row, sentence: str) -> bool:
 
 def _alike(one: Row, other: Row) -> bool:
     """Whether two requirements are of one kind, and the words of one's subject stand in the other's."""
+    return one["kind"] == other["kind"] and _about(one, other)
+
+
+def _about(one: Row, other: Row) -> bool:
+    """Whether the words of one requirement's subject stand in the other's."""
     first, second = (row.get("subject", "").casefold() for row in (one, other))
-    return one["kind"] == other["kind"] and (first == second or stands(first, second) or stands(second, first))
+    return first == second or stands(first, second) or stands(second, first)
 
 
 def _whole(row: Row) -> tuple[str, str, str]:

@@ -43,16 +43,18 @@ def test_a_requirement_is_read_by_kind_and_subject_and_wholly_with_the_rest() ->
 
 def test_the_table_counts_them() -> None:
     told = ["Two years at work", "some Go, please"]
-    given = [(Advert("", (TIME, GO)), [TIME, SQL], told), (Advert("", (GO,)), [GO, TIME], ["Go on."])]
+    licence = {**GO, "kind": "permit"}
+    given = [(Advert("", (TIME, GO)), [TIME, SQL, licence], told), (Advert("", (GO,)), [GO, TIME], ["Go on."])]
     lines = list(adverts.table(given))[2:]
     counts = {line.split(" | ")[0].strip("| "): line.split(" | ")[1] for line in lines}
     assert counts == {
         "read": "2 of 3",
         "… wholly": "2 of 3",
+        "named, of whatever kind": "2 of 2",
         "not read: told of": "1 of 1",
         "sentences told of: not read": "1 of 3",
         "years of experience, where they stand first: read": "1 of 1",
-        "stated, and asked for": "2 of 4",
+        "stated, and asked for": "2 of 5",
         "no years of experience asked for: none stated": "0 of 1",
         "experience": "1 of 1",
         "skill": "1 of 2",
