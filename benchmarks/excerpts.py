@@ -34,8 +34,7 @@ def main(task: str = "cv", levels: str = "sent", cases: Annotated[int, typer.Opt
             whole, found = proportion(one.whole, one.cases), proportion(one.found, max(1, one.quotes))
             print(
                 f" {one.before / one.cases:,.0f} → {one.after / one.cases:,.0f} "
-                f"| {one.whole} | {whole.value:.3f} [{whole.low:.3f}, {whole.high:.3f}] "
-                f"| {one.found} of {one.quotes} | {found.value:.3f} [{found.low:.3f}, {found.high:.3f}] |",
+                f"| {one.whole} | {whole} | {one.found} of {one.quotes} | {found} |",
                 flush=True,
             )
 

@@ -50,7 +50,7 @@ def main(
             told += sum(any(_meet(one, span) for one in places for span in spans) for places in missed)
             right += sum(any(_meet(one, span) for places in missed for one in places) for span in spans)
             whole += len(passed(cv, case, ())[1])
-        shares = [f"{of:,} | {_share(of, n)}" for of, n in ((told, lost), (right, found))]
+        shares = [f"{of:,} | {proportion(of, n) if n else ''}" for of, n in ((told, lost), (right, found))]
         print(f"| {level} | {lost:,} | {shares[0]} | {found:,} | {shares[1]} | {whole / cases:.2f} |", flush=True)
 
 
@@ -79,14 +79,6 @@ def passed(task: Task, case: Case, out: Collection[int]) -> tuple[list[list[Span
 def _meet(one: Span, other: Span) -> bool:
     """Whether two spans overlap."""
     return one[0] < other[1] and other[0] < one[1]
-
-
-def _share(of: int, n: int) -> str:
-    """A share with its interval; empty of nothing."""
-    if not n:
-        return ""
-    share = proportion(of, n)
-    return f"{share.value:.3f} [{share.low:.3f}, {share.high:.3f}]"
 
 
 if __name__ == "__main__":

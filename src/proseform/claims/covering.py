@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 from proseform.claims import keywords
-from proseform.claims.judged import MOST_STEPS
+from proseform.claims.judged import MOST_STEPS, goes_on
 from proseform.claims.keywords import COVERS
 from proseform.claims.stated import Claims
 from proseform.input import Input
@@ -48,7 +48,7 @@ class _Sentence:
             text: The text that it stands in.
             touched: Whether something is taken from its paragraph.
         """
-        said = text[self.start : self.end].strip()
+        said = text[self.start : self.end]
         if self.item:
             return any(map(str.isalnum, said))
         return touched and not self.heads and not said.endswith(":") and len(said.split(None, 2)) >= LEAST_WORDS
@@ -78,7 +78,7 @@ def uncovered(
     >>> [job.raw[start:end] for _, start, end in uncovered(["Go"], stated, {"job": job}, judged.evidence)]
     ['- a driving licence']
     """
-    if not claims.any or claims.schema.steps(value) > MOST_STEPS:
+    if COVERS not in claims.keywords or claims.schema.steps(value) > MOST_STEPS:
         return
     places: dict[str, set[str]] = {}
     for place, location, node in claims.schema.annotations(value):
@@ -131,7 +131,7 @@ def _paragraphs(text: str) -> Iterator[list[_Sentence]]:
             if lines:
                 yield [one for number in range(len(lines)) for one in _sentences(text, lines, number)]
             lines = []
-        elif lines and not item and line.lstrip()[0].islower():  # it goes on
+        elif lines and not item and goes_on(line):
             lines[-1] = lines[-1][0], start + len(line), lines[-1][2]
         else:
             lines.append((start, start + len(line), item))

@@ -10,7 +10,7 @@ from typing import Any
 
 from proseform.claims import dates, numbers, quotes
 from proseform.claims.derivations import NOTHING, Derivation, Underivable, derived, number
-from proseform.claims.keywords import DERIVE, Absence, Source
+from proseform.claims.keywords import ABSENT, DERIVE, Absence, Source
 from proseform.claims.stated import Claims, Synonyms
 from proseform.input import Input
 from proseform.schema import pointer
@@ -87,7 +87,7 @@ def unquoted(value: Any, claims: Claims, inputs: Mapping[str, Input], synonyms: 
         inputs: See there.
         synonyms: See there.
     """
-    if not claims.any or claims.schema.steps(value) > MOST_STEPS:
+    if ABSENT not in claims.keywords or claims.schema.steps(value) > MOST_STEPS:
         return ()
     found: list[Evidence] = []
     for place, location, stated in claims.schema.annotations(value):
@@ -202,14 +202,14 @@ def _stands_beside(named: Any, line: str) -> bool:
 def _going_on(text: str, start: int, end: int) -> str:
     """The line of a span, and the lines around it that are one sentence with it: a line goes on in a small letter."""
     first, last = _line(text, start, end)
-    while start - first < LINE and text[first - 1 : first] == "\n" and _goes_on(text[first:last]):
+    while start - first < LINE and text[first - 1 : first] == "\n" and goes_on(text[first:last]):
         first, _ = _line(text, first - 1, first - 1)
-    while last - end < LINE and text[last : last + 1] == "\n" and _goes_on(text[last + 1 : last + LINE]):
+    while last - end < LINE and text[last : last + 1] == "\n" and goes_on(text[last + 1 : last + LINE]):
         _, last = _line(text, last + 1, last + 1)
     return text[first:last]
 
 
-def _goes_on(lines: str) -> bool:
+def goes_on(lines: str) -> bool:
     """Whether the first of some lines begins within a sentence; a blank one does not."""
     return lines.partition("\n")[0].lstrip()[:1].islower()
 

@@ -29,7 +29,7 @@ class Claims:
 
     Attributes:
         schema: The schema.
-        any: Whether it states anything.
+        keywords: Those that it has, of the five that are said of a part of a value.
         absent: Fields of the root that a projection left out: what follows from them is not compared.
         shared: Fields of the root that mean what the task's mean, so that an answer is compared with its prose.
         abstaining: The answer that says that there is too little to judge by; None where the schema has none.
@@ -39,13 +39,18 @@ class Claims:
     """
 
     schema: Schema
-    any: bool
+    keywords: frozenset[str]
     absent: frozenset[str] = frozenset()
     shared: frozenset[str] = frozenset()
     abstaining: Abstaining | None = None
     sources: dict[str, Source | None] = field(default_factory=dict)
     derivations: dict[str, Derivation | None] = field(default_factory=dict)
     absences: dict[str, Absence | None] = field(default_factory=dict)
+
+    @property
+    def any(self) -> bool:
+        """Whether it states anything of a part of a value."""
+        return bool(self.keywords)
 
     def source(self, location: str, stated: Mapping[str, Any]) -> Source | None:
         """The source that a subschema states; read once for each location."""
@@ -110,7 +115,8 @@ def _read(schema: Schema, inputs: tuple[str, ...], absent: frozenset[str], share
             _check(keywords.absence(node[ABSENT], where).inputs, inputs, where, ABSENT)
         if COVERS in node:
             _check(keywords.covered(node[COVERS], where), inputs, where, COVERS)
-    return Claims(schema, bool(stating), absent, shared, abstaining.read(schema, inputs))
+    said = _KEYWORDS.intersection(name for _, node in stating for name in node)
+    return Claims(schema, said, absent, shared, abstaining.read(schema, inputs))
 
 
 def _check(named: Collection[str], inputs: Collection[str], where: str, keyword: str) -> None:

@@ -63,9 +63,9 @@ def mended(plan: Plan, prose: str) -> Kept | None:
         place = claims.undated(value, task.claims)
         kept = _dated(task.write, value, place) if place else None
     else:
-        kept = _struck(plan, task, task.write, value, verdict.where)
-        kept = kept or _astray(plan, task, task.write, value, verdict.where)
-        kept = kept or _misquoted(plan, task, task.write, value, verdict.where)
+        ways = (_struck, _astray, _misquoted) if plan.bundle.accept == "recomputed" else (_misquoted,)
+        found = (way(plan, task, task.write, value, verdict.where) for way in ways)
+        kept = next(filter(None, found), None)
     return None if kept is None or tokens.special(kept.text) else kept
 
 
@@ -101,8 +101,6 @@ def standing(taken: Evaluation, mends: Sequence[Kept]) -> Iterator[Correction]:
 
 def _struck(plan: Plan, task: Task, write: Write, value: Any, place: str) -> Kept | None:
     """Behind a quote for what no input names, without it: what stands there instead is as the task writes it."""
-    if plan.bundle.accept != "recomputed":
-        return None
     without = claims.struck(value, place, task.claims, plan.inputs, task.synonyms)
     if without is None:
         return None
@@ -113,8 +111,6 @@ def _struck(plan: Plan, task: Task, write: Write, value: Any, place: str) -> Kep
 
 def _astray(plan: Plan, task: Task, write: Write, value: Any, place: str) -> Kept | None:
     """Behind what a text was said of and does not stand beside, without the text; what comes then is expected again."""
-    if plan.bundle.accept != "recomputed":
-        return None
     without = claims.astray(value, place, task.claims, plan.inputs)
     if without is None:
         return None
