@@ -21,8 +21,8 @@ LEARNT = 5000
 _APART = keys.VERIFIER - {"proseform.abstention", "proseform.case"} | {"proseform.task"}
 """Modules that it does not pass through; the task's digests are in its key."""
 CALIBRATED = 5000
-"""Held-out cases on which the bound is calibrated, so many that other ones would hardly move it (of 1,000 it moved by a
-tenth); of a user's own as many as the split valid has."""
+"""Held-out cases on which the bound is calibrated, so many that others would hardly move it, as others of 1,000 did; of
+a user's own as many as the split valid has."""
 
 
 def learnt(task: Task, run: config.Run, dataset: cache.Artifact) -> Result | None:
